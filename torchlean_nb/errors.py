@@ -1,0 +1,249 @@
+"""Every error the toolkit raises on purpose, drawn as one tree.
+
+::
+
+    TorchLeanError
+    |-- ShapeError(ValueError)          shapes do not fit
+    |   |-- AxisError(IndexError)       an axis that is not there
+    |   |-- EmptyError                  a mean or maximum over nothing
+    |   `-- NonScalarError              backward needs a scalar or a seed
+    |-- DTypeError(TypeError)           not a real number array, or the wrong kind of one
+    |-- DomainError(ValueError)         outside the mathematical domain (log of -1)
+    |   |-- ZeroDivisionDomainError(ZeroDivisionError)
+    |   `-- NonFiniteError(ArithmeticError)   an inf or NaN appeared
+    |-- IndexRangeError(IndexError)     an index or class label outside its range
+    |-- SessionError(RuntimeError)      a handle, thread or process that does not belong here
+    |   |-- ForeignHandleError          of another session
+    |   |-- StaleHandleError            from before reset_tape()
+    |   |-- SessionClosedError  ThreadError  ForkError
+    |   `-- NoGradError                 nothing to differentiate
+    |-- HandleTypeError(TypeError)      not a Tensor, Param, name or id
+    |-- ReadOnlyError(ValueError)       writing into something recorded
+    |-- NameError_(ValueError)          a name that cannot be used
+    |-- SerializationError(TypeError)   pickle and deepcopy of live handles
+    |-- UnknownNameError(LookupError)   with did-you-mean
+    |   `-- UnknownNodeError(KeyError)
+    |-- HyperparameterError(ValueError) an option outside its allowed range
+    |-- RuleError(RuntimeError)         a derivative rule returned something wrong
+    |   |-- HookError                   a user's hook failed
+    |   `-- HigherOrderError(NotImplementedError)
+    |-- CapabilityError(TypeError)      this thing cannot do that
+    |-- BackendError(ImportError)       an optional package or device is missing
+    |   `-- ToolError                   an external program failed
+    |-- TraceFormatError(ValueError)    a saved trace that cannot be read
+    |   `-- CycleError
+    |-- DataError(ValueError)           data files and labels
+    `-- CheckpointError(ValueError)
+
+Each message has up to three lines: what happened, why, and what to try.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+_LIMIT = 2000
+
+
+def quote(name: object, limit: int = 80) -> str:
+    """Repr of a user's text, cut to `limit` characters and free of control characters."""
+    text = repr(name)
+    return text if len(text) <= limit else text[: limit - 4] + "..." + text[-1]
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Sentence naming the closest known names, or a few of them."""
+    known = [str(k) for k in known]
+    close = difflib.get_close_matches(str(name), known, n=3)
+    if close:
+        return f"did you mean {' or '.join(close)}?"
+    return "known names: " + (", ".join(sorted(known)[:12]) or "none yet")
+
+
+class TorchLeanError(Exception):
+    """Base of all errors of the toolkit: what, why, try."""
+
+    def __init__(self, what: str, why: str | None = None, hint: str | None = None):
+        lines = [str(what)]
+        if why:
+            lines.append("  " + str(why))
+        if hint:
+            lines.append("  try: " + str(hint))
+        text = "\n".join(lines)
+        super().__init__(text if len(text) <= _LIMIT else text[: _LIMIT - 3] + "...")
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class ShapeError(TorchLeanError, ValueError):
+    """Shapes that do not fit each other or an operation."""
+
+
+class AxisError(ShapeError, IndexError):
+    """An axis that does not exist, occurs twice, or is not an integer."""
+
+
+class AxisTypeError(AxisError, TypeError):
+    """An axis that is not an integer."""
+
+
+class EmptyError(ShapeError):
+    """A reduction without a value over no elements."""
+
+
+class NonScalarError(ShapeError):
+    """A backward pass from a non-scalar without a seed."""
+
+
+class NotOneElementError(ShapeError, TypeError):
+    """``float(t)`` of a Tensor with more than one element."""
+
+
+class MaskShapeError(ShapeError, IndexError):
+    """A boolean mask of another shape."""
+
+
+class DTypeError(TorchLeanError, TypeError):
+    """Data that is not an array of real numbers, or of the wrong kind of number."""
+
+
+class DTypeOverflowError(DTypeError, OverflowError):
+    """A number that does not fit the number type."""
+
+
+class DomainError(TorchLeanError, ValueError):
+    """A value outside the domain of an operation."""
+
+
+class ZeroDivisionDomainError(DomainError, ZeroDivisionError):
+    """Division by zero."""
+
+
+class NonFiniteError(DomainError, FloatingPointError, OverflowError):
+    """An inf or NaN, with the op, the node and the index where it first appeared."""
+
+
+class IndexRangeError(TorchLeanError, IndexError):
+    """An index or class label outside its range."""
+
+
+class SessionError(TorchLeanError, RuntimeError):
+    """A handle, thread or process that does not belong to this session."""
+
+
+class ForeignHandleError(SessionError, ValueError):
+    """A handle of another session."""
+
+
+class StaleHandleError(SessionError):
+    """A handle from before ``reset_tape()``."""
+
+
+class SessionClosedError(SessionError):
+    """A session used after ``close()``."""
+
+
+class ThreadError(SessionError):
+    """A session used from a thread other than the one that made it."""
+
+
+class ForkError(SessionError):
+    """A session used in a forked child process."""
+
+
+class NoGradError(SessionError):
+    """Nothing to differentiate, or no gradient yet."""
+
+
+class HandleTypeError(TorchLeanError, TypeError):
+    """Something that is not a Tensor, Param, name or node id."""
+
+
+class ReadOnlyError(TorchLeanError, ValueError):
+    """An attempt to write into something that was recorded."""
+
+
+class NameError_(TorchLeanError, ValueError):
+    """A name that cannot be used."""
+
+
+class NameTypeError(NameError_, TypeError):
+    """A name that is not a string."""
+
+
+class SerializationError(TorchLeanError, TypeError):
+    """Pickling or deep-copying a live handle."""
+
+
+class UnknownNameError(TorchLeanError, LookupError):
+    """A name that is not known, with the closest known ones."""
+
+
+class UnknownNodeError(UnknownNameError, KeyError):
+    """A node id or node name that is not on the tape."""
+
+
+class HyperparameterError(TorchLeanError, ValueError):
+    """An option outside its allowed range."""
+
+
+class HyperparameterTypeError(HyperparameterError, TypeError):
+    """An option of the wrong type."""
+
+
+class RuleError(TorchLeanError, RuntimeError):
+    """A derivative rule that returned something wrong."""
+
+
+class RuleValueError(RuleError, ValueError):
+    """A rule that returned the wrong number or shape of gradients."""
+
+
+class RuleTypeError(RuleError, TypeError):
+    """A rule that returned something that is not an array."""
+
+
+class HookError(RuleError):
+    """A user's gradient hook failed; nothing was changed."""
+
+
+class HookValueError(HookError, ValueError):
+    """A hook that changed the shape of a gradient."""
+
+
+class HookTypeError(HookError, TypeError):
+    """A hook that returned something that is not an array."""
+
+
+class HigherOrderError(RuleError, NotImplementedError):
+    """A second derivative of an op that has none."""
+
+
+class CapabilityError(TorchLeanError, TypeError):
+    """A thing asked to do what it declares it cannot."""
+
+
+class BackendError(TorchLeanError, ImportError):
+    """An optional package or device that is not there."""
+
+
+class ToolError(BackendError, RuntimeError):
+    """An external program that failed."""
+
+
+class TraceFormatError(TorchLeanError, ValueError):
+    """A saved trace that cannot be read."""
+
+
+class CycleError(TraceFormatError):
+    """A graph with a cycle."""
+
+
+class DataError(TorchLeanError, ValueError):
+    """Data that cannot be used."""
+
+
+class CheckpointError(TorchLeanError, ValueError):
+    """A checkpoint that cannot be used."""

@@ -1,0 +1,31 @@
+"""Table of renderers: a name, and where the function lives.
+
+The functions sit two levels up and are loaded when first called, so a trace can be made and
+saved without matplotlib, graphviz or ipywidgets being installed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+from torchlean_nb.errors import UnknownNameError, did_you_mean
+
+RENDERERS: dict[str, str] = {
+    "text": "torchlean_nb.render.text:text",
+    "latex": "torchlean_nb.render.latex:latex",
+    "svg": "torchlean_nb.render.svg:svg",
+    "dot": "torchlean_nb.render.dot:dot",
+    "html": "torchlean_nb.render.html:html",
+    "figure": "torchlean_nb.render.figure:figure",
+    "widget": "torchlean_nb.widgets.graph_stepper:GraphStepper",
+}
+
+
+def renderer(name: str) -> Callable[..., Any]:
+    """Function that renders a trace in the named format."""
+    if name not in RENDERERS:
+        raise UnknownNameError(f"render: unknown format {name!r}", did_you_mean(name, RENDERERS))
+    module, attr = RENDERERS[name].split(":")
+    return getattr(import_module(module), attr)
