@@ -1,0 +1,260 @@
+"""What stands around the package agrees with it: run.py, Binder, the changelog, and no paths of somebody's machine."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import json
+import re
+import subprocess
+import sys
+import tomllib
+from importlib import metadata
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from _project import ROOT, files
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+CONDA_NAMES = {"matplotlib": "matplotlib-base", "graphviz": "python-graphviz"}
+TEXT = (".py", ".js", ".mjs", ".css", ".md", ".toml", ".yml", ".cfg", ".ipynb", ".json", ".html", "")
+
+
+def split(requirement: str) -> tuple[str, str]:
+    """Name and version range of a requirement."""
+    name = re.match(r"[\w.-]+", requirement).group()
+    return name, requirement[len(name) :].strip()
+
+
+def load_run():
+    """A fresh copy of run.py as a module."""
+    spec = importlib.util.spec_from_file_location("run", ROOT / "run.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def run(tmp_path):
+    """run.py pointed at an empty project in a folder with a space in its name."""
+    module = load_run()
+    module.ROOT = tmp_path / "a folder"
+    module.ROOT.mkdir()
+    (module.ROOT / "pyproject.toml").write_text("[project]\n")
+    module.NOTEBOOKS, module.VENV = module.ROOT / "notebooks", module.ROOT / ".venv"
+    module.STAMP = module.VENV / "stamp"
+    module.NOTEBOOKS.mkdir()
+    return module
+
+
+# -- run.py ------------------------------------------------------------------------------------
+
+
+def test_run_py_can_be_read_by_an_interpreter_that_is_too_old():
+    ast.parse((ROOT / "run.py").read_text(encoding="utf-8"), feature_version=(3, 8))
+
+
+def test_run_py_uses_the_standard_library_only():
+    nodes = ast.walk(ast.parse((ROOT / "run.py").read_text(encoding="utf-8")))
+    names = {a.name for n in nodes if isinstance(n, ast.Import) for a in n.names}
+    assert names <= sys.stdlib_module_names
+
+
+def test_an_old_python_is_told_so(run, monkeypatch):
+    monkeypatch.setattr(run.sys, "version_info", (3, 9, 0))
+    with pytest.raises(SystemExit, match=r"needs Python 3.11 or newer"):
+        run.make_venv()
+
+
+def test_missing_ensurepip_names_the_package_to_install(run, monkeypatch):
+    monkeypatch.setattr(run.importlib.util, "find_spec", lambda name: None if name == "ensurepip" else object())
+    with pytest.raises(SystemExit, match="sudo apt install python3-venv"):
+        run.make_venv()
+
+
+def test_a_folder_that_is_no_environment_is_never_cleared(run):
+    run.VENV.mkdir()
+    (run.VENV / "thesis.txt").write_text("years of work")
+    with pytest.raises(SystemExit, match="not a virtual environment"):
+        run.make_venv()
+    assert (run.VENV / "thesis.txt").exists()
+
+
+class Machine:
+    """Stands in for pip and pytest: notes the commands, answers with the given statuses."""
+
+    def __init__(self, run, monkeypatch):
+        self.commands, self.status = [], {}
+        run.VENV.mkdir()
+        monkeypatch.setattr(run, "python_of_venv", lambda: sys.executable)
+        monkeypatch.setattr(run, "run", self)
+
+    def __call__(self, python, *args, env=None):
+        self.commands.append([str(a) for a in args])
+        return self.status.get(args[1], 0)
+
+    def installs(self):
+        return [c[-1] for c in self.commands if c[1] == "pip"]
+
+
+@pytest.fixture
+def machine(run, monkeypatch):
+    return Machine(run, monkeypatch)
+
+
+def test_it_installs_once_and_again_when_pyproject_changes(run, machine):
+    run.environment("lab", "test")
+    run.environment("lab", "test")
+    assert machine.installs() == [".[lab,test]"]
+    (run.ROOT / "pyproject.toml").write_text("[project]\nname = 'other'\n")
+    run.environment("lab")
+    assert machine.installs() == [".[lab,test]", ".[lab]"]
+
+
+def test_an_extra_is_added_to_what_is_there(run, machine):
+    run.environment("lab", "test")
+    run.environment("lab", "test", "oracle")
+    run.environment("oracle")
+    assert machine.installs() == [".[lab,test]", ".[lab,oracle,test]"]
+
+
+def test_an_install_that_fails_is_tried_again(run, machine):
+    machine.status["pip"] = 1
+    with pytest.raises(SystemExit, match="installation failed"):
+        run.environment("lab")
+    machine.status.clear()
+    run.environment("lab")
+    assert len(machine.installs()) == 2
+
+
+def test_an_interrupted_install_leaves_no_stamp(run, machine, monkeypatch):
+    run.environment("lab")
+
+    def interrupted(*args, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run, "run", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run.environment("lab", "oracle")
+    assert not run.STAMP.exists()
+
+
+def test_lessons_run_lax_unless_they_ask_for_their_outputs_to_be_compared(run, machine):
+    for name, data in {"01_a.ipynb": {}, "02_b.ipynb": {"strict": True}, "_template.ipynb": {}}.items():
+        (run.NOTEBOOKS / name).write_text(json.dumps({"metadata": {"torchlean_nb": data}}))
+    assert run.lessons([]) == 0
+    lax, strict = machine.commands[1], machine.commands[2]
+    assert "--nbval-lax" in lax
+    assert lax[-1] == str(Path("notebooks/01_a.ipynb"))
+    assert "--nbval" in strict
+    assert strict[-1].endswith("02_b.ipynb")
+    assert not any("_template" in c for command in machine.commands for c in command)
+
+
+def test_a_lesson_that_is_not_there_is_an_error(run, machine):
+    assert run.lessons(["99"]) == 1
+
+
+def test_test_runs_units_and_lessons_even_if_the_units_fail(run, machine, capsys):
+    (run.NOTEBOOKS / "01_a.ipynb").write_text("{}")
+    machine.status["pytest"] = 1
+    assert run.test(["-x"]) == 1
+    suites = [c for c in machine.commands if c[1] == "pytest"]
+    assert [c[-1] for c in suites] == ["-x", str(Path("notebooks/01_a.ipynb"))]
+    assert "FAILED" in capsys.readouterr().out
+
+
+def test_a_suite_without_tests_passes_but_a_selection_of_nothing_does_not(run, machine):
+    machine.status["pytest"] = run.NO_TESTS
+    assert run.oracle([]) == 0
+    assert run.oracle(["-k", "no such test"]) == run.NO_TESTS
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="replaces the process on POSIX only")
+def test_lab_becomes_jupyterlab_on_the_first_lesson(run, machine, monkeypatch):
+    (run.NOTEBOOKS / "00_start.ipynb").write_text("{}")
+    seen = []
+    monkeypatch.setattr(run, "os", SimpleNamespace(name="posix", chdir=lambda path: None, execv=lambda *a: seen.extend(a)))
+    run.lab(["--no-browser", "--port", "9999"])
+    program, command = seen
+    assert program == command[0] == sys.executable
+    assert command[1:3] == ["-m", "jupyterlab"]
+    assert command[-4:] == [str(run.NOTEBOOKS / "00_start.ipynb"), "--no-browser", "--port", "9999"]
+
+
+def test_an_unknown_word_shows_the_help():
+    done = subprocess.run([sys.executable, ROOT / "run.py", "tset"], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "There is no command 'tset'" in done.stderr
+    assert "run.py test" in done.stderr
+
+
+# -- Binder, versions, paths -------------------------------------------------------------------
+
+
+def binder_packages() -> dict[str, str]:
+    """Conda packages of binder/environment.yml with their version ranges."""
+    lines = (ROOT / "binder" / "environment.yml").read_text(encoding="utf-8").split("dependencies:")[1].splitlines()
+    return dict(split(line.strip()[2:]) for line in lines if line.strip().startswith("- "))
+
+
+def test_binder_installs_every_dependency_in_the_same_range():
+    conda = binder_packages()
+    for name, version in map(split, PROJECT["dependencies"]):
+        assert conda.get(CONDA_NAMES.get(name, name)) == version
+
+
+def test_binder_names_a_python_that_is_new_enough():
+    version = binder_packages()["python"].lstrip("=")
+    assert tuple(map(int, version.split("."))) >= (3, 11)
+    assert PROJECT["requires-python"] == ">=3.11"
+
+
+def test_there_is_one_binder_folder_and_its_script_installs_the_toolkit():
+    assert not (ROOT / ".binder").exists()
+    assert "pip install --no-deps -e ." in (ROOT / "binder" / "postBuild").read_text(encoding="utf-8")
+
+
+def test_the_oldest_python_is_the_same_everywhere():
+    assert f">={'.'.join(map(str, load_run().OLDEST))}" == PROJECT["requires-python"]
+
+
+def test_the_changelog_knows_the_current_version():
+    assert f"## [{PROJECT['version']}]" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def test_the_package_knows_its_version():
+    import torchlean_nb
+
+    assert torchlean_nb.__version__ == PROJECT["version"] == metadata.version("torchlean_nb")
+
+
+@pytest.mark.parametrize("script", [".ci/run", "binder/postBuild"])
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no executable bit")
+def test_scripts_can_be_run(script):
+    assert (ROOT / script).stat().st_mode & 0o100
+
+
+def test_no_file_names_a_place_on_somebodys_machine():
+    slash = "/"  # put together here, so that this file does not find itself
+    places = [f"..{slash}shared", f"{slash}work{slash}", f"{slash}root{slash}", f"{slash}home{slash}", f"{slash}Users{slash}"]
+    places += [".lib" + "rary", "fa" + "rm-"]
+    found = [
+        f"{path.relative_to(ROOT)}: {place}"
+        for path in files(*TEXT)
+        for place in places
+        if place in path.read_text(encoding="utf-8", errors="replace")
+    ]
+    assert found == []
+
+
+def links(path) -> list[str]:
+    """Relative links of a Markdown file, without anchors."""
+    targets = re.findall(r"\]\(([^)#\s]+)", path.read_text(encoding="utf-8"))
+    return [t for t in targets if not re.match(r"[a-z]+:", t)]
+
+
+@pytest.mark.parametrize("page", files(".md"), ids=lambda p: str(p.relative_to(ROOT)))
+def test_links_lead_somewhere(page):
+    assert [t for t in links(page) if not (page.parent / t).exists()] == []

@@ -1,0 +1,40 @@
+"""What all tests share: folders that need an optional package are left out, and say so, when it is missing."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+HERE = Path(__file__).parent
+NEEDS = {"oracle": ("torch", "python3 run.py oracle"), "browser": ("playwright", "python3 run.py browser")}
+LEFT_OUT = {folder: need for folder, need in NEEDS.items() if find_spec(need[0]) is None}
+
+collect_ignore = [folder for folder in LEFT_OUT if (HERE / folder).exists()]
+
+settings.register_profile("repeatable", deadline=None, derandomize=True, database=None)
+settings.load_profile("repeatable")
+
+
+def pytest_report_header() -> list[str]:
+    """Name the folders that were left out, and the command that runs them."""
+    return [f"left out: tests/{name} ({package} is not installed: {how})" for name, (package, how) in LEFT_OUT.items()]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests in tests/oracle, tests/browser and tests/gpu carry the mark of their folder."""
+    for item in items:
+        if HERE in item.path.parents:
+            area = item.path.relative_to(HERE).parts[0]
+            if area in ("oracle", "browser", "gpu"):
+                item.add_marker(area)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip GPU tests where CuPy finds no device; importing it alone says nothing."""
+    if item.get_closest_marker("gpu"):
+        cupy = pytest.importorskip("cupy")
+        if not cupy.is_available():
+            pytest.skip("no CUDA device")

@@ -1,0 +1,115 @@
+"""Command line: ``torchlean-nb lab`` opens the lessons, ``torchlean-nb doctor`` looks at the machine."""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import re
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from importlib import import_module, metadata
+from importlib.util import find_spec
+from pathlib import Path
+
+# Optional thing -> what it is for, and how to get it.
+OPTIONAL = {
+    "jupyterlab": ("the lessons in a browser", "pip install jupyterlab"),
+    "scikit-learn": ("lessons on real data", "pip install scikit-learn"),
+    "pygraphviz": ("Graphviz layouts without the program dot", "pip install pygraphviz"),
+    "numba": ("faster compiled programs", "pip install numba"),
+    "cupy": ("a CUDA device", "pip install cupy-cuda13x (or cupy-cuda12x)"),
+    "torch": ("comparisons with PyTorch", "pip install torch"),
+    "playwright": ("browser tests", "pip install playwright"),
+}
+MODULE = {"scikit-learn": "sklearn"}
+
+
+def notebooks() -> Path:
+    """Folder of the lessons: of the current folder, else of the clone the package was installed from."""
+    places = [Path.cwd() / "notebooks", Path(__file__).resolve().parents[1] / "notebooks"]
+    return next((p for p in places if p.is_dir()), Path.cwd())
+
+
+def lab(options: Sequence[str]) -> int:
+    """Start JupyterLab in the folder of the lessons; `options` are JupyterLab's own."""
+    if find_spec("jupyterlab") is None:
+        print("JupyterLab is not installed. try: pip install jupyterlab", file=sys.stderr)
+        return 1
+    return import_module("jupyterlab.labapp").main([f"--ServerApp.root_dir={notebooks()}", *options]) or 0
+
+
+def doctor(_: Sequence[str] = ()) -> int:
+    """Print what is installed, what is missing and what it would be good for."""
+    print(f"Python {platform.python_version()} on {platform.system()} {platform.machine()}  {sys.executable}")
+    print(f"lessons: {notebooks()}\n\nneeded")
+    for name in required():
+        print(f"  {name:<15}{version(name) or 'MISSING: pip install ' + name}")
+    print(f"\noptional\n  {'dot':<15}{program('dot', 'apt install graphviz, or brew install graphviz')}")
+    for name, (use, how) in OPTIONAL.items():
+        print(f"  {name:<15}{state(name) or f'not installed; for {use}: {how}'}")
+    print(f"\nself-check: {self_check()}")
+    return 0
+
+
+def required() -> Iterator[str]:
+    """Names of the packages the toolkit itself says it needs, and its own."""
+    yield "torchlean_nb"
+    for line in metadata.requires("torchlean_nb") or () if version("torchlean_nb") else ():
+        if "extra ==" not in line:
+            yield re.split(r"[^\w.-]", line, maxsplit=1)[0]
+
+
+def version(name: str) -> str | None:
+    """Installed version of a distribution, or None."""
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def program(name: str, how: str) -> str:
+    """Path of a program, or how to get it."""
+    return shutil.which(name) or f"not on the PATH: {how}"
+
+
+def state(name: str) -> str | None:
+    """Version of an optional package, with what stands in its way; None when it is not installed."""
+    if find_spec(MODULE.get(name, name)) is None:
+        return None
+    try:
+        module = import_module(MODULE.get(name, name))
+        number = getattr(module, "__version__", None) or version(name) or "installed"
+        return f"{number}, but no CUDA device" if name == "cupy" and not module.is_available() else str(number)
+    except Exception as e:  # a broken package is a finding here, whatever it raises
+        return f"installed, but it does not load: {type(e).__name__}: {e}"
+
+
+def self_check() -> str:
+    """Differentiate ``x * x + x`` at 3 and say what came out."""
+    try:
+        import torchlean_nb as tl
+
+        s = tl.Session()
+        x = s.param(3.0, name="x")
+        found = float(s.backward(x * x + x)[x])
+    except Exception as e:
+        return f"FAILED: {type(e).__name__}: {e}"
+    return "the derivative of x*x + x at 3 is 7: fine" if found == 7 else f"FAILED: expected 7, got {found}"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point of the console script."""
+    commands: dict[str, Callable[[Sequence[str]], int]] = {"lab": lab, "doctor": doctor}
+    parser = argparse.ArgumentParser(prog="torchlean-nb", description="See backpropagation.", allow_abbrev=False)
+    words = parser.add_subparsers(dest="command", required=True, metavar="{lab,doctor}")
+    words.add_parser("lab", help="open the lessons in JupyterLab; its own options may follow", add_help=False)
+    words.add_parser("doctor", help="what is installed, what is missing, what to do")
+    known, rest = parser.parse_known_args(argv)
+    if rest and known.command != "lab":
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    return commands[known.command](rest)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
