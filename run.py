@@ -1,4 +1,4 @@
-"""Two commands, and nothing to install first:
+"""Two commands, and nothing to install first.
 
     python3 run.py lab       open the lessons in JupyterLab
     python3 run.py test      unit tests, then every lesson
@@ -71,7 +71,7 @@ def make_venv():
     """Make .venv, replacing one that no longer works; say what to install when that is impossible."""
     if sys.version_info < OLDEST:
         stop(
-            "torchlean_nb needs Python %d.%d or newer; this is %s." % (OLDEST + (sys.version.split()[0],)),
+            "torchlean_nb needs Python %d.%d or newer; this is %s." % (*OLDEST, sys.version.split()[0]),
             "Install a newer one (https://www.python.org/downloads/) and start this file with it,",
             "for example: python3.12 run.py lab",
         )

@@ -19,7 +19,7 @@ def test_importing_the_toolkit_loads_nothing_heavy():
 
 
 def test_a_gradient_needs_nothing_heavy():
-    code = "import torchlean_nb as tl; s = tl.Session(); x = s.param(3.0, name='x'); print(end=str(s.backward(x * x)[x])[:0])"
+    code = "import torchlean_nb as tl; s = tl.Session(); x = s.param(3.0, name='x'); s.backward(x * x)[x]"
     assert loaded_after(code) == set()
 
 

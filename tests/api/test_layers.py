@@ -25,6 +25,8 @@ HOUSE = """
 """
 # A namespace offers every row to the rules of other rows, so these two name each other.
 HAND_IN_HAND = {("backend", "rows")}
+# Under the roof one speaks to the whole house through its front door, ``import torchlean_nb``.
+FRONT_DOOR = ("cli", "")
 FLOOR = {name: height for height, line in enumerate(reversed(HOUSE.split("\n"))) for name in line.split()}
 
 # Who may know which package of others.
@@ -45,7 +47,7 @@ THIRD_PARTY = {
     "IPython": {"widgets", "lessons"},
     "jupyterlab": {"cli"},
 }
-MODULES = [p for p in files(".py", under=PACKAGE) if p.parent != PACKAGE or p.name not in ("__init__.py", "__main__.py")]
+MODULES = [p for p in files(".py", under=PACKAGE) if p != PACKAGE / "__init__.py"]
 
 
 def room(path: Path) -> str:
@@ -61,7 +63,7 @@ def wrong_imports(path: Path) -> list[str]:
         if top == "torchlean_nb":
             there = rest.split(".")[0]
             above = FLOOR.get(there, len(FLOOR)) >= FLOOR[here]
-            if above and there != here and (here, there) not in HAND_IN_HAND:
+            if above and there != here and (here, there) not in {*HAND_IN_HAND, FRONT_DOOR}:
                 wrong.append(f"{path.name}:{line} {here} -> {there or 'the whole package'}")
         elif top not in sys.stdlib_module_names and here not in THIRD_PARTY.get(top, ()):
             wrong.append(f"{path.name}:{line} {here} -> {top}")
