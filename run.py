@@ -124,18 +124,27 @@ def lab(args):
     """Open JupyterLab on the first lesson, in place of this process where the system can do that."""
     python = environment("lab", "test")
     first = NOTEBOOKS / "00_start.ipynb"
+    ask_no_questions()
     command = [str(python), "-m", "jupyterlab", "--ServerApp.root_dir=%s" % NOTEBOOKS]
-    command += ["--LabApp.news_url=None", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         command.append("--allow-root")
     if first.exists() and not any(a.endswith(".ipynb") for a in args):
-        command.append(str(first))
+        command.append("--LabApp.default_url=/lab/tree/%s" % first.name)
     command += args
     if os.name == "nt":
         return subprocess.run(command, cwd=str(ROOT)).returncode
     os.chdir(str(ROOT))
     sys.stdout.flush()
     return os.execv(command[0], command)
+
+
+def ask_no_questions():
+    """Default of this .venv alone: JupyterLab neither offers its news nor looks for updates on the network."""
+    settings = VENV / "share" / "jupyter" / "lab" / "settings" / "overrides.json"
+    if not settings.exists():
+        settings.parent.mkdir(parents=True, exist_ok=True)
+        quiet = {"fetchNews": "false", "checkForUpdates": False}
+        settings.write_text(json.dumps({"@jupyterlab/apputils-extension:notification": quiet}), encoding="utf-8")
 
 
 def test(args):

@@ -181,7 +181,7 @@ def test_lab_becomes_jupyterlab_on_the_first_lesson(run, machine, monkeypatch):
     program, command = seen
     assert program == command[0] == sys.executable
     assert command[1:3] == ["-m", "jupyterlab"]
-    assert command[-4:] == [str(run.NOTEBOOKS / "00_start.ipynb"), "--no-browser", "--port", "9999"]
+    assert command[-4:] == ["--LabApp.default_url=/lab/tree/00_start.ipynb", "--no-browser", "--port", "9999"]
 
 
 def test_an_unknown_word_shows_the_help():
