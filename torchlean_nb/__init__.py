@@ -1,0 +1,53 @@
+"""torchlean_nb: see backpropagation and optimizers work, in a notebook.
+
+``Session`` records a computation on an explicit tape; ``s.backward(loss)`` gives the gradient of
+every node, ``s.show(loss)`` steps through both passes. Ops are functions here (``tl.tanh``),
+methods of Tensors and of the session, and NumPy ufuncs; each is one row of ``tl.ops``.
+``tl.grad`` and its relatives differentiate functions. ``tl.extend`` adds rows of your own.
+"""
+
+from importlib import import_module as _import_module
+
+from torchlean_nb import extend as extend
+from torchlean_nb import ops as _ops  # fills the table
+from torchlean_nb.backend.random import Rng as Rng
+from torchlean_nb.engine import Gradients as Gradients
+from torchlean_nb.engine import Node as Node
+from torchlean_nb.engine import Param as Param
+from torchlean_nb.engine import Session as Session
+from torchlean_nb.engine import StepReport as StepReport
+from torchlean_nb.engine import Tape as Tape
+from torchlean_nb.engine import Tensor as Tensor
+from torchlean_nb.engine import grad as grad
+from torchlean_nb.engine import hessian as hessian
+from torchlean_nb.engine import hvp as hvp
+from torchlean_nb.engine import jacfwd as jacfwd
+from torchlean_nb.engine import jacrev as jacrev
+from torchlean_nb.engine import jvp as jvp
+from torchlean_nb.engine import value_and_grad as value_and_grad
+from torchlean_nb.engine import vjp as vjp
+from torchlean_nb.rows import OPS as ops
+from torchlean_nb.trace import GraphTrace as GraphTrace
+from torchlean_nb.trace import Ledger as Ledger
+
+__version__ = "0.1.0"
+_LAZY = {"widgets": "torchlean_nb.widgets", "render": "torchlean_nb.render", "lessons": "torchlean_nb.lessons"}
+_OWN = [
+    "Gradients", "GraphTrace", "Ledger", "Node", "Param", "Rng", "Session", "StepReport", "Tape", "Tensor", "extend",
+    "grad", "hessian", "hvp", "jacfwd", "jacrev", "jvp", "ops", "value_and_grad", "vjp",
+]  # fmt: skip
+_FUNCTIONS = sorted(name for name, op in ops.items() if op.builtin and name not in _OWN)
+globals().update({name: ops[name] for name in _FUNCTIONS})
+__all__ = _OWN + _FUNCTIONS
+
+
+def __getattr__(name: str):
+    if name in _LAZY:
+        return _import_module(_LAZY[name])
+    if name in ops:
+        return ops[name]
+    raise AttributeError(f"module 'torchlean_nb' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, *_LAZY])

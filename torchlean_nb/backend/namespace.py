@@ -1,0 +1,206 @@
+"""The primitives, computed by NumPy or CuPy."""
+
+from __future__ import annotations
+
+import math
+from functools import cache, partial
+from typing import Any
+
+import numpy
+
+from torchlean_nb.backend import windows as _windows
+
+_DIRECT = {
+    "add": "add", "sub": "subtract", "mul": "multiply", "div": "true_divide", "neg": "negative", "pow": "power",
+    "exp": "exp", "expm1": "expm1", "log": "log", "log1p": "log1p", "sqrt": "sqrt", "sin": "sin", "cos": "cos",
+    "tan": "tan", "arctan": "arctan", "sinh": "sinh", "cosh": "cosh", "tanh": "tanh", "abs": "absolute",
+    "sign": "sign", "maximum": "maximum", "minimum": "minimum", "logaddexp": "logaddexp", "where": "where",
+    "greater": "greater", "greater_equal": "greater_equal", "equal": "equal", "logical_not": "logical_not",
+}  # fmt: skip
+
+
+class ArrayNamespace:
+    """Primitives over one array library.
+
+    Parameters
+    ----------
+    module : module
+        ``numpy`` or a module with its interface.
+
+    Examples
+    --------
+    >>> xp = numpy_namespace()
+    >>> float(xp.sum(xp.exp(numpy.zeros(3))))
+    3.0
+    """
+
+    exact = False
+
+    def __init__(self, module: Any = numpy):
+        self.np = module
+        for ours, theirs in _DIRECT.items():
+            setattr(self, ours, getattr(module, theirs))
+
+    def __getattr__(self, name: str) -> Any:
+        from torchlean_nb.rows import OPS  # noqa: PLC0415 - rows and namespaces name each other
+
+        if name not in OPS:
+            raise AttributeError(f"xp has no {name!r}; a rule may only use rows")
+        return partial(OPS[name].run, self)
+
+    # -- making ------------------------------------------------------------------------------
+    def asarray(self, x: Any, dtype: Any = None) -> Any:
+        """Array of the library, without a copy when it is one already."""
+        return self.np.asarray(x, dtype=dtype)
+
+    def zeros(self, *, shape: tuple[int, ...], like: Any) -> Any:
+        """Zeros with the dtype of `like`."""
+        return self.np.zeros(shape, dtype=like.dtype)
+
+    def ones(self, *, shape: tuple[int, ...], like: Any) -> Any:
+        """Ones with the dtype of `like`."""
+        return self.np.ones(shape, dtype=like.dtype)
+
+    def number(self, p: float) -> Any:
+        """A float attribute, ready to be multiplied with (a fraction under exact arithmetic)."""
+        return p
+
+    def all_finite(self, x: Any) -> bool:
+        """Whether no element is inf or NaN."""
+        if x.dtype.kind != "f":
+            return True
+        return math.isfinite(x) if x.ndim == 0 else bool(self.np.isfinite(x).all())
+
+    # -- elementwise without a NumPy twin ------------------------------------------------------
+    def erf(self, x: Any) -> Any:
+        """Error function, by the C library element by element."""
+        out = self.np.fromiter(map(math.erf, x.ravel().tolist()), dtype=self.np.float64, count=x.size)
+        return out.reshape(x.shape).astype(x.dtype, copy=False)
+
+    def astype(self, x: Any, *, dtype: str) -> Any:
+        """Cast."""
+        return x.astype(dtype)
+
+    # -- reductions --------------------------------------------------------------------------
+    def sum(self, x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
+        """Sum; narrow floats accumulate in float64, since NumPy adds plainly along outer axes."""
+        if x.dtype.kind == "f" and x.dtype.itemsize < 8:
+            return self.np.sum(x, axis=axis, keepdims=keepdims, dtype=self.np.float64).astype(x.dtype)
+        return self.np.sum(x, axis=axis, keepdims=keepdims)
+
+    def max(self, x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
+        """Maximum."""
+        return self.np.max(x, axis=axis, keepdims=keepdims)
+
+    def min(self, x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
+        """Minimum."""
+        return self.np.min(x, axis=axis, keepdims=keepdims)
+
+    def prod(self, x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
+        """Product."""
+        return self.np.prod(x, axis=axis, keepdims=keepdims)
+
+    def cumsum(self, x: Any, *, axis: int | None = None) -> Any:
+        """Running sum; narrow floats accumulate in float64."""
+        if x.dtype.kind == "f" and x.dtype.itemsize < 8:
+            return self.np.cumsum(x, axis=axis, dtype=self.np.float64).astype(x.dtype)
+        return self.np.cumsum(x, axis=axis)
+
+    def argmax(self, x: Any, *, axis: Any = None) -> Any:
+        """Index of the first maximum."""
+        return self.np.argmax(x, axis=axis)
+
+    def argsort(self, x: Any, *, axis: int = -1) -> Any:
+        """Indices that sort; equal elements keep their order."""
+        return self.np.argsort(x, axis=axis, kind="stable")
+
+    # -- linear algebra and shape --------------------------------------------------------------
+    def matmul(self, a: Any, b: Any) -> Any:
+        """Matrix product over the last two axes."""
+        return self.np.matmul(a, b)
+
+    def reshape(self, x: Any, *, shape: tuple[int, ...]) -> Any:
+        """Same elements, row-major, another shape."""
+        return x.reshape(shape)
+
+    def transpose(self, x: Any, *, axes: tuple[int, ...] | None = None) -> Any:
+        """Axes permuted, or reversed."""
+        return self.np.transpose(x, axes)
+
+    def broadcast_to(self, x: Any, *, shape: tuple[int, ...]) -> Any:
+        """Copies along new and size-one axes."""
+        return self.np.broadcast_to(x, shape)
+
+    def concatenate(self, *xs: Any, axis: int = 0) -> Any:
+        """Arrays one after the other."""
+        return self.np.concatenate(xs, axis=axis)
+
+    def flip(self, x: Any, *, axis: Any = None) -> Any:
+        """Order reversed."""
+        return self.np.flip(x, axis=axis)
+
+    # -- indexing, in adjoint pairs ------------------------------------------------------------
+    def index(self, x: Any, *, key: Any) -> Any:
+        """Basic indexing: integers, slices, None, Ellipsis."""
+        return x[key]
+
+    def put_index(self, g: Any, *, shape: tuple[int, ...], key: Any) -> Any:
+        """Zeros of `shape` with `g` at `key`: the adjoint of `index`."""
+        out = self.np.zeros(shape, dtype=g.dtype)
+        out[key] = g
+        return out
+
+    def take(self, x: Any, idx: Any, *, axis: int | None = None) -> Any:
+        """Slices of `x` at integer positions along an axis, or elements of the flattened array."""
+        return self.np.take(x, idx, axis=axis)
+
+    def put_take(self, g: Any, idx: Any, *, axis: int, size: int) -> Any:
+        """Adjoint of `take`: repeated positions add up."""
+        axis %= g.ndim - idx.ndim + 1
+        shape = (*g.shape[:axis], size, *g.shape[axis + idx.ndim :])
+        out = self.np.zeros(shape, dtype=g.dtype)
+        self.np.add.at(out, (slice(None),) * axis + (idx,), g)
+        return out
+
+    def take_along(self, x: Any, idx: Any, *, axis: int) -> Any:
+        """One element per position of `idx` along an axis."""
+        return self.np.take_along_axis(x, idx, axis)
+
+    def put_along(self, g: Any, idx: Any, *, axis: int, size: int) -> Any:
+        """Adjoint of `take_along`; repeated positions add up."""
+        axis %= g.ndim
+        out = self.np.zeros((*g.shape[:axis], size, *g.shape[axis + 1 :]), dtype=g.dtype)
+        grid = list(self.np.indices(idx.shape, sparse=True))
+        grid[axis] = idx
+        self.np.add.at(out, tuple(grid), g)
+        return out
+
+    def one_hot(self, idx: Any, *, num_classes: int) -> Any:
+        """Boolean mask with one True per index on a new last axis."""
+        return idx[..., None] == self.np.arange(num_classes)
+
+    def windows(self, x: Any, *, size: tuple[int, ...], stride: tuple[int, ...]) -> Any:
+        """Sliding windows over the last axes, as a strided view ``(..., out..., size...)``."""
+        return _windows.windows(self.np, x, size, stride)
+
+    def fold(self, g: Any, *, shape: tuple[int, ...], size: tuple[int, ...], stride: tuple[int, ...]) -> Any:
+        """Adjoint of `windows`: overlapping windows add up."""
+        return _windows.fold(self.np, g, shape, size, stride)
+
+    def bernoulli(self, key: Any, *, shape: tuple[int, ...], keep: float) -> Any:
+        """Mask that is 1 with probability `keep`, a pure function of the integer key."""
+        from torchlean_nb.backend.random import bernoulli_mask  # noqa: PLC0415 - only random rows need it
+
+        return bernoulli_mask(int(key), shape, keep)
+
+    def uniform(self, key: Any, *, shape: tuple[int, ...]) -> Any:
+        """Uniform numbers in [0, 1), a pure function of the integer key."""
+        from torchlean_nb.backend.random import uniform  # noqa: PLC0415 - only random rows need it
+
+        return uniform(int(key), shape)
+
+
+@cache
+def numpy_namespace() -> ArrayNamespace:
+    """The namespace that computes with NumPy."""
+    return ArrayNamespace(numpy)

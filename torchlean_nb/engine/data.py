@@ -1,0 +1,141 @@
+"""Data on its way in: converted, checked, copied and frozen, or refused in plain words."""
+
+from __future__ import annotations
+
+import numbers
+from typing import Any
+
+import numpy as np
+
+from torchlean_nb.errors import (
+    DTypeError,
+    DTypeOverflowError,
+    NameError_,
+    NameTypeError,
+    NonFiniteError,
+    ShapeError,
+    quote,
+)
+
+NAME_LIMIT = 200
+_FLOATS = ("float16", "float32", "float64")
+
+
+def check_name(name: Any, what: str = "name") -> str | None:
+    """A usable name, or None.
+
+    Raises
+    ------
+    NameError_
+        When it is not a string, empty, too long, or holds control characters.
+    """
+    if name is None:
+        return None
+    if not isinstance(name, str):
+        raise NameTypeError(f"{what}: a name must be a str, got {type(name).__name__} {quote(name)}")
+    if not name.strip():
+        raise NameError_(f"{what}: a name must not be empty")
+    if len(name) > NAME_LIMIT:
+        raise NameError_(f"{what}: a name of {len(name)} characters is over the limit {NAME_LIMIT}")
+    for c in name:
+        if ord(c) < 32 or 127 <= ord(c) < 160 or 0xD800 <= ord(c) < 0xE000:
+            raise NameError_(f"{what}: {quote(name)} holds the control character U+{ord(c):04X}")
+    return name
+
+
+def _ragged(value: Any, label: str) -> ShapeError:
+    try:
+        sizes = [len(row) if hasattr(row, "__len__") else 0 for row in value]
+    except TypeError:
+        sizes = []
+    odd = next((i for i, n in enumerate(sizes) if n != sizes[0]), None)
+    if odd is None:
+        return ShapeError(f"{label}: nested lists do not form an array", "rows differ in length or in nesting")
+    return ShapeError(
+        f"{label}: ragged nested lists", f"row 0 has {sizes[0]} entries, row {odd} has {sizes[odd]}",
+        "rows of equal length",
+    )
+
+
+def _too_deep(value: Any, label: str) -> None:
+    depth = 0
+    while isinstance(value, list | tuple) and value:
+        value, depth = value[0], depth + 1
+        if depth > 32:
+            raise ShapeError(f"{label}: nesting deeper than 32 dimensions")
+
+
+def _is_plain(value: Any) -> bool:
+    return isinstance(value, numbers.Real | list | tuple) and not isinstance(value, np.generic)
+
+
+def as_data(value: Any, dtype: str, *, label: str, trainable: bool = False, finite: bool = True) -> np.ndarray:
+    """Own, read-only, C-ordered copy of `value`, real numbers only.
+
+    Floats take `dtype`; integer and boolean NumPy arrays stay what they are (labels, masks);
+    plain Python numbers and lists become floats, since that is what a formula means by ``2``.
+
+    Raises
+    ------
+    DTypeError, ShapeError, NonFiniteError
+        Naming `label`, what it is, and what would be accepted.
+    """
+    if isinstance(value, np.ma.MaskedArray):
+        raise DTypeError(f"{label}: a masked array hides elements", None, "x.filled(0.0)")
+    if isinstance(value, np.matrix):
+        raise DTypeError(f"{label}: np.matrix multiplies in its own way", None, "np.asarray(x)")
+    _too_deep(value, label)
+    try:
+        a = np.asarray(value)
+    except (ValueError, TypeError, OverflowError) as e:
+        if "inhomogeneous" in str(e) or "setting an array element" in str(e):
+            raise _ragged(value, label) from None
+        raise DTypeError(f"{label}: {type(value).__name__} is not an array of numbers", str(e)) from None
+    kind = a.dtype.kind
+    if kind == "O" and _is_plain(value):
+        raise DTypeOverflowError(f"{label}: {quote(value, 40)} is too large for {dtype}")
+    if a.dtype.names:
+        raise DTypeError(f"{label}: a structured array", f"fields {', '.join(a.dtype.names)}", "one field of it")
+    if kind not in "fiub" or a.dtype.name == "longdouble" or a.dtype.itemsize > 8:
+        word = {"U": "str", "S": "bytes", "O": "object", "c": a.dtype.name}.get(kind, a.dtype.name)
+        want = "a real part" if kind == "c" else "numeric data: float or int arrays"
+        raise DTypeError(f"{label}: dtype {word} cannot be used, only real numeric data", None, want)
+    if kind in "iu" and not _is_plain(value):
+        if trainable:
+            raise DTypeError(
+                f"{label}: dtype {a.dtype.name} cannot be trained", "only a float requires gradient", "x.astype(float)"
+            )
+        out = np.array(a, dtype=a.dtype.newbyteorder("="), order="C")
+    elif kind == "b" and not trainable:
+        out = np.array(a, order="C")
+    else:
+        with np.errstate(over="ignore"):
+            out = np.array(a, dtype=dtype, order="C")
+        if finite and not np.isfinite(out).all():
+            at = tuple(int(i) for i in np.argwhere(~np.isfinite(out))[0])
+            was = np.asarray(a)[at]
+            if np.isfinite(was):
+                raise NonFiniteError(f"{label}: {was!s} does not fit, overflow on the cast to {dtype}")
+            raise NonFiniteError(
+                f"{label}: {out[at]!s} at index {at}", "a non-finite value spreads to everything after it",
+                'cleaning the data, or Session(nonfinite="ieee")',
+            )
+    out.setflags(write=False)
+    return out
+
+
+def freeze(a: Any) -> Any:
+    """Make an array read-only; NumPy scalars become 0-d arrays."""
+    if type(a) is not np.ndarray and isinstance(a, np.generic | float | int | bool):
+        a = np.asarray(a)
+    if isinstance(a, np.ndarray):
+        a.setflags(write=False)
+    return a
+
+
+def check_dtype(dtype: Any) -> str:
+    """The name of a supported float type."""
+    name = np.dtype(dtype).name if dtype is not None else "float64"
+    if name not in _FLOATS:
+        raise DTypeError(f"Session: dtype {name} is not a float type", None, " or ".join(_FLOATS))
+    return name

@@ -1,0 +1,105 @@
+"""Gradients: the frozen result of one backward sweep, dense over the tape."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from torchlean_nb.engine.data import freeze
+from torchlean_nb.engine.tensor import Ref
+from torchlean_nb.errors import ForeignHandleError, HandleTypeError, UnknownNodeError, did_you_mean, quote
+
+
+class Gradients(Mapping):
+    """Gradient of every node, by Tensor, Param, name or node id.
+
+    Nothing is accumulated across sweeps. Nodes that the sweep did not reach have zeros.
+
+    Examples
+    --------
+    >>> import torchlean_nb as tl
+    >>> s = tl.Session()
+    >>> x = s.param(3.0, name="x")
+    >>> g = s.backward(x * x + x * x)
+    >>> float(g[x]), float(g["x"])
+    (12.0, 12.0)
+    """
+
+    def __init__(self, tape: Any, output: int, reached: dict[int, Any], params: dict[Any, int]):
+        self._tape, self.output = tape, output
+        self._reached = {i: freeze(np.asarray(g) if np.isscalar(g) else g) for i, g in reached.items()}
+        self._shapes = [(v.shape, v.dtype) for v in tape.values]
+        self._params = dict(params)
+        self._names = {name: i for i, name in tape.names.items()}
+
+    @property
+    def reached(self) -> frozenset[int]:
+        """Ids of the nodes the sweep reached."""
+        return frozenset(self._reached)
+
+    @property
+    def dense(self) -> tuple[np.ndarray, ...]:
+        """One array per node, in tape order."""
+        return tuple(self._at(i) for i in range(len(self._shapes)))
+
+    def _at(self, i: int) -> np.ndarray:
+        if i in self._reached:
+            return self._reached[i]
+        shape, dtype = self._shapes[i]
+        return freeze(np.zeros(shape, dtype=dtype if dtype.kind in "fO" else self._tape_dtype()))
+
+    def _tape_dtype(self) -> Any:
+        return self._reached[self.output].dtype
+
+    def id_of(self, key: Any) -> int | None:
+        """Node id of a key, None for a parameter that was not used."""
+        if isinstance(key, Ref):
+            if key.tape is not self._tape:
+                raise ForeignHandleError("grad: this handle belongs to another session or an older tape")
+            return key.id
+        if hasattr(key, "__tl_use__"):
+            return self._params.get(key)
+        if isinstance(key, str):
+            if key not in self._names:
+                named = {getattr(p, "name", None): i for p, i in self._params.items()}
+                if key in named:
+                    return named[key]
+                raise UnknownNodeError(f"grad: no node named {quote(key)}", did_you_mean(key, self._names))
+            return self._names[key]
+        if isinstance(key, bool) or not isinstance(key, int | np.integer):
+            raise HandleTypeError(
+                f"grad: expected a Tensor, Param, name or node id, got {type(key).__name__} {quote(key, 40)}"
+            )
+        if not 0 <= key < len(self._shapes):
+            raise UnknownNodeError(f"grad: there is no node {key}", f"the last id is {len(self._shapes) - 1}")
+        return int(key)
+
+    def __getitem__(self, key: Any) -> np.ndarray:
+        i = self.id_of(key)
+        if i is None:
+            return freeze(np.zeros_like(key.value))
+        return self._at(i)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._params)
+
+    def __len__(self) -> int:
+        return len(self._params)
+
+    def __contains__(self, key: object) -> bool:
+        try:
+            return self.id_of(key) is not None
+        except (LookupError, TypeError, ValueError, RuntimeError):
+            return False
+
+    def __repr__(self) -> str:
+        rows = [f"  {getattr(p, 'name', None) or f'param_{i}'}: {self._brief(i)}" for p, i in self._params.items()]
+        return f"Gradients of node {self.output}, {len(self._reached)} nodes reached\n" + "\n".join(rows)
+
+    def _brief(self, i: int) -> str:
+        g = self._at(i)
+        return np.array2string(g, precision=5, threshold=8) if g.size <= 8 else (
+            f"shape {g.shape}, largest {np.abs(g).max():.5g}"
+        )

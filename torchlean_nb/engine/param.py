@@ -1,0 +1,110 @@
+"""Param: a parameter. It lives outside the tape and survives ``reset_tape()``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from torchlean_nb.engine.data import as_data
+from torchlean_nb.engine.tensor import Computes, Tensor, _advanced, _is_advanced
+from torchlean_nb.errors import ForeignHandleError, SerializationError, ShapeError
+from torchlean_nb.rows import OPS, Op
+
+
+class Param(Computes):
+    """A mutable cell that holds an array; used in an op it becomes one leaf per tape.
+
+    Parameters
+    ----------
+    session : Session
+    value : ndarray
+        Frozen.
+    name : str, optional
+    requires_grad : bool
+
+    Examples
+    --------
+    >>> import torchlean_nb as tl
+    >>> s = tl.Session()
+    >>> w = s.param([[0.2, -0.1]], name="w")
+    >>> w.value = w.value + 1
+    >>> w.shape
+    (1, 2)
+    """
+
+    __slots__ = ("_value", "name", "requires_grad", "session")
+
+    def __init__(self, session: Any, value: np.ndarray, name: str | None, requires_grad: bool):
+        self.session, self._value, self.name, self.requires_grad = session, value, name, requires_grad
+
+    @property
+    def value(self) -> np.ndarray:
+        """Current value, read-only; assign to change it."""
+        return self._value
+
+    @value.setter
+    def value(self, new: Any) -> None:
+        self.set(new)
+
+    def set(self, new: Any) -> None:
+        """Replace the value by one of the same shape.
+
+        The leaf already on the tape keeps the value it was recorded with.
+
+        Raises
+        ------
+        ShapeError
+            When the shape differs; the old value stays.
+        """
+        a = as_data(new, self._value.dtype.name, label=self._label, finite=self.session.nonfinite == "raise")
+        if a.shape != self._value.shape:
+            raise ShapeError(
+                f"{self._label}: update shape mismatch (expected {self._value.shape}, got {a.shape})"
+            )
+        self._value = a
+
+    @property
+    def _label(self) -> str:
+        return f"param {self.name!r}" if self.name else "param"
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the value."""
+        return self._value.shape
+
+    @property
+    def dtype(self) -> Any:
+        """Number type of the value."""
+        return self._value.dtype
+
+    def __tl_use__(self, tape: Any) -> Tensor:
+        if self.session.tape is not tape:
+            raise ForeignHandleError(
+                f"{self._label} belongs to another session ({self.session.label}), this one is {tape.label}",
+                None, "one session for all parameters of a model",
+            )
+        i = tape.cells.get(self)
+        if i is None:
+            t = tape.leaf("param", self._value, self.requires_grad, self.name)
+            tape.cells[self] = t.id
+            return t
+        return Tensor(tape, i)
+
+    def __tl_apply__(self, op: Op, args: tuple[Any, ...], attrs: dict[str, Any]) -> Tensor:
+        return self.session.tape.apply(op, args, attrs)
+
+    def _op(self, name: str, *args: Any, **attrs: Any) -> Tensor:
+        return self.session.tape.apply(OPS[name], args, attrs)
+
+    def __getitem__(self, key: Any) -> Any:
+        return OPS["index"](self, key=key) if not _is_advanced(key) else _advanced(self.session.use(self), key)
+
+    def __repr__(self) -> str:
+        return f"Param {self.name!r}, shape {self.shape}, {self.dtype}\n{np.array2string(self._value, precision=5)}"
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        raise SerializationError("deepcopy of a Param would tear it from its session", None, "p.value")
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        raise SerializationError("a Param cannot be pickled: it belongs to a session", None, "p.value")

@@ -1,0 +1,150 @@
+"""The backward sweep: read the tape from the output down, and add up what arrives.
+
+Written once for plain and recorded sweeps. Only nodes that the output depends on and that need a
+gradient are visited; broadcasting, zero cotangents and accumulation are handled here and nowhere
+else. Contributions are added in a fixed order: children from the last to the first, their
+arguments from left to right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+
+from torchlean_nb.engine.recorder import Recorder, unbroadcast
+from torchlean_nb.errors import RuleTypeError, RuleValueError, TorchLeanError
+
+OnEdge = Callable[..., None]
+
+
+class Plain:
+    """Access to a tape for a sweep that computes."""
+
+    def __init__(self, tape: Any):
+        self.tape, self.xp = tape, tape.xp
+
+    def value(self, i: int) -> Any:
+        """Recorded value of a node."""
+        return None if i < 0 else self.tape.values[i]
+
+    def saved(self, i: int) -> Any:
+        """Residuals that forward left for the rules."""
+        return self.tape.records[i][3]
+
+
+class Recorded(Plain):
+    """Access to a tape for a sweep that is itself recorded onto it."""
+
+    def __init__(self, tape: Any):
+        super().__init__(tape)
+        self.xp = Recorder(tape)
+
+    def value(self, i: int) -> Any:
+        """Handle to a node."""
+        return None if i < 0 else self.xp.handle(i)
+
+    def saved(self, i: int) -> Any:
+        """Residuals made anew under the recorder, so that derivatives pass through them."""
+        op, parents, attrs, saved = self.tape.records[i]
+        if not op.residuals:
+            return saved
+        return op.forward(self.xp, *[self.value(p) for p in parents], **attrs)[1]
+
+
+def pull(at: Plain, i: int, k: int, g: Any) -> tuple[Any, tuple[int, ...]]:
+    """Contribution of node `i` to its argument `k`, and the axes that were summed for broadcasting."""
+    op, parents, attrs, _ = at.tape.records[i]
+    rule = op.rule(k)
+    args = [at.value(p) for p in parents]
+    head = (g, at.value(i), at.saved(i)) if op.residuals else (g, at.value(i))
+    extra = {"arg": k} if op.variadic else {}
+    try:
+        with np.errstate(all="ignore"):
+            c = rule(at.xp, *head, *args, **attrs, **extra)
+    except MemoryError as e:
+        raise MemoryError(f"in the rule of {at.tape.describe(i)}: bytes requested, {e}") from e
+    except TorchLeanError:
+        raise
+    except Exception as e:
+        raise RuleValueError(
+            f"vjp of {at.tape.describe(i)} for argument {k} failed: {type(e).__name__}: {e}",
+            None, f"tl.check_op(tl.{op.name})",
+        ) from e
+    if c is None or not hasattr(c, "shape"):
+        if isinstance(c, int | float | np.generic):
+            c = at.xp.asarray(c)
+        else:
+            count = f"{len(c)} gradients" if isinstance(c, tuple | list) else repr(c)
+            raise RuleTypeError(
+                f"vjp of {op.name}: input {k} got {count} instead of 1 array", f"node {i}",
+                "one function per argument, each returning one array; None as the rule of an index",
+            )
+    if op.singular:
+        # 0 times an infinite slope is 0: nothing arrived, so nothing goes on.
+        c = at.xp.where(at.xp.equal(g, 0), 0, c)
+    shape = args[k].shape
+    if c.shape == shape:
+        return c, ()
+    try:
+        return unbroadcast(at.xp, c, shape)
+    except TorchLeanError:
+        raise RuleValueError(
+            f"vjp of {op.name} returned shape {c.shape} for input {k} of shape {shape}", f"node {i}"
+        ) from None
+
+
+def sweep(
+    at: Plain, out: int, seed: Any, *, wrt: Iterable[int] | None = None, on_edge: OnEdge | None = None
+) -> dict[int, Any]:
+    """Cotangents of every node that `out` reaches.
+
+    Parameters
+    ----------
+    at : Plain or Recorded
+    out : int
+        Node to start from.
+    seed : array, shape of the output
+    wrt : iterable of int, optional
+        Only sweep towards these nodes.
+    on_edge : callable, optional
+        ``on_edge(child, k, parent, contribution, summed)`` for every contribution, in order.
+
+    Returns
+    -------
+    dict
+        Node id to cotangent.
+    """
+    tape = at.tape
+    needs = tape.needs if wrt is None else _between(tape, out, wrt)
+    records = tape.records
+    bar: list[Any] = [None] * (out + 1)
+    bar[out] = seed
+    for i in range(out, -1, -1):
+        g = bar[i]
+        if g is None:
+            continue
+        op, parents, _, _ = records[i]
+        if isinstance(op, str) or op.kind == "constant":
+            continue
+        for k, p in enumerate(parents):
+            if p < 0 or not needs[p] or op.rule(k) is None:
+                continue
+            c, summed = pull(at, i, k, g)
+            if on_edge is not None:
+                on_edge(i, k, p, c, summed)
+            bar[p] = c if bar[p] is None else bar[p] + c
+    return {i: g for i, g in enumerate(bar) if g is not None}
+
+
+def _between(tape: Any, out: int, wrt: Iterable[int]) -> list[bool]:
+    """Which nodes lie on a path from `wrt` to `out`."""
+    on = [False] * (out + 1)
+    targets = set(wrt)
+    for i in range(out + 1):
+        op, parents, _, _ = tape.records[i]
+        on[i] = i in targets or any(
+            p >= 0 and on[p] for p in parents if isinstance(op, str) or op.kind != "constant"
+        )
+    return on

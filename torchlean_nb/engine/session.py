@@ -1,0 +1,385 @@
+"""Session: the engine's one mutable object. It owns a tape, parameters, integer cells and a stream."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+
+import numpy as np
+
+from torchlean_nb.backend.namespace import numpy_namespace
+from torchlean_nb.backend.random import Rng
+from torchlean_nb.engine import backward as _backward
+from torchlean_nb.engine.cells import IntegerCells
+from torchlean_nb.engine.data import as_data, check_dtype, check_name
+from torchlean_nb.engine.gradients import Gradients
+from torchlean_nb.engine.param import Param
+from torchlean_nb.engine.tape import Tape
+from torchlean_nb.engine.tensor import Ref, Tensor
+from torchlean_nb.engine.tracing import trace
+from torchlean_nb.errors import (
+    BackendError,
+    ForeignHandleError,
+    HandleTypeError,
+    HyperparameterError,
+    NoGradError,
+    SerializationError,
+    SessionClosedError,
+    UnknownNameError,
+    UnknownNodeError,
+    did_you_mean,
+    quote,
+)
+from torchlean_nb.rows import OPS, Op, lookup, on_register
+from torchlean_nb.trace.graph import GraphTrace
+from torchlean_nb.trace.ledger import Ledger
+
+_numbers = count(1)
+POLICIES = ("raise", "skip", "ieee")
+
+
+@dataclass(frozen=True)
+class StepReport:
+    """What one training step did: the loss before the update, and whether the update was skipped."""
+
+    loss: float
+    gradients: Gradients
+    skipped: bool = False
+
+
+class Session(IntegerCells):
+    """An explicit autodiff session: nothing is global, everything recorded can be looked at.
+
+    Parameters
+    ----------
+    backend : {"eager"}
+    device : {"cpu"}
+    dtype : {"float64", "float32", "float16"}
+        Type of every float in the session.
+    seed : int
+        Of the session's random stream.
+    requires_grad_by_default : bool
+        Whether parameters are trained unless they say otherwise.
+    track_gradients : bool
+        False records values only.
+    strict_shapes : bool
+        True allows no implicit broadcasting.
+    nonfinite : {"raise", "skip", "ieee"}
+        What an inf or NaN does: an error at the op that made it; recorded, but `step` skips the
+        update; or nothing special.
+
+    Examples
+    --------
+    >>> import torchlean_nb as tl
+    >>> s = tl.Session(seed=0)
+    >>> w = s.param(0.5, name="w")
+    >>> loss = (w * 3.0 - 1.0 - 2.0) ** 2
+    >>> float(s.backward(loss)[w])
+    -9.0
+    """
+
+    def __init__(
+        self, backend: str = "eager", *, device: str = "cpu", dtype: Any = "float64", seed: int = 0,
+        requires_grad_by_default: bool = True, track_gradients: bool = True, strict_shapes: bool = False,
+        nonfinite: str = "raise",
+    ):
+        if backend != "eager":
+            raise BackendError(f"Session: backend {quote(backend)} is not available", None, 'backend="eager"')
+        if device != "cpu":
+            raise BackendError(f"Session: device {quote(device)} is not available", None, 'device="cpu"')
+        if nonfinite not in POLICIES:
+            raise HyperparameterError(f"Session: nonfinite {quote(nonfinite)} is not one of {', '.join(POLICIES)}")
+        self.backend, self.device, self.dtype = backend, device, check_dtype(dtype)
+        self.requires_grad_by_default, self.track_gradients = requires_grad_by_default, track_gradients
+        self.strict_shapes, self.nonfinite = strict_shapes, nonfinite
+        self.label = f"s{next(_numbers)}"
+        self.rng = Rng(seed)
+        self._draws = 0
+        self._closed = False
+        self.params: dict[str, Param] = {}
+        self._grads: Gradients | None = None
+        super().__init__()
+        self.tape = self._new_tape()
+
+    # -- lifecycle -------------------------------------------------------------------------
+    def _new_tape(self) -> Tape:
+        tape = Tape(numpy_namespace(), self.dtype, self.nonfinite, self.label, strict_shapes=self.strict_shapes)
+        tape.grads_on = self.track_gradients
+        return tape
+
+    def _open(self) -> None:
+        if self._closed:
+            raise SessionClosedError(f"session {self.label} is closed", None, "a new Session")
+
+    def reset_tape(self) -> None:
+        """Drop the tape and its values; parameters, gradients and the random stream stay."""
+        self._open()
+        old, self.tape = self.tape, self._new_tape()
+        old.kill()
+        self._reset_cells()
+
+    @contextmanager
+    def fresh_tape(self) -> Iterator[Session]:
+        """Reset the tape, then run the block."""
+        self.reset_tape()
+        yield self
+
+    @contextmanager
+    def no_grad(self) -> Iterator[Session]:
+        """Record values, but no gradients, inside the block."""
+        tape, before = self.tape, self.tape.grads_on
+        tape.grads_on = False
+        try:
+            yield self
+        finally:
+            tape.grads_on = before
+
+    @contextmanager
+    def scope(self, name: str) -> Iterator[Session]:
+        """Group the nodes recorded inside the block under a name; blocks nest."""
+        check_name(name, "scope")
+        tape, before = self.tape, self.tape.scope
+        tape.scope = f"{before}/{name}" if before else name
+        try:
+            yield self
+        finally:
+            tape.scope = before
+
+    def close(self) -> None:
+        """Drop the tape for good."""
+        if not self._closed:
+            self.tape.kill()
+            self._closed = True
+
+    # -- leaves ----------------------------------------------------------------------------
+    def param(self, value: Any, name: str | None = None, requires_grad: bool | None = None) -> Param:
+        """A new parameter, outside the tape."""
+        self._open()
+        check_name(name, "param")
+        data = as_data(
+            value, self.dtype, label=f"param {quote(name)}" if name else "param", trainable=True, finite=self._strict
+        )
+        p = Param(self, data, name, self.requires_grad_by_default if requires_grad is None else bool(requires_grad))
+        self.params[name or f"param_{len(self.params)}"] = p
+        return p
+
+    def input(self, value: Any, name: str | None = None, requires_grad: bool = False, dtype: Any = None) -> Tensor:
+        """A data leaf; the array is copied, so later writes to it do not reach the tape."""
+        self._open()
+        check_name(name, "input")
+        label = f"input {quote(name)}" if name else "input"
+        if dtype is not None:
+            value = np.asarray(value).astype(dtype)
+        data = as_data(value, self.dtype, label=label, trainable=requires_grad, finite=self._strict)
+        return self.tape.leaf("input", data, requires_grad, name)
+
+    def const(self, value: Any, name: str | None = None) -> Tensor:
+        """A constant leaf."""
+        self._open()
+        check_name(name, "const")
+        return self.tape.leaf("const", as_data(value, self.dtype, label="const", finite=self._strict), False, name)
+
+    def use(self, param: Param) -> Tensor:
+        """The leaf that stands for a parameter on this tape; the same one each time."""
+        if not isinstance(param, Param):
+            raise HandleTypeError(f"use: expected a Param, got {type(param).__name__}")
+        return param.__tl_use__(self.tape)
+
+    @property
+    def _strict(self) -> bool:
+        return self.nonfinite == "raise"
+
+    # -- reading ---------------------------------------------------------------------------
+    def node(self, key: Any) -> int:
+        """Node id of a Tensor, Param, name or id."""
+        self._open()
+        if isinstance(key, Ref):
+            key.tape.records  # a dead tape explains itself
+            if key.tape is not self.tape:
+                raise ForeignHandleError(
+                    f"this handle belongs to another session ({key.tape.label}), this one is {self.label}"
+                )
+            return key.id
+        if isinstance(key, Param):
+            return self.use(key).id
+        if isinstance(key, str):
+            for i, name in self.tape.names.items():
+                if name == key:
+                    return i
+            known = [*self.tape.names.values(), *self.params]
+            raise UnknownNodeError(f"no node named {quote(key)} is on the tape", did_you_mean(key, known) + (
+                f" known names: {', '.join(sorted(set(known))[:12])}"))
+        if isinstance(key, bool) or not isinstance(key, int | np.integer):
+            raise HandleTypeError(f"a node id must be an int or Ref (Tensor, Param, name), got {type(key).__name__}"
+                                  f" {quote(key, 40)}")
+        if not 0 <= key < len(self.tape):
+            raise UnknownNodeError(f"there is no node {key}", f"the last id is {len(self.tape) - 1}")
+        return int(key)
+
+    def value(self, key: Any) -> np.ndarray:
+        """Recorded value of a node, read-only."""
+        if isinstance(key, str) and key in self.params and key not in self.tape.names.values():
+            return self.params[key].value
+        if isinstance(key, Param):
+            return key.value
+        return self.tape.values[self.node(key)]
+
+    def detach(self, t: Any) -> Tensor:
+        """The same value, through which no gradient passes."""
+        return self._call(OPS["detach"], (t,), {})
+
+    @property
+    def grads(self) -> Gradients:
+        """Result of the last backward sweep."""
+        if self._grads is None:
+            raise NoGradError("there is no gradient yet", None, "s.backward(loss) first")
+        return self._grads
+
+    # -- differentiating ---------------------------------------------------------------------
+    def backward(self, out: Any, seed: Any = None, hook: Callable[[int, Any], Any] | None = None) -> Gradients:
+        """Gradient of `out` with respect to every node.
+
+        Parameters
+        ----------
+        out : Tensor, name or id
+            A scalar, or anything with a `seed` of its shape.
+        seed : array, shape of `out`, optional
+        hook : callable, optional
+            ``hook(id, grad)`` runs after the sweep on every node in id order; an array it returns
+            replaces the gradient.
+
+        Raises
+        ------
+        NonScalarError, ShapeError, NoGradError, NonFiniteError, HookError
+            And the session is as it was.
+        """
+        result = _backward.backward(self, self.node(out), seed, hook)
+        self._grads = result
+        return result
+
+    def vjp(self, out: Any, seed: Any, wrt: Any) -> np.ndarray:
+        """Seed pulled back from `out` to one node."""
+        return _backward.backward(self, self.node(out), seed, None)[wrt]
+
+    def jvp(self, out: Any, tangents: Mapping[Any, Any]) -> np.ndarray:
+        """Directional derivative of `out` along tangents of Params, Tensors, names or ids."""
+        return _backward.forward(self, self.node(out), tangents)
+
+    def step(self, optimizer: Any, build_loss: Callable[[], Tensor]) -> StepReport:
+        """Fresh tape, loss, backward, update; the report has the loss before the update."""
+        self.reset_tape()
+        loss = build_loss()
+        grads = self.backward(loss)
+        value = float(loss)
+        if self.nonfinite == "skip" and not self._all_finite(value, grads):
+            return StepReport(value, grads, skipped=True)
+        optimizer.step(grads)
+        return StepReport(value, grads)
+
+    def _all_finite(self, value: float, grads: Gradients) -> bool:
+        return bool(np.isfinite(value)) and all(np.isfinite(grads[p]).all() for p in grads)
+
+    # -- looking ---------------------------------------------------------------------------
+    def trace(self, out: Any, seed: Any = None, names: Mapping[str, Any] | None = None, title: str = "") -> GraphTrace:
+        """Forward values and backward sweep of `out` as data; ``names=locals()`` labels the nodes."""
+        return trace(self, self.node(out), seed, names or {}, title)
+
+    def show(self, out: Any = None, names: Mapping[str, Any] | None = None, **options: Any) -> Any:
+        """Step through `out` (by default the last node) in the notebook."""
+        if out is None:
+            if not len(self.tape):
+                return "empty graph: nothing has been recorded yet"
+            out = self._grads.output if self._grads and self._grads._tape is self.tape else len(self.tape) - 1
+        return self.trace(out, names=names, title=options.pop("title", "")).show(**options)
+
+    def ledger(self, wrt: Any, out: Any = None) -> Ledger:
+        """Contributions that total to the gradient of `wrt`, from the last backward or from `out`."""
+        out = self.grads.output if out is None else self.node(out)
+        i = self.node(wrt)
+        return Ledger.of(self.trace(out), i)
+
+    # -- random numbers ----------------------------------------------------------------------
+    def split_rng(self) -> Rng:
+        """A child stream, independent of what this session draws afterwards."""
+        return self.rng.split()
+
+    def seed(self, seed: int) -> None:
+        """Start the random stream anew."""
+        self.rng = Rng(seed)
+        self._draws = 0
+
+    def draw_key(self) -> int:
+        """Key for one random op, as TorchLean draws it: the op's seed and the session's draw count."""
+        from torchlean_nb.backend.random import key_of  # noqa: PLC0415
+
+        key = key_of(self.rng.op_seed(), self._draws)
+        self._draws += 1
+        return key
+
+    # -- ops as methods ----------------------------------------------------------------------
+    def call(self, name: str, *args: Any, **attrs: Any) -> Tensor:
+        """Record a registered op by name."""
+        try:
+            op = lookup(name)
+        except UnknownNameError as e:
+            raise UnknownNodeError(str(e), f"{len(OPS)} registered ops") from None
+        return self._call(op, args, attrs)
+
+    def _call(self, op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
+        self._open()
+        args, attrs = op.bind(args, kwargs)
+        if not any(isinstance(a, Ref | Param) for a in args):
+            raise HandleTypeError(
+                f"s.{op.name}: at least one argument must be a Ref (Tensor or Param) of this session",
+                None, f"s.const(...), or tl.{op.name}(...) on plain arrays",
+            )
+        for a in args:
+            if isinstance(a, Ref):
+                self.node(a)
+        return self.tape.apply(op, args, attrs)
+
+    # -- state -----------------------------------------------------------------------------
+    def digest(self) -> str:
+        """SHA-256 of everything the session holds; equal before and after a refused input."""
+        h = hashlib.sha256()
+
+        def put(*parts: Any) -> None:
+            for p in parts:
+                h.update(p.tobytes() if isinstance(p, np.ndarray) else repr(p).encode())
+
+        for name, p in self.params.items():
+            put(name, p.dtype, p.shape, p.value, p.requires_grad)
+        for n, v in zip(self.tape, self.tape.values, strict=True):
+            put(n.id, n.op, n.parents, sorted(n.attrs.items(), key=str), n.name, n.requires_grad, v)
+        put(self.rng, self._draws, self._cells, self.tape.grads_on, self.tape.scope)
+        if self._grads is not None:
+            put(self._grads.output, *(x for i in sorted(self._grads._reached) for x in (i, self._grads._reached[i])))
+        return h.hexdigest()
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        raise SerializationError(
+            "a Session cannot be pickled: its tape is live", None,
+            "{name: p.value for name, p in s.params.items()}, and save_checkpoint where there is a trainer",
+        )
+
+    def __repr__(self) -> str:
+        return (
+            f"Session {self.label}: {self.backend}, {self.dtype}, {self.device}; {len(self.params)} params, "
+            f"{0 if self._closed else len(self.tape)} nodes"
+        )
+
+
+def _attach(op: Op) -> None:
+    if not hasattr(Session, op.name):
+        def method(self: Session, *args: Any, **kwargs: Any) -> Tensor:
+            return self._call(OPS[op.name], args, kwargs)
+
+        method.__name__, method.__doc__ = op.name, op.__doc__
+        setattr(Session, op.name, method)
+
+
+on_register(_attach)

@@ -1,0 +1,275 @@
+"""Tape: an append-only list of records. Forward writes it, a sweep reads it.
+
+A record is ``(op, parents, attrs, saved)``; its number is the node id, and every parent id is
+smaller. Leaves have a string in place of the op. Values sit beside the records, read-only.
+`Node` is a view built when someone looks.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from torchlean_nb.backend.namespace import numpy_namespace
+from torchlean_nb.engine.checks import explain, refuse_non_finite
+from torchlean_nb.engine.data import as_data, freeze
+from torchlean_nb.engine.tensor import Ref, Tensor
+from torchlean_nb.errors import (
+    DTypeError,
+    ForeignHandleError,
+    ForkError,
+    HandleTypeError,
+    RuleError,
+    ShapeError,
+    StaleHandleError,
+    ThreadError,
+    UnknownNodeError,
+    quote,
+)
+from torchlean_nb.rows import Op
+
+LEAVES = ("param", "input", "const", "nat")
+_forks = [0]
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=lambda: _forks.__setitem__(0, _forks[0] + 1))
+
+
+@dataclass(frozen=True)
+class Node:
+    """One entry of the tape, as plain data: no arrays, no functions."""
+
+    id: int
+    op: str
+    parents: tuple[int, ...]
+    attrs: Mapping[str, Any]
+    shape: tuple[int, ...]
+    dtype: str
+    name: str | None
+    requires_grad: bool
+    scope: str = ""
+
+
+class Tape:
+    """Append-only record of a computation.
+
+    Parameters
+    ----------
+    xp : namespace
+        Computes the values.
+    dtype : str
+        Float type of leaves made from Python numbers.
+    nonfinite : {"raise", "skip", "ieee"}
+    label : str
+        Name of the session, for messages.
+    strict_shapes : bool
+        TorchLean's rule: no implicit broadcasting.
+    """
+
+    __slots__ = (
+        "__weakref__", "cells", "dtype", "forks", "grads_on", "label", "names", "needs", "nonfinite", "owner",
+        "records", "scope", "scopes", "strict_shapes", "values", "xp",
+    )  # fmt: skip
+
+    def __init__(
+        self, xp: Any = None, dtype: str = "float64", nonfinite: str = "raise", label: str = "", *,
+        strict_shapes: bool = False,
+    ):
+        self.xp = xp or numpy_namespace()
+        self.dtype, self.nonfinite, self.label, self.strict_shapes = dtype, nonfinite, label, strict_shapes
+        self.records: list[tuple[Any, tuple[int, ...], dict[str, Any], Any]] = []
+        self.values: list[Any] = []
+        self.needs: list[bool] = []
+        self.names: dict[int, str] = {}
+        self.scopes: dict[int, str] = {}
+        self.cells: dict[Any, int] = {}
+        self.scope = ""
+        self.grads_on = True
+        self.owner = threading.get_ident()
+        self.forks = _forks[0]
+
+    # -- reading ---------------------------------------------------------------------------
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def __getitem__(self, i: int) -> Node:
+        if isinstance(i, slice):
+            return [self[k] for k in range(*i.indices(len(self)))]
+        if not isinstance(i, int | np.integer) or isinstance(i, bool):
+            raise HandleTypeError(f"tape[i]: a node id is an int, got {type(i).__name__}")
+        if not -len(self) <= i < len(self):
+            raise UnknownNodeError(f"there is no node {i}", f"the last id on the tape is {len(self) - 1}")
+        i = int(i) % len(self)
+        op, parents, attrs, _ = self.records[i]
+        v = self.values[i]
+        return Node(
+            i, op if isinstance(op, str) else op.name, tuple(p for p in parents if p >= 0), MappingProxyType(attrs),
+            tuple(v.shape), str(v.dtype), self.names.get(i), self.needs[i], self.scopes.get(i, ""),
+        )
+
+    def __iter__(self):
+        return (self[i] for i in range(len(self)))
+
+    @property
+    def nodes(self) -> list[Node]:
+        """All nodes, in the order they were recorded."""
+        return list(self)
+
+    def describe(self, i: int) -> str:
+        """A node as messages name it: op, id and the user's name."""
+        op = self.records[i][0]
+        name = self.names.get(i)
+        return f"{op if isinstance(op, str) else op.name} (node {i}{', ' + quote(name) if name else ''})"
+
+    # -- writing ---------------------------------------------------------------------------
+    def leaf(self, kind: str, value: Any, requires_grad: bool = False, name: str | None = None) -> Tensor:
+        """Append a leaf; `value` must be frozen already."""
+        i = len(self.records)
+        self.values.append(value)
+        self.needs.append(requires_grad and self.grads_on)
+        if name:
+            self.names[i] = name
+        if self.scope:
+            self.scopes[i] = self.scope
+        self.records.append((kind, (), {}, None))
+        return Tensor(self, i)
+
+    def apply(self, op: Op, args: tuple[Any, ...], attrs: Mapping[str, Any]) -> Tensor:
+        """Run `op` and append its record; on any failure the tape is as it was."""
+        if self.owner != threading.get_ident() or self.forks != _forks[0]:
+            self._refuse_outsiders()
+        mark = len(self.records)
+        try:
+            return Tensor(self, self._record(op, args, attrs))
+        except BaseException:
+            self.rollback(mark)
+            raise
+
+    def _record(self, op: Op, args: tuple[Any, ...], attrs: Mapping[str, Any]) -> int:
+        attrs = {**op.attrs, **attrs} if op.attrs else {}
+        parents = tuple([a.id if isinstance(a, Ref) and a.tape is self else self.lift(a, op, k)
+                         for k, a in enumerate(args)])
+        values = [self.values[p] if p >= 0 else None for p in parents]
+        self._check_kinds(op, parents, values)
+        if self.strict_shapes and op.kind == "elementwise":
+            refuse_broadcast(self, op, parents, values)
+        saved = None
+        try:
+            if op.check is not None:
+                op.check(*values, **attrs)
+            with np.errstate(all="ignore"):
+                y = op.forward(self.xp, *values, **attrs)
+            if op.residuals:
+                y, saved = y
+        except (ValueError, TypeError, IndexError, AttributeError, ZeroDivisionError, OverflowError) as e:
+            raise explain(self, op, parents, values, attrs, e) from e
+        y = freeze(y)
+        if not hasattr(y, "shape"):
+            raise RuleError(f"{op.name}: forward returned {type(y).__name__}", "it must return one array")
+        if self.nonfinite == "raise" and not self.xp.all_finite(y):
+            refuse_non_finite(self, op, parents, values, y)
+        needs = self.grads_on and op.kind != "constant" and any(
+            p >= 0 and self.needs[p] and (op.rule(k) is not None or not (op.vjps or op.partials))
+            for k, p in enumerate(parents)
+        )
+        i = len(self.records)
+        self.values.append(y)
+        self.needs.append(needs)
+        if self.scope:
+            self.scopes[i] = self.scope
+        self.records.append((op, parents, attrs, saved))
+        return i
+
+    def lift(self, a: Any, op: Op, k: int) -> int:
+        """Node id of an operand: a handle of this tape, a Param, or a new constant; -1 for None."""
+        if a is None:
+            return -1
+        use = getattr(a, "__tl_use__", None)
+        if use is not None:
+            return use(self).id
+        if isinstance(a, Ref):
+            other = a.tape
+            other.records  # a dead tape explains itself here
+            raise ForeignHandleError(
+                f"{op.name}: argument {k} belongs to another session ({other.label or 'unnamed'}), "
+                f"this one is {self.label or 'unnamed'}", None, "s.input(t.value), or one session for both",
+            )
+        label = f"{op.name}: argument {k}"
+        if op.domain_of(k).kind == "index" and not isinstance(a, np.ndarray):
+            try:
+                a = np.asarray(a)
+            except ValueError:
+                pass
+        if self.xp.exact:
+            return self.leaf("const", self.xp.asarray(a)).id
+        return self.leaf("const", as_data(a, self.dtype, label=label, finite=self.nonfinite == "raise")).id
+
+    def _check_kinds(self, op: Op, parents: tuple[int, ...], values: list[Any]) -> None:
+        for k, v in enumerate(values):
+            if v is None or v.dtype.kind in "fbO":
+                continue
+            if v.dtype.kind in "iu" and op.kind != "constant" and op.rule(k) is not None:
+                raise DTypeError(
+                    f"{op.name}: argument {k}, {self.describe(parents[k])}, holds {v.dtype.name}",
+                    "integers are for indices and labels; only floats are differentiated",
+                    "s.input(x.astype(float))",
+                )
+
+    def rollback(self, mark: int) -> None:
+        """Forget everything from node `mark` on."""
+        if len(self.values) > mark or len(self.needs) > mark:
+            del self.records[mark:], self.values[mark:], self.needs[mark:]
+            for table in (self.names, self.scopes):
+                for i in [i for i in table if i >= mark]:
+                    del table[i]
+            for cell in [c for c, i in self.cells.items() if i >= mark]:
+                del self.cells[cell]
+
+    # -- guards ----------------------------------------------------------------------------
+    def _refuse_outsiders(self) -> None:
+        if self.forks != _forks[0]:
+            raise ForkError(
+                f"a session of process {os.getppid()} is used in a forked child, process id {os.getpid()}",
+                None, "create a new session in the child process",
+            )
+        raise ThreadError("a session is used from a second thread, not its owner", None, "one session per thread")
+
+    def kill(self) -> None:
+        """Drop all values; every handle still pointing here now fails loudly."""
+        self.records, self.values, self.needs = [], [], []
+        self.names, self.scopes, self.cells = {}, {}, {}
+        self.__class__ = DeadTape
+
+
+def refuse_broadcast(tape: Tape, op: Op, parents: tuple[int, ...], values: list[Any]) -> None:
+    """TorchLean's rule: operands of an elementwise op have one shape; a lone number may go with any."""
+    shapes = {v.shape for p, v in zip(parents, values, strict=True) if tape.records[p][0] != "const" or v.shape}
+    if len(shapes) > 1:
+        listed = " and ".join(str(v.shape) for v in values)
+        raise ShapeError(
+            f"{op.name}: shapes {listed} differ", "strict_shapes=True allows no implicit broadcasting",
+            "broadcast_to(x, shape=...)",
+        )
+
+
+class DeadTape(Tape):
+    """A tape after ``reset_tape()``: whatever still points at it gets an explanation."""
+
+    __slots__ = ()
+
+    def _stale(self, *_: Any, **__: Any) -> Any:
+        raise StaleHandleError(
+            "a stale handle, from before reset_tape() (an older generation of the tape)",
+            "its values are gone", "run the forward pass again",
+        )
+
+    records = values = needs = names = cells = property(_stale)
+    apply = lift = __getitem__ = __iter__ = __len__ = _stale
+
+
+__all__ = ["DeadTape", "Node", "Tape"]

@@ -1,0 +1,177 @@
+"""Tensor: a handle to one value on a tape, with Python's and NumPy's ways of computing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from torchlean_nb.backend.operators import Operators
+from torchlean_nb.engine.data import check_name
+from torchlean_nb.errors import CapabilityError, HandleTypeError, NotOneElementError, SerializationError
+from torchlean_nb.rows import OPS, Op, on_register
+
+_NUMPY: dict[Any, Op] = {}
+
+
+class Ref(Operators):
+    """What tapes know of a handle: which tape, which node."""
+
+    __slots__ = ("__weakref__", "id", "tape")
+
+    def __init__(self, tape: Any, id: int):
+        self.tape = tape
+        self.id = id
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the value."""
+        return self.tape.values[self.id].shape
+
+    @property
+    def dtype(self) -> Any:
+        """Number type of the value."""
+        return self.tape.values[self.id].dtype
+
+
+class Computes(Operators):
+    """NumPy's protocols: ufuncs and functions on a handle record a node."""
+
+    __slots__ = ()
+    __array_priority__ = 1000
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        op = _NUMPY.get(ufunc)
+        if method != "__call__" or op is None or kwargs:
+            what = f"np.{ufunc.__name__}" + (f".{method}" if method != "__call__" else "")
+            raise CapabilityError(f"{what} has no derivative rule", None, "t.value for the plain array, or tl.extend")
+        if ufunc.__name__ in ("less", "less_equal"):
+            inputs = inputs[::-1]
+        return op(*inputs)
+
+    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        op = _NUMPY.get(func)
+        if op is None:
+            raise CapabilityError(
+                f"np.{getattr(func, '__name__', func)} has no derivative rule", None, "t.value for the plain array"
+            )
+        return op(*args, **kwargs)
+
+    def __array__(self, *_: Any, **__: Any) -> Any:
+        raise HandleTypeError(
+            "a recorded value does not turn into an array by itself", "its history would be lost", "t.value"
+        )
+
+
+class Tensor(Computes, Ref):
+    """Handle to a recorded value.
+
+    Operators, methods (``y.tanh()``), ``tl.tanh(y)``, ``s.tanh(y)`` and NumPy ufuncs each record
+    one node. ``==`` compares handles, not values.
+
+    Examples
+    --------
+    >>> import torchlean_nb as tl
+    >>> s = tl.Session()
+    >>> x = s.input([1.0, 2.0], name="x")
+    >>> (x * x).sum().item()
+    5.0
+    """
+
+    __slots__ = ()
+
+    def __tl_apply__(self, op: Op, args: tuple[Any, ...], attrs: dict[str, Any]) -> Tensor:
+        return self.tape.apply(op, args, attrs)
+
+    def _op(self, name: str, *args: Any, **attrs: Any) -> Tensor:
+        return self.tape.apply(OPS[name], args, attrs)
+
+    def __getitem__(self, key: Any) -> Any:
+        return OPS["index"](self, key=key) if not _is_advanced(key) else _advanced(self, key)
+
+    # -- reading ---------------------------------------------------------------------------
+    @property
+    def value(self) -> np.ndarray:
+        """Recorded value, read-only."""
+        return self.tape.values[self.id]
+
+    @property
+    def name(self) -> str | None:
+        """The user's name for it."""
+        return self.tape.names.get(self.id)
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether a gradient can flow to it."""
+        return self.tape.needs[self.id]
+
+    @property
+    def node(self) -> Any:
+        """Its record, as data."""
+        return self.tape[self.id]
+
+    def named(self, name: str) -> Tensor:
+        """Give it a name for pictures and for ``g["name"]``; returns itself."""
+        self.tape.values[self.id]
+        self.tape.names[self.id] = check_name(name)
+        return self
+
+    def item(self) -> float:
+        """The single number it holds."""
+        v = self.value
+        if v.size != 1:
+            raise NotOneElementError(f"only a Tensor with one element is a number, this has shape {v.shape}")
+        return v.item()
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if spec else str(self)
+
+    def __repr__(self) -> str:
+        v = self.value
+        label = f" {self.name!r}" if self.name else ""
+        text = np.array2string(v, precision=5, threshold=20, prefix="       ")
+        return f"Tensor{label} node {self.id}, shape {v.shape}, {v.dtype}\n       {text}"
+
+    def __copy__(self) -> Tensor:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        raise SerializationError("deepcopy of a Tensor would tear it from its tape", None, "t.value, or s.detach(t)")
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        raise SerializationError("a Tensor cannot be pickled: it lives on a tape", None, "t.value, or s.detach(t)")
+
+
+def _is_advanced(key: Any) -> bool:
+    keys = key if isinstance(key, tuple) else (key,)
+    return any(isinstance(k, list | np.ndarray | Ref) for k in keys)
+
+
+def _advanced(x: Tensor, key: Any) -> Tensor:
+    """Integer or boolean arrays as the first index: a take along the first axes."""
+    return OPS["advanced_index"](x, key) if "advanced_index" in OPS else OPS["take"](x, key, axis=0)
+
+
+def _attach(op: Op) -> None:
+    """A new row becomes a method of Tensor and answers for its NumPy twin."""
+    if op.method and op.args and not hasattr(Tensor, op.name):
+        def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+            return OPS[op.name](self, *args, **kwargs)
+
+        method.__name__, method.__doc__ = op.name, op.__doc__
+        setattr(Computes, op.name, method)
+    if op.numpy:
+        _NUMPY[getattr(np, op.numpy)] = op
+        if op.name == "greater":
+            _NUMPY[np.less] = op
+        elif op.name == "greater_equal":
+            _NUMPY[np.less_equal] = op
+
+
+on_register(_attach)

@@ -1,0 +1,102 @@
+"""A sweep written down: from the tape to a `GraphTrace`."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from torchlean_nb import tex
+from torchlean_nb.engine.backward import check_seed
+from torchlean_nb.engine.data import check_name, freeze
+from torchlean_nb.engine.param import Param
+from torchlean_nb.engine.reverse import Plain, sweep
+from torchlean_nb.engine.tensor import Ref
+from torchlean_nb.trace.graph import Edge, GraphTrace, TraceNode
+
+
+def ancestors(tape: Any, out: int) -> list[int]:
+    """Nodes that `out` depends on, and itself, in order."""
+    keep, todo = {out}, [out]
+    while todo:
+        for p in tape.records[todo.pop()][1]:
+            if p >= 0 and p not in keep:
+                keep.add(p)
+                todo.append(p)
+    return sorted(keep)
+
+
+def trace(session: Any, out: int, seed: Any, names: Mapping[str, Any], title: str) -> GraphTrace:
+    """Forward values and the backward sweep of one output."""
+    tape = session.tape
+    called = _called(tape, names)
+    ids = ancestors(tape, out)
+    needs = tape.needs[out]
+    seed = check_seed(tape, out, seed) if needs or seed is not None else np.ones_like(tape.values[out])
+    edges: list[Edge] = []
+    at = Plain(tape)
+    reached: dict[int, Any] = {}
+    if needs:
+        reached = sweep(at, out, seed, on_edge=lambda *e: edges.append(_edge(at, *e)))
+    nodes = tuple(_node(tape, i, called.get(i), reached.get(i)) for i in ids)
+    meta = {
+        "title": title, "backend": session.backend, "dtype": session.dtype, "device": session.device,
+        "hidden": len(tape) - len(ids),
+    }
+    return GraphTrace(nodes, tuple(edges), out, freeze(np.array(seed)), meta)
+
+
+def _called(tape: Any, names: Mapping[str, Any]) -> dict[int, str]:
+    """Names of nodes: those given by the user, then the variables that hold them."""
+    found: dict[int, str] = {}
+    for name, value in names.items():
+        if name.startswith("_"):
+            continue
+        if isinstance(value, Param):
+            i = tape.cells.get(value)
+        else:
+            i = value.id if isinstance(value, Ref) and value.tape is tape else None
+        if i is not None and i not in found:
+            found[i] = check_name(name)
+    return found | tape.names
+
+
+def _node(tape: Any, i: int, name: str | None, grad: Any) -> TraceNode:
+    op, parents, attrs, _ = tape.records[i]
+    leaf = isinstance(op, str)
+    return TraceNode(
+        id=i, op=op if leaf else op.name, role=("input" if op == "nat" else op) if leaf else "op",
+        parents=tuple(p for p in parents if p >= 0), attrs=_data(attrs), name=name, scope=tape.scopes.get(i, ""),
+        requires_grad=tape.needs[i], value=tape.values[i], grad=None if grad is None else freeze(np.asarray(grad)),
+        latex="" if leaf else tex.fill(op.latex or rf"\mathrm{{{tex.escape(op.name)}}}(#1)", _attr_tex(attrs)),
+    )
+
+
+def _edge(at: Plain, child: int, k: int, parent: int, c: Any, summed: tuple[int, ...]) -> Edge:
+    op, parents, attrs, _ = at.tape.records[child]
+    local = None
+    if op.kind == "elementwise":
+        y = at.value(child)
+        with np.errstate(all="ignore"):
+            local = op.partials[k](at.xp, np.ones_like(y), y, *[at.value(p) for p in parents], **attrs)
+        local = freeze(np.array(np.broadcast_to(local, y.shape), dtype=y.dtype))
+    terms = op.terms[min(k, len(op.terms) - 1)] if op.terms else None
+    return Edge(
+        child=child, parent=parent, arg=k, contribution=freeze(np.asarray(c)), local=local, summed=tuple(summed),
+        latex=tex.fill(op.contribution_latex(k), _attr_tex(attrs)), terms=terms,
+    )
+
+
+def _attr_tex(attrs: Mapping[str, Any]) -> dict[str, str]:
+    return {
+        k: tex.number(v) if isinstance(v, int | float) and not isinstance(v, bool) else tex.escape(str(v))
+        for k, v in attrs.items() if v is not inspect.Parameter.empty
+    }
+
+
+def _data(attrs: Mapping[str, Any]) -> dict[str, Any]:
+    """Attributes as the data a trace keeps."""
+    return {k: v if isinstance(v, int | float | str | bool | tuple | slice | type(None) | type(...)) else str(v)
+            for k, v in attrs.items()}

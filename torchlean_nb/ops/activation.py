@@ -1,0 +1,137 @@
+"""Activation functions, with derivatives that stay accurate in the tails."""
+
+from math import pi, sqrt as _sqrt
+
+from torchlean_nb.domains import S
+from torchlean_nb.errors import HyperparameterError
+from torchlean_nb.rows import elementwise
+
+ONE = (S((3,)), S((2, 3)), S(()))
+ROOT_HALF = _sqrt(0.5)
+ROOT_2_OVER_PI = _sqrt(2 / pi)
+ROOT_1_OVER_2PI = 1 / _sqrt(2 * pi)
+
+
+def _bell(xp, x):
+    """e / (1 + e)**2 with e = exp(-|x|): the slope of the sigmoid, accurate in both tails."""
+    e = xp.exp(-xp.abs(x))
+    return e / ((1 + e) * (1 + e))
+
+
+@elementwise(
+    partials=(lambda xp, t, y, x: t * (4 * _bell(xp, 2 * x)),),
+    latex=r"\tanh #1", dlatex=(r"1 - \tanh^{2} #1",), primitive=True, samples=ONE,
+    numpy="tanh", torch=lambda torch, x: torch.tanh(x), lesson="01",
+)
+def tanh(xp, x):
+    """Hyperbolic tangent."""
+    return xp.tanh(x)
+
+
+def _sigmoid(xp, x):
+    # Both branches use exp of a non-positive number, so nothing overflows.
+    e = xp.exp(-xp.abs(x))
+    return xp.where(xp.greater_equal(x, 0), 1, e) / (1 + e)
+
+
+@elementwise(
+    partials=(lambda xp, t, y, x: t * _bell(xp, x),),
+    latex=r"\sigma(#1)", dlatex=(r"\sigma(#1)(1 - \sigma(#1))",), samples=ONE,
+    torch=lambda torch, x: torch.sigmoid(x), lesson="06",
+)
+def sigmoid(xp, x):
+    """Logistic function 1 / (1 + exp(-x))."""
+    return _sigmoid(xp, x)
+
+
+@elementwise(
+    partials=(lambda xp, t, y, x: t * xp.sigmoid(x),),
+    latex=r"\ln(1 + e^{#1})", dlatex=(r"\sigma(#1)",), samples=ONE,
+    torch=lambda torch, x: torch.logaddexp(x, torch.zeros_like(x)), lesson="07",
+)
+def softplus(xp, x):
+    """Smooth ReLU, log(1 + exp(x)), without overflow."""
+    return xp.logaddexp(x, 0)
+
+
+@elementwise(
+    partials=(lambda xp, t, y, x: t * xp.greater(x, 0),),
+    latex=r"\max(0, #1)", dlatex=("[#1 > 0]",), exact=True, samples=ONE,
+    torch=lambda torch, x: torch.relu(x), lesson="03",
+)
+def relu(xp, x):
+    """Rectified linear unit; the slope at 0 is 0."""
+    return xp.maximum(x, 0)
+
+
+@elementwise(
+    # At 0 the left slope, as in PyTorch.
+    partials=(lambda xp, t, y, x, *, negative_slope: xp.where(xp.greater(x, 0), t, t * xp.number(negative_slope)),),
+    latex=r"\max(0, #1) + #{negative_slope}\,\min(0, #1)", dlatex=(r"[#1 > 0] + #{negative_slope}\,[#1 \leq 0]",),
+    samples=(S((4,)), S((2, 3), negative_slope=0.25)),
+    torch=lambda torch, x, *, negative_slope=0.01: torch.nn.functional.leaky_relu(x, negative_slope),
+)
+def leaky_relu(xp, x, *, negative_slope=0.01):
+    """ReLU with a small slope below 0."""
+    return xp.where(xp.greater(x, 0), x, x * xp.number(negative_slope))
+
+
+@elementwise(
+    partials=(
+        lambda xp, t, y, x, *, alpha: t * xp.where(
+            xp.greater(x, 0), 1, xp.number(alpha) * xp.exp(xp.minimum(x, 0))
+        ),
+    ),
+    latex=r"\max(0, #1) + #{alpha}(e^{\min(0, #1)} - 1)", dlatex=(r"[#1 > 0] + #{alpha}\,e^{#1}\,[#1 \leq 0]",),
+    samples=(S((4,)), S((2, 3), alpha=0.5)),
+    torch=lambda torch, x, *, alpha=1.0: torch.nn.functional.elu(x, alpha),
+)
+def elu(xp, x, *, alpha=1.0):
+    """Exponential linear unit."""
+    return xp.where(xp.greater(x, 0), x, xp.number(alpha) * xp.expm1(xp.minimum(x, 0)))
+
+
+def _silu_partial(xp, t, y, x):
+    return t * (xp.sigmoid(x) + x * _bell(xp, x))
+
+
+@elementwise(
+    partials=(_silu_partial,),
+    latex=r"#1\,\sigma(#1)", dlatex=(r"\sigma(#1) + #1\,\sigma(#1)(1 - \sigma(#1))",), samples=ONE,
+    torch=lambda torch, x: torch.nn.functional.silu(x),
+)
+def silu(xp, x):
+    """Swish: x times its sigmoid."""
+    return x * xp.sigmoid(x)
+
+
+def _check_gelu(x, *, approximate):
+    if approximate not in ("none", "tanh"):
+        raise HyperparameterError(f"gelu: approximate must be 'none' or 'tanh', got {approximate!r}")
+
+
+def _gelu_inner(xp, x):
+    return xp.number(ROOT_2_OVER_PI) * (x + xp.number(0.044715) * (x * x * x))
+
+
+def _gelu_partial(xp, t, y, x, *, approximate):
+    if approximate == "tanh":
+        u = 2 * _gelu_inner(xp, x)
+        slope = xp.number(ROOT_2_OVER_PI) * (1 + xp.number(3 * 0.044715) * (x * x))
+        return t * (xp.sigmoid(u) + x * (2 * _bell(xp, u) * slope))
+    half = (1 + xp.erf(x * xp.number(ROOT_HALF))) / 2
+    return t * (half + x * (xp.number(ROOT_1_OVER_2PI) * xp.exp(-(x * x) / 2)))
+
+
+@elementwise(
+    partials=(_gelu_partial,), check=_check_gelu,
+    latex=r"#1\,\Phi(#1)", dlatex=(r"\Phi(#1) + #1\,\phi(#1)",),
+    samples=(S((4,)), S((2, 3), approximate="tanh"), S(())),
+    torch=lambda torch, x, *, approximate="none": torch.nn.functional.gelu(x, approximate=approximate),
+    references=("Hendrycks and Gimpel 2016, arXiv 1606.08415",),
+)
+def gelu(xp, x, *, approximate="none"):
+    """Gaussian error linear unit, exact or by tanh; TorchLean's is the tanh form."""
+    if approximate == "tanh":
+        return x * xp.sigmoid(2 * _gelu_inner(xp, x))
+    return x * ((1 + xp.erf(x * xp.number(ROOT_HALF))) / 2)

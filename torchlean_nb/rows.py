@@ -1,0 +1,283 @@
+"""Rows: one frozen record per op, which is also the public function.
+
+A row carries all the knowledge about an op. Its rules take the array namespace ``xp`` first,
+arrays by position and attributes by keyword, and never look at a value, so the same lines
+compute, are recorded, compiled, or run in exact fractions.
+
+=============  ==========================================================================
+``forward``    ``f(xp, *arrays, **attrs) -> y`` or, with `residuals`, ``(y, saved)``
+``partials``   elementwise: ``p_i(xp, t, y, *arrays, **attrs)``, `t` times the i-th partial;
+               the same line is the VJP (`t` the cotangent) and the JVP (`t` the tangent)
+``vjps``       ``v_i(xp, g, y, [saved,] *arrays, **attrs)``, cotangent of argument i
+``jvps``       ``j_i(xp, t, y, [saved,] *arrays, **attrs)``, tangent of y from argument i
+=============  ==========================================================================
+
+Linear rows give VJPs only: their JVP is the op itself on the tangent. None stands where an
+argument has no derivative (indices, masks). Broadcasting, zero cotangents and accumulation are
+the sweep's business and never appear in a rule.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from torchlean_nb import tex
+from torchlean_nb.backend.namespace import numpy_namespace
+from torchlean_nb.domains import REAL, Arg, Domain, Sample
+from torchlean_nb.errors import RuleError, UnknownNameError, did_you_mean
+
+OPS: dict[str, Op] = {}
+_LISTENERS: list[Callable[[Op], None]] = []
+_ALIASES = {"dim": "axis", "keepdim": "keepdims"}
+
+
+@dataclass(frozen=True, eq=False)
+class Op:
+    """One op: callable, and readable as data.
+
+    Parameters
+    ----------
+    name : str
+    forward : callable
+        ``forward(xp, *arrays, **attrs)``.
+    kind : {"elementwise", "linear", "multilinear", "general", "constant"}
+        How the JVP follows: from the partials; the op on all tangents at once; the op on one
+        tangent at a time; its own ``jvps``; never.
+    partials, vjps, jvps : tuple of (callable or None)
+        One per argument; a variadic op gives one, which gets ``arg=`` with the argument number.
+    shape : callable or None
+        ``shape(*shapes, **attrs) -> shape``, raising ShapeError; None means broadcasting.
+    check : callable or None
+        ``check(*arrays, **attrs)`` on values before anything runs: index ranges, option ranges.
+    prepare : callable or None
+        ``prepare(args, kwargs) -> (args, kwargs)``: other ways of writing the call, such as a list
+        of arrays, or PyTorch's argument order.
+    latex, dlatex : str, tuple of str
+        Templates (see `tex`) of the value and, per argument, of the partial (elementwise) or of
+        the contribution to the argument's gradient.
+    terms : tuple
+        Per argument an ``(einsum, left, right)`` that spells out the contribution's entries.
+    domain : tuple of Domain
+        Per argument; the last one repeats.
+    samples : tuple of Sample
+        Inputs for the laws.
+    exact : bool
+        Integers in float64 stay exact through forward and rules.
+    residuals, primitive, variadic, method : bool
+    numpy : str or None
+        The NumPy function that does the same; it dispatches here and must agree to the bit.
+    torch : callable or None
+        ``torch(torch, *tensors, **attrs)``, the oracle.
+    references : tuple of str
+    lesson : str
+        Number of the lesson that explains it.
+    """
+
+    name: str
+    forward: Callable[..., Any]
+    kind: str = "general"
+    partials: tuple[Callable[..., Any] | None, ...] = ()
+    vjps: tuple[Callable[..., Any] | None, ...] = ()
+    jvps: tuple[Callable[..., Any] | None, ...] = ()
+    shape: Callable[..., tuple[int, ...]] | None = None
+    check: Callable[..., None] | None = None
+    prepare: Callable[[tuple[Any, ...], dict[str, Any]], tuple[tuple[Any, ...], dict[str, Any]]] | None = None
+    latex: str = ""
+    dlatex: tuple[str, ...] = ()
+    terms: tuple[tuple[str, ...] | None, ...] = ()
+    domain: tuple[Domain, ...] = (REAL,)
+    samples: tuple[Sample, ...] = ()
+    exact: bool = False
+    residuals: bool = False
+    primitive: bool = False
+    variadic: bool = False
+    method: bool = True
+    singular: bool = False
+    numpy: str | None = None
+    torch: Callable[..., Any] | None = None
+    references: tuple[str, ...] = ()
+    lesson: str = ""
+    builtin: bool = False
+    args: tuple[str, ...] = field(init=False)
+    attrs: Mapping[str, Any] = field(init=False)
+    optional: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        names, attrs, optional, variadic = [], {}, 0, False
+        for p in list(inspect.signature(self.forward).parameters.values())[1:]:
+            if p.kind is p.KEYWORD_ONLY:
+                attrs[p.name] = p.default
+            elif p.kind is p.VAR_POSITIONAL:
+                variadic = True
+                names.append(p.name)
+            else:
+                names.append(p.name)
+                optional += p.default is not p.empty
+        set_ = object.__setattr__
+        set_(self, "args", tuple(names))
+        set_(self, "attrs", attrs)
+        set_(self, "optional", optional)
+        set_(self, "variadic", variadic)
+        set_(self, "__doc__", self.forward.__doc__)
+        set_(self, "__name__", self.name)
+        set_(self, "__qualname__", self.name)
+        set_(self, "__module__", self.forward.__module__)
+        set_(self, "__wrapped__", self.forward)
+        given = self.partials or self.vjps
+        if self.kind != "constant" and not variadic and len(given) != len(names):
+            raise RuleError(
+                f"{self.name}: {len(given)} derivative rules for {len(names)} arguments",
+                f"arguments: {', '.join(names)}", "one rule per argument, None for indices and masks",
+            )
+
+    # -- reading ---------------------------------------------------------------------------
+    @property
+    def summary(self) -> str:
+        """First line of the docstring."""
+        return (self.forward.__doc__ or "").strip().split("\n")[0]
+
+    def rule(self, i: int) -> Callable[..., Any] | None:
+        """Derivative rule of argument `i`, or None where there is none."""
+        rules = self.partials or self.vjps
+        if not rules:
+            return None
+        if self.variadic:
+            return rules[min(i, len(rules) - 1)]
+        return rules[i]
+
+    def domain_of(self, i: int) -> Domain:
+        """Domain of argument `i`."""
+        return self.domain[min(i, len(self.domain) - 1)]
+
+    def contribution_latex(self, i: int) -> str:
+        """Template of what argument `i` receives, upstream gradient included."""
+        if not self.dlatex:
+            return "#g"
+        d = self.dlatex[min(i, len(self.dlatex) - 1)]
+        if self.kind != "elementwise":
+            return d
+        return "#g" if d == "1" else "-#g" if d == "-1" else rf"#g \odot {tex.group(d)}"
+
+    def __repr__(self) -> str:
+        return f"<op {self.name}: {self.summary}>"
+
+    def __reduce__(self) -> Any:
+        return _lookup, (self.name,)
+
+    # -- calling ---------------------------------------------------------------------------
+    def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Split a user's call into arrays and attributes; positional attributes are accepted."""
+        if self.prepare is not None:
+            args, kwargs = self.prepare(args, kwargs)
+        for old, new in _ALIASES.items():
+            if old in kwargs and old not in self.attrs and new in self.attrs:
+                kwargs[new] = kwargs.pop(old)
+        if not self.variadic:
+            n = len(self.args)
+            for k, v in zip(self.attrs, args[n:], strict=False):
+                if k in kwargs:
+                    raise TypeError(f"{self.name}() got multiple values for {k!r}")
+                kwargs[k] = v
+            extra = args[n + len(self.attrs) :]
+            args = args[:n]
+            for k in self.args[len(args) :]:
+                if k not in kwargs:
+                    break
+                args = (*args, kwargs.pop(k))
+            if extra or len(args) < n - self.optional:
+                raise TypeError(f"{self.name}{self.signature()}: got {len(args) + len(extra)} arguments")
+        unknown = [k for k in kwargs if k not in self.attrs]
+        if unknown:
+            raise TypeError(f"{self.name}() has no option {unknown[0]!r}; {did_you_mean(unknown[0], self.attrs)}")
+        missing = [k for k, v in self.attrs.items() if v is inspect.Parameter.empty and k not in kwargs]
+        if missing:
+            raise TypeError(f"{self.name}{self.signature()}: {missing[0]} is missing")
+        return args, kwargs
+
+    def signature(self) -> str:
+        """Signature as users write it."""
+        p = [f"*{a}" if self.variadic else a for a in self.args]
+        p += [k if v is inspect.Parameter.empty else f"{k}={v!r}" for k, v in self.attrs.items()]
+        return f"({', '.join(p)})"
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        args, attrs = self.bind(args, kwargs)
+        for a in args:
+            apply = getattr(a, "__tl_apply__", None)
+            if apply is not None:
+                return apply(self, args, attrs)
+        xp = numpy_namespace()
+        arrays = tuple(a if a is None else xp.asarray(a) for a in args)
+        attrs = {**self.attrs, **attrs}
+        if self.check:
+            self.check(*arrays, **attrs)
+        try:
+            return self.run(xp, *arrays, **attrs)
+        except (ValueError, TypeError, IndexError):
+            if self.shape:
+                self.shape(*[a.shape for a in arrays if a is not None], **attrs)  # words the error
+            raise
+
+    def run(self, xp: Any, *arrays: Any, **attrs: Any) -> Any:
+        """Value without residuals, under any namespace."""
+        y = self.forward(xp, *arrays, **attrs)
+        return y[0] if self.residuals else y
+
+    def with_(self, **changes: Any) -> Op:
+        """A copy with some fields changed (for mutation tests and oracles)."""
+        return replace(self, **changes)
+
+
+def _lookup(name: str) -> Op:
+    if name not in OPS:
+        raise UnknownNameError(f"no op named {name!r} is registered", did_you_mean(name, OPS))
+    return OPS[name]
+
+
+lookup = _lookup
+
+
+def register(op: Op) -> Op:
+    """Put a row into the table; a row of your own may replace your own, not a built-in one."""
+    old = OPS.get(op.name)
+    if old is not None and (old.builtin or op.builtin):
+        raise RuleError(f"op {op.name!r} exists already", f"it is {old!r}", "another name")
+    OPS[op.name] = op
+    for listener in _LISTENERS:
+        listener(op)
+    return op
+
+
+def on_register(listener: Callable[[Op], None]) -> None:
+    """Call `listener` for every row there is and for every one to come."""
+    for op in OPS.values():
+        listener(op)
+    _LISTENERS.append(listener)
+
+
+def _decorator(kind: str, **fixed: Any) -> Callable[..., Callable[[Callable[..., Any]], Op]]:
+    def declare(**fields: Any) -> Callable[[Callable[..., Any]], Op]:
+        def wrap(forward: Callable[..., Any]) -> Op:
+            row = dict(fixed) | fields
+            name = row.pop("name", forward.__name__.rstrip("_"))
+            builtin = (forward.__module__ or "").startswith("torchlean_nb.")
+            return register(Op(name=name, forward=forward, kind=kind, builtin=builtin, **row))
+
+        return wrap
+
+    return declare
+
+
+elementwise = _decorator("elementwise")
+linear = _decorator("linear", exact=True)
+multilinear = _decorator("multilinear", exact=True)
+general = _decorator("general")
+constant = _decorator("constant")
+
+__all__ = [
+    "OPS", "Arg", "Op", "Sample", "constant", "elementwise", "general", "linear", "lookup", "multilinear",
+    "on_register", "register",
+]  # fmt: skip
