@@ -1,0 +1,77 @@
+"""Escape functions, one per place where a user's text is written.
+
+Names, titles and scopes are hostile text. Whoever writes one into markup calls the function of
+that sink; LaTeX has its own in `tex`. Nothing else in the toolkit escapes.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+LIMIT = 200
+_JOINERS = "\u200c\u200d"
+_HTML = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;"}
+_MARKDOWN = frozenset("\\`*_{}[]()<>#+-.!|~$&@:")
+_SCRIPT = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
+
+
+def visible(text: object, limit: int = LIMIT) -> str:
+    r"""Text on one line that shows what it holds: no control characters, no bidi tricks, at most `limit` long.
+
+    Examples
+    --------
+    >>> visible("a\x00b")
+    'a�b'
+    """
+    text = str(text)
+    if len(text) > limit:
+        text = text[: limit - 1] + "…"
+    return "".join(c if c.isprintable() or c in _JOINERS else "\ufffd" for c in text)
+
+
+def html(text: object) -> str:
+    """Text for HTML content and quoted attributes."""
+    return "".join(_HTML.get(c, c) for c in visible(text))
+
+
+def svg(text: object) -> str:
+    """Text for SVG content and quoted attributes: XML knows the same five entities."""
+    return html(text)
+
+
+def dot(text: object) -> str:
+    r"""Text as a double-quoted DOT string, quotes included.
+
+    Graphviz decodes entities and backslash sequences inside strings, so both are disarmed.
+
+    Examples
+    --------
+    >>> print(dot('a"b'))
+    "a\"b"
+    """
+    body = visible(text).replace("&", "&amp;").replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{body}"'
+
+
+def markdown(text: object) -> str:
+    r"""Text for one cell of a Markdown table, shown letter by letter.
+
+    Examples
+    --------
+    >>> print(markdown("a|b"))
+    a\|b
+    """
+    return "".join(_HTML[c] if c in "&<>" else "\\" + c if c in _MARKDOWN else c for c in visible(text))
+
+
+def json_for_script(value: Any) -> str:
+    r"""JSON that can stand inside ``<script>``: no tag, comment or entity can begin in it.
+
+    Examples
+    --------
+    >>> print(json_for_script("</script>"))
+    "\u003c/script\u003e"
+    """
+    text = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    return "".join(_SCRIPT.get(c, c) for c in text)

@@ -1,0 +1,100 @@
+"""A widget as one self-contained page: its code, its styles and its data inline, no network.
+
+The static files live here, below the widgets, so that the page and the live widget run the same
+code. `parts.json` says which files make up which widget.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from torchlean_nb.errors import UnknownNameError, did_you_mean
+from torchlean_nb.render import theme
+from torchlean_nb.render.escape import html as escape
+from torchlean_nb.render.escape import json_for_script
+from torchlean_nb.render.payload import graph_payload
+from torchlean_nb.trace.graph import GraphTrace
+
+STATIC = Path(__file__).parent / "static"
+
+_PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>
+<style>body{{margin:0;padding:12px;color-scheme:light dark;background:light-dark(#fff,#14171b)}}
+{css}</style></head><body><div id="widget"></div>
+<script type="application/json" id="data">{data}</script>
+<script type="module" id="code">{esm}
+standalone(document);
+</script></body></html>
+"""
+
+
+@cache
+def parts() -> Mapping[str, list[str]]:
+    """Files that make up each widget, in order."""
+    return json.loads((STATIC / "parts.json").read_text(encoding="utf-8"))
+
+
+@cache
+def assets(kind: str) -> tuple[str, str]:
+    """ES module and style sheet of one kind of widget.
+
+    Raises
+    ------
+    UnknownNameError
+        For a kind that does not exist.
+    """
+    if kind not in parts():
+        raise UnknownNameError(f"html: unknown widget {kind!r}", did_you_mean(kind, parts()))
+    read = [(STATIC / f"{name}.js").read_text(encoding="utf-8") for name in parts()[kind]]
+    return "\n".join(read), (STATIC / "frame.css").read_text(encoding="utf-8") + theme.rules()
+
+
+def page(
+    kind: str,
+    payload: Mapping[str, Any],
+    *,
+    options: Mapping[str, Any] | None = None,
+    state: Mapping[str, Any] | None = None,
+    step: int = -1,
+    title: str = "torchlean_nb",
+) -> str:
+    """Page that runs one widget from its payload; the same bytes for the same input."""
+    esm, css = assets(kind)
+    data = {"kind": kind, "payload": payload, "options": dict(options or {}), "state": dict(state or {}), "step": step}
+    return _PAGE.format(title=escape(title), css=css, data=json_for_script(data), esm=esm)
+
+
+def html(
+    trace: GraphTrace, path: str | Path | None = None, step: int | None = None, title: str | None = None, **options: Any
+) -> str:
+    """Page that steps through a trace without a kernel or a network.
+
+    Parameters
+    ----------
+    trace : GraphTrace
+    path : str or Path, optional
+        File the page is also written to.
+    step : int, optional
+        Step it opens at; the last by default.
+    title : str, optional
+    **options
+        ``predict``, ``presentation``, ``controls``: as for the widget.
+
+    Examples
+    --------
+    >>> import torchlean_nb as tl
+    >>> s = tl.Session()
+    >>> x = s.param(3.0, name="x")
+    >>> html(s.trace(x * x)).startswith("<!doctype html>")
+    True
+    """
+    title = title or str(trace.meta.get("title") or "Graph")
+    text = page("GraphStepper", graph_payload(trace), options=options | {"title": title},
+                step=-1 if step is None else step, title=title)
+    if path is not None:
+        Path(path).write_text(text, encoding="utf-8", newline="\n")
+    return text

@@ -1,0 +1,89 @@
+"""What a widget is sent, once: the trace, its scene, its sentences and its formulas."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from torchlean_nb import tex
+from torchlean_nb.render import latex
+from torchlean_nb.render.fold import fold, note
+from torchlean_nb.render.mathml import mathml
+from torchlean_nb.render.svg import scene
+from torchlean_nb.render.text import narration
+from torchlean_nb.trace.arrays import encode_array
+from torchlean_nb.trace.graph import GraphTrace
+
+LIMIT = 300
+_ALL_SENT = 20_000
+_CORNER = 1024
+_STYLE = re.compile(r"<style>.*?</style>", re.DOTALL)
+
+
+def graph_payload(trace: GraphTrace, limit: int = LIMIT, drawing: bool = True) -> dict[str, Any]:
+    """Payload of a widget about one trace, folded to `limit` nodes; `note` says what was left out."""
+    shown, _ = fold(trace, limit)
+    return {
+        "trace": plain(shown),
+        "scene": _STYLE.sub("", scene(shown)) if drawing else "",
+        "narration": list(narration(shown)),
+        "formulas": formulas(shown),
+        "note": note(shown),
+    }
+
+
+def formulas(trace: GraphTrace) -> dict[str, Any]:
+    """MathML of every node and edge: ``f`` in symbols, ``n`` with the numbers, ``r`` the contribution alone."""
+    out = tex.name(trace[trace.output].label) if trace.nodes else ""
+    return {
+        "nodes": {str(n.id): _pair(latex.value_formula(trace, n.id), latex.value_numbers(trace, n.id)) for n in trace},
+        "edges": [
+            _pair(latex.edge_formula(trace, i), latex.edge_numbers(trace, i)) | {"r": mathml(_factor(trace, e))}
+            for i, e in enumerate(trace.edges)
+        ],
+        "seed": mathml(tex.partial(out, out) + " = 1") if out and np.all(trace.seed == 1) else "",
+    }
+
+
+def _pair(symbols: str, numbers: str) -> dict[str, str]:
+    """Two forms of one formula; the second only where it says more than the first."""
+    return {"f": mathml(symbols)} | ({"n": mathml(numbers)} if numbers and numbers != symbols else {})
+
+
+def _factor(trace: GraphTrace, edge: Any) -> str:
+    """What is sent along an edge, with a short sign for the gradient of the child."""
+    child = trace[edge.child]
+    names = {str(k): tex.name(trace[p].label) for k, p in enumerate(child.parents, 1)}
+    own = tex.name(child.label)
+    return tex.fill(edge.latex, names | {"y": own, "g": r"\partial " + own})
+
+
+def plain(trace: GraphTrace) -> dict[str, Any]:
+    """JSON form of a trace; of very many numbers only the leading corner of each large array."""
+    out = trace.to_dict()
+    arrays = [a for n in trace for a in (n.value, n.grad)] + [a for e in trace.edges for a in (e.contribution, e.local)]
+    if sum(a.size for a in arrays if a is not None) <= _ALL_SENT:
+        return out
+    for n, d in zip(trace.nodes, out["nodes"], strict=True):
+        d["value"], d["grad"] = corner(n.value), corner(n.grad)
+    for e, d in zip(trace.edges, out["edges"], strict=True):
+        d["contribution"], d["local"] = corner(e.contribution), corner(e.local)
+    return out
+
+
+def corner(a: np.ndarray | None, limit: int = _CORNER) -> dict[str, Any] | None:
+    """JSON form of an array; of a large one the leading entries, with the true shape and the largest magnitude."""
+    if a is None or a.size <= limit:
+        return None if a is None else encode_array(a)
+    left, sent = limit, []
+    for n in reversed(a.shape):
+        sent.append(min(n, max(1, math.isqrt(left) if len(sent) == 0 and a.ndim > 1 else left)))
+        left //= sent[-1]
+    sent.reverse()
+    part: Mapping[str, Any] = encode_array(a[tuple(slice(n) for n in sent)])
+    finite = np.abs(a[np.isfinite(a)].astype(np.float64))
+    return {**part, "shape": list(a.shape), "sent": sent, "top": float(finite.max(initial=0.0))}

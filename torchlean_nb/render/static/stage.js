@@ -1,0 +1,101 @@
+// The drawing on the stage. It is put in once; a step only switches classes and visibility.
+
+/** State of a node's box at an event: not computed yet, done, current, or the sender. */
+export function nodeState(event, id, t, k) {
+  if (event.id === id) return "now";
+  if (event.from === id) return "sender";
+  return t <= k ? "done" : "todo";
+}
+
+/** Keys of the nodes and edges on a path of the gradient, output first. */
+export function pathKeys(path) {
+  const keys = new Set(path.map((n) => `n${n}`));
+  for (let i = 1; i < path.length; i++) keys.add(`e${path[i - 1]}.${path[i]}`);
+  return keys;
+}
+
+const STATES = ["todo", "done", "now", "sender"];
+
+/** Puts the scene into `host`. `at` is told what is clicked; `step(k)` draws. */
+export function stage(host, trace, markup, { pick, hover }) {
+  const svg = safeMarkup(markup), natural = svg.viewBox.baseVal.width;
+  const nodes = [...svg.querySelectorAll("[data-node]")].map((el) => ({ el, id: +el.dataset.node, t: +el.dataset.t || 0, is: "" }));
+  const timed = [...svg.querySelectorAll("[data-from]")].map((el) => ({
+    el, from: +el.dataset.from, to: el.dataset.to === undefined ? Infinity : +el.dataset.to, on: null,
+  }));
+  const edges = [...svg.querySelectorAll("[data-child]")].map((el) => ({ el, child: +el.dataset.child, parent: +el.dataset.parent }));
+  let fitted = false, focusable = null;
+  host.replaceChildren(svg);
+
+  const owner = (e) => { const g = e.target.closest("[data-node]"); return g ? +g.dataset.node : null; };
+  svg.addEventListener("click", (e) => { const id = owner(e); if (id !== null) pick(id); });
+  svg.addEventListener("keydown", (e) => {
+    const id = owner(e), by = { ArrowUp: -1, ArrowDown: 1 }[e.key];
+    if (id === null || (!by && e.key !== "Enter" && e.key !== " ")) return;
+    e.preventDefault();
+    e.stopPropagation();
+    if (!by) { pick(id); return; }
+    const i = nodes.findIndex((n) => n.id === id), to = nodes[Math.max(0, Math.min(nodes.length - 1, i + by))];
+    rove(to);
+    to.el.focus();
+  });
+  const light = (id, path = null) => {
+    const keys = id === null ? null : pathKeys(path || trace.path(id));
+    svg.classList.toggle("lights", keys !== null);
+    nodes.forEach((n) => n.el.classList.toggle("lit", !!keys && (keys.has(`n${n.id}`) || n.id === id)));
+    edges.forEach((e) => e.el.classList.toggle("lit", !!keys && keys.has(`e${e.child}.${e.parent}`)));
+  };
+  svg.addEventListener("pointerover", (e) => { const id = owner(e); light(id); if (hover) hover(id); });
+  svg.addEventListener("pointerleave", () => light(null));
+
+  function rove(n) {
+    if (focusable === n) return;
+    if (focusable) focusable.el.setAttribute("tabindex", "-1");
+    n.el.setAttribute("tabindex", "0");
+    focusable = n;
+  }
+  nodes.forEach((n) => n.el.setAttribute("tabindex", "-1"));
+  if (nodes.length) rove(nodes[0]);
+
+  /** Draws step k; `seen` is one less while a prediction is open, so that the answer stays hidden. */
+  function step(k, seen = k) {
+    const event = trace.event(k);
+    for (const n of nodes) {
+      const is = nodeState(event, n.id, n.t, k);
+      if (is !== n.is) {
+        n.el.classList.remove(...STATES);
+        n.el.classList.add(is);
+        n.is = is;
+        if (is === "now") rove(n);
+      }
+    }
+    for (const t of timed) {
+      const on = t.from <= seen && seen < t.to;
+      if (on !== t.on) { t.el.style.display = on ? "" : "none"; t.on = on; }
+    }
+    svg.dataset.step = k;
+  }
+
+  /** Scrolls the stage, and nothing else, so that a node is seen. */
+  function reveal(id) {
+    if (fitted || (host.scrollHeight <= host.clientHeight && host.scrollWidth <= host.clientWidth)) return;
+    const n = nodes.find((m) => m.id === id);
+    if (!n) return;
+    const a = n.el.getBoundingClientRect(), b = host.getBoundingClientRect(), pad = 24;
+    const move = (lo, hi, from, to) => (lo < from + pad ? lo - from - pad : hi > to - pad ? hi - to + pad : 0);
+    host.scrollBy({ top: move(a.top, a.bottom, b.top, b.bottom), left: move(a.left, a.right, b.left, b.right), behavior: "instant" });
+  }
+
+  /** Whole drawing in view, or at its natural size with scrolling: text is never shrunk unasked. */
+  function fit(on = !fitted) {
+    fitted = on;
+    svg.style.width = on ? "100%" : "";
+    svg.style.maxHeight = on ? `${host.clientHeight || 460}px` : "";
+    svg.style.minWidth = on ? "0" : `${natural}px`;
+    svg.style.maxWidth = on ? "" : `${natural * 1.15}px`;
+  }
+  fit(false);
+
+  const mark = (ids) => nodes.forEach((n) => n.el.classList.toggle("found", !!ids && ids.has(n.id)));
+  return { svg, step, reveal, fit, light, mark };
+}
