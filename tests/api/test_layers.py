@@ -18,7 +18,7 @@ HOUSE = """
     train race
     nn laws
     engine
-    ops optim schedules trace data
+    ops optim schedules extend trace data
     rows
     backend domains tex
     errors
