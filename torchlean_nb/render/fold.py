@@ -1,7 +1,183 @@
-"""x."""
-def fold(trace, limit=300):
-    """x."""
-    return trace, 0
-def note(trace):
-    """x."""
-    return ""
+"""Large graphs made small enough to draw: by scope, then by repetition, then by windows.
+
+A run of neighbouring nodes becomes one box with ``op="fold"``. Runs are consecutive in forward
+order, so ids still increase and the folded graph has no cycle. A folded trace is a GraphTrace:
+every renderer takes it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from torchlean_nb.trace.graph import Edge, GraphTrace, TraceNode
+
+LIMIT, EDGES = 300, 1500
+_PERIOD = 64
+
+
+@dataclass(frozen=True)
+class _Run:
+    """Nodes ``start <= index < stop`` as one box; runs with equal `kind` do the same."""
+
+    start: int
+    stop: int
+    title: str
+    kind: Any
+
+
+def fold(trace: GraphTrace, limit: int = LIMIT) -> tuple[GraphTrace, int]:
+    """Trace with at most `limit` nodes and 1500 edges, and how many nodes it leaves out.
+
+    A folded box shows the value and the gradient of the last inner node that is used outside.
+
+    Examples
+    --------
+    >>> import torchlean_nb as tl
+    >>> s = tl.Session()
+    >>> y = s.param(0.5)
+    >>> for _ in range(1000):
+    ...     y = y.tanh()
+    >>> small, hidden = fold(s.trace(y))
+    >>> len(small) + hidden, small.nodes[1].name
+    (1001, 'tanh ×999')
+    """
+    if _fits(trace, limit):
+        return trace, 0
+    runs = [_Run(i, i + 1, "", _kind(n)) for i, n in enumerate(trace.nodes)]
+    runs, goal = _by_scope(trace, runs, limit), limit
+    for _ in range(3):
+        if len(runs) > goal:
+            runs = _by_repetition(trace, runs)
+    while True:
+        folded = _contract(trace, _by_window(runs, goal))
+        if _fits(folded, limit) or goal <= 3:
+            return folded, len(trace) - len(folded)
+        goal = min(goal, len(folded)) * 2 // 3
+
+
+def note(trace: GraphTrace) -> str:
+    """``showing 240 of 10,000 nodes`` for a folded trace, else nothing."""
+    hidden = int(trace.meta.get("folded", 0))
+    return f"showing {len(trace):,} of {len(trace) + hidden:,} nodes" if hidden else ""
+
+
+def _fits(trace: GraphTrace, limit: int) -> bool:
+    return len(trace) <= limit and sum(len(n.parents) for n in trace.nodes) <= EDGES
+
+
+def _kind(n: TraceNode) -> Any:
+    return n.op, n.role, n.shape, len(n.parents)
+
+
+def _by_scope(trace: GraphTrace, runs: list[_Run], limit: int) -> list[_Run]:
+    """Fold the deepest scopes first, and no more levels than needed."""
+    paths = [tuple(filter(None, n.scope.split("/"))) for n in trace.nodes]
+    for depth in range(max(map(len, paths), default=0), 0, -1):
+        folded, i = [], 0
+        while i < len(runs):
+            here, j = paths[i][:depth], i + 1
+            while len(here) == depth and j < len(runs) and paths[j][:depth] == here and j != len(runs) - 1:
+                j += 1
+            inner = tuple(r.kind for r in runs[i:j])
+            folded.append(_Run(i, j, here[-1], inner) if j - i > 1 else runs[i])
+            i = j
+        if len(folded) <= limit or depth == 1:
+            return folded
+    return runs
+
+
+def _by_repetition(trace: GraphTrace, runs: list[_Run]) -> list[_Run]:
+    """Fold stretches in which a pattern of boxes repeats; the pattern that covers most wins."""
+    number = {k: i for i, k in enumerate(dict.fromkeys(r.kind for r in runs))}
+    kinds = np.array([number[r.kind] for r in runs])
+    kinds[-1] = -1  # the output stays visible
+    size = len(kinds)
+    covered, period = np.zeros(size, dtype=int), np.ones(size, dtype=int)
+    for p in range(1, min(_PERIOD, size // 2) + 1):
+        same = np.append(kinds[:-p] == kinds[p:], np.zeros(p, dtype=bool))
+        # Distance to the next place that differs: how far the pattern goes on from here.
+        ends = np.where(same, size, np.arange(size))
+        far = np.minimum.accumulate(ends[::-1])[::-1] - np.arange(size)
+        whole = np.where(far >= p, far // p * p + p, 0)
+        better = whole > covered
+        covered[better], period[better] = whole[better], p
+    out, i = [], 0
+    while i < size:
+        if covered[i] > 1:
+            part, p = runs[i : i + covered[i]], int(period[i])
+            title = f"{_title(trace, part[:p])} ×{len(part) // p}"
+            out.append(_Run(part[0].start, part[-1].stop, title, (title, tuple(r.kind for r in part[:p]))))
+            i += len(part)
+        else:
+            out.append(runs[i])
+            i += 1
+    return out
+
+
+def _title(trace: GraphTrace, runs: list[_Run]) -> str:
+    """Name of one turn of a repeated pattern: the scope without its number, or its ops."""
+    if len(runs) == 1 and runs[0].title:
+        return re.sub(r"[_\d]+$", "", runs[0].title) or runs[0].title
+    ops = [r.title or trace.nodes[r.start].op for r in runs if r.title or trace.nodes[r.start].role == "op"]
+    return ", ".join(ops[:3] or [trace.nodes[runs[0].start].op]) + (", …" if len(ops) > 3 else "")
+
+
+def _by_window(runs: list[_Run], limit: int) -> list[_Run]:
+    """Keep both ends; the middle becomes boxes of equal size."""
+    if len(runs) <= limit:
+        return runs
+    keep = max(1, limit // 3)
+    middle, out = runs[keep:-keep], list(runs[:keep])
+    for part in np.array_split(np.arange(len(middle)), max(1, limit - 2 * keep)):
+        first, last = middle[part[0]], middle[part[-1]]
+        out.append(_Run(first.start, last.stop, f"{last.stop - first.start:,} nodes", None))
+    return out + runs[-keep:]
+
+
+def _contract(trace: GraphTrace, runs: list[_Run]) -> GraphTrace:
+    """The trace with every run of several nodes replaced by one box."""
+    group = {n.id: run for run in runs for n in trace.nodes[run.start : run.stop]}
+    box = {id(run): trace.nodes[run.stop - 1].id for run in runs}
+    to = {i: box[id(run)] for i, run in group.items()}
+    used_outside = {p for n in trace.nodes for p in n.parents if to[p] != to[n.id]}
+    nodes, shows = [], {}
+    for run in runs:
+        inner = trace.nodes[run.start : run.stop]
+        if len(inner) == 1:
+            n = inner[0]
+            nodes.append(replace(n, parents=tuple(to[p] for p in n.parents)))
+            shows[n.id] = n.id
+            continue
+        last = next((n for n in reversed(inner) if n.id in used_outside), inner[-1])
+        parents = dict.fromkeys(to[p] for n in inner for p in n.parents if to[p] != inner[-1].id)
+        scope = inner[0].scope.rpartition("/")[0]
+        nodes.append(TraceNode(
+            inner[-1].id, "fold", "op", tuple(parents), {"nodes": len(inner)}, run.title, scope,
+            any(n.requires_grad for n in inner), last.value, last.grad,
+        ))
+        shows[inner[-1].id] = last.id
+    edges = _merged(trace.edges, to, shows, {n.id: n for n in nodes})
+    folded = int(trace.meta.get("folded", 0)) + len(trace) - len(nodes)
+    return GraphTrace(tuple(nodes), tuple(edges), trace.output, trace.seed, dict(trace.meta) | {"folded": folded})
+
+
+def _merged(edges: Iterable[Edge], to: dict[int, int], shows: dict[int, int], nodes: dict[int, TraceNode]) -> list[Edge]:
+    """Contributions that reach a shown node; those a box sends to one node are added up, at the last one's place."""
+    out: dict[tuple[int, int], Edge] = {}
+    for e in edges:
+        child, parent = to[e.child], to[e.parent]
+        if child == parent or shows[parent] != e.parent:
+            continue
+        if nodes[child].op != "fold":
+            out[child, e.arg] = replace(e, parent=parent)
+            continue
+        arg = nodes[child].parents.index(parent)
+        before = out.pop((child, arg), None)
+        total = e.contribution if before is None else before.contribution + e.contribution
+        out[child, arg] = Edge(child, parent, arg, total)
+    return list(out.values())

@@ -1,50 +1,81 @@
 """Where items stand across their row: every one near the median of its neighbours, none overlapping.
 
 Within a row the order is fixed, so the nearest legal places are an isotonic regression, solved
-exactly. Sweeping down and up a few times settles the whole drawing; medians rather than means
-keep chains straight.
+exactly. Sweeping up and down a few times settles the whole drawing; medians rather than means
+keep chains straight. The bends of one long edge first come as near to its ends as they can,
+then line up.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from statistics import median
 
 from torchlean_nb.render.layers import Item, Layers
 
 LANE = 12
 _SPACE, _LANE_SPACE = 14, 6
-_SWEEPS = 12
-# Pull of a piece of an edge by the number of bends at its ends: long edges should run straight.
-_PULLS = (4.0, 1.0, 16.0)
-_BESIDE = 1e-4
-# Who gives way when a row is too narrow: bends before boxes, what stands beside the flow first.
-_BOX, _BEND, _LIGHT = 4.0, 0.5, 0.01
+_SWEEPS, _STRAIGHTEN = 10, 3
+# Who gives way when a row is too narrow: what stands beside the flow first, bends before boxes.
+_BOX, _BEND, _LIGHT = 4.0, 0.01, 0.001
 
 
 def place(placed: Layers, breadth: Mapping[Item, float], light: frozenset[int]) -> dict[Item, float]:
-    """Centre of every item on the cross axis, in whole pixels apart.
+    """Centre of every item on the cross axis.
 
     Edges from `light` items (parameters, constants) count less: they stand beside the flow of data.
     """
     above: dict[Item, list[tuple[Item, float]]] = {i: [] for row in placed.rows for i in row}
     below: dict[Item, list[tuple[Item, float]]] = {i: [] for row in placed.rows for i in row}
     for a, b in placed.links:
-        w = _BESIDE if a in light else _PULLS[isinstance(a, tuple) + isinstance(b, tuple)]
-        above[b].append((a, w))
-        below[a].append((b, w))
+        pull = _LIGHT if a in light else 1.0
+        above[b].append((a, pull))
+        below[a].append((b, pull))
     both = {i: above[i] + below[i] for i in above}
+    tips = {i for i in both if not (above[i] and below[i]) and not any(isinstance(j, tuple) for j, _ in both[i])}
+    firm = {i: _BEND if isinstance(i, tuple) else _LIGHT if i in light else _BOX for i in both}
     slots = [_slots(row, breadth) for row in placed.rows]
     at: dict[Item, float] = {}
     for row, slot in zip(placed.rows, slots, strict=True):
         at.update(zip(row, (s - slot[-1] / 2 for s in slot), strict=True))
-    rows = list(zip(placed.rows, slots, strict=True))
-    tips = {i for i in both if not (above[i] and below[i]) and not any(isinstance(j, tuple) for j, _ in both[i])}
-    firm = {i: _BEND if isinstance(i, tuple) else _LIGHT if i in light else _BOX for i in both}
-    _sweep(rows, at, above, tips, firm)
-    for _ in range(max(2, min(_SWEEPS, 60_000 // len(at)))):
-        _sweep(reversed(rows), at, both, tips, firm)
-        _sweep(rows, at, both, tips, firm)
+    rows, long = list(zip(placed.rows, slots, strict=True)), _long_edges(placed)
+
+    def sweep(order: Iterable[tuple[list[Item], list[float]]], near, bends: Mapping[Item, float]) -> None:
+        for row, slot in order:
+            wish = [bends[i] if i in bends else _wish(at[i], [(at[j], w) for j, w in near[i]], i in tips) for i in row]
+            free = isotonic([v - s for v, s in zip(wish, slot, strict=True)], [firm[i] for i in row])
+            at.update(zip(row, (round(f) + s for f, s in zip(free, slot, strict=True)), strict=True))
+
+    sweep(rows, above, {})
+    for i in range(max(2, min(_SWEEPS, 40_000 // len(at))) + _STRAIGHTEN):
+        bends = _bend_wishes(long, at, straight=i >= _SWEEPS)
+        sweep(reversed(rows), both, bends)
+        sweep(rows, both, bends)
     return at
+
+
+def _long_edges(placed: Layers) -> list[tuple[list[Item], list[Item]]]:
+    """Bends of every long edge (or of all that share a lane), with the items at its ends."""
+    bends: dict[tuple, dict[Item, None]] = {}
+    ends: dict[tuple, list[Item]] = {}
+    for lane in placed.lanes.values():
+        if len(lane) > 2:
+            key = lane[1][:3]
+            bends.setdefault(key, {}).update(dict.fromkeys(lane[1:-1]))
+            ends.setdefault(key, [lane[0]]).append(lane[-1])
+    return [(list(b), ends[k]) for k, b in bends.items()]
+
+
+def _bend_wishes(long: list[tuple[list[Item], list[Item]]], at: Mapping[Item, float], straight: bool) -> dict[Item, float]:
+    """Between the ends where that is possible; once `straight`, where the most crowded row put them."""
+    out: dict[Item, float] = {}
+    for bends, ends in long:
+        low, high = min(at[i] for i in ends), max(at[i] for i in ends)
+        inside = min(max(median(at[i] for i in bends), low), high)
+        if straight:
+            inside = max((at[i] for i in bends), key=lambda c: (max(low - c, c - high, 0.0), -abs(c - inside)))
+        out.update(dict.fromkeys(bends, inside))
+    return out
 
 
 def _slots(row: list[Item], breadth: Mapping[Item, float]) -> list[float]:
@@ -54,13 +85,6 @@ def _slots(row: list[Item], breadth: Mapping[Item, float]) -> list[float]:
         gap = _LANE_SPACE if isinstance(a, tuple) and isinstance(b, tuple) else _SPACE
         out.append(out[-1] + (breadth.get(a, LANE) + breadth.get(b, LANE)) / 2 + gap)
     return out
-
-
-def _sweep(rows, at: dict[Item, float], near, tips: set[Item], firm: Mapping[Item, float]) -> None:
-    for row, slot in rows:
-        wish = [_wish(at[i], [(at[j], w) for j, w in near[i]], i in tips) for i in row]
-        free = isotonic([v - s for v, s in zip(wish, slot, strict=True)], [firm[i] for i in row])
-        at.update(zip(row, (round(f) + s for f, s in zip(free, slot, strict=True)), strict=True))
 
 
 def _wish(here: float, near: list[tuple[float, float]], tip: bool) -> float:

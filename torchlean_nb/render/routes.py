@@ -9,7 +9,8 @@ from torchlean_nb.render.layers import Item, Layers
 from torchlean_nb.render.placing import isotonic
 
 # What edges leave free at both corners of a box, and the distance they like to keep.
-_PORTS = {"TB": (22, 24), "LR": (8, 13)}
+_PORTS = {"TB": (20, 18), "LR": (8, 13)}
+_STRAIGHT = 50.0
 
 
 @dataclass(frozen=True)
@@ -105,8 +106,10 @@ def _ports(ends: Mapping[Item, list], cross, breadth, direction: str) -> dict[tu
         gap = min(float(step), 2 * half / max(1, len(found) - 1))
         low, high = cross[item] - half, cross[item] + half - gap * (len(found) - 1)
         found = sorted(found)
-        wish = [min(max(c, cross[item] - half), cross[item] + half) - i * gap for i, (c, _) in enumerate(found)]
-        for i, ((_, key), c) in enumerate(zip(found, isotonic(wish, [1.0] * len(wish)), strict=True)):
+        near = [min(max(c, cross[item] - half), cross[item] + half) for c, _ in found]
+        firm = [_STRAIGHT if c == n else 1.0 for (c, _), n in zip(found, near, strict=True)]
+        free = isotonic([n - i * gap for i, n in enumerate(near)], firm)
+        for i, ((_, key), c) in enumerate(zip(found, free, strict=True)):
             out[key] = float(round(min(max(c, low), high) + i * gap))
     return out
 

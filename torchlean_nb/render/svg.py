@@ -110,10 +110,10 @@ def _legend(pen: Pen, trace: GraphTrace, placed: Layout) -> float:
     x, y = MARGIN, placed.height + 6
     pen.raw('<g class="legend">')
     for word, mark, indent in entries:
-        wide = indent + text_width(word)
+        wide = indent + 0.93 * text_width(word)
         if x + wide > placed.width - MARGIN:
             x, y = MARGIN, y + 16
         pen.raw(f'<g transform="translate({num(x)} {num(y)})">{mark}<text class="s" x="{indent}" y="9">{word}</text></g>')
-        x += wide + 11
+        x += wide + 8
     pen.raw("</g>")
     return y + 18
