@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from torchlean_nb.engine.data import as_data
-from torchlean_nb.engine.tensor import Computes, Tensor, _advanced, _is_advanced
+from torchlean_nb.engine.tensor import Computes, Tensor
 from torchlean_nb.errors import ForeignHandleError, SerializationError, ShapeError
-from torchlean_nb.rows import OPS, Op
+from torchlean_nb.rows import FUNCTIONS, OPS, Op
 
 
 class Param(Computes):
@@ -98,7 +98,7 @@ class Param(Computes):
         return self.session.tape.apply(OPS[name], args, attrs)
 
     def __getitem__(self, key: Any) -> Any:
-        return OPS["index"](self, key=key) if not _is_advanced(key) else _advanced(self.session.use(self), key)
+        return FUNCTIONS["getitem"](self, key)
 
     def __repr__(self) -> str:
         return f"Param {self.name!r}, shape {self.shape}, {self.dtype}\n{np.array2string(self._value, precision=5)}"

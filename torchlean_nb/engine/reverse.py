@@ -61,8 +61,7 @@ def pull(at: Plain, i: int, k: int, g: Any) -> tuple[Any, tuple[int, ...]]:
     head = (g, at.value(i), at.saved(i)) if op.residuals else (g, at.value(i))
     extra = {"arg": k} if op.variadic else {}
     try:
-        with np.errstate(all="ignore"):
-            c = rule(at.xp, *head, *args, **attrs, **extra)
+        c = rule(at.xp, *head, *args, **attrs, **extra)
     except MemoryError as e:
         raise MemoryError(f"in the rule of {at.tape.describe(i)}: bytes requested, {e}") from e
     except TorchLeanError:
@@ -116,8 +115,12 @@ def sweep(
     dict
         Node id to cotangent.
     """
+    with np.errstate(all="ignore"):
+        return _sweep(at, out, seed, at.tape.needs if wrt is None else _between(at.tape, out, wrt), on_edge)
+
+
+def _sweep(at: Plain, out: int, seed: Any, needs: list[bool], on_edge: OnEdge | None) -> dict[int, Any]:
     tape = at.tape
-    needs = tape.needs if wrt is None else _between(tape, out, wrt)
     records = tape.records
     bar: list[Any] = [None] * (out + 1)
     bar[out] = seed

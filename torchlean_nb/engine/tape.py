@@ -35,6 +35,7 @@ from torchlean_nb.errors import (
 from torchlean_nb.rows import Op
 
 LEAVES = ("param", "input", "const", "nat")
+_NO_ATTRS: dict[str, Any] = {}
 _forks = [0]
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=lambda: _forks.__setitem__(0, _forks[0] + 1))
@@ -129,9 +130,9 @@ class Tape:
     # -- writing ---------------------------------------------------------------------------
     def leaf(self, kind: str, value: Any, requires_grad: bool = False, name: str | None = None) -> Tensor:
         """Append a leaf; `value` must be frozen already."""
-        i = len(self.records)
+        i = self._mend()
         self.values.append(value)
-        self.needs.append(requires_grad and self.grads_on)
+        self.needs.append(requires_grad)
         if name:
             self.names[i] = name
         if self.scope:
@@ -143,7 +144,7 @@ class Tape:
         """Run `op` and append its record; on any failure the tape is as it was."""
         if self.owner != threading.get_ident() or self.forks != _forks[0]:
             self._refuse_outsiders()
-        mark = len(self.records)
+        mark = self._mend()
         try:
             return Tensor(self, self._record(op, args, attrs))
         except BaseException:
@@ -151,7 +152,7 @@ class Tape:
             raise
 
     def _record(self, op: Op, args: tuple[Any, ...], attrs: Mapping[str, Any]) -> int:
-        attrs = {**op.attrs, **attrs} if op.attrs else {}
+        attrs = {**op.attrs, **attrs} if op.attrs else _NO_ATTRS
         parents = tuple([a.id if isinstance(a, Ref) and a.tape is self else self.lift(a, op, k)
                          for k, a in enumerate(args)])
         values = [self.values[p] if p >= 0 else None for p in parents]
@@ -219,6 +220,13 @@ class Tape:
                     "integers are for indices and labels; only floats are differentiated",
                     "s.input(x.astype(float))",
                 )
+
+    def _mend(self) -> int:
+        """Next node id. The record is appended last, so whatever stands beyond it was interrupted."""
+        n = len(self.records)
+        if len(self.values) != n or len(self.needs) != n:
+            self.rollback(n)
+        return n
 
     def rollback(self, mark: int) -> None:
         """Forget everything from node `mark` on."""

@@ -9,7 +9,7 @@ import numpy as np
 from torchlean_nb.backend.operators import Operators
 from torchlean_nb.engine.data import check_name
 from torchlean_nb.errors import CapabilityError, HandleTypeError, NotOneElementError, SerializationError
-from torchlean_nb.rows import OPS, Op, on_register
+from torchlean_nb.rows import FUNCTIONS, OPS, Op, on_register
 
 _NUMPY: dict[Any, Op] = {}
 
@@ -87,7 +87,7 @@ class Tensor(Computes, Ref):
         return self.tape.apply(OPS[name], args, attrs)
 
     def __getitem__(self, key: Any) -> Any:
-        return OPS["index"](self, key=key) if not _is_advanced(key) else _advanced(self, key)
+        return FUNCTIONS["getitem"](self, key)
 
     # -- reading ---------------------------------------------------------------------------
     @property
@@ -146,16 +146,6 @@ class Tensor(Computes, Ref):
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         raise SerializationError("a Tensor cannot be pickled: it lives on a tape", None, "t.value, or s.detach(t)")
-
-
-def _is_advanced(key: Any) -> bool:
-    keys = key if isinstance(key, tuple) else (key,)
-    return any(isinstance(k, list | np.ndarray | Ref) for k in keys)
-
-
-def _advanced(x: Tensor, key: Any) -> Tensor:
-    """Integer or boolean arrays as the first index: a take along the first axes."""
-    return OPS["advanced_index"](x, key) if "advanced_index" in OPS else OPS["take"](x, key, axis=0)
 
 
 def _attach(op: Op) -> None:
