@@ -1,0 +1,24 @@
+"""Every example in a docstring runs and prints what it says."""
+
+import doctest
+import importlib
+import pkgutil
+
+import pytest
+
+import torchlean_nb
+
+MODULES = sorted(m.name for m in pkgutil.walk_packages(torchlean_nb.__path__, "torchlean_nb."))
+
+
+@pytest.mark.parametrize("name", ["torchlean_nb", *MODULES])
+def test_examples_run(name):
+    module = importlib.import_module(name)
+    # Rows are objects, not functions: doctest finds their examples only when told where to look.
+    finder, runner = doctest.DocTestFinder(), doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
+    found = finder.find(module, name)
+    for op in torchlean_nb.ops.values():
+        if op.builtin and op.__module__ == name:
+            found += finder.find(op.forward, f"{name}.{op.name}", module=module, globs=vars(module))
+    for test in found:
+        assert runner.run(test).failed == 0, test.name
