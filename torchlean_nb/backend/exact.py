@@ -73,6 +73,14 @@ class ExactArray(Handle):
         """Nearest float64 values."""
         return self.a.astype(np.float64)
 
+    def min(self) -> Fraction:
+        """Smallest element, for checks of ranges."""
+        return self.a.min()
+
+    def max(self) -> Fraction:
+        """Largest element."""
+        return self.a.max()
+
     def item(self) -> Fraction:
         """The one fraction it holds."""
         return self.a.item()
@@ -85,6 +93,8 @@ class ExactNamespace(ArrayNamespace):
 
     def __init__(self) -> None:
         super().__init__(np)
+        for name in vars(ExactNamespace):  # NumPy's own, set on the instance above
+            self.__dict__.pop(name, None)
         for name in ("add", "sub", "mul", "div", "neg", "abs", "maximum", "minimum"):
             setattr(self, name, partial(self._elementwise, name))
         for name, f in _LIFTED.items():
@@ -93,9 +103,9 @@ class ExactNamespace(ArrayNamespace):
             setattr(self, name, partial(self._compare, name))
         for name in (
             "sum", "max", "min", "prod", "cumsum", "matmul", "reshape", "transpose", "broadcast_to", "concatenate",
-            "flip", "index", "put_index", "take", "scatter_add", "take_along", "put_along", "windows", "fold",
+            "flip", "index", "put_index", "take", "put_take", "take_along", "put_along", "windows", "fold",
         ):  # fmt: skip
-            setattr(self, name, partial(self._structural, getattr(ArrayNamespace, name)))
+            setattr(self, name, partial(self._structural, getattr(_Objects, name)))
 
     def asarray(self, x: Any, dtype: Any = None) -> Any:
         """Fractions from numbers; integer index arrays stay as they are."""
@@ -187,6 +197,11 @@ class _Objects(ArrayNamespace):
 
     def sum(self, x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
         return np.sum(x, axis=axis, keepdims=keepdims)
+
+    def put_index(self, g: Any, *, shape: tuple[int, ...], key: Any) -> Any:
+        out = np.zeros(shape, dtype=object)
+        out[key] = g if g.ndim else g.item()  # else the 0-d array itself would become the element
+        return out
 
 
 _OBJECTS = _Objects(np)

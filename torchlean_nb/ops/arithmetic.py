@@ -85,8 +85,8 @@ def _share(first):
 
     def partial(xp, t, y, a, b):
         mine, other = (a, b) if first else (b, a)
-        won = xp.equal(mine, y)
-        return t * won / (1 + xp.mul(won, xp.equal(other, y)))
+        t = t * xp.equal(mine, y)
+        return t - t * xp.equal(other, y) / 2
 
     return partial
 

@@ -1,6 +1,6 @@
 """Comparisons and other rows without a derivative: their values go on as constants."""
 
-from torchlean_nb.domains import S
+from torchlean_nb.domains import MASK, REAL, S
 from torchlean_nb.errors import DTypeError
 from torchlean_nb.ops._shapes import broadcast
 from torchlean_nb.rows import constant, general, linear
@@ -47,7 +47,8 @@ def _check_where(cond, a, b):
     jvps=(None, lambda xp, t, y, c, a, b: xp.where(c, t, 0), lambda xp, t, y, c, a, b: xp.where(c, 0, t)),
     shape=lambda c, a, b: broadcast(c, a, b, name="where"), check=_check_where,
     latex=r"\mathrm{where}(#1, #2, #3)", dlatex=("", r"#g \odot [#1]", r"#g \odot [\neg #1]"),
-    primitive=True, samples=(), numpy="where", torch=lambda torch, c, a, b: torch.where(c, a, b),
+    primitive=True, domain=(MASK, REAL), samples=(S((3,), (3,), (3,)), S((3,), (2, 3), ()), S((2, 1), (3,), (1, 3))),
+    numpy="where", torch=lambda torch, c, a, b: torch.where(c, a, b),
 )
 def where(xp, cond, a, b):
     """Elements of `a` where the condition holds, else of `b`; no NaN leaks from the branch not taken."""

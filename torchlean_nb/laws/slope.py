@@ -1,0 +1,48 @@
+"""First independent link: the JVP is the slope of the values, measured by finite differences."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from torchlean_nb.laws.base import broken, differentiable, entry, law, worst
+from torchlean_nb.laws.point import Point, directions
+
+STEPS = (2.0**-8, 2.0**-11, 2.0**-14)
+WEIGHTS = {1: 3 / 4, 2: -3 / 20, 3: 1 / 60}
+
+
+def slope(f: Callable[[Any], Any], x: Any, t: Any, h: float) -> np.ndarray:
+    """Derivative of `f` at `x` along `t` from six values; the error is of order h**6."""
+    return sum(w * (f(x + k * h * t) - f(x - k * h * t)) for k, w in WEIGHTS.items()) / h
+
+
+def mismatch(got: Any, f: Callable[[Any], Any], x: Any, t: Any) -> tuple[tuple[int, ...], np.ndarray] | None:
+    """Worst entry and the slopes, when no step size agrees with `got`; a kink nearby spoils the larger ones."""
+    found = None
+    for h in STEPS:
+        want = slope(f, x, t, h)
+        scale = max(1.0, float(np.abs(want).max(initial=0)), float(np.abs(f(x)).max(initial=0)))
+        at = worst(got, want, 1e-9 * np.abs(want) + 2e-15 / h * scale)
+        if at is None:
+            return None
+        found = at, want
+    return found
+
+
+@law(differentiable)
+def tangent_is_slope(op: Any, sample: Any) -> None:
+    """The JVP of every argument is the slope of the values along each unit vector."""
+    p, rng = Point(op, sample), np.random.default_rng(1)
+    for i, k in enumerate(p.moving):
+        for t in directions(p.movers[i].shape, rng):
+            got = p.push(i, t)
+            off = mismatch(got, lambda a, i=i: p.value(*p.movers[:i], a, *p.movers[i + 1 :]), p.movers[i], t)
+            if off is not None:
+                at, want = off
+                raise broken(
+                    op, sample, f"the JVP of argument {k} is not the slope of the values", f"entry {at} of the tangent",
+                    f"rule {entry(got, at)}, finite difference {entry(want, at)}",
+                )
