@@ -17,8 +17,8 @@ OPTIONAL = {
     "jupyterlab": ("the lessons in a browser", "pip install jupyterlab"),
     "scikit-learn": ("lessons on real data", "pip install scikit-learn"),
     "pygraphviz": ("Graphviz layouts without the program dot", "pip install pygraphviz"),
-    "numba": ("faster compiled programs", "pip install numba"),
-    "cupy": ("a CUDA device", "pip install cupy-cuda13x (or cupy-cuda12x)"),
+    "numba": ("compiled loops, which this version does not use", "pip install numba"),
+    "cupy": ("arrays on a CUDA device; sessions of this version run on the CPU", "pip install cupy-cuda13x (or cupy-cuda12x)"),
     "torch": ("comparisons with PyTorch", "pip install torch"),
     "playwright": ("browser tests", "pip install playwright"),
 }

@@ -26,4 +26,4 @@ def test_every_exported_name_is_offered_by_completion():
 
 def test_a_name_that_does_not_exist_is_an_attribute_error():
     with pytest.raises(AttributeError, match="no_such_thing"):
-        tl.no_such_thing  # noqa: B018
+        _ = tl.no_such_thing
