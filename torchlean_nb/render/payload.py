@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,10 +14,12 @@ from torchlean_nb import tex
 from torchlean_nb.render import latex
 from torchlean_nb.render.fold import fold, note
 from torchlean_nb.render.mathml import mathml
+from torchlean_nb.render.mini import mini
 from torchlean_nb.render.svg import scene
 from torchlean_nb.render.text import narration
 from torchlean_nb.trace.arrays import encode_array
-from torchlean_nb.trace.graph import GraphTrace
+from torchlean_nb.trace.graph import Edge, GraphTrace
+from torchlean_nb.trace.ledger import Ledger
 
 LIMIT = 300
 _ALL_SENT = 20_000
@@ -38,33 +41,34 @@ def graph_payload(trace: GraphTrace, limit: int = LIMIT, drawing: bool = True) -
 
 def formulas(trace: GraphTrace) -> dict[str, Any]:
     """MathML of every node and edge: ``f`` in symbols, ``n`` with the numbers, ``r`` the contribution alone."""
-    out = tex.name(trace[trace.output].label) if trace.nodes else ""
     return {
         "nodes": {str(n.id): _pair(latex.value_formula(trace, n.id), latex.value_numbers(trace, n.id)) for n in trace},
         "edges": [
-            _pair(latex.edge_formula(trace, i), latex.edge_numbers(trace, i)) | {"r": mathml(_factor(trace, e))}
+            _pair(latex.edge_formula(trace, i), latex.edge_numbers(trace, i)) | {"r": mathml(factor(trace, e))}
             for i, e in enumerate(trace.edges)
         ],
-        "seed": mathml(tex.partial(out, out) + " = 1") if out and np.all(trace.seed == 1) else "",
+        "seed": mathml(latex.seed_formula(trace)) if trace.nodes else "",
     }
 
 
 def _pair(symbols: str, numbers: str) -> dict[str, str]:
-    """Two forms of one formula; the second only where it says more than the first."""
-    return {"f": mathml(symbols)} | ({"n": mathml(numbers)} if numbers and numbers != symbols else {})
+    """Two forms of one formula; the second only where there is one, from its equals sign on."""
+    return {"f": mathml(symbols)} | ({"n": mathml(numbers[numbers.index("=") :])} if "=" in numbers else {})
 
 
-def _factor(trace: GraphTrace, edge: Any) -> str:
+def factor(trace: GraphTrace, edge: Edge) -> str:
     """What is sent along an edge, with a short sign for the gradient of the child."""
     child = trace[edge.child]
     names = {str(k): tex.name(trace[p].label) for k, p in enumerate(child.parents, 1)}
     own = tex.name(child.label)
-    return tex.fill(edge.latex, names | {"y": own, "g": r"\partial " + own})
+    return tex.fill(edge.latex or "#g", names | {"y": own, "g": r"\partial " + own})
 
 
 def plain(trace: GraphTrace) -> dict[str, Any]:
     """JSON form of a trace; of very many numbers only the leading corner of each large array."""
     out = trace.to_dict()
+    for d in out["nodes"]:
+        d["attrs"] = {k: str(v) if isinstance(v, float) and not math.isfinite(v) else v for k, v in d["attrs"].items()}
     arrays = [a for n in trace for a in (n.value, n.grad)] + [a for e in trace.edges for a in (e.contribution, e.local)]
     if sum(a.size for a in arrays if a is not None) <= _ALL_SENT:
         return out
@@ -87,3 +91,28 @@ def corner(a: np.ndarray | None, limit: int = _CORNER) -> dict[str, Any] | None:
     part: Mapping[str, Any] = encode_array(a[tuple(slice(n) for n in sent)])
     finite = np.abs(a[np.isfinite(a)].astype(np.float64))
     return {**part, "shape": list(a.shape), "sent": sent, "top": float(finite.max(initial=0.0))}
+
+
+def ledger_payload(ledger: Ledger) -> tuple[dict[str, Any], GraphTrace]:
+    """Payload of a ledger, and the part of the trace it shows: of a large one what leads to the node."""
+    trace = ledger.trace if len(ledger.trace) <= LIMIT else _excerpt(ledger)
+    left = len(ledger.trace) - len(trace)
+    return {
+        "trace": plain(trace),
+        "node": ledger.node,
+        "mini": mini(trace, ledger.node),
+        "formulas": {"edges": [{"r": mathml(factor(trace, e)) if e.parent == ledger.node else ""} for e in trace.edges]},
+        "note": f"{left} nodes of the tape are left out" if left else "",
+    }, trace
+
+
+def _excerpt(ledger: Ledger) -> GraphTrace:
+    """The node, everything on the paths of its rows, and nothing else."""
+    keep = {ledger.node, ledger.trace.output} | {i for row in ledger.rows for i in row.path}
+    keep |= {p for e in ledger.trace.into(ledger.node) for p in ledger.trace[e.child].parents}
+    flows = {(row.path[k], row.path[k + 1]) for row in ledger.rows for k in range(len(row.path) - 1)}
+    nodes = tuple(
+        replace(n, parents=tuple(p for p in n.parents if p in keep)) for n in ledger.trace if n.id in keep
+    )
+    edges = tuple(e for e in ledger.trace.edges if (e.child, e.parent) in flows)
+    return GraphTrace(nodes, edges, ledger.trace.output, ledger.trace.seed, ledger.trace.meta)

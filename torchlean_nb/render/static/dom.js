@@ -15,7 +15,7 @@ function build(node, attrs, children) {
     else if (k === "value") node.value = v;
     else node.setAttribute(k, v === true ? "" : v);
   }
-  node.append(...children.flat().filter((c) => c !== null && c !== undefined && c !== false));
+  node.append(...children.flat(3).filter((c) => c !== null && c !== undefined && c !== false));
   return node;
 }
 
@@ -50,11 +50,13 @@ export function safeMarkup(text) {
 }
 
 const formulas = new Map();
-/** MathML of a formula, parsed once and copied afterwards. */
-export function formula(markup) {
+/** MathML of a formula, parsed once and copied afterwards; `block` gives it room. */
+export function formula(markup, block = false) {
   if (!markup) return null;
   if (!formulas.has(markup)) formulas.set(markup, safeMarkup(markup));
-  return formulas.get(markup).cloneNode(true);
+  const copy = formulas.get(markup).cloneNode(true);
+  if (block) copy.setAttribute("display", "block");
+  return copy;
 }
 
 export function download(name, type, text) {

@@ -22,7 +22,7 @@ export function moved(entry, axis, by, shape) {
 }
 
 /** One map; `update` changes cells in place. `pick(index)` is called when a cell is chosen. */
-export function heatMap({ hue, pick, heads = false, label = "" }) {
+export function heatMap({ hue, pick, heads = false, label = "", limit = WINDOW }) {
   const table = h("table", { class: "tl-heat", role: "grid", tabindex: "0", style: { "--hue": `var(--${hue})` } });
   const note = h("span"), caption = h("div", { class: "tl-lab" }, h("span"), note);
   const lone = h("b", { class: `tl-big tl-${hue[0]}i`, hidden: true });
@@ -35,7 +35,7 @@ export function heatMap({ hue, pick, heads = false, label = "" }) {
   });
   table.addEventListener("keydown", (e) => {
     const rank = array.shape.length, r = rank - 2, c = rank - 1;
-    const step = { ArrowLeft: [c, -1], ArrowRight: [c, 1], ArrowUp: [r, -1], ArrowDown: [r, 1], PageUp: [r, -WINDOW], PageDown: [r, WINDOW] }[e.key];
+    const step = { ArrowLeft: [c, -1], ArrowRight: [c, 1], ArrowUp: [r, -1], ArrowDown: [r, 1], PageUp: [r, -limit], PageDown: [r, limit] }[e.key];
     if (!step || e.ctrlKey || e.metaKey || e.altKey) return;
     e.preventDefault();
     e.stopPropagation();
@@ -54,18 +54,20 @@ export function heatMap({ hue, pick, heads = false, label = "" }) {
   function update(next, { entry, top = absmax(next), name = label, digits = 3, ink = "" }) {
     array = next;
     chosen = entry;
-    view = windowOf(next.shape, entry);
+    view = windowOf(next.shape, entry, limit);
     const as = `${view.rows}.${view.cols}`, look = scale(top, /int|bool/.test(next.dtype), digits);
     table.hidden = !next.shape.length;
     lone.hidden = !table.hidden;
+    el.classList.toggle("tl-lone", !lone.hidden);
     if (lone.hidden && as !== shownAs) rebuild();
     if (lone.hidden) shownAs = as;
     const caps = caption.firstChild;
     if (caps.textContent !== name) caps.textContent = name;
     caption.className = `tl-lab ${ink}`;
+    caption.hidden = !name;
     note.textContent = look.note ? ` ${look.note}` : "";
     if (!lone.hidden) { lone.textContent = short(next.data[0], 5); note.textContent = ""; return el; }
-    table.setAttribute("aria-label", `${name} ${look.note}`);
+    table.setAttribute("aria-label", `${name || "gradient"} ${look.note}`.trim());
     let q = 0;
     for (let i = 0; i < view.rows; i++) {
       for (let j = 0; j < view.cols; j++, q++) {
@@ -81,7 +83,7 @@ export function heatMap({ hue, pick, heads = false, label = "" }) {
     if (heads) {
       const many = next.shape.length > 1;
       table.querySelectorAll("th[scope=row]").forEach((th, i) => { th.textContent = many ? view.r0 + i : ""; });
-      table.querySelectorAll("th[scope=col]").forEach((th, j) => { th.textContent = `${many ? ":, " : ""}${view.c0 + j}`; });
+      table.querySelectorAll("th[scope=col]").forEach((th, j) => { th.textContent = many && view.cols < 5 ? `[:, ${view.c0 + j}]` : view.c0 + j; });
     }
     return el;
   }
@@ -89,7 +91,7 @@ export function heatMap({ hue, pick, heads = false, label = "" }) {
 }
 
 /** Controls that move the entry where a map shows only part of an array; empty when it shows all. */
-export function axes(pick) {
+export function axes(pick, limit = WINDOW) {
   const el = h("div", { class: "tl-axes" });
   let array = null, entry = null, built = "", refresh = [];
   const move = (axis, by) => pick(moved(entry, axis, by, array.shape));
@@ -104,8 +106,8 @@ export function axes(pick) {
 
   function pages(axis, word, first, count) {
     const n = array.shape[axis], text = h("span");
-    const back = h("button", { type: "button", "aria-label": `Earlier ${word}`, onclick: () => move(axis, -WINDOW) }, "\u2039");
-    const on = h("button", { type: "button", "aria-label": `Later ${word}`, onclick: () => move(axis, WINDOW) }, "\u203a");
+    const back = h("button", { type: "button", "aria-label": `Earlier ${word}`, onclick: () => move(axis, -limit) }, "\u2039");
+    const on = h("button", { type: "button", "aria-label": `Later ${word}`, onclick: () => move(axis, limit) }, "\u203a");
     refresh.push((v) => {
       text.textContent = `${word} ${v[first]}\u2013${v[first] + v[count] - 1} of ${n}`;
       back.disabled = v[first] === 0;
@@ -118,8 +120,8 @@ export function axes(pick) {
     const rank = array.shape.length, parts = [];
     refresh = [];
     for (let a = 0; a < rank - 2; a++) parts.push(slider(a));
-    if (rank > 1 && array.shape[rank - 2] > WINDOW) parts.push(pages(rank - 2, "rows", "r0", "rows"));
-    if (rank && array.shape[rank - 1] > WINDOW) parts.push(pages(rank - 1, "columns", "c0", "cols"));
+    if (rank > 1 && array.shape[rank - 2] > limit) parts.push(pages(rank - 2, "rows", "r0", "rows"));
+    if (rank && array.shape[rank - 1] > limit) parts.push(pages(rank - 1, "columns", "c0", "cols"));
     if (size(array.sent) < size(array.shape)) {
       parts.push(h("span", { class: "tl-axis" }, `the first ${shapeText(array.sent)} of ${shapeText(array.shape)} travelled`));
     }
@@ -132,7 +134,7 @@ export function axes(pick) {
     entry = at;
     if (key !== built) rebuild();
     built = key;
-    const view = windowOf(array.shape, entry);
+    const view = windowOf(array.shape, entry, limit);
     refresh.forEach((f) => f(view));
     return el;
   } };

@@ -28,12 +28,11 @@ const sumLine = (parts) => parts.flatMap(([a, b], i) => [i ? " + " : "", h("span
 export function panel(host, trace, payload, { choose, pin, lightPath, guess }) {
   const part = (cls, tag = "div") => host.appendChild(h(tag, { class: cls, hidden: true }));
   const head = part("tl-head"), form = part("tl-f"), withNumbers = part("tl-f tl-small"), entryLine = part("tl-num", "p"), ask = part("tl-ask");
-  const maps = part("tl-maps"), side = part("tl-maps"), control = axes(choose), book = part("tl-book"), links = part("tl-num", "p");
+  const maps = part("tl-maps"), control = axes(choose), book = part("tl-book"), links = part("tl-num", "p");
   const value = heatMap({ hue: "value", pick: choose, label: "value" });
   const [there, arrives, total] = ["there", "arrives", "so far"].map((label) => heatMap({ hue: "grad", pick: choose, label }));
   const signs = [h("span", { class: "tl-op" }, "+"), h("span", { class: "tl-op" }, "=")];
-  maps.append(there.el, signs[0], arrives.el, signs[1], total.el);
-  side.append(value.el);
+  maps.append(there.el, signs[0], arrives.el, signs[1], total.el, value.el);
   host.insertBefore(control.el, book);
   const predictor = prediction(ask, guess);
   const show = (el, on) => { if (el.hidden === on) el.hidden = !on; return on; };
@@ -97,8 +96,8 @@ export function panel(host, trace, payload, { choose, pin, lightPath, guess }) {
   function nodeView(node, index, k, pinned) {
     heading(node, [node.op === node.role ? "" : node.op, attrsText(node.attrs)].filter(Boolean).join(" \u00b7 "), pinned);
     const there = node.t <= k, f = payload.formulas.nodes[node.id] || {}, seed = !pinned && trace.event(k).kind === "seed";
-    put(form, formula(seed ? payload.formulas.seed : f.f));
-    put(withNumbers, there && !seed ? formula(f.n) : null);
+    put(form, seed ? formula(payload.formulas.seed, true) : node.parents.length ? formula(f.f, true) : null);
+    put(withNumbers, there && !seed && node.parents.length ? formula(f.n, true) : null);
     put(entryLine, there ? null : "Not computed yet.");
     const g = k > trace.forward ? trace.gradAt(node.id, k) : null;
     drawMaps(node, index, [g], there);
@@ -117,9 +116,8 @@ export function panel(host, trace, payload, { choose, pin, lightPath, guess }) {
       if (a) m.update(a, { entry: index, top: three ? top : absmax(a), name: names[three ? q : 0], digits, ink: three && q === 1 ? "tl-gi" : "" });
     });
     signs.forEach((s) => show(s, three));
-    show(maps, grads.some(Boolean));
+    show(maps, withValue || grads.some(Boolean));
     show(value.el, withValue);
-    show(side, withValue);
     if (withValue) value.update(trace.value(node.id), { entry: index, digits: cols > 5 ? 3 : 4 });
     control.update(trace.value(node.id), index);
   }
@@ -128,8 +126,8 @@ export function panel(host, trace, payload, { choose, pin, lightPath, guess }) {
     const node = trace.node(event.id), from = trace.node(event.from), f = payload.formulas.edges[event.i];
     const before = trace.gradAt(node.id, k - 1), rows = trace.arrived(node.id, k);
     heading(node, `receives from ${from.label}`, false);
-    put(form, open ? null : formula(f.f));
-    put(withNumbers, open ? null : formula(f.n));
+    put(form, open ? null : formula(f.f, true));
+    put(withNumbers, open ? null : formula(f.n, true));
     products_(event.i, index, open);
     const first = rows.length > 1 ? trace.node(trace.edges[rows[0]].child).label : "", earlier = rows.length > 2 ? "there" : node.id === trace.output ? "there, the seed" : `there, from ${clip(first, 9)}`;
     if (open) drawMaps(node, index, [before], true, ["there"]);
@@ -144,7 +142,7 @@ export function panel(host, trace, payload, { choose, pin, lightPath, guess }) {
     const k = state.step, event = trace.event(k), id = state.pin !== null && trace.node(state.pin) ? state.pin : event.id;
     if (id === null) {
       lastHead = "";
-      [form, withNumbers, ask, maps, side, book, links].forEach((el) => show(el, false));
+      [form, withNumbers, ask, maps, book, links].forEach((el) => show(el, false));
       control.el.replaceChildren();
       put(head, h("div", { class: "tl-h2" }, "Nothing has run yet"));
       put(entryLine, "Step on: the values appear in the order in which the tape recorded them, then the gradients in the order of the sweep.");

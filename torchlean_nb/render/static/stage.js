@@ -76,14 +76,18 @@ export function stage(host, trace, markup, { pick, hover }) {
     svg.dataset.step = k;
   }
 
-  /** Scrolls the stage, and nothing else, so that a node is seen. */
-  function reveal(id) {
+  /** Scrolls the stage, and nothing else, so that a node is seen, and where there is room its sender too. */
+  function reveal(id, from = null) {
     if (fitted || (host.scrollHeight <= host.clientHeight && host.scrollWidth <= host.clientWidth)) return;
-    const n = nodes.find((m) => m.id === id);
-    if (!n) return;
-    const a = n.el.getBoundingClientRect(), b = host.getBoundingClientRect(), pad = 24;
-    const move = (lo, hi, from, to) => (lo < from + pad ? lo - from - pad : hi > to - pad ? hi - to + pad : 0);
-    host.scrollBy({ top: move(a.top, a.bottom, b.top, b.bottom), left: move(a.left, a.right, b.left, b.right), behavior: "instant" });
+    const view = host.getBoundingClientRect(), pad = 14;
+    const boxes = [from, id].map((i) => nodes.find((n) => n.id === i)).filter(Boolean).map((n) => n.el.getBoundingClientRect());
+    const move = (lo, hi, start, end) => (lo < start + pad ? lo - start - pad : hi > end - pad ? Math.min(hi - end + pad, lo - start - pad) : 0);
+    let top = 0, left = 0;
+    for (const r of boxes) {
+      top += move(r.top - top, r.bottom - top, view.top, view.bottom);
+      left += move(r.left - left, r.right - left, view.left, view.right);
+    }
+    host.scrollBy({ top, left, behavior: "instant" });
   }
 
   /** Whole drawing in view, or at its natural size with scrolling: text is never shrunk unasked. */

@@ -32,7 +32,7 @@ function search(f, trace, view) {
 
 function render({ model, el }) {
   const payload = model.get("payload"), options = model.get("options") || {}, trace = new Trace(payload.trace), m = trace.meta;
-  let view = null, side = null, twin = null, gradients = true, revealed = -1, open = false, openSearch = null;
+  let view = null, side = null, twin = null, gradients = true, revealed = "", open = false, openSearch = null;
 
   const draw = (state, frame) => {
     if (!view) return;
@@ -45,8 +45,8 @@ function render({ model, el }) {
     if (frame.narr.textContent !== said) frame.narr.textContent = said;
     if (!!state.table !== (twin !== null && !twin.el.hidden)) showTable(!!state.table, frame);
     if (state.table) twin.update(open ? k - 1 : k, state.pin);
-    const id = state.pin !== null ? state.pin : trace.event(k).id;
-    if (id !== null && id !== revealed) { revealed = id; requestAnimationFrame(() => view.reveal(id)); }
+    const event = trace.event(k), id = state.pin !== null ? state.pin : event.id, from = state.pin === null && event.kind === "backward" ? event.from : null;
+    if (id !== null && `${id}.${from}` !== revealed) { revealed = `${id}.${from}`; requestAnimationFrame(() => view.reveal(id, from)); }
   };
 
   function showTable(on, frame) {

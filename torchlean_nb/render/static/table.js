@@ -11,12 +11,12 @@ const COLUMNS = [
   { key: "gradient", head: "gradient", num: true, ink: "tl-gi" },
 ];
 
-/** A number, or the first entry and the largest magnitude of an array. */
+/** A number, or the largest magnitude of an array. */
 export function summary(a) {
   if (!a) return "";
   if (!a.data.length) return "empty";
   if (size(a.shape) === 1) return short(a.data[0]);
-  return `${short(a.data[0])} \u2026 max|\u00b7| ${short(absmax(a))}`;
+  return `max|\u00b7| ${short(absmax(a), 3)}`;
 }
 
 /** What the cell of a column says of a node at step k. */

@@ -1,0 +1,13 @@
+"""Widgets: views of frozen traces with a few controls, stepped in the browser.
+
+``base.View`` is what they share: one payload, a small state, static twins. `GraphStepper` steps
+through a trace, `TapeTable` lists it, `GradientLedger` takes one gradient apart, `TensorView`
+shows an array. The front end is plain JavaScript in ``render/static``.
+"""
+
+from torchlean_nb.widgets.gradient_ledger import GradientLedger as GradientLedger
+from torchlean_nb.widgets.graph_stepper import GraphStepper as GraphStepper
+from torchlean_nb.widgets.tape_table import TapeTable as TapeTable
+from torchlean_nb.widgets.tensor_view import TensorView as TensorView
+
+__all__ = ["GradientLedger", "GraphStepper", "TapeTable", "TensorView"]

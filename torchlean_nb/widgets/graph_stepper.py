@@ -1,0 +1,96 @@
+"""GraphStepper: forward values and the backward sweep, one step at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from torchlean_nb.errors import HandleTypeError
+from torchlean_nb.render.fold import fold
+from torchlean_nb.render.payload import LIMIT, graph_payload
+from torchlean_nb.render.svg import svg
+from torchlean_nb.render.text import narration, text
+from torchlean_nb.trace.graph import FORMAT, GraphTrace
+from torchlean_nb.widgets.base import View
+
+
+def as_trace(source: Any) -> GraphTrace:
+    """Trace from a trace, its plain form, or a Tensor of a session (its computation is traced).
+
+    Raises
+    ------
+    HandleTypeError
+        For anything else.
+    """
+    if isinstance(source, GraphTrace):
+        return source
+    if isinstance(source, Mapping) and source.get("format") == FORMAT:
+        return GraphTrace.from_dict(source)
+    session = getattr(source, "session", None)
+    if session is not None and hasattr(session, "trace"):
+        return session.trace(source)
+    raise HandleTypeError(
+        f"widget: expected a GraphTrace, got {type(source).__name__}", None, "session.trace(loss) makes one"
+    )
+
+
+class GraphStepper(View):
+    """Steps through a trace: values forward, contributions backward, with the numbers behind each.
+
+    Parameters
+    ----------
+    trace : GraphTrace, mapping or Tensor
+        What to step through; a Tensor is traced from its session.
+    step : int, optional
+        Step to begin with; the last, or the seed when predictions are asked for.
+    controls, title, presentation, state
+        As for every widget.
+    predict : bool
+        Hide each arriving number until the learner has guessed it.
+
+    Examples
+    --------
+    >>> import torchlean_nb as tl
+    >>> s = tl.Session()
+    >>> x = s.param(3.0, name="x")
+    >>> GraphStepper(s.trace(x * x, ), step=2)
+    GraphStepper('Graph': step 2 of 5)
+    """
+
+    def __init__(
+        self,
+        trace: Any,
+        step: int | None = None,
+        controls: Iterable[str] | None = None,
+        predict: bool = False,
+        title: str | None = None,
+        presentation: bool = False,
+        state: Mapping[str, Any] | str | None = None,
+    ):
+        self.trace = as_trace(trace)
+        self.shown, _ = fold(self.trace, LIMIT)
+        if predict and step is None and state is None:
+            step = min(len(self.shown.nodes) + 1, self.shown.steps)
+        super().__init__(
+            graph_payload(self.trace), steps=self.shown.steps, step=step, controls=controls, presentation=presentation,
+            title=title or str(self.trace.meta.get("title") or "Graph"), state=state, predict=bool(predict),
+        )
+
+    def describe(self) -> str:
+        """Step and its sentence."""
+        said = super().describe()
+        sentences = narration(self.shown)
+        hidden = self.options.get("predict") and self.step > len(self.shown.nodes) + 1
+        return said if hidden or self.step >= len(sentences) else f"{said}. {sentences[self.step]}"
+
+    def to_svg(self) -> str:
+        """Picture of the current step."""
+        return svg(self.shown, step=self.step)
+
+    def to_text(self) -> str:
+        """Table of the nodes and narration of the sweep."""
+        return text(self.trace)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain form of the trace."""
+        return self.trace.to_dict()
