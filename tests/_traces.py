@@ -97,8 +97,9 @@ class Hand:
                 part, summed = _unbroadcast(full, args[i].shape)
                 grads[p] = frozen(part if p not in grads else grads[p] + part)
                 local = LOCAL.get(node["op"])
-                edges.append(Edge(child, p, i, frozen(part), None if local is None else frozen(local(node["value"], *args)),
-                                  summed, OPS[node["op"]][3][i], TERMS.get((node["op"], i))))
+                local = None if local is None else frozen(local(node["value"], *args))
+                latex, terms = OPS[node["op"]][3][i], TERMS.get((node["op"], i))
+                edges.append(Edge(child, p, i, frozen(part), local, summed, latex, terms))
         made = tuple(TraceNode(id=k, grad=grads.get(k), **n) for k, n in enumerate(self.nodes))
         meta = {"title": self.title, "backend": "eager", "dtype": "float64", "device": "cpu", "hidden": 0} | meta
         return GraphTrace(made, tuple(edges), output, seed, meta)

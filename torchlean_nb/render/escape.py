@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from unicodedata import category
 
 LIMIT = 200
 _JOINERS = "\u200c\u200d"
@@ -27,7 +28,9 @@ def visible(text: object, limit: int = LIMIT) -> str:
     text = str(text)
     if len(text) > limit:
         text = text[: limit - 1] + "…"
-    return "".join(c if c.isprintable() or c in _JOINERS else "\ufffd" for c in text)
+    return "".join(
+        c if c.isprintable() or c in _JOINERS else " " if category(c) == "Zs" else "\ufffd" for c in text
+    )
 
 
 def html(text: object) -> str:
@@ -40,8 +43,8 @@ def svg(text: object) -> str:
     return html(text)
 
 
-def dot(text: object) -> str:
-    r"""Text as a double-quoted DOT string, quotes included.
+def dot(*lines: object) -> str:
+    r"""Lines of text as one double-quoted DOT string, quotes included.
 
     Graphviz decodes entities and backslash sequences inside strings, so both are disarmed.
 
@@ -50,8 +53,8 @@ def dot(text: object) -> str:
     >>> print(dot('a"b'))
     "a\"b"
     """
-    body = visible(text).replace("&", "&amp;").replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{body}"'
+    bodies = (visible(t).replace("&", "&amp;").replace("\\", "\\\\").replace('"', '\\"') for t in lines)
+    return '"' + "\\n".join(bodies) + '"'
 
 
 def markdown(text: object) -> str:

@@ -166,7 +166,9 @@ def _contract(trace: GraphTrace, runs: list[_Run]) -> GraphTrace:
     return GraphTrace(tuple(nodes), tuple(edges), trace.output, trace.seed, dict(trace.meta) | {"folded": folded})
 
 
-def _merged(edges: Iterable[Edge], to: dict[int, int], shows: dict[int, int], nodes: dict[int, TraceNode]) -> list[Edge]:
+def _merged(
+    edges: Iterable[Edge], to: dict[int, int], shows: dict[int, int], nodes: dict[int, TraceNode]
+) -> list[Edge]:
     """Contributions that reach a shown node; those a box sends to one node are added up, at the last one's place."""
     out: dict[tuple[int, int], Edge] = {}
     for e in edges:

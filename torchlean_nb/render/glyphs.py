@@ -112,6 +112,6 @@ def thumb(
         f'<path fill-opacity="{0.08 + 0.92 * (k - 1) / (SHADES - 1):.2f}" d="{"".join(d)}"/>'
         for k, d in sorted(paths.items())
     )
-    hatch = f'<path class="h" d="{"".join(lines)}"/>' if lines else ""
+    hatch = f'<path class="hx" d="{"".join(lines)}"/>' if lines else ""
     y = cy - rows * ch / 2
     return f'<g class="{hue}" transform="translate({num(x)} {num(y)})">{body}{hatch}</g>', cols * cw

@@ -7,6 +7,7 @@ row)`` for bends.
 
 from __future__ import annotations
 
+import itertools
 from bisect import bisect_right, insort
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
@@ -28,7 +29,7 @@ class Layers:
     @property
     def links(self) -> list[tuple[Item, Item]]:
         """Pieces of edges between neighbouring rows, each once per edge that uses it."""
-        return [pair for lane in self.lanes.values() for pair in zip(lane, lane[1:], strict=False)]
+        return [pair for lane in self.lanes.values() for pair in itertools.pairwise(lane)]
 
 
 def layers(trace: GraphTrace) -> Layers:
@@ -101,7 +102,7 @@ def _untangle(rows: list[list[Item]], lanes: dict) -> list[list[Item]]:
     up: dict[Item, list[Item]] = {i: [] for r in rows for i in r}
     down: dict[Item, list[Item]] = {i: [] for r in rows for i in r}
     for lane in lanes.values():
-        for a, b in zip(lane, lane[1:], strict=False):
+        for a, b in itertools.pairwise(lane):
             down[a].append(b)
             up[b].append(a)
     best, fewest = rows, _crossings(rows, down)
@@ -130,7 +131,7 @@ def _by_barycentre(row: Sequence[Item], toward: dict[Item, list[Item]], at: dict
 
 def _crossings(rows: list[list[Item]], down: dict[Item, list[Item]]) -> int:
     total = 0
-    for upper, lower in zip(rows, rows[1:], strict=False):
+    for upper, lower in itertools.pairwise(rows):
         at = {item: i for i, item in enumerate(lower)}
         passed: list[int] = []
         for item in upper:

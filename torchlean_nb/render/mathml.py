@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from latex2mathml.converter import convert
+
 from torchlean_nb.render.escape import html
 
 # latex2mathml spaces the signs of += apart and spells words letter by letter.
@@ -24,8 +26,6 @@ def mathml(latex: str, display: bool = False) -> str:
     True
     """
     try:
-        from latex2mathml.converter import convert
-
         out = convert(latex, display="block" if display else "inline")
     except Exception:  # the converter raises many kinds of errors, and a formula is never worth a traceback
         return f'<math xmlns="http://www.w3.org/1998/Math/MathML"><mtext>{html(latex)}</mtext></math>'

@@ -80,7 +80,7 @@ def _value(pen: Pen, n: TraceNode, box: Box, when: Timeline, cells: int) -> None
         text = number(n.value, _GRAD_X - _PAD[_role(n)] - 4)
         pen.put("text", f'class="v" x="{num(x)}" y="{num(cy + 4)}"', t, None, text)
     else:
-        pen.put("g", "", t, None, thumb(n.value, x, cy, "V", cells=cells, room=_GRAD_X - _PAD[_role(n)] - 4)[0])
+        pen.put("g", "", t, None, thumb(n.value, x, cy, "hv", cells=cells, room=_GRAD_X - _PAD[_role(n)] - 4)[0])
 
 
 def _gradient(pen: Pen, n: TraceNode, box: Box, when: Timeline, cells: int) -> None:
@@ -107,7 +107,8 @@ def _gradient(pen: Pen, n: TraceNode, box: Box, when: Timeline, cells: int) -> N
         body, end = _total(total, x, cy, right, cells)
         pen.put("g", 'class="grad"', k + 1 if both else k, until, body)
         if until and end + 20 <= right + 4:
-            pen.put("text", f'class="ask" x="{num(end + 3)}" y="{y}"', max(until - 1, k + 1 if both else k), until, "+ ?")
+            asked = max(until - 1, k + 1 if both else k)
+            pen.put("text", f'class="ask" x="{num(end + 3)}" y="{y}"', asked, until, "+ ?")
 
 
 def _total(total: np.ndarray, x: float, cy: float, right: float, cells: int) -> tuple[str, float]:
@@ -116,7 +117,7 @@ def _total(total: np.ndarray, x: float, cy: float, right: float, cells: int) -> 
     if total.ndim == 0:
         text = "∇ " + number(total, right + 2 - x - 11)
         return f'<text class="g" x="{num(x)}" y="{y}">{text}</text>', x + text_width(text, 11.5, bold=True)
-    drawn, width = thumb(total, x + 12, cy, "G", room=right - x - 12, cells=cells)
+    drawn, width = thumb(total, x + 12, cy, "hg", room=right - x - 12, cells=cells)
     return f'<text class="g" x="{num(x)}" y="{y}">∇</text>' + drawn, x + 12 + width
 
 
@@ -125,12 +126,13 @@ def _sum(before: np.ndarray, part: np.ndarray, x: float, cy: float, right: float
     y = num(cy + 4)
     if before.ndim == 0:
         text = f"{fmt(before, 3)} + {fmt(part, 3)}".replace(" + −", " − ")
-        return f'<text class="g" x="{num(x)}" y="{y}">{text}</text>' if text_width(text, 11.5, True) < right + 2 - x else ""
+        fits = text_width(text, 11.5, bold=True) < right + 2 - x
+        return f'<text class="g" x="{num(x)}" y="{y}">{text}</text>' if fits else ""
     room = (right - x - 21) / 2
     scale = float(np.nanmax(np.abs(np.concatenate([before.ravel(), part.ravel()])), initial=0.0))
-    left, width = thumb(before, x + 12, cy, "G", room, scale, cells)
+    left, width = thumb(before, x + 12, cy, "hg", room, scale, cells)
     at = x + 13 + width
-    added, _ = thumb(part, at + 9, cy, "G", room, scale, cells)
+    added, _ = thumb(part, at + 9, cy, "hg", room, scale, cells)
     return (f'<text class="g" x="{num(x)}" y="{y}">∇</text>{left}'
             f'<text class="g" x="{num(at)}" y="{y}">+</text>{added}')
 

@@ -7,7 +7,6 @@ step only those that exist then.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
@@ -31,12 +30,12 @@ class Pen:
             return
         when = ""
         if self.step is None:
-            when = (f' data-from="{first}"' if first > 0 or until is not None else "") + (
-                f' data-to="{until}"' if until is not None else ""
-            )
+            when = f' data-from="{first}"' if first > 0 or until is not None else ""
+            when += f' data-to="{until}"' if until is not None else ""
         elif self.step < first or (until is not None and self.step >= until):
             return
-        self.parts.append(f"<{tag}{' ' if attributes else ''}{attributes}{when}" + (f">{body}</{tag}>" if body else "/>"))
+        start = f"<{tag} {attributes}".rstrip() + when
+        self.parts.append(f"{start}>{body}</{tag}>" if body else f"{start}/>")
 
     def markup(self) -> str:
         """All that was written."""
@@ -66,8 +65,3 @@ class Timeline:
             if kind == "backward":
                 state[what.child] += " sender"
         return state
-
-
-def describe(value: Any) -> str:
-    """An attribute of an op in a few letters."""
-    return "×".join(map(describe, value)) if isinstance(value, tuple) else str(value)

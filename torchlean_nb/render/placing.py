@@ -8,6 +8,7 @@ then line up.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping
 from statistics import median
 
@@ -66,7 +67,9 @@ def _long_edges(placed: Layers) -> list[tuple[list[Item], list[Item]]]:
     return [(list(b), ends[k]) for k, b in bends.items()]
 
 
-def _bend_wishes(long: list[tuple[list[Item], list[Item]]], at: Mapping[Item, float], straight: bool) -> dict[Item, float]:
+def _bend_wishes(
+    long: list[tuple[list[Item], list[Item]]], at: Mapping[Item, float], straight: bool
+) -> dict[Item, float]:
     """Between the ends where that is possible; once `straight`, where the most crowded row put them."""
     out: dict[Item, float] = {}
     for bends, ends in long:
@@ -81,7 +84,7 @@ def _bend_wishes(long: list[tuple[list[Item], list[Item]]], at: Mapping[Item, fl
 def _slots(row: list[Item], breadth: Mapping[Item, float]) -> list[float]:
     """Closest legal places of the items of a row, the first at 0."""
     out = [0.0]
-    for a, b in zip(row, row[1:], strict=False):
+    for a, b in itertools.pairwise(row):
         gap = _LANE_SPACE if isinstance(a, tuple) and isinstance(b, tuple) else _SPACE
         out.append(out[-1] + (breadth.get(a, LANE) + breadth.get(b, LANE)) / 2 + gap)
     return out

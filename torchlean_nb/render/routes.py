@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from torchlean_nb.render.layers import Item, Layers
 from torchlean_nb.render.placing import isotonic
 
+Point = tuple[float, float]
 # What edges leave free at both corners of a box, and the distance they like to keep.
 _PORTS = {"TB": (20, 18), "LR": (8, 13)}
 _STRAIGHT = 50.0
@@ -23,22 +25,22 @@ class Route:
     child: int
     parent: int
     arg: int
-    start: tuple[float, float]
-    end: tuple[float, float]
+    start: Point
+    end: Point
     bends: tuple[tuple[float, float, float, float], ...]
     direction: str
 
-    def points(self, shift: float = 0.0, back: bool = False, trim: float = 0.0) -> list[tuple[tuple[float, float], ...]]:
+    def points(self, shift: float = 0.0, back: bool = False, trim: float = 0.0) -> list[tuple[Point, ...]]:
         """Pieces of the way: ``(to,)`` a line, ``(c0, c1, to)`` a cubic; the first is the start.
 
         Moved sideways by `shift`; from child to parent if `back`; ended `trim` before the tip.
         """
         down = self.direction == "TB"
 
-        def put(along: float, across: float) -> tuple[float, float]:
+        def put(along: float, across: float) -> Point:
             return (across + shift, along) if down else (along, across + shift)
 
-        def split(x: float, y: float) -> tuple[float, float]:
+        def split(x: float, y: float) -> Point:
             return (y, x) if down else (x, y)
 
         way = [split(*self.start)]
@@ -50,8 +52,8 @@ class Route:
         tip = way[-1][0] + (trim if back else -trim)
         # A box that fills its row ends at the bend itself; then the bend is what gets shorter.
         way = [(tip if m == way[-1][0] and i >= len(way) - 2 else m, c) for i, (m, c) in enumerate(way)]
-        out: list[tuple[tuple[float, float], ...]] = [(put(*way[0]),)]
-        for (m0, c0), (m1, c1) in zip(way, way[1:], strict=False):
+        out: list[tuple[Point, ...]] = [(put(*way[0]),)]
+        for (m0, c0), (m1, c1) in itertools.pairwise(way):
             if c0 != c1:
                 mid = (m0 + m1) / 2
                 out.append((put(mid, c0), put(mid, c1), put(m1, c1)))
@@ -87,7 +89,7 @@ def routes(
         first = row_of[lane[0]]
         bends = [
             (a, rows[first + k][1], b, rows[first + k + 1][0])
-            for k, (a, b) in enumerate(zip(across, across[1:], strict=False))
+            for k, (a, b) in enumerate(itertools.pairwise(across))
         ]
         start, end = (across[0], span[lane[0]][1]), (across[-1], span[lane[-1]][0])
         if direction == "LR":
@@ -120,5 +122,5 @@ def num(v: float) -> str:
     return "0" if text == "-0.0" else text.removesuffix(".0")
 
 
-def _pt(p: tuple[float, float]) -> str:
+def _pt(p: Point) -> str:
     return f"{num(p[0])} {num(p[1])}"

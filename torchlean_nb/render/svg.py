@@ -102,10 +102,12 @@ def _draw(trace: GraphTrace, step: int | None, width: float, direction: str, leg
 
 def _legend(pen: Pen, trace: GraphTrace, placed: Layout) -> float:
     """One line below the graph; returns the new height."""
-    roles = {n.role for n in trace.nodes}
-    entries = [(word, f'<g class="role-{role}" transform="scale(.5)"><path class="box" d="{outline(role, 0, 0, 40, 20)}"/></g>', 25)
-               for role, word in _ROLES.items() if role in roles]
-    for hue, sign, word in (("V", 1.0, "value"), ("G", 1.0, "∇ gradient"), ("N", -1.0, "negative")):
+    roles, entries = {n.role for n in trace.nodes}, []
+    for role, word in _ROLES.items():
+        if role in roles:
+            box = f'<path class="box" d="{outline(role, 0, 0, 40, 20)}"/>'
+            entries.append((word, f'<g class="role-{role}" transform="scale(.5)">{box}</g>', 25))
+    for hue, sign, word in (("hv", 1.0, "value"), ("hg", 1.0, "∇ gradient"), ("hn", -1.0, "negative")):
         entries.append((word, thumb([[sign, sign]], 0, 5, hue, room=14)[0], 18))
     x, y = MARGIN, placed.height + 6
     pen.raw('<g class="legend">')
@@ -113,7 +115,8 @@ def _legend(pen: Pen, trace: GraphTrace, placed: Layout) -> float:
         wide = indent + 0.93 * text_width(word)
         if x + wide > placed.width - MARGIN:
             x, y = MARGIN, y + 16
-        pen.raw(f'<g transform="translate({num(x)} {num(y)})">{mark}<text class="s" x="{indent}" y="9">{word}</text></g>')
+        said = f'<text class="s" x="{indent}" y="9">{word}</text>'
+        pen.raw(f'<g transform="translate({num(x)} {num(y)})">{mark}{said}</g>')
         x += wide + 8
     pen.raw("</g>")
     return y + 18

@@ -34,7 +34,7 @@ def text(trace: GraphTrace) -> str:
     trace = fold(trace)[0]
     if not trace.nodes:
         return "empty graph"
-    lines = _columns([_HEAD, *_rows(trace)]) + [""]
+    lines = [*_columns([_HEAD, *_rows(trace)]), ""]
     said = narration(trace)
     lines += [f"{k:>{len(str(len(said) - 1))}}. {s}" for k, s in enumerate(said)][1:]
     return "\n".join(lines + ([note(trace)] if note(trace) else []))
@@ -161,8 +161,8 @@ def _rows(trace: GraphTrace) -> list[tuple[str, ...]]:
 def _columns(rows: list[tuple[str, ...]]) -> list[str]:
     """Rows with their columns lined up; the first column to the right when it holds numbers."""
     widths = [max(len(r[i]) for r in rows) for i in range(len(rows[0]))]
-    right = rows[0][0] == "id"
+    first = str.rjust if rows[0][0] == "id" else str.ljust
     return [
-        "  ".join(c.rjust(w) if right and not i else c.ljust(w) for i, (c, w) in enumerate(zip(r, widths, strict=True))).rstrip()
+        "  ".join([first(r[0], widths[0]), *(c.ljust(w) for c, w in zip(r[1:], widths[1:], strict=True))]).rstrip()
         for r in rows
     ]

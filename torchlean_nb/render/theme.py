@@ -31,11 +31,11 @@ _RULES = """
 .tl-scene .g{fill:@grad-ink;font-size:11.5px;font-weight:600}
 .tl-scene .m{text-anchor:middle}
 .tl-scene .e{text-anchor:end}
-.tl-scene .V{fill:@value}
-.tl-scene .G{fill:@grad}
-.tl-scene .U{fill:@upd}
-.tl-scene .N{fill:@const}
-.tl-scene .h{fill:none;stroke:@neg;stroke-width:.7;opacity:.6}
+.tl-scene .hv{fill:@value}
+.tl-scene .hg{fill:@grad}
+.tl-scene .hu{fill:@upd}
+.tl-scene .hn{fill:@const}
+.tl-scene .hx{fill:none;stroke:@neg;stroke-width:.7;opacity:.6}
 .tl-scene .box{fill:@bg;stroke:@line2;stroke-width:1.5}
 .tl-scene .role-input .box{stroke:@inp}
 .tl-scene .role-param .box{stroke:@par}

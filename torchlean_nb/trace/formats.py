@@ -14,6 +14,8 @@ from torchlean_nb.errors import UnknownNameError, did_you_mean
 
 RENDERERS: dict[str, str] = {
     "text": "torchlean_nb.render.text:text",
+    "markdown": "torchlean_nb.render.text:markdown",
+    "ledger_text": "torchlean_nb.render.text:ledger_text",
     "latex": "torchlean_nb.render.latex:latex",
     "svg": "torchlean_nb.render.svg:svg",
     "dot": "torchlean_nb.render.dot:dot",
