@@ -18,7 +18,7 @@ OPTIONAL = {
     "scikit-learn": ("lessons on real data", "pip install scikit-learn"),
     "pygraphviz": ("Graphviz layouts without the program dot", "pip install pygraphviz"),
     "numba": ("compiled loops, which this version does not use", "pip install numba"),
-    "cupy": ("arrays on a CUDA device; sessions of this version run on the CPU", "pip install cupy-cuda13x (or cupy-cuda12x)"),
+    "cupy": ("a CUDA device, which this version does not use", "pip install cupy-cuda13x (or cupy-cuda12x)"),
     "torch": ("comparisons with PyTorch", "pip install torch"),
     "playwright": ("browser tests", "pip install playwright"),
 }
