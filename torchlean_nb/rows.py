@@ -30,7 +30,8 @@ from torchlean_nb.domains import REAL, Arg, Domain, Sample
 from torchlean_nb.errors import RuleError, UnknownNameError, did_you_mean
 
 OPS: dict[str, Op] = {}
-_LISTENERS: list[Callable[[Op], None]] = []
+FUNCTIONS: dict[str, Callable[..., Any]] = {}
+_LISTENERS: list[Callable[[Any], None]] = []
 _ALIASES = {"dim": "axis", "keepdim": "keepdims"}
 
 
@@ -161,6 +162,22 @@ class Op:
             return d
         return "#g" if d == "1" else "-#g" if d == "-1" else rf"#g \odot {tex.group(d)}"
 
+    def card(self) -> str:
+        """What the row knows, as Markdown: signature, formulas, domain, twin, references."""
+        names = {str(i + 1): tex.name(a) for i, a in enumerate(self.args)} | {"y": "y", "g": r"\bar{y}"}
+        lines = [f"**`{self.name}{self.signature()}`** {self.summary}", "", f"$y = {tex.fill(self.latex, names)}$"]
+        for i, a in enumerate(self.args):
+            if self.rule(i) is None:
+                lines.append(f"- `{a}`: no derivative")
+            else:
+                c = tex.fill(self.contribution_latex(i), names)
+                lines.append(f"- `{a}` {self.domain_of(i).text}, receives $\\bar{{{names[str(i + 1)]}}} = {c}$")
+        facts = [f"NumPy: `np.{self.numpy}`" if self.numpy else "", f"lesson {self.lesson}" if self.lesson else ""]
+        return "\n".join([*lines, "", *filter(None, facts), *self.references])
+
+    def _repr_markdown_(self) -> str:
+        return self.card()
+
     def __repr__(self) -> str:
         return f"<op {self.name}: {self.summary}>"
 
@@ -204,7 +221,8 @@ class Op:
         return f"({', '.join(p)})"
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        args, attrs = self.bind(args, kwargs)
+        plain = not kwargs and self.prepare is None and not self.variadic and len(args) == len(self.args)
+        args, attrs = (args, kwargs) if plain else self.bind(args, kwargs)
         for a in args:
             apply = getattr(a, "__tl_apply__", None)
             if apply is not None:
@@ -251,11 +269,19 @@ def register(op: Op) -> Op:
     return op
 
 
-def on_register(listener: Callable[[Op], None]) -> None:
-    """Call `listener` for every row there is and for every one to come."""
-    for op in OPS.values():
-        listener(op)
+def on_register(listener: Callable[[Any], None]) -> None:
+    """Call `listener` for every row and function there is and for every one to come."""
+    for thing in (*OPS.values(), *FUNCTIONS.values()):
+        listener(thing)
     _LISTENERS.append(listener)
+
+
+def function(f: Callable[..., Any]) -> Callable[..., Any]:
+    """Offer a plain function made of rows beside them, where one call is several nodes."""
+    FUNCTIONS[f.__name__] = f
+    for listener in _LISTENERS:
+        listener(f)
+    return f
 
 
 def _decorator(kind: str, **fixed: Any) -> Callable[..., Callable[[Callable[..., Any]], Op]]:
@@ -278,6 +304,6 @@ general = _decorator("general")
 constant = _decorator("constant")
 
 __all__ = [
-    "OPS", "Arg", "Op", "Sample", "constant", "elementwise", "general", "linear", "lookup", "multilinear",
-    "on_register", "register",
+    "FUNCTIONS", "OPS", "Arg", "Op", "Sample", "constant", "elementwise", "function", "general", "linear", "lookup",
+    "multilinear", "on_register", "register",
 ]  # fmt: skip

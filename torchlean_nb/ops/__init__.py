@@ -1,19 +1,24 @@
 """The ops: one row each, grouped by family. Importing this package fills ``rows.OPS``.
 
-``arithmetic`` between arrays, ``logic`` (comparisons, where), ``elementary`` functions of one array, ``activation`` functions,
-``reduction``, ``linalg``, ``shape``, ``indexing``, ``normalize`` (softmax and norms), ``loss``,
-``conv`` (convolution and pooling), ``random``.
+``arithmetic`` between arrays, ``logic`` (comparisons, where), ``elementary`` functions of one
+array, ``activation`` functions, ``reduction``, ``linalg``, ``einsum``, ``shape``, ``indexing``,
+``normalize`` (softmax and norms), ``loss``, ``classify`` (cross entropy), ``conv``, ``pool``,
+``random``; ``getitem`` is indexing with arrays, made of rows.
 """
 
 from torchlean_nb.ops import activation as activation
 from torchlean_nb.ops import arithmetic as arithmetic
+from torchlean_nb.ops import classify as classify
 from torchlean_nb.ops import conv as conv
+from torchlean_nb.ops import einsum as einsum
 from torchlean_nb.ops import elementary as elementary
+from torchlean_nb.ops import getitem as getitem
 from torchlean_nb.ops import indexing as indexing
 from torchlean_nb.ops import linalg as linalg
 from torchlean_nb.ops import logic as logic
 from torchlean_nb.ops import loss as loss
 from torchlean_nb.ops import normalize as normalize
+from torchlean_nb.ops import pool as pool
 from torchlean_nb.ops import random as random
 from torchlean_nb.ops import reduction as reduction
 from torchlean_nb.ops import shape as shape

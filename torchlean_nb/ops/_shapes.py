@@ -107,3 +107,8 @@ def sum_to(xp: Any, g: Any, shape: Shape) -> Any:
     if copied:
         g = xp.reshape(xp.sum(g, axis=copied), shape=shape)
     return g
+
+
+def along(axis: int, part: Any) -> tuple[Any, ...]:
+    """Key that takes `part` of one axis and all of the others."""
+    return (slice(None),) * axis + (part,)
