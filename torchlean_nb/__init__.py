@@ -26,6 +26,7 @@ from torchlean_nb.engine import jacrev as jacrev
 from torchlean_nb.engine import jvp as jvp
 from torchlean_nb.engine import value_and_grad as value_and_grad
 from torchlean_nb.engine import vjp as vjp
+from torchlean_nb.rows import FUNCTIONS as _functions
 from torchlean_nb.rows import OPS as ops
 from torchlean_nb.trace import GraphTrace as GraphTrace
 from torchlean_nb.trace import Ledger as Ledger
@@ -36,9 +37,9 @@ _OWN = [
     "Gradients", "GraphTrace", "Ledger", "Node", "Param", "Rng", "Session", "StepReport", "Tape", "Tensor", "extend",
     "grad", "hessian", "hvp", "jacfwd", "jacrev", "jvp", "ops", "value_and_grad", "vjp",
 ]  # fmt: skip
-_FUNCTIONS = sorted(name for name, op in ops.items() if op.builtin and name not in _OWN)
-globals().update({name: ops[name] for name in _FUNCTIONS})
-__all__ = _OWN + _FUNCTIONS
+_OPS = {name: f for name, f in (ops | _functions).items() if name not in _OWN}
+globals().update(_OPS)
+__all__ = _OWN + sorted(_OPS)
 
 
 def __getattr__(name: str):

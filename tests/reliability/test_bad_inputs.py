@@ -14,7 +14,8 @@ import pytest
 import torchlean_nb as tl
 from torchlean_nb import errors
 
-ROWS = list(csv.DictReader((Path(__file__).parents[1] / "data" / "bad_inputs.csv").open(encoding="utf-8")))
+TABLE = Path(__file__).parents[1] / "data" / "bad_inputs.csv"
+ROWS = list(csv.DictReader(TABLE.read_text(encoding="utf-8").splitlines()))
 
 
 class FakeCupy:

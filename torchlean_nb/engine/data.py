@@ -96,8 +96,8 @@ def as_data(value: Any, dtype: str, *, label: str, trainable: bool = False, fini
         raise DTypeOverflowError(f"{label}: {quote(value, 40)} is too large for {dtype}")
     if a.dtype.names:
         raise DTypeError(f"{label}: a structured array", f"fields {', '.join(a.dtype.names)}", "one field of it")
-    if kind not in "fiub" or a.dtype.name == "longdouble" or a.dtype.itemsize > 8:
-        word = {"U": "str", "S": "bytes", "O": "object", "c": a.dtype.name}.get(kind, a.dtype.name)
+    if kind not in "fiub" or a.dtype.itemsize > 8:
+        word = {"U": "str", "S": "bytes", "O": "object", "f": f"longdouble ({a.dtype.name})"}.get(kind, a.dtype.name)
         want = "a real part" if kind == "c" else "numeric data: float or int arrays"
         raise DTypeError(f"{label}: dtype {word} cannot be used, only real numeric data", None, want)
     if kind in "iu" and not _is_plain(value):

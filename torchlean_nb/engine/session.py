@@ -34,7 +34,7 @@ from torchlean_nb.errors import (
     did_you_mean,
     quote,
 )
-from torchlean_nb.rows import OPS, Op, lookup, on_register
+from torchlean_nb.rows import FUNCTIONS, OPS, Op, lookup, on_register
 from torchlean_nb.trace.graph import GraphTrace
 from torchlean_nb.trace.ledger import Ledger
 
@@ -373,13 +373,16 @@ class Session(IntegerCells):
         )
 
 
-def _attach(op: Op) -> None:
-    if not hasattr(Session, op.name):
-        def method(self: Session, *args: Any, **kwargs: Any) -> Tensor:
-            return self._call(OPS[op.name], args, kwargs)
+def _attach(thing: Any) -> None:
+    """A new row or function becomes a method of sessions."""
+    name = thing.__name__
+    if not hasattr(Session, name):
+        def method(self: Session, *args: Any, **kwargs: Any) -> Any:
+            self._open()
+            return self._call(OPS[name], args, kwargs) if name in OPS else FUNCTIONS[name](*args, **kwargs)
 
-        method.__name__, method.__doc__ = op.name, op.__doc__
-        setattr(Session, op.name, method)
+        method.__name__, method.__doc__ = name, thing.__doc__
+        setattr(Session, name, method)
 
 
 on_register(_attach)

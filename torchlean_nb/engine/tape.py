@@ -207,14 +207,14 @@ class Tape:
             except ValueError:
                 pass
         if self.xp.exact:
-            return self.leaf("const", self.xp.asarray(a)).id
+            return self.leaf("const", self.xp.asarray(a, op.domain_of(k).kind)).id
         return self.leaf("const", as_data(a, self.dtype, label=label, finite=self.nonfinite == "raise")).id
 
     def _check_kinds(self, op: Op, parents: tuple[int, ...], values: list[Any]) -> None:
         for k, v in enumerate(values):
             if v is None or v.dtype.kind in "fbO":
                 continue
-            if v.dtype.kind in "iu" and op.kind != "constant" and op.rule(k) is not None:
+            if v.dtype.kind in "iu" and op.kind != "constant" and op.rule(k) and op.domain_of(k).kind != "index":
                 raise DTypeError(
                     f"{op.name}: argument {k}, {self.describe(parents[k])}, holds {v.dtype.name}",
                     "integers are for indices and labels; only floats are differentiated",

@@ -148,20 +148,22 @@ class Tensor(Computes, Ref):
         raise SerializationError("a Tensor cannot be pickled: it lives on a tape", None, "t.value, or s.detach(t)")
 
 
-def _attach(op: Op) -> None:
-    """A new row becomes a method of Tensor and answers for its NumPy twin."""
-    if op.method and op.args and not hasattr(Tensor, op.name):
+def _attach(thing: Any) -> None:
+    """A new row or function becomes a method of handles; a row answers for its NumPy twin."""
+    name, row = thing.__name__, isinstance(thing, Op)
+    if not hasattr(Computes, name) and (not row or (thing.method and thing.args)):
+        table = OPS if row else FUNCTIONS
+
         def method(self: Any, *args: Any, **kwargs: Any) -> Any:
-            return OPS[op.name](self, *args, **kwargs)
+            return table[name](self, *args, **kwargs)
 
-        method.__name__, method.__doc__ = op.name, op.__doc__
-        setattr(Computes, op.name, method)
-    if op.numpy:
-        _NUMPY[getattr(np, op.numpy)] = op
-        if op.name == "greater":
-            _NUMPY[np.less] = op
-        elif op.name == "greater_equal":
-            _NUMPY[np.less_equal] = op
+        method.__name__, method.__doc__ = name, thing.__doc__
+        setattr(Computes, name, method)
+    if row and thing.numpy:
+        _NUMPY[getattr(np, thing.numpy)] = thing
+        if name in _MIRRORED:
+            _NUMPY[_MIRRORED[name]] = thing
 
 
+_MIRRORED = {"greater": np.less, "greater_equal": np.less_equal}
 on_register(_attach)

@@ -1,0 +1,82 @@
+"""Make the pictures of the README from the real stepper: ``python docs/pictures.py``.
+
+Needs the `browser` extra and a Chromium (`CHROMIUM` names another one than the system's).
+Writes ``docs/img/stepper.png``, ``stepper_dark.png`` and ``stepper.gif``.
+"""
+
+import io
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from playwright.sync_api import sync_playwright
+
+import torchlean_nb as tl
+
+OUT = Path(__file__).parent / "img"
+WIDTH, HEIGHT = 740, 640
+POSTER = 22
+
+
+def two_layers() -> tl.GraphTrace:
+    """A small classifier with a penalty, so that one parameter gets its gradient along two paths."""
+    s = tl.Session(seed=0)
+    x = s.input([[1.0, 0.2], [0.3, -1.1], [-0.8, 0.7], [-0.4, -0.6]], name="x")
+    w1 = s.param([[0.0, 0.24, -0.22], [-0.71, -0.36, -0.79]], name="W1")
+    b1 = s.param([0.1, -0.2, 0.0], name="b1")
+    w2 = s.param([[0.05, 1.21], [-0.44, -0.56], [0.44, 0.32]], name="W2")
+    h = np.tanh((x @ w1 + b1).named("a")).named("h")
+    ce = tl.cross_entropy((h @ w2).named("z"), np.array([0, 1, 1, 0])).named("ce")
+    penalty = tl.scale((w2 * w2).sum(), c=0.05).named("r")
+    return s.trace((ce + penalty).named("L"), title="Two layers, one step")
+
+
+def main() -> None:
+    """Step through the page and keep what it shows."""
+    OUT.mkdir(exist_ok=True)
+    trace = two_layers()
+    browser_path = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as p:
+        page_file = Path(folder) / "stepper.html"
+        trace.to_html(str(page_file))
+        browser = p.chromium.launch(executable_path=browser_path, args=["--no-sandbox"])
+        for scheme, name in (("light", "stepper.png"), ("dark", "stepper_dark.png")):
+            page = browser.new_page(
+                viewport={"width": WIDTH, "height": HEIGHT}, device_scale_factor=2, color_scheme=scheme
+            )
+            page.goto(page_file.as_uri())
+            page.get_by_role("slider", name="Step").fill(str(min(POSTER, trace.steps)))
+            page.wait_for_timeout(200)
+            page.locator(".tl").first.screenshot(path=OUT / name)
+            page.close()
+        page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT}, color_scheme="light")
+        page.goto(page_file.as_uri())
+        frames = []
+        for k in range(1, trace.steps + 1):
+            page.get_by_role("slider", name="Step").fill(str(k))
+            page.wait_for_timeout(60)
+            frames.append(Image.open(io.BytesIO(page.locator(".tl").first.screenshot())).convert("RGB"))
+        browser.close()
+    save_gif(frames, OUT / "stepper.gif")
+
+
+def save_gif(frames: list[Image.Image], path: Path) -> None:
+    """One palette for all frames, taken from the last, on a common canvas."""
+    size = (max(f.width for f in frames), max(f.height for f in frames))
+    canvas = []
+    for f in frames:
+        c = Image.new("RGB", size, "white")
+        c.paste(f)
+        canvas.append(c)
+    palette = canvas[-1].quantize(64)
+    small = [c.quantize(palette=palette, dither=Image.Dither.NONE) for c in canvas]
+    small[0].save(
+        path, save_all=True, append_images=small[1:], duration=[700] * (len(small) - 1) + [2500], loop=0, optimize=True
+    )
+
+
+if __name__ == "__main__":
+    main()
