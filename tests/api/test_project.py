@@ -14,7 +14,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from _project import ROOT, files
+from _project import PACKAGE, ROOT, files
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 CONDA_NAMES = {"matplotlib": "matplotlib-base", "graphviz": "python-graphviz"}
@@ -249,12 +249,24 @@ def test_no_file_names_a_place_on_somebodys_machine():
     assert found == []
 
 
-def links(path) -> list[str]:
-    """Relative links of a Markdown file, without anchors."""
+def missing_places(path) -> list[str]:
+    """Files and folders of the project that a Markdown file names in code type, and that are not there."""
+    roots = "torchlean_nb|tests|notebooks|docs|binder|errors|rows|engine|ops|trace|render|laws|backend|widgets"
+    named = re.findall(rf"`((?:{roots})(?:/[\w./*]*|\.py))`", path.read_text(encoding="utf-8"))
+    return [place for place in named if not list(ROOT.glob(place)) + list(PACKAGE.glob(place))]
+
+
+@pytest.mark.parametrize("page", files(".md"), ids=lambda p: str(p.relative_to(ROOT)))
+def test_files_named_in_the_documents_exist(page):
+    assert missing_places(page) == []
+
+
+def dead_links(path) -> list[str]:
+    """Relative links of a Markdown file that lead nowhere."""
     targets = re.findall(r"\]\(([^)#\s]+)", path.read_text(encoding="utf-8"))
-    return [t for t in targets if not re.match(r"[a-z]+:", t)]
+    return [t for t in targets if not re.match(r"[a-z]+:", t) and not (path.parent / t).exists()]
 
 
 @pytest.mark.parametrize("page", files(".md"), ids=lambda p: str(p.relative_to(ROOT)))
 def test_links_lead_somewhere(page):
-    assert [t for t in links(page) if not (page.parent / t).exists()] == []
+    assert dead_links(page) == []
