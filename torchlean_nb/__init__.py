@@ -9,7 +9,7 @@ methods of Tensors and of the session, and NumPy ufuncs; each is one row of ``tl
 from importlib import import_module as _import_module
 
 from torchlean_nb import extend as extend
-from torchlean_nb import ops as _ops  # fills the table
+from torchlean_nb import ops as _ops  # noqa: F401 - fills the table
 from torchlean_nb.backend.random import Rng as Rng
 from torchlean_nb.engine import Gradients as Gradients
 from torchlean_nb.engine import Node as Node

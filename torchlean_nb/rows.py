@@ -221,6 +221,7 @@ class Op:
         return f"({', '.join(p)})"
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Record a node when an argument is a handle, else just compute."""
         plain = not kwargs and self.prepare is None and not self.variadic and len(args) == len(self.args)
         args, attrs = (args, kwargs) if plain else self.bind(args, kwargs)
         for a in args:

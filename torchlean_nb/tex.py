@@ -19,7 +19,8 @@ _SPECIAL = {
 }
 _PLAIN_NAME = re.compile(r"^([A-Za-z]+)[_]?(\d*)$")
 _GREEK = frozenset(
-    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau phi chi psi omega".split()
+    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau phi chi psi "
+    "omega".split()
 )
 
 

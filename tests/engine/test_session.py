@@ -162,7 +162,7 @@ def test_a_session_belongs_to_its_thread(s):
     def other():
         try:
             x * x
-        except Exception as e:  # noqa: BLE001
+        except Exception as e:
             caught.append(e)
 
     t = threading.Thread(target=other)

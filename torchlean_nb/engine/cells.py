@@ -83,5 +83,6 @@ class IntegerCells:
 
     def _range(self, ref: Any) -> slice:
         if not isinstance(ref, NatVecRef) or not 0 <= ref.start <= ref.start + ref.k <= len(self._cells):
-            raise IndexRangeError("torch: invalid nat vec ref (out of bounds)", f"{ref!r} with {len(self._cells)} cells")
+            n = len(self._cells)
+            raise IndexRangeError("torch: invalid nat vec ref (out of bounds)", f"{ref!r} with {n} cells")
         return slice(ref.start, ref.start + ref.k)

@@ -34,7 +34,7 @@ def explain(
         rule(*[s for s in shapes if s is not None], **attrs)
     except TorchLeanError as e:
         return e
-    except Exception:  # noqa: BLE001 - the shape rule only serves to word the message
+    except Exception:  # the shape rule only serves to word the message
         listed = " and ".join(map(str, shapes))
         names = ", ".join(tape.describe(p) for p in parents if p >= 0)
         return ShapeError(f"{op.name}: shapes {listed} do not fit", names, "reshape or transpose one of them")

@@ -22,7 +22,7 @@ def push(at: Plain, outs: list[int], tangents: Mapping[int, Any]) -> dict[int, A
     dot: dict[int, Any] = dict(tangents)
     start, stop = min(tangents, default=0), max(outs)
     for i in range(start, stop + 1):
-        op, parents, attrs, _ = at.tape.records[i]
+        op, parents, _, _ = at.tape.records[i]
         if i in dot or isinstance(op, str) or op.kind == "constant":
             continue
         if any(p in dot for p in parents):

@@ -198,8 +198,7 @@ class Session(IntegerCells):
         """Node id of a Tensor, Param, name or id."""
         self._open()
         if isinstance(key, Ref):
-            key.tape.records  # a dead tape explains itself
-            if key.tape is not self.tape:
+            if len(key.tape) and key.tape is not self.tape:  # len() of a dead tape explains itself
                 raise ForeignHandleError(
                     f"this handle belongs to another session ({key.tape.label}), this one is {self.label}"
                 )

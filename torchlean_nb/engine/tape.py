@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -195,17 +196,15 @@ class Tape:
             return use(self).id
         if isinstance(a, Ref):
             other = a.tape
-            other.records  # a dead tape explains itself here
+            len(other)  # a dead tape explains itself here
             raise ForeignHandleError(
                 f"{op.name}: argument {k} belongs to another session ({other.label or 'unnamed'}), "
                 f"this one is {self.label or 'unnamed'}", None, "s.input(t.value), or one session for both",
             )
         label = f"{op.name}: argument {k}"
         if op.domain_of(k).kind == "index" and not isinstance(a, np.ndarray):
-            try:
+            with suppress(ValueError):
                 a = np.asarray(a)
-            except ValueError:
-                pass
         if self.xp.exact:
             return self.leaf("const", self.xp.asarray(a, op.domain_of(k).kind)).id
         return self.leaf("const", as_data(a, self.dtype, label=label, finite=self.nonfinite == "raise")).id

@@ -1,6 +1,7 @@
 """Activation functions, with derivatives that stay accurate in the tails."""
 
-from math import pi, sqrt as _sqrt
+from math import pi
+from math import sqrt as _sqrt
 
 from torchlean_nb.domains import S
 from torchlean_nb.errors import HyperparameterError

@@ -1,6 +1,7 @@
 """Elementary functions of one array, with derivatives that stay accurate in the tails."""
 
-from math import pi, sqrt as _sqrt
+from math import pi
+from math import sqrt as _sqrt
 
 from torchlean_nb.domains import ABOVE_MINUS_ONE, NONNEGATIVE, NONZERO, POSITIVE, S
 from torchlean_nb.errors import HyperparameterError

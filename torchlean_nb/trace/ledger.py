@@ -60,7 +60,7 @@ class Ledger:
             rows.append(LedgerRow((node.id,), ("seed",), "1", trace.seed, total))
         for e in trace.into(node.id):
             total = e.contribution if total is None else total + e.contribution
-            path = _path(trace, e.child) + (node.id,)
+            path = (*_path(trace, e.child), node.id)
             rows.append(LedgerRow(path, tuple(trace[i].label for i in path), e.latex, e.contribution, total))
         grad = node.grad if node.grad is not None else np.zeros_like(node.value)
         return cls(trace, node.id, tuple(rows), grad)
