@@ -32,10 +32,19 @@ from torchlean_nb.trace import GraphTrace as GraphTrace
 from torchlean_nb.trace import Ledger as Ledger
 
 __version__ = "0.1.0"
-_LAZY = {"widgets": "torchlean_nb.widgets", "render": "torchlean_nb.render", "lessons": "torchlean_nb.lessons"}
+_LAZY = {
+    "check_adjoint": "torchlean_nb.laws:check_adjoint",
+    "check_gradients": "torchlean_nb.laws:check_gradients",
+    "check_op": "torchlean_nb.laws:check_op",
+    "laws": "torchlean_nb.laws",
+    "lessons": "torchlean_nb.lessons",
+    "render": "torchlean_nb.render",
+    "widgets": "torchlean_nb.widgets",
+}
 _OWN = [
-    "Gradients", "GraphTrace", "Ledger", "Node", "Param", "Rng", "Session", "StepReport", "Tape", "Tensor", "extend",
-    "grad", "hessian", "hvp", "jacfwd", "jacrev", "jvp", "ops", "value_and_grad", "vjp",
+    "Gradients", "GraphTrace", "Ledger", "Node", "Param", "Rng", "Session", "StepReport", "Tape", "Tensor",
+    "check_adjoint", "check_gradients", "check_op", "extend", "grad", "hessian", "hvp", "jacfwd", "jacrev", "jvp",
+    "ops", "value_and_grad", "vjp",
 ]  # fmt: skip
 _OPS = {name: f for name, f in (ops | _functions).items() if name not in _OWN}
 globals().update(_OPS)
@@ -44,7 +53,9 @@ __all__ = _OWN + sorted(_OPS)
 
 def __getattr__(name: str):
     if name in _LAZY:
-        return _import_module(_LAZY[name])
+        module, _, attr = _LAZY[name].partition(":")
+        found = _import_module(module)
+        return getattr(found, attr) if attr else found
     if name in ops:
         return ops[name]
     raise AttributeError(f"module 'torchlean_nb' has no attribute {name!r}")
