@@ -33,7 +33,7 @@ def fraction(v: Any) -> Any:
     if isinstance(v, bool | np.bool_ | int | np.integer):
         return Fraction(int(v))
     if isinstance(v, float | np.floating):
-        return Fraction(float(v))
+        return float(v) if math.isinf(v) else Fraction(float(v))  # inf bounds every fraction
     raise RuleError(f"exact arithmetic met a {type(v).__name__}", str(v)[:80])
 
 
@@ -108,22 +108,22 @@ class ExactNamespace(ArrayNamespace):
             setattr(self, name, partial(self._structural, getattr(_Objects, name)))
 
     def asarray(self, x: Any, dtype: Any = None) -> Any:
-        """Fractions from numbers; integer index arrays stay as they are."""
+        """Fractions from numbers; what is meant as an index or a mask stays as it is."""
         if isinstance(x, ExactArray):
             return x
         a = np.asarray(x)
-        return a if a.dtype.kind in "iu" and a.ndim and dtype == "index" else ExactArray(_fractions(a))
+        return a if a.dtype.kind in "iub" and dtype in ("index", "mask") else ExactArray(_fractions(a))
 
     def raw(self, x: Any) -> Any:
         """Object array behind an operand; Python floats are refused."""
         if isinstance(x, ExactArray):
             return x.a
-        if isinstance(x, float | np.floating):
+        if isinstance(x, float | np.floating) and not math.isinf(x):
             raise RuleError(f"a float constant {x} on an exact path", None, "an integer, or xp.number(p)")
         a = np.asarray(x)
-        if a.dtype.kind == "f":
+        if a.dtype.kind == "f" and not math.isinf(x):
             raise RuleError("a float array on an exact path")
-        return np.asarray(_fractions(a), dtype=object) if a.dtype.kind in "biu" else a
+        return np.asarray(_fractions(a), dtype=object) if a.dtype.kind in "biuf" else a
 
     def _elementwise(self, name: str, *xs: Any) -> ExactArray:
         return ExactArray(getattr(np, _NUMPY_NAMES[name])(*[self.raw(x) for x in xs]))
@@ -139,9 +139,9 @@ class ExactNamespace(ArrayNamespace):
         out = method(_OBJECTS, *arrays, **attrs)
         return ExactArray(_fractions(out)) if isinstance(xs[0], ExactArray) else out
 
-    def argmax(self, x: Any, *, axis: Any = None) -> Any:
+    def argmax(self, x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
         """Index of the first maximum."""
-        return np.argmax(self.raw(x), axis=axis)
+        return np.argmax(self.raw(x), axis=axis, keepdims=keepdims)
 
     def argsort(self, x: Any, axis: int = -1) -> Any:
         """Stable order."""

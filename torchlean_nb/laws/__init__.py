@@ -12,3 +12,18 @@ from torchlean_nb.laws import second as second
 from torchlean_nb.laws import slope as slope
 from torchlean_nb.laws import values as values
 from torchlean_nb.laws.base import LAWS as LAWS
+from torchlean_nb.laws.base import Law as Law
+from torchlean_nb.laws.base import LawError as LawError
+from torchlean_nb.laws.certificate import AdjointCertificate as AdjointCertificate
+from torchlean_nb.laws.certificate import check_adjoint as check_adjoint
+from torchlean_nb.laws.gradients import GradientReport as GradientReport
+from torchlean_nb.laws.gradients import check_gradients as check_gradients
+from torchlean_nb.laws.kinks import KINKS as KINKS
+from torchlean_nb.laws.kinks import Kink as Kink
+from torchlean_nb.laws.report import OpReport as OpReport
+from torchlean_nb.laws.report import check_op as check_op
+
+__all__ = [
+    "KINKS", "LAWS", "AdjointCertificate", "GradientReport", "Kink", "Law", "LawError", "OpReport", "check_adjoint",
+    "check_gradients", "check_op",
+]  # fmt: skip

@@ -44,6 +44,7 @@ class Law:
         return (self.check.__doc__ or "").strip().split("\n")[0]
 
     def __call__(self, op: Op, sample: Any) -> None:
+        """Try the law; raise LawError when it does not hold."""
         self.check(op, sample)
 
     def __repr__(self) -> str:

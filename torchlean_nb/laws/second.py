@@ -8,7 +8,7 @@ import numpy as np
 
 from torchlean_nb.laws.base import broken, differentiable, entry, law, worst
 from torchlean_nb.laws.point import Point, whole
-from torchlean_nb.laws.slope import mismatch
+from torchlean_nb.laws.slope import compare
 
 RELATIVE = 1e-11
 
@@ -29,9 +29,8 @@ def second_derivative_is_slope(op: Any, sample: Any) -> None:
             return p.pulled(seed)(*[x + s * t for x, t in zip(p.movers, ts, strict=True)])[i]
 
         got = run.push(ts)
-        off = mismatch(got, gradient, 0.0, 1.0)
-        if off is not None:
-            at, want = off
+        want, at = compare(got, gradient, 0.0, 1.0)
+        if at is not None:
             raise broken(
                 op, sample, f"the second derivative by argument {p.moving[i]} is not the slope of its gradient",
                 f"entry {at}", f"recorded {entry(got, at)}, finite difference {entry(want, at)}",

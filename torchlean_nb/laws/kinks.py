@@ -1,0 +1,131 @@
+"""Where no derivative exists: the number this project returns there, and why.
+
+One table for kinks, ties and singular points. The choice is PyTorch's unless the row says why not;
+`torch` then has PyTorch's number. All in ``nonfinite="ieee"``: a session that raises refuses an inf
+or NaN before it gets here. ``f(ops, x)`` is written against names of rows, so that the same
+line runs on PyTorch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import inf, nan
+from typing import Any
+
+import numpy as np
+
+from torchlean_nb.engine.transforms import Run
+from torchlean_nb.rows import lookup
+
+
+@dataclass(frozen=True)
+class Kink:
+    """One point: what the gradient of ``sum(f(x))`` is there.
+
+    Parameters
+    ----------
+    name : str
+    f : callable
+        ``f(ops, x)``.
+    x, slope : tuple of float
+    why : str
+        Reason for the choice; "" where PyTorch's choice speaks for itself.
+    torch : tuple of float or None
+        PyTorch's numbers where they are others.
+    """
+
+    name: str
+    f: Callable[[Any, Any], Any]
+    x: tuple[float, ...]
+    slope: tuple[float, ...]
+    why: str = ""
+    torch: tuple[float, ...] | None = None
+
+    def measured(self) -> np.ndarray:
+        """The gradient as the engine computes it."""
+        run = Run(lambda x: self.f(ROWS, x), [np.array(self.x)], [0])
+        return run.pull(np.ones(run.out.shape))[0]
+
+
+class _Rows:
+    """Rows by attribute."""
+
+    def __getattr__(self, name: str) -> Any:
+        return lookup(name)
+
+
+ROWS = _Rows()
+CORNER = "minimum-norm choice: of all slopes between left and right the smallest"
+SHARE = "equal elements share, so that symmetric inputs get symmetric gradients"
+QUIET = "nothing arrived, so nothing goes on: a zero cotangent stays zero at an infinite slope"
+
+KINKS = (
+    # -- corners of functions of one number
+    Kink("relu at 0", lambda ops, x: ops.relu(x), (0.0,), (0.0,), CORNER),
+    Kink("relu at -0", lambda ops, x: ops.relu(x), (-0.0,), (0.0,), CORNER),
+    Kink("leaky_relu at 0", lambda ops, x: ops.leaky_relu(x, negative_slope=0.25), (0.0,), (0.25,), CORNER),
+    Kink("elu at 0", lambda ops, x: ops.elu(x, alpha=0.5), (0.0,), (0.5,), CORNER),
+    Kink("abs at 0 and -0", lambda ops, x: ops.abs(x), (0.0, -0.0), (0.0, 0.0), CORNER),
+    Kink("sign at 0", lambda ops, x: ops.sign(x), (0.0,), (0.0,), "flat on both sides"),
+    Kink("clamp to 0..1 at both bounds", lambda ops, x: ops.clamp(x, min=0.0, max=1.0), (0.0, 0.5, 1.0, 2.0, -1.0),
+         (1.0, 1.0, 1.0, 0.0, 0.0), "a parameter that sits on its bound can still leave it"),
+    Kink("l1_loss at 0", lambda ops, x: ops.l1_loss(x, x * 0, reduction="sum"), (0.0,), (0.0,), CORNER),
+    Kink("huber_loss at -delta and delta", lambda ops, x: ops.huber_loss(x, x * 0, reduction="sum", delta=1.0),
+         (-1.0, 1.0), (-1.0, 1.0), "both sides agree"),
+    Kink("hinge at margin", lambda ops, x: ops.hinge(x, x * 0 + 1, reduction="sum", margin=1), (1.0,), (0.0,),
+         "as relu at 0; PyTorch has no such loss, its clamp(1 - x, min=0) passes the gradient", (-1.0,)),
+    Kink("norm with ord=1 at 0", lambda ops, x: ops.norm(x, ord=1), (0.0, -2.0), (0.0, -1.0), CORNER),
+    # -- ties
+    Kink("maximum(x, 0) at 0", lambda ops, x: ops.maximum(x, x * 0), (0.0,), (0.5,), SHARE),
+    Kink("maximum(x, x)", lambda ops, x: ops.maximum(x, x), (1.0,), (1.0,), "it is x"),
+    Kink("minimum(x, 0) at 0", lambda ops, x: ops.minimum(x, x * 0), (0.0,), (0.5,), SHARE),
+    Kink("minimum(x, x)", lambda ops, x: ops.minimum(x, x), (1.0,), (1.0,), "it is x"),
+    Kink("max over all, tie", lambda ops, x: ops.max(x), (1.0, 1.0, 0.0), (0.5, 0.5, 0.0), SHARE),
+    Kink("min over all, tie", lambda ops, x: ops.min(x), (1.0, 1.0, 3.0), (0.5, 0.5, 0.0), SHARE),
+    Kink("max along an axis, tie", lambda ops, x: ops.max(x, axis=0), (1.0, 1.0, 0.0), (0.5, 0.5, 0.0), SHARE),
+    Kink("max_pool, four equal", lambda ops, x: ops.max_pool(x.reshape((1, 1, 2, 2)), kernel_size=(2, 2)),
+         (1.0, 1.0, 1.0, 1.0), (1.0, 0.0, 0.0, 0.0), "the first of the window, as everybody does"),
+    Kink("sorting equal elements", lambda ops, x: ops.take_along(x, ops.argsort(x, axis=0), axis=0) ** 2,
+         (1.0, 1.0, 0.0), (2.0, 2.0, 0.0), "stable order"),
+    # -- infinite slopes
+    Kink("sqrt at 0", lambda ops, x: ops.sqrt(x), (0.0,), (inf,), "the slope from the right"),
+    Kink("0 * sqrt at 0", lambda ops, x: ops.sqrt(x) * 0, (0.0,), (0.0,), QUIET, (nan,)),
+    Kink("where(x > 0, sqrt(x), 0) at 0", lambda ops, x: ops.where(x > 0, ops.sqrt(x), x * 0), (0.0, 4.0), (0.0, 0.25),
+         QUIET, (nan, 0.25)),
+    Kink("where(x > 0, log(x), 0) at 0", lambda ops, x: ops.where(x > 0, ops.log(x), x * 0), (0.0, 4.0), (0.0, 0.25),
+         QUIET, (nan, 0.25)),
+    Kink("where(x != 0, 1 / x, 0) at 0", lambda ops, x: ops.where(abs(x) > 0, 1 / x, x * 0), (0.0, 2.0), (0.0, -0.25),
+         QUIET, (nan, -0.25)),
+    Kink("where(x > 0, x, 0) at 0", lambda ops, x: ops.where(x > 0, x, x * 0), (0.0,), (0.0,),
+         "the branch taken is flat"),
+    Kink("sqrt(x * x) at 0", lambda ops, x: ops.sqrt(x * x), (0.0,), (nan,),
+         "infinity times zero; abs and norm know better"),
+    Kink("log at 0", lambda ops, x: ops.log(x), (0.0,), (inf,), "the slope from the right"),
+    Kink("inv at 0", lambda ops, x: ops.inv(x), (0.0,), (-inf,), "the slope on both sides"),
+    Kink("norm at 0", lambda ops, x: ops.norm(x), (0.0, 0.0), (0.0, 0.0), CORNER),
+    Kink("std of equal elements", lambda ops, x: ops.std(x), (1.0, 1.0), (0.0, 0.0), CORNER),
+    # -- powers and products of zero
+    Kink("x**0 at 0", lambda ops, x: ops.pow(x, x * 0), (0.0,), (0.0,), "constant in x, flat in the exponent"),
+    Kink("x**1 at 0", lambda ops, x: x**1, (0.0,), (1.0,)),
+    Kink("x**2 at 0", lambda ops, x: x**2, (0.0,), (0.0,)),
+    Kink("x**0.5 at 0", lambda ops, x: x**0.5, (0.0,), (inf,), "the slope from the right"),
+    Kink("0**p by p, at 2 and 0", lambda ops, p: ops.pow(p * 0, p), (2.0, 0.0), (0.0, 0.0),
+         "0 for p > 0, and PyTorch's 0 at p = 0"),
+    Kink("(-2)**p by p", lambda ops, p: ops.pow(p * 0 - 2, p), (2.0,), (nan,), "not real around p = 2"),
+    Kink("prod with one zero", lambda ops, x: ops.prod(x), (0.0, 2.0, 3.0), (6.0, 0.0, 0.0), "product of the others"),
+    Kink("prod with two zeros", lambda ops, x: ops.prod(x), (0.0, 0.0, 3.0), (0.0, 0.0, 0.0), "product of the others"),
+    # -- infinities that come in, and tails
+    Kink("logsumexp of -inf only", lambda ops, x: ops.logsumexp(x), (-inf, -inf), (0.0, 0.0),
+         "an empty sum of probabilities: a masked row must not spoil its batch", (nan, nan)),
+    Kink("logsumexp with one -inf", lambda ops, x: ops.logsumexp(x), (-inf, 1.0), (0.0, 1.0)),
+    Kink("sigmoid far out", lambda ops, x: ops.sigmoid(x), (-1000.0, 1000.0), (0.0, 0.0)),
+    Kink("tanh far out", lambda ops, x: ops.tanh(x), (-1000.0, 1000.0), (0.0, 0.0)),
+    Kink("softplus far out", lambda ops, x: ops.softplus(x), (-1000.0, 1000.0), (0.0, 1.0)),
+    Kink("silu far out", lambda ops, x: ops.silu(x), (-1000.0, 1000.0), (0.0, 1.0)),
+    Kink("gelu at 0", lambda ops, x: ops.gelu(x), (0.0,), (0.5,)),
+    Kink("bce at p = 0 for target 1", lambda ops, x: ops.bce(x, ops.detach(x * 0 + 1), reduction="sum"), (0.0,),
+         (-1e12,), "the divisor stops at 1e-12"),
+    Kink("bce_with_logits far out", lambda ops, x: ops.bce_with_logits(x, x * 0 + 1, reduction="sum"),
+         (-1000.0, 1000.0), (-1.0, 0.0)),
+)
