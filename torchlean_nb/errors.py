@@ -40,7 +40,6 @@ Each message has up to three lines: what happened, why, and what to try.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 _LIMIT = 2000
@@ -54,6 +53,8 @@ def quote(name: object, limit: int = 80) -> str:
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Sentence naming the closest known names, or a few of them."""
+    import difflib  # only a message needs it
+
     known = [str(k) for k in known]
     close = difflib.get_close_matches(str(name), known, n=3)
     if close:

@@ -19,7 +19,6 @@ the sweep's business and never appear in a rule.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -29,6 +28,8 @@ from torchlean_nb.backend.namespace import numpy_namespace
 from torchlean_nb.domains import REAL, Arg, Domain, Sample
 from torchlean_nb.errors import RuleError, UnknownNameError, did_you_mean
 
+REQUIRED = object()
+CO_VARARGS = 0x04
 OPS: dict[str, Op] = {}
 FUNCTIONS: dict[str, Callable[..., Any]] = {}
 _LISTENERS: list[Callable[[Any], None]] = []
@@ -105,23 +106,22 @@ class Op:
     args: tuple[str, ...] = field(init=False)
     attrs: Mapping[str, Any] = field(init=False)
     optional: int = field(init=False)
+    plain: bool = field(init=False)
 
     def __post_init__(self) -> None:
-        names, attrs, optional, variadic = [], {}, 0, False
-        for p in list(inspect.signature(self.forward).parameters.values())[1:]:
-            if p.kind is p.KEYWORD_ONLY:
-                attrs[p.name] = p.default
-            elif p.kind is p.VAR_POSITIONAL:
-                variadic = True
-                names.append(p.name)
-            else:
-                names.append(p.name)
-                optional += p.default is not p.empty
+        # Read off the code object: inspect.signature would cost more than the rest of the import.
+        code, default = self.forward.__code__, self.forward.__kwdefaults__ or {}
+        variadic = bool(code.co_flags & CO_VARARGS)
+        n, k = code.co_argcount, code.co_kwonlyargcount
+        names = [*code.co_varnames[1:n], *code.co_varnames[n + k : n + k + variadic]]
+        attrs = {a: default.get(a, REQUIRED) for a in code.co_varnames[n : n + k]}
+        optional = len(self.forward.__defaults__ or ())
         set_ = object.__setattr__
         set_(self, "args", tuple(names))
         set_(self, "attrs", attrs)
         set_(self, "optional", optional)
         set_(self, "variadic", variadic)
+        set_(self, "plain", not (variadic or self.prepare or REQUIRED in attrs.values()))
         set_(self, "__doc__", self.forward.__doc__)
         set_(self, "__name__", self.name)
         set_(self, "__qualname__", self.name)
@@ -209,7 +209,7 @@ class Op:
         unknown = [k for k in kwargs if k not in self.attrs]
         if unknown:
             raise TypeError(f"{self.name}() has no option {unknown[0]!r}; {did_you_mean(unknown[0], self.attrs)}")
-        missing = [k for k, v in self.attrs.items() if v is inspect.Parameter.empty and k not in kwargs]
+        missing = [k for k, v in self.attrs.items() if v is REQUIRED and k not in kwargs]
         if missing:
             raise TypeError(f"{self.name}{self.signature()}: {missing[0]} is missing")
         return args, kwargs
@@ -217,13 +217,13 @@ class Op:
     def signature(self) -> str:
         """Signature as users write it."""
         p = [f"*{a}" if self.variadic else a for a in self.args]
-        p += [k if v is inspect.Parameter.empty else f"{k}={v!r}" for k, v in self.attrs.items()]
+        p += [k if v is REQUIRED else f"{k}={v!r}" for k, v in self.attrs.items()]
         return f"({', '.join(p)})"
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Record a node when an argument is a handle, else just compute."""
-        plain = not kwargs and self.prepare is None and not self.variadic and len(args) == len(self.args)
-        args, attrs = (args, kwargs) if plain else self.bind(args, kwargs)
+        simple = self.plain and not kwargs and len(args) == len(self.args)
+        args, attrs = (args, kwargs) if simple else self.bind(args, kwargs)
         for a in args:
             apply = getattr(a, "__tl_apply__", None)
             if apply is not None:

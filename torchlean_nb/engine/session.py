@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -344,7 +343,9 @@ class Session(IntegerCells):
     # -- state -----------------------------------------------------------------------------
     def digest(self) -> str:
         """SHA-256 of everything the session holds; equal before and after a refused input."""
-        h = hashlib.sha256()
+        from hashlib import sha256  # its library is slow to load
+
+        h = sha256()
 
         def put(*parts: Any) -> None:
             for p in parts:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping
 from typing import Any
 
@@ -92,7 +91,7 @@ def _edge(at: Plain, child: int, k: int, parent: int, c: Any, summed: tuple[int,
 def _attr_tex(attrs: Mapping[str, Any]) -> dict[str, str]:
     return {
         k: tex.number(v) if isinstance(v, int | float) and not isinstance(v, bool) else tex.escape(str(v))
-        for k, v in attrs.items() if v is not inspect.Parameter.empty
+        for k, v in attrs.items()
     }
 
 
