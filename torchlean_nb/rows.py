@@ -200,10 +200,11 @@ class Op:
                 kwargs[k] = v
             extra = args[n + len(self.attrs) :]
             args = args[:n]
-            for k in self.args[len(args) :]:
-                if k not in kwargs:
+            for i in range(len(args), n):
+                skipped = i >= n - self.optional and any(k in kwargs for k in self.args[i:])
+                if self.args[i] not in kwargs and not skipped:
                     break
-                args = (*args, kwargs.pop(k))
+                args = (*args, kwargs.pop(self.args[i], None))
             if extra or len(args) < n - self.optional:
                 raise TypeError(f"{self.name}{self.signature()}: got {len(args) + len(extra)} arguments")
         unknown = [k for k in kwargs if k not in self.attrs]

@@ -121,7 +121,7 @@ class ExactNamespace(ArrayNamespace):
         if isinstance(x, float | np.floating) and not math.isinf(x):
             raise RuleError(f"a float constant {x} on an exact path", None, "an integer, or xp.number(p)")
         a = np.asarray(x)
-        if a.dtype.kind == "f" and not math.isinf(x):
+        if a.dtype.kind == "f" and not np.isinf(a).all():
             raise RuleError("a float array on an exact path")
         return np.asarray(_fractions(a), dtype=object) if a.dtype.kind in "biuf" else a
 

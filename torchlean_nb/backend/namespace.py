@@ -106,9 +106,9 @@ class ArrayNamespace:
             return self.np.cumsum(x, axis=axis, dtype=self.np.float64).astype(x.dtype)
         return self.np.cumsum(x, axis=axis)
 
-    def argmax(self, x: Any, *, axis: Any = None) -> Any:
+    def argmax(self, x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
         """Index of the first maximum."""
-        return self.np.argmax(x, axis=axis)
+        return self.np.argmax(x, axis=axis, keepdims=keepdims)
 
     def argsort(self, x: Any, *, axis: int = -1) -> Any:
         """Indices that sort; equal elements keep their order."""

@@ -161,9 +161,10 @@ def _attach(thing: Any) -> None:
         setattr(Computes, name, method)
     if row and thing.numpy:
         _NUMPY[getattr(np, thing.numpy)] = thing
-        if name in _MIRRORED:
-            _NUMPY[_MIRRORED[name]] = thing
+    if row and name in _ALSO:
+        _NUMPY[_ALSO[name]] = thing
 
 
-_MIRRORED = {"greater": np.less, "greater_equal": np.less_equal}
+# NumPy functions that a row also answers for: arguments exchanged, or other bits in the last place.
+_ALSO = {"greater": np.less, "greater_equal": np.less_equal, "einsum": np.einsum, "norm": np.linalg.norm}
 on_register(_attach)

@@ -165,7 +165,7 @@ def _first_is_text(args, kwargs):
 
 @multilinear(
     vjps=(_vjp,), shape=_shape, prepare=_first_is_text, method=False,
-    latex=r"\mathrm{einsum}(#1, #2)", dlatex=(r"\mathrm{einsum}(#g, \ldots)",),
+    latex=r"\mathrm{einsum}(#{subscripts};\ #1, \ldots)", dlatex=(r"\mathrm{einsum}(#g, \ldots)",),
     samples=(
         S((2, 3), (3, 4), subscripts="ij,jk->ik"), S((2, 3), (3, 4), subscripts="ij,jk"), S((3, 3), subscripts="ii"),
         S((3, 3), subscripts="ii->i"), S((2, 3), subscripts="ij->ji"), S((2, 3), (4,), subscripts="ij,k->k"),
@@ -173,7 +173,7 @@ def _first_is_text(args, kwargs):
         S((2, 1, 3), (4, 3), subscripts="...i,...i->..."), S((3, 2, 3), (2,), subscripts="iji,j->i"),
         S((2, 3), (2, 3), subscripts="ij,ij->"), S((2,), (3,), subscripts="b,a"), S((2, 3, 4), subscripts="i...->..."),
     ),
-    numpy="einsum", torch=lambda torch, *xs, subscripts: torch.einsum(subscripts, *xs), lesson="05",
+    torch=lambda torch, *xs, subscripts: torch.einsum(subscripts, *xs), lesson="05",
 )
 def einsum(xp, *xs, subscripts):
     """Einstein summation in NumPy's notation: ``einsum("ij,jk->ik", a, b)``.

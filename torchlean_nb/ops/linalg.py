@@ -231,7 +231,7 @@ def _spread_axes(args, kwargs):
     vjps=(_transpose_vjp,), shape=_transpose_shape, prepare=_spread_axes, latex=r"#1^{\top}", dlatex=(r"#g^{\top}",),
     primitive=True, samples=(S((2, 3)), S((3,)), S((2, 3, 4), axes=(2, 0, 1)), S((2, 1, 3), axes=(0, -1, 1)), S(())),
     numpy="transpose",
-    torch=lambda torch, x, *, axes=None: x.permute(*(axes or range(x.ndim - 1, -1, -1))), lesson="05",
+    torch=lambda torch, x, *, axes=None: x.permute(tuple(range(x.ndim))[::-1] if axes is None else axes), lesson="05",
 )
 def transpose(xp, x, *, axes=None):
     """Axes in reverse order, or in the order given."""

@@ -227,8 +227,8 @@ def _kl_target(xp, t, x, target, *, log_target):
     latex=r"\frac{1}{n} \sum #2\,(\ln #2 - #1)", dlatex=(r"-\frac{1}{n}\,#g\,#2", r"\frac{1}{n}\,#g\,(\ln #2 - #1 + 1)"),
     domain=(REAL, UNIT),
     samples=(*PAIRS, S((2, 3), (2, 3), reduction="batchmean"), S((3,), (3,), log_target=True, reduction="sum")),
-    torch=lambda torch, x, t, *, reduction="mean", log_target=False: torch.nn.functional.kl_div(
-        x, t, reduction=reduction, log_target=log_target
+    torch=lambda torch, x, t, *, reduction="mean", log_target=False: _torch_reduce(
+        torch.nn.functional.kl_div(x, t, reduction="none", log_target=log_target), reduction
     ),
 )
 def kl_div(xp, x, target, *, reduction="mean", log_target=False):
@@ -258,4 +258,5 @@ def hinge(xp, x, target, *, reduction="mean", margin=1):
 
 
 def _torch_reduce(v, reduction):
-    return v.mean() if reduction == "mean" else v.sum() if reduction == "sum" else v
+    total = v if reduction == "none" else v.sum()
+    return total / v.numel() if reduction == "mean" else total / v.shape[0] if reduction == "batchmean" else total

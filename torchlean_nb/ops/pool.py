@@ -100,7 +100,7 @@ def max_pool(xp, x, *, kernel_size, stride=None, padding=0):
         inside = xp.put_index(xp.ones(shape=x.shape, like=x), shape=_padded(x.shape, pad), key=_inner(x.shape, pad))
         x = xp.where(xp.equal(inside, 0), -math.inf, _pad(xp, x, pad))
     win = _flat_windows(xp, x, size, step)
-    first = xp.argmax(win, axis=-1)[..., None]
+    first = xp.argmax(win, axis=-1, keepdims=True)
     return xp.take_along(win, first, axis=-1)[..., 0], first
 
 

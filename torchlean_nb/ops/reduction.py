@@ -323,13 +323,13 @@ def cumsum(xp, x, *, axis=None):
 
 
 @constant(
-    shape=lambda shape, *, axis=None: reduced(shape, axis, False, "argmax"), check=_needs_elements("argmax"),
-    latex=r"\mathrm{argmax}(#1)", primitive=True, samples=(S((4,)), S((2, 3), axis=1), S((2, 3))), numpy="argmax",
-    torch=lambda torch, x, *, axis=None: torch.argmax(x, dim=axis),
+    shape=_shape("argmax"), check=_needs_elements("argmax"), latex=r"\mathrm{argmax}(#1)", primitive=True,
+    samples=(S((4,)), S((2, 3), axis=1), S((2, 3)), S((2, 3), axis=0, keepdims=True)), numpy="argmax",
+    torch=lambda torch, x, *, axis=None, keepdims=False: torch.argmax(x, dim=axis, keepdim=keepdims),
 )
-def argmax(xp, x, *, axis=None):
+def argmax(xp, x, *, axis=None, keepdims=False):
     """Index of the first largest element, an integer without gradient."""
-    return xp.argmax(x, axis=axis)
+    return xp.argmax(x, axis=axis, keepdims=keepdims)
 
 
 def _argsort_shape(shape, *, axis=-1):
