@@ -11,7 +11,7 @@ from torchlean_nb.lessons.row import Exercise
 from torchlean_nb.rows import OPS
 from torchlean_nb.trace.graph import GraphTrace
 
-NAMES = ("p", "u", "r", "v", "L")
+OPERATIONS = {"m": "w*x", "k": "exp(m)", "a": "sin(m)", "e": "k*m", "L": "e + a"}
 
 
 def polynomial() -> Session:
@@ -31,14 +31,14 @@ def written(role: str) -> int:
 
 
 def diamond() -> GraphTrace:
-    """``p = w*x; u = tanh(p); r = p*p; v = u + r; L = v*p``."""
+    """The graph of `OPERATIONS`."""
     s = Session()
     w, x = s.param(0.5, name="w"), s.input(1.5, name="x")
-    p = (w * x).named("p")
-    u = OPS["tanh"](p).named("u")
-    r = (p * p).named("r")
-    v = (u + r).named("v")
-    return s.trace((v * p).named("L"))
+    m = (w * x).named("m")
+    k = OPS["exp"](m).named("k")
+    a = OPS["sin"](m).named("a")
+    e = (k * m).named("e")
+    return s.trace((e + a).named("L"))
 
 
 def orders(accept: Callable[[bool, bool], bool]) -> set[tuple[str, ...]]:
@@ -46,7 +46,7 @@ def orders(accept: Callable[[bool, bool], bool]) -> set[tuple[str, ...]]:
     trace = diamond()
     arrows = [(trace[e.child].label, trace[e.parent].label) for e in trace.edges if trace[e.parent].role == "op"]
     chosen = set()
-    for names in permutations(NAMES):
+    for names in permutations(OPERATIONS):
         at = {name: k for k, name in enumerate(names)}
         back = all(at[child] < at[parent] for child, parent in arrows)
         ahead = all(at[child] > at[parent] for child, parent in arrows)
@@ -121,7 +121,7 @@ ROWS = (
     ),
     Exercise(
         "02.order",
-        "p = w*x; u = tanh(p); r = p*p; v = u + r; L = v*p. "
+        "m = w*x; k = exp(m); a = sin(m); e = k*m; L = e + a. "
         "Give an order in which backward can visit these five, as a list of names.",
         "order",
         lambda: sorted(orders(lambda back, ahead: back)),
@@ -129,11 +129,9 @@ ROWS = (
             ("forward", lambda: orders(lambda back, ahead: ahead)),
             ("early", lambda: orders(lambda back, ahead: not back and not ahead)),
         ),
-        "A node may be visited when everyone who used it has been visited. Who used p?",
+        "A node may be visited when everyone who used it has been visited. Who used m?",
         "Everyone who used a node comes before it. Reading the tape from its end always does that.",
-        words={
-            "p": "w*x", "u": "tanh(p)", "r": "p*p", "v": "u + r", "L": "v*p",
-        },
+        words=OPERATIONS,
     ),
     Exercise(
         "02.saved",
