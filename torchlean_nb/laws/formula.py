@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import numpy as np
+
 from torchlean_nb import tex
-from torchlean_nb.laws.base import broken, law
+from torchlean_nb.laws.base import broken, differentiable, law
+from torchlean_nb.laws.point import Point, whole
 
 # Commands that mathtext, MathJax and MathML converters all take, with the number of groups each is given.
 COMMANDS = {
@@ -17,7 +20,7 @@ COMMANDS = {
         "Delta sum prod int max min sup ln log exp sin cos tan arctan sinh cosh tanh top odot cdot times ast circ star "
         "leq geq neq neg in infty partial nabla quad ldots cdots lfloor rfloor backslash wedge sim to".split(), 0,
     ),
-    ",": 0, ";": 0, "!": 0, " ": 0, "|": 0, "{": 0, "}": 0, "_": 0, "#": 0, "%": 0, "&": 0, "$": 0,
+    ",": 0, ";": 0, "!": 0, " ": 0, "|": 0, "{": 0, "}": 0, "_": 0, "#": 0, "%": 0, "$": 0,
 }  # fmt: skip
 _TOKEN = re.compile(r"\\[A-Za-z]+|\\.|#\{\w+\}|#\w|[{}]|[^\\{}#]+|#|\\")
 
@@ -49,11 +52,12 @@ def formulas_parse(op: Any, sample: Any) -> None:
     """Every formula of the row is balanced, uses known commands, and its slots have something to fill them."""
     if not op.latex:
         raise broken(op, sample, "there is no formula of the value")
-    operands = {str(k + 1) for k in range(len(sample.args) if op.variadic else len(op.args))}
+    operands = {str(k + 1) for k in range(len(sample.args) or len(op.args))}
+    present = [True] * len(operands)
     if op.kind != "constant" and len(op.dlatex) < (1 if op.variadic else len(op.args)):
         raise broken(op, sample, f"{len(op.dlatex)} formulas of derivatives for {len(op.args)} arguments")
     for template, slots in [(op.latex, operands), *((d, operands | {"g", "y"}) for d in op.dlatex)]:
-        wrong = complaint(template, slots | set(op.attrs))
+        wrong = complaint(tex.operands(template, present), slots | set(op.attrs))
         if wrong:
             raise broken(op, sample, f"the formula {template} does not parse", wrong)
 
@@ -65,3 +69,21 @@ def row_is_described(op: Any, sample: Any) -> None:
         raise broken(op, sample, "the docstring does not begin with a sentence", repr(op.summary))
     if len(op.summary) > 110:
         raise broken(op, sample, f"the first line of the docstring has {len(op.summary)} characters")
+
+
+@law(lambda op, sample: differentiable(op, sample) and bool(op.terms))
+def terms_add_up(op: Any, sample: Any) -> None:
+    """The sums of products that spell out a contribution, entry by entry, add up to it."""
+    p = Point(op, sample, integers=True)
+    g = whole(p.shape, np.random.default_rng(7))
+    for k, bar in zip(p.moving, p.run.pull(g), strict=True):
+        terms = op.terms[min(k, len(op.terms) - 1)]
+        if terms is None:
+            continue
+        subscripts, *names = terms
+        operands = [g if name == "g" else p.arrays[int(name[1:]) - 1] for name in names]
+        letters = subscripts.split("->")[0].split(",")
+        if [len(s) for s in letters] != [o.ndim for o in operands] or len(subscripts.split("->")[1]) != bar.ndim:
+            continue  # spelled out for matrices only, and these are stacks or vectors
+        if not np.array_equal(np.einsum(subscripts, *operands), bar):
+            raise broken(op, sample, f"the terms {terms} are not the contribution to argument {k}")
