@@ -19,7 +19,7 @@ the sweep's business and never appear in a rule.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -153,11 +153,16 @@ class Op:
         """Domain of argument `i`."""
         return self.domain[min(i, len(self.domain) - 1)]
 
-    def contribution_latex(self, i: int) -> str:
+    def value_latex(self, present: Sequence[bool] | None = None) -> str:
+        """Template of the value, for the arguments that are present."""
+        template = self.latex or rf"\mathrm{{{tex.escape(self.name)}}}(#*)"
+        return tex.operands(template, present or [True] * len(self.args))
+
+    def contribution_latex(self, i: int, present: Sequence[bool] | None = None) -> str:
         """Template of what argument `i` receives, upstream gradient included."""
         if not self.dlatex:
             return "#g"
-        d = self.dlatex[min(i, len(self.dlatex) - 1)]
+        d = tex.operands(self.dlatex[min(i, len(self.dlatex) - 1)], present or [True] * len(self.args))
         if self.kind != "elementwise":
             return d
         return "#g" if d == "1" else "-#g" if d == "-1" else rf"#g \odot {tex.group(d)}"
@@ -165,7 +170,7 @@ class Op:
     def card(self) -> str:
         """What the row knows, as Markdown: signature, formulas, domain, twin, references."""
         names = {str(i + 1): tex.name(a) for i, a in enumerate(self.args)} | {"y": "y", "g": r"\bar{y}"}
-        lines = [f"**`{self.name}{self.signature()}`** {self.summary}", "", f"$y = {tex.fill(self.latex, names)}$"]
+        lines = [f"**`{self.name}{self.signature()}`** {self.summary}", "", f"$y = {tex.fill(self.value_latex(), names)}$"]
         for i, a in enumerate(self.args):
             if self.rule(i) is None:
                 lines.append(f"- `{a}`: no derivative")

@@ -1,21 +1,24 @@
 r"""LaTeX of rows: templates with TeX's own macro parameters, names and numbers put in safely.
 
 A template names its operands ``#1 #2 ...``, its result ``#y``, the gradient arriving from above
-``#g`` and an attribute ``#{axis}``. Templates keep to the subset that matplotlib's mathtext,
-MathML converters and MathJax all take.
+``#g`` and an attribute ``#{axis}``; ``#?3{ + #3}`` stands only where there is a third operand, and
+``#*`` lists all operands. Templates keep to the subset that matplotlib's mathtext, MathML
+converters and MathJax all take.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 _SLOT = re.compile(r"#(?:\{(\w+)\}|(\d|[gy]))")
+_OPTIONAL = re.compile(r"#\?(\d)\{([^{}]*)\}")
+# Signs that mathtext, MathML converters and MathJax all draw; mathtext knows no \# and \&.
 _SPECIAL = {
-    "\\": r"\backslash ", "{": r"\{", "}": r"\}", "$": r"\$", "#": r"\#", "%": r"\%", "&": r"\&", "_": r"\_",
-    "^": r"\wedge ", "~": r"\sim ", "<": "<", ">": ">",
+    "\\": r"\backslash ", "{": r"\{", "}": r"\}", "$": r"\$", "#": r"\sharp ", "%": r"\%", "&": r"\wedge ", "_": r"\_",
+    "^": r"\wedge ", "~": r"\sim ", "<": "<", ">": ">", '"': "''", "`": "'", " ": "~",
 }
 _PLAIN_NAME = re.compile(r"^([A-Za-z]+)[_]?(\d*)$")
 _GREEK = frozenset(
@@ -29,6 +32,22 @@ def slots(template: str) -> set[str]:
     return {a or b for a, b in _SLOT.findall(template)}
 
 
+def operands(template: str, present: Sequence[bool]) -> str:
+    """Template for a call with these operands: optional parts settled, slots numbered by those present.
+
+    Examples
+    --------
+    >>> operands(r"#1 #2#?3{ + #3}", [True, True])
+    '#1 #2'
+    >>> operands("#1#?2{ #2}#?3{ + #3}", [True, False, True])
+    '#1 + #2'
+    """
+    there = [k for k, p in enumerate(present, 1) if p]
+    template = template.replace("#*", ", ".join(f"#{k}" for k in there))
+    template = _OPTIONAL.sub(lambda m: m.group(2) if int(m.group(1)) in there else "", template)
+    return fill(template, {str(k): f"#{i}" for i, k in enumerate(there, 1)})
+
+
 def fill(template: str, values: Mapping[str, str]) -> str:
     """Template with its slots replaced; slots without a value stay as they are."""
     return _SLOT.sub(lambda m: values.get(m.group(1) or m.group(2), m.group(0)), template)
@@ -36,19 +55,19 @@ def fill(template: str, values: Mapping[str, str]) -> str:
 
 def name(label: str) -> str:
     """A user's label as LaTeX: ``W2`` becomes ``W_{2}``, hostile text becomes harmless text."""
-    m = _PLAIN_NAME.match(label)
+    m = _PLAIN_NAME.match(label) if len(label) <= 60 else None
     if m:
         word, digits = m.groups()
         head = "\\" + word if word in _GREEK else word if len(word) == 1 else r"\mathrm{" + word + "}"
         return head + (f"_{{{digits}}}" if digits else "")
-    return r"\mathrm{" + escape(label) + "}"
+    return r"\mathrm{" + (escape(label.strip()) or "?") + "}"
 
 
 def escape(text: str, limit: int = 60) -> str:
     """Any text as LaTeX that draws it and does nothing else."""
     text = "".join(c if c.isprintable() else "\ufffd" for c in str(text))
     text = text if len(text) <= limit else text[: limit - 3] + "..."
-    return "".join(_SPECIAL.get(c, r"\ " if c == " " else c if ord(c) < 0x250 else "?") for c in text)
+    return "".join(_SPECIAL.get(c, c if ord(c) < 0x250 else "?") for c in text)
 
 
 def number(v: Any, digits: int = 4) -> str:

@@ -78,7 +78,7 @@ def test_formulas_are_drawn_by_matplotlib_and_by_mathml(op):
 
     fill = {"1": "a", "2": "b", "3": "c", "g": "g", "y": "y"} | {k: "2" for k in op.attrs}
     for template in filter(None, (op.latex, *op.dlatex)):
-        text = tex.fill(template, fill)
+        text = tex.fill(tex.operands(template, [True] * len(op.args)), fill)
         assert "#" not in text, text
         MathTextParser("path").parse(f"${text}$")
         assert "<math" in convert(text)

@@ -69,7 +69,7 @@ def _node(tape: Any, i: int, name: str | None, grad: Any) -> TraceNode:
         id=i, op=op if leaf else op.name, role=("input" if op == "nat" else op) if leaf else "op",
         parents=tuple(p for p in parents if p >= 0), attrs=_data(attrs), name=name, scope=tape.scopes.get(i, ""),
         requires_grad=tape.needs[i], value=tape.values[i], grad=None if grad is None else freeze(np.asarray(grad)),
-        latex="" if leaf else tex.fill(op.latex or rf"\mathrm{{{tex.escape(op.name)}}}(#1)", _attr_tex(attrs)),
+        latex="" if leaf else tex.fill(op.value_latex([p >= 0 for p in parents]), _attr_tex(attrs)),
     )
 
 
@@ -81,10 +81,11 @@ def _edge(at: Plain, child: int, k: int, parent: int, c: Any, summed: tuple[int,
         with np.errstate(all="ignore"):
             local = op.partials[k](at.xp, np.ones_like(y), y, *[at.value(p) for p in parents], **attrs)
         local = freeze(np.array(np.broadcast_to(local, y.shape), dtype=y.dtype))
+    present = [p >= 0 for p in parents]
     terms = op.terms[min(k, len(op.terms) - 1)] if op.terms else None
     return Edge(
-        child=child, parent=parent, arg=k, contribution=freeze(np.asarray(c)), local=local, summed=tuple(summed),
-        latex=tex.fill(op.contribution_latex(k), _attr_tex(attrs)), terms=terms,
+        child=child, parent=parent, arg=sum(present[:k]), contribution=freeze(np.asarray(c)), local=local, summed=tuple(summed),
+        latex=tex.fill(op.contribution_latex(k, present), _attr_tex(attrs)), terms=terms,
     )
 
 

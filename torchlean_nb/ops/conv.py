@@ -183,7 +183,7 @@ CONVOLUTIONS = (
         lambda xp, t, y, cols, x, w, b=None, **attrs: _bias_columns(xp, t, y.shape, w.ndim - 2),
     ),
     residuals=True, shape=_conv_shape, check=_checked(_conv_shape), prepare=_tuples, exact=True, method=False,
-    latex=r"#1 \star #2 + #3", dlatex=(r"#g \ast #2", r"#1 \star #g", r"\sum #g"), samples=CONVOLUTIONS,
+    latex=r"#1 \star #2#?3{ + #3}", dlatex=(r"#g \ast #2", r"#1 \star #g", r"\sum #g"), samples=CONVOLUTIONS,
     torch=lambda torch, x, w, b=None, *, stride=1, padding=0: getattr(torch.nn.functional, f"conv{w.ndim - 2}d")(
         x, w, b, stride, padding
     ),
@@ -252,7 +252,7 @@ def _conv_transpose_weight(xp, g, y, x, w, b=None, *, stride, padding):
         lambda xp, t, y, x, w, b=None, **attrs: _bias_columns(xp, t, y.shape, w.ndim - 2),
     ),
     shape=_conv_transpose_shape, check=_checked(_conv_transpose_shape), prepare=_tuples, exact=True, method=False,
-    latex=r"#1 \ast #2 + #3", dlatex=(r"#g \star #2", r"#g \star #1", r"\sum #g"),
+    latex=r"#1 \ast #2#?3{ + #3}", dlatex=(r"#g \star #2", r"#g \star #1", r"\sum #g"),
     samples=(
         S((2, 3, 4), (3, 2, 3), (2,), stride=2, padding=1), S((3, 2, 2), (3, 2, 2, 2), (2,)), S((1, 2, 3), (2, 1, 2)),
     ),

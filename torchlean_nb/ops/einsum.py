@@ -165,7 +165,7 @@ def _first_is_text(args, kwargs):
 
 @multilinear(
     vjps=(_vjp,), shape=_shape, prepare=_first_is_text, method=False,
-    latex=r"\mathrm{einsum}(#{subscripts};\ #1, \ldots)", dlatex=(r"\mathrm{einsum}(#g, \ldots)",),
+    latex=r"\mathrm{einsum}(#{subscripts};\ #*)", dlatex=(r"\mathrm{einsum}(#g, \ldots)",),
     samples=(
         S((2, 3), (3, 4), subscripts="ij,jk->ik"), S((2, 3), (3, 4), subscripts="ij,jk"), S((3, 3), subscripts="ii"),
         S((3, 3), subscripts="ii->i"), S((2, 3), subscripts="ij->ji"), S((2, 3), (4,), subscripts="ij,k->k"),

@@ -175,7 +175,7 @@ def _check_bias(x, weight, bias=None):
         lambda xp, t, y, x, w, b=None: xp.matmul(x, t.T),
         lambda xp, t, y, x, w, b=None: xp.broadcast_to(t, shape=y.shape),
     ),
-    shape=_linear_shape, check=_check_bias, latex=r"#1\,#2^{\top} + #3",
+    shape=_linear_shape, check=_check_bias, latex=r"#1\,#2^{\top}#?3{ + #3}",
     dlatex=(r"#g\,#2", r"#g^{\top}\,#1", r"\sum #g"),
     terms=(("ij,jk->ik", "g", "#2"), ("ki,kj->ij", "g", "#1"), None), exact=True,
     samples=(S((2, 3), (4, 3), (4,)), S((2, 3), (4, 3)), S((3,), (4, 3), (4,)), S((2, 1, 3), (1, 3), (1,))),

@@ -157,8 +157,8 @@ def _rules(plan, center, n):
     return {"vjps": vjps[:n], "jvps": jvps[:n], "residuals": True, "method": False}
 
 
-STANDARD = r"\frac{#1 - \overline{#1}}{\sqrt{\mathrm{var}(#1) + #{eps}}} \odot #2 + #3"
-PULLED = r"\frac{1}{s}(h - \overline{h} - z \odot \overline{h \odot z}), h = #g \odot #2"
+STANDARD = r"\frac{#1 - \overline{#1}}{\sqrt{\mathrm{var}(#1) + #{eps}}} #?2{ \odot #2}#?3{ + #3}"
+PULLED = r"\frac{1}{s}(h - \overline{h} - z \odot \overline{h \odot z}), h = #g#?2{ \odot #2}"
 DSTANDARD = (PULLED, r"\sum #g \odot z", r"\sum #g")
 
 
@@ -234,8 +234,8 @@ def layer_norm(xp, x, weight=None, bias=None, *, normalized_shape=None, eps=1e-5
 
 @general(
     **_rules(_plan_layer, False, 2), shape=_weights("rms_norm", _plan_layer), check=_check("rms_norm", _plan_layer),
-    prepare=_move_normalized_shape, latex=r"\frac{#1}{\sqrt{\overline{#1^{2}} + #{eps}}} \odot #2",
-    dlatex=(r"\frac{1}{s}(h - z \odot \overline{h \odot z}), h = #g \odot #2", r"\sum #g \odot z"),
+    prepare=_move_normalized_shape, latex=r"\frac{#1}{\sqrt{\overline{#1^{2}} + #{eps}}}#?2{ \odot #2}",
+    dlatex=(r"\frac{1}{s}(h - z \odot \overline{h \odot z}), h = #g#?2{ \odot #2}", r"\sum #g \odot z"),
     samples=(S((2, 4), (4,)), S((2, 1, 3)), S((3,), (3,), eps=1e-3), S((2, 3, 4), (3, 4))),
     torch=lambda torch, x, w=None, *, normalized_shape=None, eps=1e-6: torch.nn.functional.rms_norm(
         x, normalized_shape or (x.shape[-1:] if w is None else w.shape), w, eps

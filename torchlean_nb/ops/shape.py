@@ -238,7 +238,7 @@ def _concatenate_vjp(xp, g, y, *xs, axis, arg):
 
 
 @linear(
-    vjps=(_concatenate_vjp,), shape=_joined, prepare=_listed("concatenate"), latex=r"\mathrm{concat}(#1, \ldots)",
+    vjps=(_concatenate_vjp,), shape=_joined, prepare=_listed("concatenate"), latex=r"\mathrm{concat}(#*)",
     dlatex=(r"\mathrm{slice}(#g)",), primitive=True, method=False,
     samples=(S((2,), (3,)), S((2, 3), (2, 1), axis=1), S((1, 2), (3, 2), (2, 2)), S((2, 0), (2, 3), axis=-1)),
     numpy="concatenate", torch=lambda torch, *xs, axis=0: torch.cat(xs, axis),
@@ -257,7 +257,7 @@ def _stacked(*shapes, axis=0):
 
 @linear(
     vjps=(lambda xp, g, y, *xs, axis, arg: g[along(axes(axis, y.ndim, "stack")[0], arg)],),
-    shape=_stacked, prepare=_listed("stack"), latex=r"\mathrm{stack}(#1, \ldots)", dlatex=(r"\mathrm{slice}(#g)",),
+    shape=_stacked, prepare=_listed("stack"), latex=r"\mathrm{stack}(#*)", dlatex=(r"\mathrm{slice}(#g)",),
     method=False, samples=(S((2,), (2,)), S((2, 3), (2, 3), (2, 3), axis=-1), S((), ())),
     numpy="stack", torch=lambda torch, *xs, axis=0: torch.stack(xs, axis),
 )
