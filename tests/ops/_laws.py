@@ -9,7 +9,8 @@ from torchlean_nb.backend.namespace import numpy_namespace
 from torchlean_nb.rows import OPS
 
 MODULES = (
-    "reduction", "linalg", "einsum", "shape", "indexing", "normalize", "loss", "classify", "conv", "pool", "random",
+    "reduction", "linalg", "einsum", "shape", "indexing", "normalize", "loss", "classify", "conv", "pool",
+    "attention", "random",
 )
 xp = numpy_namespace()
 
