@@ -10,9 +10,9 @@ from hypothesis import settings
 
 HERE = Path(__file__).parent
 NEEDS = {"oracle": ("torch", "python3 run.py oracle"), "browser": ("playwright", "python3 run.py browser")}
-LEFT_OUT = {folder: need for folder, need in NEEDS.items() if find_spec(need[0]) is None}
+LEFT_OUT = {name: need for name, need in NEEDS.items() if (HERE / name).exists() and find_spec(need[0]) is None}
 
-collect_ignore = [folder for folder in LEFT_OUT if (HERE / folder).exists()]
+collect_ignore = list(LEFT_OUT)
 
 settings.register_profile("repeatable", deadline=None, derandomize=True, database=None)
 settings.load_profile("repeatable")
