@@ -71,7 +71,7 @@ def dot(trace: GraphTrace, direction: str = "TB") -> str:
 
 
 def _lines(n: TraceNode) -> list[str]:
-    head = n.label if n.name is None else f"{n.name}  {n.op}"
+    head = n.label if not n.name else f"{n.name}  {n.op}"
     lines = [head + (f"  {shape(n.shape)}" if n.shape else ""), _size(n.value)]
     return lines if n.grad is None else [*lines, f"∇ {_size(n.grad)}"]
 

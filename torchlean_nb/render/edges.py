@@ -18,16 +18,22 @@ _FORWARD_HEAD, _BACKWARD_HEAD, _CHIP_H = 6, 8, 15
 _WIDEST = 6.0
 
 
-def edge_group(pen: Pen, route: Route, edge: Edge | None, when: Timeline) -> None:
-    """Write the group of one edge; `edge` is None where no gradient flows."""
+def edge_group(pen: Pen, route: Route, edge: Edge | None, when: Timeline, short: bool = False) -> None:
+    """Write the group of one edge; `edge` is None where no gradient flows.
+
+    In a `short` scene the forward line looks the same at all steps.
+    """
     t, k = when.computed[route.child], when.active.get((route.child, route.arg))
     pen.raw(f'<g class="tl-edge" data-child="{route.child}" data-parent="{route.parent}" data-arg="{route.arg}">')
     shift = 0 if k is None else FORWARD_SHIFT
     way = route.path(shift, trim=_FORWARD_HEAD - 2)
-    pen.put("path", f'class="fwd todo" d="{way}"', 0, t)
-    pen.put("path", f'class="fwd" d="{way}"', t, k)
-    if k is not None:
-        pen.put("path", f'class="fwd past" d="{way}"', k)
+    if short:
+        pen.put("path", f'class="fwd past" d="{way}"')
+    else:
+        pen.put("path", f'class="fwd todo" d="{way}"', 0, t)
+        pen.put("path", f'class="fwd" d="{way}"', t, k)
+        if k is not None:
+            pen.put("path", f'class="fwd past" d="{way}"', k)
     pen.put("path", f'class="fh" d="{_head(route, shift, False, _FORWARD_HEAD)}"', t)
     if k is not None and edge is not None:
         width = edge_width(edge.contribution)
@@ -57,23 +63,21 @@ def _head(route: Route, shift: float, back: bool, size: float) -> str:
 
 def chips(pen: Pen, trace: GraphTrace, placed: Layout, when: Timeline) -> None:
     """The number on the current edge; it stays, thinner, until all contributions of its node are in."""
-    last = {i: a[-1][0] for i, a in when.arrivals.items()}
-    taken: dict[int, list[tuple[float, float]]] = {}
-    box = placed.boxes.get(trace.output)
-    if box:
-        size = fmt(trace.seed, 4) if trace.seed.ndim == 0 else _norm(trace.seed)
-        left = box.x + box.w + 8
-        left = left if left + 60 < placed.width else max(2.0, box.x - 8 - text_width(f"seed {size}") - 12)
-        _chip(pen, "chip", f"seed {size}", left, box.y + box.h / 2, when.seed, when.seed + 1)
+    if not trace.nodes:
+        return
+    last, spots = {i: a[-1][0] for i, a in when.arrivals.items()}, _Spots(placed)
+    box = placed.boxes[trace.output]
+    text = "seed " + _size(trace.seed, plus=False)
+    left = box.x + box.w + 8
+    left = left if left + _chip_width(text) < placed.width else max(2.0, box.x - 8 - _chip_width(text))
+    _chip(pen, "chip", text, left, box.y + box.h / 2, when.seed, when.seed + 1)
     for e in trace.edges:
-        route, k = placed.routes.get((e.child, e.arg)), when.active[e.child, e.arg]
-        if route is None:
-            continue
-        text = fmt(e.contribution, 4, plus=True) if e.contribution.ndim == 0 else _norm(e.contribution)
-        copies = summed(trace, e)
-        full = f"{text}, {copies} added up" if copies else text
-        x, y = _spot(route, full, placed, taken.setdefault(e.parent, []))
-        _chip(pen, "chip", full, x, y, k, k + 1)
+        k, copies = when.active[e.child, e.arg], summed(trace, e)
+        text = _size(e.contribution)
+        if copies:
+            text = f"{text}, {copies} added up" if placed.direction == "TB" else f"Σ {copies}"
+        x, y = spots.find(placed.routes[e.child, e.arg], _chip_width(text))
+        _chip(pen, "chip", text, x, y, k, k + 1)
         if copies:
             _chip(pen, "badge", f"Σ {copies}", x, y, k + 1, None)
         elif last[e.parent] > k:
@@ -91,32 +95,51 @@ def summed(trace: GraphTrace, e: Edge) -> str:
     return f"{count} copies" if count != 1 else "1 copy"
 
 
-def _norm(a: np.ndarray) -> str:
-    return f"‖·‖ {fmt(norm(a), 3)}"
+def _size(a: np.ndarray, plus: bool = True) -> str:
+    return fmt(a, 4, plus=plus) if a.ndim == 0 else f"‖·‖ {fmt(norm(a), 3)}"
 
 
-def _spot(route: Route, text: str, placed: Layout, taken: list[tuple[float, float]]) -> tuple[float, float]:
-    """Left end and middle height of a chip beside the edge, in a gap between rows, off its siblings."""
-    width = text_width(text) * 1.07 + 12
-    spots = []
-    for x0, y0, x1, y1 in reversed(route.bends):
-        if route.direction == "TB":
-            y = (y0 + y1) / 2
-            spots += [(max(x0, x1) + BACKWARD_SHIFT + 8, y), (min(x0, x1) + FORWARD_SHIFT - 8 - width, y)]
-        else:
-            x, y = (x0 + x1 - width) / 2, (y0 + y1) / 2
-            spots += [(x, y + BACKWARD_SHIFT + 14), (x, y + FORWARD_SHIFT - 14)]
-    inside = [s for s in spots if s[0] >= 2 and s[0] + width <= placed.width - 2] or [
-        (max(2.0, min(spots[0][0], placed.width - width - 2)), spots[0][1])
-    ]
-    free = (s for s in inside if all(abs(s[0] - x) > width or abs(s[1] - y) > _CHIP_H for x, y in taken))
-    spot = next(free, inside[0])
-    taken.append(spot)
-    return spot
+class _Spots:
+    """Finds room for chips in the gaps between rows: beside their edge, off other edges' ends and off siblings."""
+
+    def __init__(self, placed: Layout):
+        self.placed = placed
+        self.taken: dict[int, list[tuple[float, float]]] = {}
+        self.ends: dict[float, list[float]] = {}
+        for route in placed.routes.values():
+            for x0, y0, x1, y1 in route.bends:
+                across, along = ((x0, x1), y0 + y1) if placed.direction == "TB" else ((y0, y1), x0 + x1)
+                self.ends.setdefault(along, []).extend(across)
+
+    def find(self, route: Route, width: float) -> tuple[float, float]:
+        """Left end and middle height of a chip of this width."""
+        spots, siblings = [], self.taken.setdefault(route.parent, [])
+        for x0, y0, x1, y1 in reversed(route.bends):
+            x, y = (x0 + x1) / 2, (y0 + y1) / 2
+            if self.placed.direction == "TB":
+                tries = [max(x0, x1) + BACKWARD_SHIFT + 8, min(x0, x1) + FORWARD_SHIFT - 8 - width]
+                tries += [x - width / 2] if abs(x0 - x1) > width + 24 else []
+                spots += [(t, y, self._hits(y0 + y1, t, t + width)) for t in tries]
+            else:
+                tries = [y + BACKWARD_SHIFT + 13, y + FORWARD_SHIFT - 13]
+                spots += [(x - width / 2, t, self._hits(x0 + x1, t - 8, t + 8)) for t in tries]
+        room = self.placed.width - width - 2
+        spots = [s for s in spots if 2 <= s[0] <= room] or [(max(2.0, min(s[0], room)), *s[1:]) for s in spots]
+        free = [s for s in spots if all(abs(s[0] - x) > width or abs(s[1] - y) > _CHIP_H for x, y in siblings)]
+        x, y, _ = min(free or spots, key=lambda s: s[2])
+        siblings.append((x, y))
+        return x, y
+
+    def _hits(self, gap: float, low: float, high: float) -> int:
+        return sum(low < c < high for c in self.ends[gap])
+
+
+def _chip_width(text: str) -> float:
+    return text_width(text) * 1.07 + 12
 
 
 def _chip(pen: Pen, kind: str, text: str, x: float, y: float, first: int, until: int | None) -> None:
-    width = text_width(text) * 1.07 + 12
+    width = _chip_width(text)
     pen.put("g", f'class="{kind}"', first, until, (
         f'<rect x="{num(x)}" y="{num(y - _CHIP_H / 2)}" width="{num(width)}" height="{_CHIP_H}" rx="7.5"/>'
         f'<text x="{num(x + width / 2)}" y="{num(y + 3.7)}">{text}</text>'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import lru_cache
 from io import BytesIO
 from pathlib import Path as File
 
@@ -11,6 +12,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties, findfont, get_font
+from matplotlib.ft2font import FT2Font
 from matplotlib.patches import BoxStyle, FancyBboxPatch, PathPatch, Polygon, Rectangle
 from matplotlib.path import Path
 
@@ -121,13 +124,13 @@ def _node(ax: Axes, n: TraceNode, box: Box, there: bool, grad: np.ndarray | None
         ax.add_patch(FancyBboxPatch((box.x, box.y), box.w, box.h, BoxStyle.Round(pad=0, rounding_size=corner), **look))
     pad, dims = (16 if n.role == "input" else 9), shape(n.shape)
     if box.h < 40:
-        said = fmt(n.value, 4) if n.name is None else f"{fit(visible(n.name), box.w - 50)} = {fmt(n.value, 4)}"
+        said = fmt(n.value, 4) if not n.name else f"{fit(visible(n.name), box.w - 50)} = {fmt(n.value, 4)}"
         _text(ax, box.x + box.w / 2, box.y + box.h / 2 + 4, said, "text", ha="center")
         return
     name = fit(visible(n.label), box.w - 2 * pad - text_width(dims) - 5, 11.5, bold=True)
     _text(ax, box.x + pad, box.y + 13, name, "text", bold=True)
     used = text_width(name, 11.5, bold=True) + 5
-    if n.name is not None:
+    if n.name:
         _text(ax, box.x + pad + used, box.y + 13, fit(n.op, box.w - 2 * pad - used - text_width(dims) - 4), "text2")
     _text(ax, box.x + box.w - pad, box.y + 13, dims, "text2", ha="right")
     if there:
@@ -156,7 +159,13 @@ def _amount(ax: Axes, a: np.ndarray, x: float, cy: float, hue: str, room: float)
             ax.plot([x + j * w, x + j * w + w * 0.86], [y + h * 0.86, y], color=LIGHT["neg"], lw=0.5, alpha=0.6)
 
 
+@lru_cache(maxsize=2)
+def _font(bold: bool) -> FT2Font:
+    return get_font(findfont(FontProperties(weight="bold" if bold else "normal")))
+
+
 def _text(ax: Axes, x: float, y: float, said: str, colour: str, bold: bool = False, ha: str = "left") -> None:
     # A name may hold dollar signs: it is never read as a formula.
+    said = "".join(c if _font(bold).get_char_index(ord(c)) else "\ufffd" for c in said)
     ax.text(x, y, said, color=LIGHT[colour], fontsize=(10.4 if bold else 9.5) * _POINTS, ha=ha, va="baseline",
             fontweight="bold" if bold else "normal", parse_math=False)

@@ -20,7 +20,7 @@ from torchlean_nb.trace.graph import GraphTrace, TraceNode
 NODE_W, NODE_H, CONST_H = 116, 42, 26
 MARGIN = 9
 # Least and greatest gap between rows: wide enough for the number on the current edge.
-_GAPS = {"TB": (20, 44), "LR": (56, 84)}
+_GAPS = {"TB": (20, 44), "LR": (70, 90)}
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def layout(trace: GraphTrace, width: float = 436, direction: str = "TB") -> Layo
 def node_size(n: TraceNode) -> tuple[int, int]:
     """Width and height of the box of a node; a scalar constant needs little."""
     if n.role == "const" and n.value.ndim == 0:
-        text = fmt(n.value, 4) if n.name is None else f"{n.name} = {fmt(n.value, 4)}"
+        text = fmt(n.value, 4) if not n.name else f"{n.name} = {fmt(n.value, 4)}"
         return min(NODE_W, 24 + 7 * len(text)) // 2 * 2, CONST_H
     return NODE_W, NODE_H
 

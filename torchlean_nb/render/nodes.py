@@ -18,7 +18,7 @@ _GRAD_X = 58
 
 def node_group(pen: Pen, n: TraceNode, box: Box, when: Timeline, state: str, cells: int = CELLS) -> None:
     """Write the group of one node."""
-    says = ", ".join(filter(None, [visible(n.label), n.op if n.op != n.label else "", shape(n.shape) or "scalar"]))
+    says = ", ".join(filter(None, [visible(n.label), n.op if n.name else "", shape(n.shape) or "scalar"]))
     fold = " fold" if n.op == "fold" else ""
     interactive = ' role="img" tabindex="-1"' if pen.step is None else ""
     pen.raw(
@@ -44,7 +44,7 @@ def _role(n: TraceNode) -> str:
 
 def _small(pen: Pen, n: TraceNode, box: Box, when: Timeline) -> None:
     x, y = num(box.x + box.w / 2), num(box.y + box.h / 2 + 4)
-    name = "" if n.name is None else fit(visible(n.name), box.w - 62)
+    name = fit(visible(n.name or ""), box.w - 62)
     if name:
         pen.raw(f'<text class="s" x="{num(box.x + 8)}" y="{y}">{svg(name)} =</text>')
         pen.put("text", f'class="v e" x="{num(box.x + box.w - 8)}" y="{y}"', when.computed[n.id], None, fmt(n.value, 4))
@@ -57,21 +57,18 @@ def _header(pen: Pen, n: TraceNode, box: Box) -> None:
     room = box.w - 2 * pad - (text_width(dims) + 5 if dims else 0)
     name = fit(visible(n.label), room, 11.5, bold=True) or "…"
     used = text_width(name, 11.5, bold=True) + 5
-    extra = "" if n.name is None else next(filter(None, (_whole(t, room - used) for t in _op_texts(n))), "")
-    extra = extra or ("" if n.name is None else fit(n.op, room - used))
+    extra = _op_text(n, room - used) if n.name else ""
     pen.raw(f'<text x="{num(box.x + pad)}" y="{y}"><tspan class="b">{svg(name)}</tspan>')
     pen.raw((f'<tspan class="s" dx="5">{svg(extra)}</tspan>' if extra else "") + "</text>")
     if dims:
         pen.raw(f'<text class="s e" x="{num(box.x + box.w - pad)}" y="{y}">{dims}</text>')
 
 
-def _op_texts(n: TraceNode) -> list[str]:
+def _op_text(n: TraceNode, room: float) -> str:
+    """What may stand beside the name: the op with its numbers where they fit, else the op, cut if it must be."""
     numbers = [f"{visible(k)}={fmt(v, 3)}" for k, v in n.attrs.items() if isinstance(v, int | float)]
-    return [", ".join([n.op, *numbers])] if numbers else []
-
-
-def _whole(text: str, room: float) -> str:
-    return text if text_width(text) <= room else ""
+    full = ", ".join([n.op, *numbers])
+    return full if text_width(full) <= room else fit(n.op, room)
 
 
 def _value(pen: Pen, n: TraceNode, box: Box, when: Timeline, cells: int) -> None:

@@ -18,7 +18,8 @@ from torchlean_nb.render.pen import Pen, Timeline
 from torchlean_nb.render.routes import num
 from torchlean_nb.trace.graph import GraphTrace
 
-_MANY = 60
+# Beyond these a scene draws smaller thumbnails and plainer edges, to stay below a megabyte.
+_MANY_NODES, _MANY_EDGES = 60, 400
 _ROLES = {"input": "input", "param": "parameter", "const": "constant", "op": "operation"}
 
 
@@ -70,10 +71,10 @@ def _draw(trace: GraphTrace, step: int | None, width: float, direction: str, leg
     trace = fold(trace)[0]
     placed = layout(trace, width, direction)
     pen, when = Pen(step), Timeline(trace)
-    cells = CELLS if len(trace.nodes) <= _MANY else CELLS // 2
+    cells = CELLS if len(trace.nodes) <= _MANY_NODES else CELLS // 2
     edges = {(e.child, e.arg): e for e in trace.edges}
     for key, route in placed.routes.items():
-        edge_group(pen, route, edges.get(key), when)
+        edge_group(pen, route, edges.get(key), when, short=len(placed.routes) > _MANY_EDGES)
     state = when.classes(trace, step)
     for n in trace.nodes:
         node_group(pen, n, placed.boxes[n.id], when, state[n.id], cells)
