@@ -11,7 +11,7 @@ import pytest
 from _project import ROOT
 
 import torchlean_nb as tl
-from torchlean_nb.lessons import EXERCISES, check
+from torchlean_nb.lessons import EXERCISES, MISCONCEPTIONS, check
 
 NOTEBOOKS = sorted(p for p in (ROOT / "notebooks").glob("*.ipynb") if not p.name.startswith("_"))
 LESSONS = [p for p in NOTEBOOKS if not p.name.startswith("00")]
@@ -226,3 +226,11 @@ def test_no_cell_is_long(path):
     for c in cells(path, "code"):
         assert len(source(c).splitlines()) <= 30
         assert all(len(line) <= 120 for line in source(c).splitlines())
+
+
+def test_the_page_about_lessons_lists_them_with_their_minutes_and_exercises():
+    page = (ROOT / "docs" / "lessons.md").read_text(encoding="utf-8")
+    for path in NOTEBOOKS:
+        minutes = re.search(r"\*\*Minutes\.\*\* (\d+)", source(notebook(path)["cells"][0]))[1]
+        assert re.search(rf"{path.name}\) \|.*\| {minutes} \| {len(exercises(path))} \|", page)
+    assert all(re.search(rf"\b{key}\b", page) for key in MISCONCEPTIONS)
