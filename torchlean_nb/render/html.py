@@ -7,6 +7,7 @@ code. `parts.json` says which files make up which widget.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -20,6 +21,7 @@ from torchlean_nb.render.payload import graph_payload
 from torchlean_nb.trace.graph import GraphTrace
 
 STATIC = Path(__file__).parent / "static"
+_COMMENT = re.compile(r"^\s*(?:/\*.*?\*/|//[^\n]*)\s*?$|^\s+", re.DOTALL | re.MULTILINE)
 
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>
@@ -49,8 +51,12 @@ def assets(kind: str) -> tuple[str, str]:
     """
     if kind not in parts():
         raise UnknownNameError(f"html: unknown widget {kind!r}", did_you_mean(kind, parts()))
-    read = [(STATIC / f"{name}.js").read_text(encoding="utf-8") for name in parts()[kind]]
-    return "\n".join(read), (STATIC / "frame.css").read_text(encoding="utf-8") + theme.rules()
+    return "\n".join(_lean(f"{name}.js") for name in parts()[kind]), _lean("frame.css") + theme.rules()
+
+
+def _lean(name: str) -> str:
+    """A static file without its comments and indentation: it travels with every widget."""
+    return _COMMENT.sub("", (STATIC / name).read_text(encoding="utf-8"))
 
 
 def page(

@@ -45,12 +45,15 @@ def mini(trace: GraphTrace, node: int) -> dict[str, Any]:
 
 def _between(trace: GraphTrace, node: int) -> set[int]:
     """Nodes whose gradient flows on to `node`, with `node` itself."""
+    children: dict[int, list[int]] = {}
+    for e in trace.edges:
+        children.setdefault(e.parent, []).append(e.child)
     seen, todo = {node}, [node]
     for at in todo:
-        for e in trace.into(at):
-            if e.child not in seen:
-                seen.add(e.child)
-                todo.append(e.child)
+        for c in children.get(at, ()):
+            if c not in seen:
+                seen.add(c)
+                todo.append(c)
     return seen
 
 
@@ -77,9 +80,10 @@ def _folded(trace: GraphTrace, node: int, between: set[int]) -> list[tuple[Trace
                     (_REST,) * len(senders)))
     last, args = next(((n, a) for n, a in _part(trace, node, between) if n.id == trace.output))
     direct = tuple((p, a) for p, a in zip(last.parents, args, strict=True) if p in (node, *senders))
-    parents = (*(p for p, _ in direct), *((top,) if rest else ()))
+    direct += ((top, _REST),) if rest else ()
     if trace.output != node:
-        out.append((replace(last, id=top + 1, parents=parents), (*(a for _, a in direct), *((_REST,) if rest else ()))))
+        renamed = replace(last, id=top + 1, name=last.label, parents=tuple(p for p, _ in direct))
+        out.append((renamed, tuple(a for _, a in direct)))
     return out
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from torchlean_nb import tex
 from torchlean_nb.render import latex
+from torchlean_nb.render.escape import visible
 from torchlean_nb.render.fold import fold, note
 from torchlean_nb.render.mathml import mathml
 from torchlean_nb.render.mini import mini
@@ -67,8 +68,10 @@ def factor(trace: GraphTrace, edge: Edge) -> str:
 def plain(trace: GraphTrace) -> dict[str, Any]:
     """JSON form of a trace; of very many numbers only the leading corner of each large array."""
     out = trace.to_dict()
+    out["meta"] = {k: visible(v) if isinstance(v, str) else v for k, v in out["meta"].items()}
     for d in out["nodes"]:
-        d["attrs"] = {k: str(v) if isinstance(v, float) and not math.isfinite(v) else v for k, v in d["attrs"].items()}
+        d["name"], d["scope"] = d["name"] and visible(d["name"]), visible(d["scope"])
+        d["attrs"] = {visible(k): _word(v) for k, v in d["attrs"].items()}
     arrays = [a for n in trace for a in (n.value, n.grad)] + [a for e in trace.edges for a in (e.contribution, e.local)]
     if sum(a.size for a in arrays if a is not None) <= _ALL_SENT:
         return out
@@ -77,6 +80,13 @@ def plain(trace: GraphTrace) -> dict[str, Any]:
     for e, d in zip(trace.edges, out["edges"], strict=True):
         d["contribution"], d["local"] = corner(e.contribution), corner(e.local)
     return out
+
+
+def _word(v: Any) -> Any:
+    """An attribute that JSON can carry and a reader can see."""
+    if isinstance(v, list):
+        return [_word(x) for x in v]
+    return visible(v) if isinstance(v, str) or (isinstance(v, float) and not math.isfinite(v)) else v
 
 
 def corner(a: np.ndarray | None, limit: int = _CORNER) -> dict[str, Any] | None:
@@ -97,22 +107,31 @@ def ledger_payload(ledger: Ledger) -> tuple[dict[str, Any], GraphTrace]:
     """Payload of a ledger, and the part of the trace it shows: of a large one what leads to the node."""
     trace = ledger.trace if len(ledger.trace) <= LIMIT else _excerpt(ledger)
     left = len(ledger.trace) - len(trace)
+    rows = [mathml(factor(trace, e)) if e.parent == ledger.node else "" for e in trace.edges]
     return {
         "trace": plain(trace),
         "node": ledger.node,
-        "mini": mini(trace, ledger.node),
-        "formulas": {"edges": [{"r": mathml(factor(trace, e)) if e.parent == ledger.node else ""} for e in trace.edges]},
-        "note": f"{left} nodes of the tape are left out" if left else "",
+        "paths": [_short(row.path) for row in ledger.rows],
+        "mini": mini(ledger.trace, ledger.node),
+        "formulas": {"edges": [{"r": r} for r in rows]},
+        "note": f"showing {len(trace):,} of {len(ledger.trace):,} nodes" if left else "",
     }, trace
 
 
+def _short(path: tuple[int, ...]) -> list[int | None]:
+    """A path with its middle left out."""
+    return list(path) if len(path) <= 5 else [path[0], None, *path[-3:]]
+
+
 def _excerpt(ledger: Ledger) -> GraphTrace:
-    """The node, everything on the paths of its rows, and nothing else."""
-    keep = {ledger.node, ledger.trace.output} | {i for row in ledger.rows for i in row.path}
-    keep |= {p for e in ledger.trace.into(ledger.node) for p in ledger.trace[e.child].parents}
-    flows = {(row.path[k], row.path[k + 1]) for row in ledger.rows for k in range(len(row.path) - 1)}
+    """The node, what its rows name, and what their factors are made of."""
+    trace, senders = ledger.trace, [e.child for e in ledger.trace.into(ledger.node)]
+    keep = {ledger.node, trace.output, *senders} | {i for row in ledger.rows for i in _short(row.path) if i is not None}
+    keep |= {p for c in senders for p in trace[c].parents}
     nodes = tuple(
-        replace(n, parents=tuple(p for p in n.parents if p in keep)) for n in ledger.trace if n.id in keep
+        n if n.id in senders else replace(n, parents=tuple(p for p in n.parents if p in keep))
+        for n in trace
+        if n.id in keep
     )
-    edges = tuple(e for e in ledger.trace.edges if (e.child, e.parent) in flows)
-    return GraphTrace(nodes, edges, ledger.trace.output, ledger.trace.seed, ledger.trace.meta)
+    edges = tuple(e for e in trace.edges if e.parent == ledger.node)
+    return GraphTrace(nodes, edges, trace.output, trace.seed, trace.meta)

@@ -19,7 +19,7 @@ class GradientLedger(View):
 
     Parameters
     ----------
-    trace : GraphTrace, mapping, Tensor or Ledger
+    trace : GraphTrace, mapping, Session or Ledger
     key : int or str
         Node whose gradient is taken apart, by id or name; not needed for a Ledger.
     step : int, optional

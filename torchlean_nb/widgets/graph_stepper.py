@@ -5,33 +5,38 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from torchlean_nb.errors import HandleTypeError
+from torchlean_nb.engine import Session
+from torchlean_nb.errors import HandleTypeError, NoGradError
 from torchlean_nb.render.fold import fold
 from torchlean_nb.render.payload import LIMIT, graph_payload
 from torchlean_nb.render.svg import svg
 from torchlean_nb.render.text import narration, text
 from torchlean_nb.trace.graph import FORMAT, GraphTrace
+from torchlean_nb.trace.ledger import Ledger
 from torchlean_nb.widgets.base import View
 
 
 def as_trace(source: Any) -> GraphTrace:
-    """Trace from a trace, its plain form, or a Tensor of a session (its computation is traced).
+    """Trace from a trace, its plain form, a ledger, or a session (its last backward, or its last node).
 
     Raises
     ------
     HandleTypeError
-        For anything else.
+        For anything else, and for a session that has recorded nothing.
     """
+    if isinstance(source, Ledger):
+        source = source.trace
     if isinstance(source, GraphTrace):
         return source
     if isinstance(source, Mapping) and source.get("format") == FORMAT:
         return GraphTrace.from_dict(source)
-    session = getattr(source, "session", None)
-    if session is not None and hasattr(session, "trace"):
-        return session.trace(source)
-    raise HandleTypeError(
-        f"widget: expected a GraphTrace, got {type(source).__name__}", None, "session.trace(loss) makes one"
-    )
+    if isinstance(source, Session) and len(source.tape):
+        try:
+            return source.trace(source.grads.output)
+        except NoGradError:
+            return source.trace(len(source.tape) - 1)
+    got = "a session without nodes" if isinstance(source, Session) else type(source).__name__
+    raise HandleTypeError(f"widget: expected a GraphTrace, got {got}", None, "session.trace(loss) makes one")
 
 
 class GraphStepper(View):
@@ -39,8 +44,8 @@ class GraphStepper(View):
 
     Parameters
     ----------
-    trace : GraphTrace, mapping or Tensor
-        What to step through; a Tensor is traced from its session.
+    trace : GraphTrace, mapping, Ledger or Session
+        What to step through; of a session its last backward.
     step : int, optional
         Step to begin with; the last, or the seed when predictions are asked for.
     controls, title, presentation, state
@@ -53,8 +58,8 @@ class GraphStepper(View):
     >>> import torchlean_nb as tl
     >>> s = tl.Session()
     >>> x = s.param(3.0, name="x")
-    >>> GraphStepper(s.trace(x * x, ), step=2)
-    GraphStepper('Graph': step 2 of 5)
+    >>> GraphStepper(s.trace(x * x, title="square"), step=2)
+    GraphStepper('square': step 2 of 5. mul_1 = x·x: value 9.)
     """
 
     def __init__(

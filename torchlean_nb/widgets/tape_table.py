@@ -18,7 +18,7 @@ class TapeTable(View):
 
     Parameters
     ----------
-    trace : GraphTrace, mapping or Tensor
+    trace : GraphTrace, mapping, Ledger or Session
     controls, title, presentation, state
         As for every widget.
 

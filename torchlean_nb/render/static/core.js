@@ -22,12 +22,13 @@ export function short(v, n = 4) {
 /** A factor of a product: negative numbers in parentheses. */
 export const factor = (v, n = 3) => (v < 0 ? `(${short(v, n)})` : short(v, n));
 
-/** Decimals for a column of numbers, so that the largest has about `digits` digits. */
-export function decimals(values, digits = 4) {
+/** How a column prints its numbers: fixed decimals, or powers of ten when they are very small or large. */
+export function column(values, digits = 4) {
   const top = Math.max(0, ...values.filter(Number.isFinite).map(Math.abs));
-  if (values.every((v) => Number.isInteger(v)) && top < 1e6) return 0;
-  const lead = top >= 1 ? Math.floor(Math.log10(top)) + 1 : top > 0 ? Math.min(0, Math.ceil(Math.log10(top))) + 1 : 1;
-  return Math.max(0, Math.min(8, digits - lead));
+  if (top && (top < 1e-5 || top >= 1e7)) return (v, plus = false) => (plus && v > 0 ? "+" : "") + short(v, digits);
+  const whole = values.every((v) => Number.isInteger(v)), lead = top ? Math.floor(Math.log10(top)) + 1 : 1;
+  const d = whole ? 0 : Math.max(0, digits - lead);
+  return (v, plus = false) => fixed(v, d, plus);
 }
 
 /** How a map prints its numbers: a power of ten in common, then fixed decimals. */

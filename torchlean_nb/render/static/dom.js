@@ -55,7 +55,9 @@ export function formula(markup, block = false) {
   if (!markup) return null;
   if (!formulas.has(markup)) formulas.set(markup, safeMarkup(markup));
   const copy = formulas.get(markup).cloneNode(true);
+  const length = copy.textContent.length;
   if (block) copy.setAttribute("display", "block");
+  if (length > 26) copy.classList.add(length > 40 ? "tl-longer" : "tl-long");
   return copy;
 }
 

@@ -48,6 +48,7 @@ export function heatMap({ hue, pick, heads = false, label = "", limit = WINDOW }
       Array.from({ length: view.cols }, (_, j) => h("td", { role: "gridcell", "data-i": String(i), "data-j": String(j) })));
     const top = heads && h("tr", null, h("th"), Array.from({ length: view.cols }, () => h("th", { scope: "col" })));
     table.replaceChildren(...[top, ...Array.from({ length: view.rows }, (_, i) => line(i))].filter(Boolean));
+    table.classList.toggle("tl-eight", view.cols > 6);
     cells = [...table.querySelectorAll("td")];
   }
 
@@ -64,7 +65,7 @@ export function heatMap({ hue, pick, heads = false, label = "", limit = WINDOW }
     const caps = caption.firstChild;
     if (caps.textContent !== name) caps.textContent = name;
     caption.className = `tl-lab ${ink}`;
-    caption.hidden = !name;
+    caption.hidden = !name && !look.note;
     note.textContent = look.note ? ` ${look.note}` : "";
     if (!lone.hidden) { lone.textContent = short(next.data[0], 5); note.textContent = ""; return el; }
     table.setAttribute("aria-label", `${name || "gradient"} ${look.note}`.trim());

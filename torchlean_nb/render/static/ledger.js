@@ -17,16 +17,16 @@ export function waterfall(rows, on, grad) {
 
 /** What the ledger says of one entry in a sentence or two. */
 export function says(name, entry, rows, arrived, on, sum, grad) {
-  const n = rows.length, where = entryText(name, entry), d = decimals([...rows.map((r) => r.adds), grad]);
+  const n = rows.length, where = entryText(name, entry), say = column([...rows.map((r) => r.adds), grad]);
   if (!n) return `No gradient reaches ${name}.`;
   if (!arrived) return `The sweep has not reached ${name} yet: its gradient is still zero.`;
-  if (arrived < n) return `${arrived} of ${n} contributions have reached ${name}; the total so far is ${fixed(sum, d)}.`;
+  if (arrived < n) return `${arrived} of ${n} contributions have reached ${name}; the total so far is ${say(sum)}.`;
   const off = on.filter((v) => !v).length;
-  if (off) return `Without the unticked ${off === 1 ? "row" : `${off} rows`} the total is ${fixed(sum, d)} instead of ${fixed(grad, d)}${sum && Math.sign(sum) !== Math.sign(grad) ? ": even the sign is wrong" : ""}.`;
+  if (off) return `Without the unticked ${off === 1 ? "row" : `${off} rows`} the total is ${say(sum)} instead of ${say(grad)}${sum && Math.sign(sum) !== Math.sign(grad) ? ": even the sign is wrong" : ""}.`;
   if (n === 1) return `${name} is reached once, so that one contribution is its gradient.`;
   const big = rows.reduce((a, r) => (Math.abs(r.adds) > Math.abs(a.adds) ? r : a)), against = rows.filter((r) => r.adds * big.adds < 0);
   const via = (r) => (r.via === "seed" ? "the seed" : `the path through ${r.via}`);
-  return `${name} is reached ${n === 2 ? "twice" : `${n} times`}, so its gradient is the sum of ${n} contributions. At ${where} ${via(big)} weighs most (${fixed(big.adds, d, true)})` +
+  return `${name} is reached ${n === 2 ? "twice" : `${n} times`}, so its gradient is the sum of ${n} contributions. At ${where} ${via(big)} weighs most (${say(big.adds, true)})` +
     (against.length ? ` and ${against.length === 1 ? via(against[0]) + " pulls" : `${against.length} others pull`} against it` : "") + "; dropping one of them is the usual bug.";
 }
 
@@ -50,9 +50,9 @@ function miniGraph(mini, node) {
   const svg = s("svg", { class: "tl-mini-graph", viewBox: `0 0 ${mini.width} ${mini.height}`, width: mini.width, role: "img", "aria-label": "Paths of the gradient" },
     links.map((l) => l.line), links.map((l) => l.head), boxes, links.map((l) => l.label));
   /** Numbers, widths and dashes of the contributions: `find(link)` gives `{adds, known, on}`. */
-  const update = (find, d) => links.filter((l) => l.arg >= 0).forEach((l) => {
+  const update = (find, say) => links.filter((l) => l.arg >= 0).forEach((l) => {
     const r = find(l);
-    l.label.textContent = !r || !r.known ? "?" : fixed(r.adds, d, true);
+    l.label.textContent = !r || !r.known ? "?" : say(r.adds, true);
     l.line.setAttribute("stroke-width", r && r.known ? Math.max(1.2, Math.min(6, 1.2 + 1.6 * (Math.log10(Math.abs(r.adds) + 1e-4) + 3))).toFixed(2) : "1.2");
     [l.line, l.label, l.head].forEach((el) => el.classList.toggle("tl-off", !r || !r.on || !r.known));
   });
@@ -72,9 +72,9 @@ function render({ model, el }) {
   function buildRows(rows) {
     lines = rows.map((r, i) => {
       const box = h("input", { type: "checkbox", checked: true, "aria-label": `Count the contribution ${r.i < 0 ? "of the seed" : `through ${r.via}`}`, onchange: f.guard(() => toggle(i)) });
-      const labels = r.path.map((id) => trace.node(id)), shown = labels.length > 5 ? [labels[0], null, ...labels.slice(-3)] : labels;
+      const shown = payload.paths[i].map((id) => (id === null ? null : trace.node(id)));
       const chips = r.i < 0 ? [h("span", { class: "tl-chip" }, "seed")] : shown.flatMap((n, q) => [q ? h("span", { class: "tl-ar" }, "\u2192") : null,
-        n ? h("span", { class: `tl-chip tl-role-${n.role}`, title: n.label }, n.label) : h("span", { class: "tl-ar", title: labels.map((x) => x.label).join(", ") }, "\u22ef")]);
+        n ? h("span", { class: `tl-chip tl-role-${n.role}`, title: n.label }, n.label) : h("span", { class: "tl-ar" }, "\u22ef")]);
       const adds = h("b"), running = h("td", { class: "tl-n" }), numbers = h("span", { class: "tl-ex" });
       const bar = s("rect", { y: 9, height: 10, rx: 1, class: "tl-fall" }), hatch = s("rect", { y: 9, height: 10, class: "tl-hatch", fill: `url(#${hatchId})` }), rise = s("path", { class: "tl-join" }), on = s("path", { class: "tl-join" }), zero = s("path", { class: "tl-zero" });
       const row = h("tr", { onpointerenter: () => r.i >= 0 && graph.light(trace.edges[r.i].child, trace.edges[r.i].arg), onpointerleave: () => graph.light(null) },
@@ -101,18 +101,18 @@ function render({ model, el }) {
     if (!total && !lines.length) return;
     const k = state.step, entry = fits(state.entry, array.shape) ? state.entry : loudest(array), off = new Set(state.off || []);
     const rows = withVia(trace.ledger(node.id, entry)), known = rows.map((r) => r.step <= k), on = rows.map((r, i) => known[i] && !off.has(i));
-    const grad = array === trace.grad(node.id) ? at(array, entry) : 0, fall = waterfall(rows, on, grad), d = decimals([...rows.map((r) => r.adds), grad]), arrived = known.filter(Boolean).length;
+    const grad = array === trace.grad(node.id) ? at(array, entry) : 0, fall = waterfall(rows, on, grad), say = column([...rows.map((r) => r.adds), grad]), arrived = known.filter(Boolean).length;
     const x0 = WATERFALL / 2, unit = (WATERFALL / 2 - 4) / fall.limit, X = (v) => x0 + v * unit;
     const span = (el, a, b) => { el.setAttribute("x", Math.min(a, b)); el.setAttribute("width", Math.max(1, Math.abs(b - a))); };
     map.update(array, { entry, digits: 4 });
     control.update(array, entry);
-    graph.update((l) => { const i = rows.findIndex((r) => r.i >= 0 && trace.edges[r.i].child === l.child && trace.edges[r.i].arg === l.arg); return i < 0 ? null : { adds: rows[i].adds, known: known[i], on: on[i] }; }, Math.min(d, 4));
+    graph.update((l) => { const i = rows.findIndex((r) => r.i >= 0 && trace.edges[r.i].child === l.child && trace.edges[r.i].arg === l.arg); return i < 0 ? null : { adds: rows[i].adds, known: known[i], on: on[i] }; }, say);
     rows.forEach((r, i) => {
       const l = lines[i], b = fall.bars[i], x1 = X(b.from), x2 = X(b.to);
       l.box.checked = !off.has(i);
       l.row.className = on[i] ? "" : "tl-out";
-      l.adds.textContent = known[i] ? fixed(r.adds, d, true) : "?";
-      l.running.textContent = known[i] ? fixed(b.to, d) : "";
+      l.adds.textContent = known[i] ? say(r.adds, true) : "?";
+      l.running.textContent = known[i] ? say(b.to) : "";
       l.zero.setAttribute("d", `M${x0} -8V36`);
       l.rise.setAttribute("d", i ? `M${x1} -8V14` : "");
       l.on.setAttribute("d", `M${on[i] ? x2 : x1} ${on[i] || !i ? 14 : 0}V36`);
@@ -128,9 +128,9 @@ function render({ model, el }) {
     total.word.textContent = all ? "= gradient" : full ? "without the unticked" : "so far";
     total.of.textContent = `of ${entryText(name, entry)} `;
     total.tick.textContent = exact ? "\u2713" : "";
-    const text = exact ? ["tl-ok", "\u2713 equal to the last bit"] : all ? ["tl-bad", `${short(value - grad, 2)} off`] : full ? ["tl-bad", `${fixed(value - grad, d, true)} off`] : ["tl-meta", `${arrived} of ${rows.length} contributions in`];
-    total.verdict.replaceChildren(h("span", { class: text[0] }, text[1]), full && !all ? h("span", { class: "tl-meta" }, ` gradient ${fixed(grad, d)}`) : "");
-    total.sum.textContent = fixed(value, d);
+    const text = exact ? ["tl-ok", "\u2713 equal to the last bit"] : all ? ["tl-bad", `${short(value - grad, 2)} off`] : full ? ["tl-bad", `${say(value - grad, true)} off`] : ["tl-meta", `${arrived} of ${rows.length} contributions in`];
+    total.verdict.replaceChildren(h("span", { class: text[0] }, text[1]), full && !all ? h("span", { class: "tl-meta" }, ` gradient ${say(grad)}`) : "");
+    total.sum.textContent = say(value);
     span(total.bar, x0, xs);
     span(total.hatch, x0, xs);
     total.hatch.style.display = value < 0 ? "" : "none";

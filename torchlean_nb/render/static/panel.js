@@ -65,24 +65,24 @@ export function panel(host, trace, payload, { choose, pin, lightPath, guess }) {
     const all = trace.ledger(node.id, index);
     if (!all.length || k <= trace.forward || !node.requires_grad) { show(book, false); return; }
     const last = open ? k - 1 : k, inSoFar = all.filter((r) => r.step <= last), { rows, rest } = capped(all, last);
-    const d = decimals(inSoFar.flatMap((r) => [r.adds, r.total])), full = inSoFar.length === all.length;
+    const say = column(inSoFar.flatMap((r) => [r.adds, r.total]), 3), full = inSoFar.length === all.length;
     const line = (r) => {
       const labels = r.i < 0 ? ["seed"] : pathText(r.path.map((id) => trace.node(id).label)), known = r.step <= last;
       return h("tr", { class: r.i === now ? "tl-now" : known ? "" : "tl-dim", onpointerenter: () => lightPath(r.path), onpointerleave: () => lightPath(null) },
-        h("td", { title: r.path.map((id) => trace.node(id).label).join(" \u2192 ") }, labels.flatMap((t, q) => [q ? h("span", { class: "tl-ar" }, "\u2192") : "", clip(t, 12)])),
-        h("td", null, r.i < 0 ? "1" : formula(payload.formulas.edges[r.i].r)),
-        h("td", { class: "tl-n tl-gi" }, known ? h(r.i === now ? "b" : "span", null, fixed(r.adds, d, true)) : "?"),
-        h("td", { class: "tl-n" }, known ? fixed(r.total, d) : ""));
+        h("td", { title: r.path.map((id) => trace.node(id).label).join(" \u2192 ") }, labels.flatMap((t, q) => [q ? h("span", { class: "tl-ar" }, " \u2192 ") : "", clip(t, 12)])),
+        h("td", { class: "tl-factor" }, r.i < 0 ? "seed" : formula(payload.formulas.edges[r.i].r)),
+        h("td", { class: "tl-n tl-gi" }, known ? h(r.i === now ? "b" : "span", null, say(r.adds, true)) : "?"),
+        h("td", { class: "tl-n" }, known ? say(r.total) : ""));
     };
     const sum = inSoFar.length ? inSoFar[inSoFar.length - 1].total : 0, grad = trace.grad(node.id);
     const tick = full && (at(grad, index) === sum || (Number.isNaN(sum) && Number.isNaN(at(grad, index))));
     put(book, h("p", { class: "tl-lab" }, `Ledger of ${entryText(node.label, index)}`), h("table", null,
       h("thead", null, h("tr", null, ["path", "factor"].map((t) => h("th", { scope: "col" }, t)), ["adds", "total"].map((t) => h("th", { scope: "col", class: "tl-n" }, t)))),
       h("tbody", null, rows.map(line),
-        rest && h("tr", { class: "tl-dim" }, h("td", { colspan: "2" }, `${rest.count} more paths`), h("td", { class: "tl-n" }, fixed(rest.adds, d, true)), h("td")),
+        rest && h("tr", { class: "tl-dim" }, h("td", { colspan: "2" }, `${rest.count} more paths`), h("td", { class: "tl-n" }, say(rest.adds, true)), h("td")),
         h("tr", null, h("td", { colspan: "2" }, h("b", null, full ? "= gradient" : "so far"), tick ? h("span", { class: "tl-ok" }, " \u2713 ") : " ",
           h("span", { class: "tl-meta" }, `${inSoFar.length} of ${all.length} in`)), h("td"),
-        h("td", { class: "tl-n tl-gi" }, h("b", null, fixed(sum, d)))))));
+        h("td", { class: "tl-n tl-gi" }, h("b", null, say(sum)))))));
   }
 
   function neighbours(node) {
@@ -148,7 +148,7 @@ export function panel(host, trace, payload, { choose, pin, lightPath, guess }) {
       put(entryLine, "Step on: the values appear in the order in which the tape recorded them, then the gradients in the order of the sweep.");
       return;
     }
-    const node = trace.node(id), array = event.kind === "backward" && id === event.id ? trace.contribution(event.i) : trace.value(id);
+    const node = trace.node(id), array = (event.kind === "backward" && id === event.id && trace.gradAt(id, k)) || trace.value(id);
     const index = fits(state.entry, array.shape) ? state.entry : loudest(array);
     node.shapeCols = array.shape.length ? array.shape[array.shape.length - 1] : 1;
     const pinned = state.pin !== null && state.pin === id;

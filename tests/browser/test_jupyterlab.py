@@ -1,0 +1,105 @@
+"""One run in a real JupyterLab: the widget comes up, steps, keeps its keys, and asks nobody outside."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+
+import pytest
+from playwright.sync_api import expect
+
+CELL = """\
+import torchlean_nb as tl
+from torchlean_nb.widgets import GraphStepper
+s = tl.Session()
+x = s.param(3.0, name="x")
+w = GraphStepper(s.trace(x * x + x), step=0)
+w"""
+READY = """() => {
+  const panel = window.jupyterapp && window.jupyterapp.shell.currentWidget;
+  const s = panel && panel.sessionContext;
+  return !!s && s.isReady && s.session.kernel.connectionStatus === 'connected' && s.session.kernel.status === 'idle';
+}"""
+# A command that hangs would hang the test: it races against a clock.
+RUN_ALL = """() => Promise.race([
+  window.jupyterapp.commands.execute('notebook:run-all-cells').then(() => 'ran'),
+  new Promise(done => setTimeout(() => done('timed out'), 60000)),
+])"""
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    """Address of a JupyterLab with its own settings, in a folder with one notebook."""
+    pytest.importorskip("jupyterlab", reason="JupyterLab is not installed")
+    folder = tmp_path_factory.mktemp("lab")
+    blank = {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None}
+    cells = [blank | {"id": f"c{i}", "source": text} for i, text in enumerate((CELL, "print('step', w.step, w.state)"))]
+    spec = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    book = {"nbformat": 4, "nbformat_minor": 5, "metadata": spec, "cells": cells}
+    (folder / "one.ipynb").write_text(json.dumps(book), encoding="utf-8")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    private = {n: str(folder / n.lower()) for n in (
+        "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "JUPYTERLAB_SETTINGS_DIR",
+        "JUPYTERLAB_WORKSPACES_DIR", "IPYTHONDIR",
+    )}  # fmt: skip
+    path = os.pathsep.join(filter(None, [os.getcwd(), os.environ.get("PYTHONPATH")]))
+    options = [
+        "--no-browser", "--allow-root", f"--port={port}", "--ServerApp.port_retries=0", "--IdentityProvider.token=",
+        "--LabApp.expose_app_in_browser=True", "--LabApp.news_url=None", f"--ServerApp.root_dir={folder}",
+    ]  # fmt: skip
+    with open(folder / "server.log", "wb") as log:
+        server = subprocess.Popen([sys.executable, "-m", "jupyterlab", *options], stdout=log, stderr=log,
+                                  env=os.environ | private | {"PYTHONPATH": path}, cwd=folder)
+    address = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(120):
+            try:
+                urllib.request.urlopen(address + "/api", timeout=1).close()
+                break
+            except OSError:
+                assert server.poll() is None, (folder / "server.log").read_text(errors="replace")
+                time.sleep(0.5)
+        else:
+            pytest.fail("JupyterLab did not start: " + (folder / "server.log").read_text(errors="replace")[-2000:])
+        yield address
+    finally:
+        server.terminate()
+        server.wait(timeout=30)
+
+
+def test_the_widget_steps_in_jupyterlab(lab, watch):
+    seen = watch(width=1200)
+    page = seen.page
+    page.goto(f"{lab}/lab/tree/one.ipynb?reset")
+    page.wait_for_function(READY, timeout=60_000)
+    assert page.evaluate(RUN_ALL) == "ran"
+    widget = page.locator(".tl")
+    expect(widget).to_have_attribute("data-step", "0", timeout=30_000)
+    expect(page.locator(".jp-OutputArea-output").nth(1)).to_contain_text("step 0")
+
+    widget.get_by_role("button", name="Step (Right)").click()
+    cell = page.evaluate("window.jupyterapp.shell.currentWidget.content.activeCellIndex")
+    widget.focus()
+    for key in ("ArrowRight", "ArrowDown", "ArrowRight", "End"):
+        page.keyboard.press(key)
+    expect(widget).to_have_attribute("data-step", "8")
+    assert page.evaluate("window.jupyterapp.shell.currentWidget.content.activeCellIndex") == cell
+    widget.get_by_role("slider", name="Step").fill("7")
+
+    page.wait_for_timeout(400)
+    page.evaluate("window.jupyterapp.shell.currentWidget.content.activeCellIndex = 1")
+    page.evaluate("() => Promise.race([window.jupyterapp.commands.execute('notebook:run-cell'),"
+                  " new Promise(done => setTimeout(done, 20000))])")
+    expect(page.locator(".jp-OutputArea-output").nth(1)).to_contain_text("step 7", timeout=20_000)
+
+    light = page.evaluate("getComputedStyle(document.querySelector('.tl')).colorScheme")
+    page.evaluate("document.body.dataset.jpThemeLight = 'false'")
+    assert (light, page.evaluate("getComputedStyle(document.querySelector('.tl')).colorScheme")) == ("light", "dark")
+    seen.errors[:] = [e for e in seen.errors if "widget" in e]  # JupyterLab has warnings of its own

@@ -1,0 +1,117 @@
+"""Self-contained pages: nothing from outside, and no name that becomes markup."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from html.parser import HTMLParser
+
+import _traces
+import numpy as np
+import pytest
+from _payloads import PAYLOADS
+
+from torchlean_nb.errors import UnknownNameError
+from torchlean_nb.render.html import STATIC, assets, html, page, parts
+from torchlean_nb.widgets import GradientLedger, GraphStepper, TapeTable, TensorView
+
+MAKE = {
+    "stepper": lambda name: GraphStepper(_traces.named(name)),
+    "table": lambda name: TapeTable(_traces.named(name)),
+    "ledger": lambda name: GradientLedger(_traces.named(name), 1),
+    "tensor": lambda name: TensorView(np.ones((2, 2)), name),
+}
+
+
+class Reader(HTMLParser):
+    """Elements with their attributes, and the text of the data script."""
+
+    def __init__(self, text: str):
+        super().__init__(convert_charrefs=True)
+        self.seen, self.texts, self.open = Counter(), {}, None
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.seen[tag, tuple(sorted(k for k, _ in attrs))] += 1
+        self.open = dict(attrs).get("id", tag)
+
+    def handle_data(self, data):
+        self.texts[self.open] = self.texts.get(self.open, "") + data
+
+
+def data_of(widget):
+    """The page without the code and the styles, which no name reaches."""
+    esm, css = assets(widget.kind)
+    text = widget.to_html()
+    assert text.count(esm) == text.count(css) == 1
+    return text.replace(esm, "").replace(css, "")
+
+
+@pytest.mark.parametrize("make", MAKE.values(), ids=MAKE)
+@pytest.mark.parametrize("name", PAYLOADS, ids=[ascii(p)[:30] for p in PAYLOADS])
+def test_a_name_adds_no_element_to_the_page(make, name):
+    plain, hostile = (Reader(data_of(make(n))) for n in ("w", name))
+    assert hostile.seen == plain.seen
+    json.loads(hostile.texts["data"])
+
+
+@pytest.mark.parametrize("name", PAYLOADS, ids=[ascii(p)[:30] for p in PAYLOADS])
+def test_markup_inside_the_payload_has_no_foreign_element(name):
+    """The scene and the formulas are the only markup that travels; their elements do not depend on a name."""
+    def elements(text):
+        reader = Reader(text)
+        return {(tag, a) for tag, attrs in reader.seen for a in (attrs or ("",))}
+
+    def allowed(tag, attr):
+        return (tag, attr) in known or (tag.startswith("m") and attr in ("", "xmlns", "display"))
+
+    known = elements(GraphStepper(_traces.named("w")).payload["scene"]) | {("tspan", "dx"), ("tspan", "class")}
+    payload = GraphStepper(_traces.named(name)).payload
+    formulas = [f for n in payload["formulas"]["nodes"].values() for f in n.values()]
+    formulas += [f for e in payload["formulas"]["edges"] for f in e.values()]
+    assert {e for e in elements(payload["scene"]) if not allowed(*e)} == set()
+    for tag, attr in {e for f in formulas for e in elements(f)}:
+        assert tag.startswith("m"), tag
+        assert not attr.startswith("on"), attr
+        assert "href" not in attr, attr
+
+
+def test_no_tag_can_begin_in_the_data():
+    text = html(_traces.named("</script><script>alert(1)</script>"))
+    data = re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.DOTALL)[1]
+    assert "<" not in data
+    assert json.loads(data)["payload"]["trace"]["nodes"][0]["name"] == "</script><script>alert(1)</script>"
+
+
+def test_the_page_asks_nobody_for_anything():
+    text = html(_traces.two_layers())
+    assert set(re.findall(r"https?://[^\s\"'<>\\)]+", text)) <= {
+        "http://www.w3.org/2000/svg", "http://www.w3.org/1998/Math/MathML",
+    }
+    assert not re.search(r"@import|<link|<img|<iframe|src=|fetch\(|XMLHttpRequest|eval\(", text)
+
+
+def test_the_page_opens_where_it_is_told(tmp_path):
+    text = html(_traces.scalar(), tmp_path / "p.html", step=3, title="mine", predict=True)
+    data = json.loads(Reader(text).texts["data"])
+    assert (data["step"], data["options"]["predict"], data["options"]["title"]) == (3, True, "mine")
+    assert (tmp_path / "p.html").read_bytes() == text.encode()
+    assert Reader(text).texts["title"].strip() == "mine"
+
+
+def test_code_and_styles_are_small():
+    """What travels with every widget besides its data."""
+    for kind in parts():
+        assert sum(map(len, assets(kind))) < 80_000, kind
+
+
+def test_every_static_file_belongs_to_a_widget():
+    named = {f"{p}.js" for names in parts().values() for p in names} | {"frame.css", "parts.json"}
+    assert {p.name for p in STATIC.iterdir()} == named
+
+
+def test_an_unknown_widget_is_refused_by_name():
+    with pytest.raises(UnknownNameError, match="GraphStepper"):
+        page("GraphSteper", {})

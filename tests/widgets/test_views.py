@@ -1,0 +1,231 @@
+"""Widgets without a browser: what is sent, how state is kept, and the twins in text and picture."""
+
+from __future__ import annotations
+
+import json
+
+import _traces
+import numpy as np
+import pytest
+
+import torchlean_nb as tl
+from torchlean_nb.errors import HandleTypeError, HyperparameterError, UnknownNameError, UnknownNodeError
+from torchlean_nb.trace.graph import GraphTrace
+from torchlean_nb.trace.ledger import Ledger
+from torchlean_nb.widgets import GradientLedger, GraphStepper, TapeTable, TensorView, base
+
+KINDS = {
+    "stepper": lambda **o: GraphStepper(_traces.two_layers(), **o),
+    "table": lambda **o: TapeTable(_traces.two_layers(), **o),
+    "ledger": lambda **o: GradientLedger(_traces.two_layers(), "W2", **o),
+    "tensor": lambda **o: TensorView(np.arange(24.0).reshape(2, 3, 4) - 7, "t", **o),
+}
+EVERY = pytest.mark.parametrize("make", KINDS.values(), ids=KINDS)
+
+
+@pytest.fixture
+def kernel(monkeypatch):
+    """Display as inside a notebook kernel."""
+    monkeypatch.delenv(base.STATIC_SWITCH, raising=False)
+    monkeypatch.setattr(base, "get_ipython", lambda: type("Shell", (), {"kernel": object()})())
+
+
+# -- state -------------------------------------------------------------------------------------
+def test_the_step_stays_inside_the_sweep():
+    w = GraphStepper(_traces.scalar())
+    assert w.step == w.steps == 8
+    w.step = 99
+    assert w.step == 8
+    w.step = -4
+    assert w.step == 0
+
+
+def test_what_the_front_end_sends_is_taken_in():
+    w = GraphStepper(_traces.scalar())
+    w.set_state({"step": 3})
+    assert w.step == 3
+    w.set_state({"state": {"step": 5, "pin": 1, "entry": [], "table": True, "speed": 2}})
+    assert (w.step, w.state["pin"]) == (5, 1)
+
+
+def test_a_state_can_be_pasted_back():
+    w = GraphStepper(_traces.two_layers(), state={"step": 16, "pin": 5, "entry": [0, 1]})
+    again = GraphStepper(_traces.two_layers(), state=json.dumps(w.now))
+    assert again.now == w.now == {"step": 16, "pin": 5, "entry": [0, 1]}
+    w.step = 3
+    assert w.now["step"] == 3
+
+
+@pytest.mark.parametrize("bad", ["{", "[1]", {"x": float("nan")}, {"x": object()}, {"x": "y" * 200_000}, 3])
+def test_a_state_that_is_no_small_object_is_refused(bad):
+    with pytest.raises((HyperparameterError, TypeError)):
+        GraphStepper(_traces.scalar(), state=bad)
+
+
+@EVERY
+def test_unknown_controls_are_refused_by_name(make):
+    assert make(controls=["help", "export"]).options["controls"] == ["help", "export"]
+    with pytest.raises(UnknownNameError, match="scrubber"):
+        make(controls=["scruber"])
+
+
+@EVERY
+def test_the_front_end_gets_its_code_and_its_data(make):
+    state = make().get_state()
+    assert {"kind", "payload", "options", "state", "_esm", "_css"} <= set(state)
+    assert "export default widget" in state["_esm"]
+    assert ".tl-scene" in state["_css"]
+    json.dumps({k: state[k] for k in ("payload", "options", "state")}, allow_nan=False)
+
+
+def test_predictions_begin_at_the_seed():
+    w = GraphStepper(_traces.scalar(), predict=True)
+    assert (w.step, w.options["predict"]) == (4, True)
+    w.step = 6
+    assert repr(w) == "GraphStepper('x * x + x': step 6 of 8)", "the sentence would give the answer away"
+
+
+# -- what it is made from ----------------------------------------------------------------------
+def test_a_stepper_is_made_from_a_trace_its_json_a_ledger_or_a_session():
+    s = tl.Session()
+    x = s.param(3.0, name="x")
+    trace = s.trace(x * x)
+    for source in (trace, trace.to_dict(), Ledger.of(trace, "x"), s):
+        assert GraphStepper(source).trace.to_json() == trace.to_json()
+    s.backward(x)
+    assert len(GraphStepper(s).trace) == 1, "after a backward it is that sweep which is shown"
+
+
+@pytest.mark.parametrize("bad", [None, 3, "x", [1], {"format": "other"}, tl.Session()], ids=str)
+def test_anything_else_is_refused(bad):
+    with pytest.raises(HandleTypeError, match=r"session\.trace"):
+        GraphStepper(bad)
+
+
+def test_a_ledger_needs_a_node():
+    with pytest.raises(UnknownNodeError):
+        GradientLedger(_traces.scalar(), "nobody")
+    with pytest.raises(TypeError, match="whose gradient"):
+        GradientLedger(_traces.scalar())
+
+
+def test_show_gives_a_stepper():
+    s = tl.Session()
+    x = s.param(3.0, name="x")
+    assert isinstance(s.trace(x * x).show(step=1), GraphStepper)
+
+
+@pytest.mark.parametrize("bad", [["a"], np.array([1j]), np.array([None])], ids=["text", "complex", "object"])
+def test_a_tensor_view_takes_real_numbers_only(bad):
+    with pytest.raises(TypeError, match="real number"):
+        TensorView(bad)
+
+
+@pytest.mark.parametrize("shape", [(), (0,), (1,), (5,), (2, 0, 3), (3, 4), (2, 3, 4, 5)], ids=str)
+def test_every_rank_has_a_view(shape):
+    w = TensorView(np.ones(shape), "a")
+    assert w.stats["entries"] == np.prod(shape)
+    assert w.to_text().startswith("a\n")
+    assert "<!doctype html>" in w.to_html()
+
+
+def test_statistics_are_those_of_numpy():
+    a = np.array([[3.0, -4.0, 0.0], [np.nan, np.inf, 1.0]])
+    s = TensorView(a, "a").stats
+    good = np.array([3.0, -4.0, 0.0, 1.0])
+    assert (s["min"], s["max"], s["L1"], s["absmax"], s["NaN"], s["inf"]) == (-4, 3, 8, 4, 1, 1)
+    assert s["mean"] == good.mean()
+    assert s["std"] == good.std()
+    assert s["L2"] == pytest.approx(np.linalg.norm(good), rel=1e-15)
+    assert s["zeros"] == f"{100 / 6:.3g} %"
+
+
+# -- displays ----------------------------------------------------------------------------------
+@EVERY
+def test_no_display_holds_a_memory_address(make, kernel):
+    w = make()
+    for text in (repr(w), w.to_text(), *map(str, w._repr_mimebundle_()[0].values())):
+        assert "0x" not in text
+
+
+@EVERY
+def test_a_notebook_gets_the_view_and_its_twins(make, kernel):
+    data, _ = make()._repr_mimebundle_()
+    assert "application/vnd.jupyter.widget-view+json" in data
+    assert data["text/plain"] == repr(make())
+
+
+@EVERY
+def test_elsewhere_only_the_twins_are_shown(make, kernel, monkeypatch):
+    monkeypatch.setenv(base.STATIC_SWITCH, "1")
+    data, _ = make()._repr_mimebundle_()
+    assert set(data) <= {"text/plain", "image/svg+xml"}
+    monkeypatch.delenv(base.STATIC_SWITCH)
+    monkeypatch.setattr(base, "get_ipython", lambda: None)
+    assert make()._repr_mimebundle_()[0] == data
+
+
+def test_the_picture_is_that_of_the_current_step():
+    w = GraphStepper(_traces.two_layers(), step=3)
+    early = w._repr_mimebundle_()[0]["image/svg+xml"]
+    w.step = w.steps
+    assert w._repr_mimebundle_()[0]["image/svg+xml"] != early
+    assert early == GraphStepper(_traces.two_layers(), step=3).to_svg()
+
+
+@EVERY
+def test_the_same_input_gives_the_same_bytes(make, tmp_path):
+    text = make().to_html(tmp_path / "page.html")
+    assert text == make().to_html()
+    assert (tmp_path / "page.html").read_text(encoding="utf-8") == text
+    assert make().to_dict() == make().to_dict()
+
+
+def test_the_plain_form_reads_back():
+    t = _traces.two_layers()
+    assert GraphTrace.from_dict(GraphStepper(t).to_dict()) == t
+    assert GraphTrace.from_dict(TapeTable(t).to_dict()) == t
+
+
+# -- bounds ------------------------------------------------------------------------------------
+def test_large_graphs_are_folded_and_say_so():
+    t = _traces.deep(200)
+    w = GraphStepper(t)
+    assert len(w.payload["trace"]["nodes"]) <= 300
+    assert f"of {len(t):,} nodes" in w.payload["note"]
+    assert len(w.payload["narration"]) == w.steps + 1
+
+
+def test_of_large_arrays_a_corner_travels_with_the_true_shape():
+    s = tl.Session()
+    w = s.param(np.linspace(-3, 2, 40_000).reshape(200, 200), name="w")
+    payload = GraphStepper(s.trace(tl.sum(w * w))).payload
+    value = payload["trace"]["nodes"][0]["value"]
+    assert value["shape"] == [200, 200]
+    assert value["sent"] == [32, 32]
+    assert value["top"] == 3.0
+    assert len(json.dumps(payload)) < 500_000
+
+
+def test_a_ledger_of_a_large_tape_sends_what_it_shows():
+    t = _traces.deep(200)
+    w = GradientLedger(t, "w3")
+    assert len(w.payload["trace"]["nodes"]) < 20
+    assert len(w.payload["paths"]) == len(w.ledger.rows)
+    assert w.ledger.balanced
+
+
+@pytest.mark.parametrize("n", [1, 5, 30])
+def test_the_small_graph_has_every_contribution_or_says_how_many_are_folded(n):
+    mini = GradientLedger(_traces.fan_out(n), "w").payload["mini"]
+    own = [k for k in mini["links"] if k["arg"] >= 0]
+    assert len(own) == min(n, 6) if n > 5 else len(own) == n
+    for b in mini["boxes"]:
+        assert 0 <= b["x"] <= b["x"] + b["w"] <= mini["width"]
+        assert 0 <= b["y"] <= b["y"] + b["h"] <= mini["height"]
+
+
+def test_an_empty_trace_is_a_widget_too():
+    w = GraphStepper(_traces.empty())
+    assert (w.steps, w.step) == (0, 0)
+    assert "<!doctype html>" in w.to_html()
