@@ -91,9 +91,24 @@ def test_integer_cells_are_checked(s):
     s.set_nat_vec(v, [5, 6])
     assert s.get_nat(i) == 4 and s.get_nat_vec(v).tolist() == [5, 6]
     with pytest.raises(IndexError, match="invalid nat id"):
-        s.get_nat(tl.Session().input_nat(1).__class__(99))
+        s.get_nat(tl.Session().input_nat(1))
     with pytest.raises(IndexError, match="expected 2 values"):
         s.set_nat_vec(v, [1])
+
+
+def test_an_integer_cell_is_an_index_with_the_value_of_the_moment(s):
+    x = s.input([10.0, 20.0, 30.0], requires_grad=True)
+    i, several = s.input_nat(2), s.input_nat_vec([0, 0, 1])
+    assert float(tl.take(x, i)) == 30.0 and tl.take(x, several).value.tolist() == [10.0, 10.0, 20.0]
+    s.set_nat(i, 1)
+    y = tl.take(x, i)
+    assert float(y) == 20.0 and s.backward(y)[x].tolist() == [0.0, 1.0, 0.0]
+    s.set_nat(i, 7)
+    with pytest.raises(IndexError, match="7"):
+        tl.take(x, i)
+    s.reset_tape()
+    with pytest.raises(IndexError, match="invalid nat"):
+        s.get_nat(i)
 
 
 def test_names_lead_to_nodes(s):

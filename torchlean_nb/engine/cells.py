@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import operator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from torchlean_nb.engine.data import freeze
 from torchlean_nb.errors import DTypeError, IndexRangeError
 
 
 @dataclass(frozen=True)
 class NatRef:
-    """Handle to one integer cell."""
+    """Handle to one integer cell; as the index of an op it stands for the cell's value at that moment."""
 
     id: int
+    cells: list[int] = field(repr=False, compare=False)
+
+    def __tl_use__(self, tape: Any) -> Any:
+        return tape.leaf("nat", freeze(np.array(self.cells[_inside(self, self.cells)], dtype=np.int64)))
 
 
 @dataclass(frozen=True)
@@ -24,6 +29,10 @@ class NatVecRef:
 
     start: int
     k: int
+    cells: list[int] = field(repr=False, compare=False)
+
+    def __tl_use__(self, tape: Any) -> Any:
+        return tape.leaf("nat", freeze(np.array(self.cells[_range(self, self.cells)], dtype=np.int64)))
 
 
 def _nat(value: Any) -> int:
@@ -36,6 +45,19 @@ def _nat(value: Any) -> int:
     return n
 
 
+def _inside(ref: Any, cells: list[int]) -> int:
+    if not isinstance(ref, NatRef) or ref.cells is not cells or not 0 <= ref.id < len(cells):
+        raise IndexRangeError("torch: invalid nat id", f"{ref!r} with {len(cells)} cells")
+    return ref.id
+
+
+def _range(ref: Any, cells: list[int]) -> slice:
+    fits = isinstance(ref, NatVecRef) and ref.cells is cells and 0 <= ref.start <= ref.start + ref.k <= len(cells)
+    if not fits:
+        raise IndexRangeError("torch: invalid nat vec ref (out of bounds)", f"{ref!r} with {len(cells)} cells")
+    return slice(ref.start, ref.start + ref.k)
+
+
 class IntegerCells:
     """Mixin: natural-number cells beside the tape."""
 
@@ -43,46 +65,37 @@ class IntegerCells:
         self._cells: list[int] = []
 
     def _reset_cells(self) -> None:
+        # The old list is emptied, so that handles to it fail rather than read stale numbers.
+        self._cells.clear()
         self._cells = []
 
     def input_nat(self, value: int) -> NatRef:
         """A new cell holding a natural number."""
         self._cells.append(_nat(value))
-        return NatRef(len(self._cells) - 1)
+        return NatRef(len(self._cells) - 1, self._cells)
 
     def get_nat(self, ref: NatRef) -> int:
         """Value of a cell."""
-        return self._cells[self._check(ref)]
+        return self._cells[_inside(ref, self._cells)]
 
     def set_nat(self, ref: NatRef, value: int) -> None:
         """Change a cell."""
-        self._cells[self._check(ref)] = _nat(value)
-
-    def _check(self, ref: Any) -> int:
-        if not isinstance(ref, NatRef) or not 0 <= ref.id < len(self._cells):
-            raise IndexRangeError("torch: invalid nat id", f"{ref!r} with {len(self._cells)} cells")
-        return ref.id
+        self._cells[_inside(ref, self._cells)] = _nat(value)
 
     def input_nat_vec(self, values: Any) -> NatVecRef:
         """New cells holding several natural numbers."""
         ns = [_nat(v) for v in values]
         start = len(self._cells)
         self._cells.extend(ns)
-        return NatVecRef(start, len(ns))
+        return NatVecRef(start, len(ns), self._cells)
 
     def get_nat_vec(self, ref: NatVecRef) -> np.ndarray:
         """Values of a cell vector, shape (k,)."""
-        return np.array(self._cells[self._range(ref)], dtype=np.int64)
+        return np.array(self._cells[_range(ref, self._cells)], dtype=np.int64)
 
     def set_nat_vec(self, ref: NatVecRef, values: Any) -> None:
         """Change a cell vector; its length stays."""
-        where, ns = self._range(ref), [_nat(v) for v in values]
+        where, ns = _range(ref, self._cells), [_nat(v) for v in values]
         if len(ns) != ref.k:
             raise IndexRangeError(f"input_nat_vec: expected {ref.k} values, got {len(ns)}")
         self._cells[where] = ns
-
-    def _range(self, ref: Any) -> slice:
-        if not isinstance(ref, NatVecRef) or not 0 <= ref.start <= ref.start + ref.k <= len(self._cells):
-            n = len(self._cells)
-            raise IndexRangeError("torch: invalid nat vec ref (out of bounds)", f"{ref!r} with {n} cells")
-        return slice(ref.start, ref.start + ref.k)
