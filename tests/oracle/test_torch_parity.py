@@ -1,0 +1,145 @@
+"""PyTorch as a second opinion: values, gradients and the choices at kinks."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+import torchlean_nb as tl
+from torchlean_nb.laws import KINKS
+from torchlean_nb.laws.point import Point, whole
+from torchlean_nb.rows import lookup
+
+ROWS = [op for op in tl.ops.values() if op.builtin]
+CASES = [
+    pytest.param(op, s, id=f"{op.name}-{i}") for op in ROWS if op.torch is not None for i, s in enumerate(op.samples)
+]
+WITHOUT = {
+    "index": "PyTorch spells it x[key]: test_indexing_as_pytorch_writes_it",
+    "put_index": "adjoint of index: the same test, through the gradient",
+    "put_take": "adjoint of take, whose gradient is compared",
+    "put_along": "adjoint of take_along, whose gradient is compared",
+    "windows": "a strided view: test_windows_are_unfold",
+    "fold": "adjoint of windows: the same test, through the gradient",
+    "rope": "no such function: test_rope_is_a_rotation_of_complex_numbers",
+    "smooth_max_pool": "no such function: test_smooth_max_pool_is_logsumexp_of_windows",
+    "dropout": "other random numbers: test_dropout_is_a_product_with_the_same_mask",
+    "bernoulli": "other random numbers: TorchLean's, tested against its facts",
+    "uniform": "other random numbers: TorchLean's, tested against its facts",
+    "rand_uniform": "other random numbers: TorchLean's, tested against its facts",
+    "bernoulli_mask": "other random numbers: TorchLean's, tested against its facts",
+}
+
+
+def as_tensor(a):
+    return torch.tensor(a, requires_grad=a.dtype.kind == "f")
+
+
+def ulps(a, b):
+    """Distance in units of the last place of the larger number."""
+    a, b = np.asarray(a), np.asarray(b)
+    return np.abs(a - b) / np.spacing(np.maximum(np.abs(a), np.abs(b)))
+
+
+def both(op, sample, dtype):
+    """Value and gradients, ours and theirs."""
+    p = Point(op, sample, dtype=dtype)
+    theirs = [as_tensor(a) for a in p.arrays]
+    y = op.torch(torch, *theirs, **sample.attrs)
+    pairs = [("value", p.value(*p.movers), y.detach().numpy())]
+    if p.moving:
+        seed = whole(p.shape, np.random.default_rng(8)).astype(dtype)
+        y.backward(torch.tensor(seed))
+        for k, g in zip(p.moving, p.run.pull(seed), strict=True):
+            t = theirs[k].grad
+            pairs.append((f"gradient of argument {k}", g, np.zeros(g.shape) if t is None else t.numpy()))
+    return pairs
+
+
+@pytest.mark.parametrize(("op", "sample"), CASES)
+def test_value_and_gradients_in_float64(op, sample):
+    for what, ours, theirs in both(op, sample, "float64"):
+        assert ours.shape == theirs.shape, what
+        scale = max(1.0, np.abs(theirs).max(initial=0))
+        np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-13 * scale, err_msg=what)
+
+
+@pytest.mark.parametrize(("op", "sample"), [c for c in CASES if c.values[0].kind == "elementwise"])
+def test_value_and_gradients_in_float32_within_4_ulp(op, sample):
+    for what, ours, theirs in both(op, sample, "float32"):
+        assert ours.dtype == np.float32
+        if op.name in CROSSING and what != "value":
+            assert np.abs(ours - theirs).max(initial=0) <= 9 * 4 * np.spacing(np.float32(1)), what
+        else:
+            assert ulps(ours, theirs).max(initial=0) <= 4, what
+
+
+# Slopes that cross zero as a difference of two terms: 4 units of the terms (seeds go up to 9), not of the slope.
+CROSSING = ("silu", "gelu")
+
+
+def test_rows_without_a_counterpart_are_known():
+    assert {op.name for op in ROWS if op.torch is None} == set(WITHOUT)
+
+
+@pytest.mark.parametrize("key", [1, (slice(None), slice(None, None, 2)), (..., -1), (None, 0)], ids=str)
+def test_indexing_as_pytorch_writes_it(key):
+    x = np.arange(6.0).reshape(2, 3)
+    t = torch.tensor(x, requires_grad=True)
+    (t[key] ** 2).sum().backward()
+    assert np.array_equal(tl.grad(lambda z: (z[key] ** 2).sum())(x), t.grad.numpy())
+
+
+def gradients(ours, theirs, x):
+    """Gradient of a weighted sum, ours and theirs."""
+    t = torch.tensor(x, requires_grad=True)
+    y = theirs(t)
+    seed = whole(tuple(y.shape), np.random.default_rng(9))
+    y.backward(torch.tensor(seed))
+    value, pullback = tl.vjp(ours, x)
+    np.testing.assert_allclose(value, y.detach().numpy(), rtol=1e-12)
+    np.testing.assert_allclose(pullback(seed), t.grad.numpy(), rtol=1e-12, atol=1e-13)
+
+
+X = np.random.default_rng(10).normal(size=(2, 4, 6))
+
+
+def test_windows_are_unfold():
+    windows = tl.ops["windows"]
+    gradients(lambda x: windows(x, size=(2, 3), stride=(2, 1)), lambda x: x.unfold(1, 2, 2).unfold(2, 3, 1), X)
+
+
+def test_rope_is_a_rotation_of_complex_numbers():
+    def rotated(x):
+        angles = torch.arange(2.0, 6.0, dtype=x.dtype)[:, None] * 100.0 ** (-torch.arange(0, 6, 2, dtype=x.dtype) / 6)
+        turned = torch.view_as_complex(x.reshape(2, 4, 3, 2)) * torch.polar(torch.ones_like(angles), angles)
+        return torch.view_as_real(turned).reshape(2, 4, 6)
+
+    gradients(lambda x: tl.rope(x, base=100.0, start=2), rotated, X)
+
+
+def test_smooth_max_pool_is_logsumexp_of_windows():
+    gradients(
+        lambda x: tl.smooth_max_pool(x, kernel_size=3, stride=1, beta=2.0),
+        lambda x: torch.logsumexp(2 * x.unfold(2, 3, 1), -1) / 2, X,
+    )
+
+
+def test_dropout_is_a_product_with_the_same_mask():
+    mask = torch.tensor(tl.bernoulli_mask(5, shape=X.shape, keep=0.75))
+    gradients(lambda x: tl.dropout(x, 5, p=0.25), lambda x: x * mask / 0.75, X)
+
+
+class TorchRows:
+    """PyTorch's functions under the names of our rows."""
+
+    def __getattr__(self, name):
+        return lambda *args, **attrs: lookup(name).torch(torch, *args, **attrs)
+
+
+@pytest.mark.parametrize("kink", KINKS, ids=lambda k: k.name)
+def test_the_table_of_kinks_says_what_pytorch_does(kink):
+    x = torch.tensor(kink.x, dtype=torch.float64, requires_grad=True)
+    kink.f(TorchRows(), x).sum().backward()
+    np.testing.assert_allclose(x.grad.numpy(), kink.torch or kink.slope, rtol=1e-8)
