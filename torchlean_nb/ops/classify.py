@@ -43,7 +43,8 @@ def _check(name, soft):
         elif target.dtype.kind != "f" and target.dtype.kind != "O":
             raise DTypeError(f"{name}: a target shaped like the input holds probabilities, got {target.dtype}")
         if x.size == 0 and reduction == "mean":
-            raise EmptyError(f"{name}: the mean over an empty batch, shape {x.shape}, has no value", None, 'reduction="sum"')
+            what = f"{name}: the mean over an empty batch, shape {x.shape}, has no value"
+            raise EmptyError(what, None, 'reduction="sum"')
 
     return check
 
@@ -122,7 +123,10 @@ LABELLED = (
     vjps=(_cross_entropy_vjp, _target_vjp), jvps=(_cross_entropy_jvp, _target_jvp), residuals=True,
     shape=_shape("cross_entropy"), check=_check("cross_entropy", soft=True), domain=(REAL, INDEX), method=False,
     latex=r"-\frac{1}{n} \sum \ln \mathrm{softmax}(#1)_{#2}",
-    dlatex=(r"\frac{1}{n}\,#g\,(\mathrm{softmax}(#1) - \mathrm{onehot}(#2))", r"-\frac{1}{n}\,#g\,\ln \mathrm{softmax}(#1)"),
+    dlatex=(
+        r"\frac{1}{n}\,#g\,(\mathrm{softmax}(#1) - \mathrm{onehot}(#2))",
+        r"-\frac{1}{n}\,#g\,\ln \mathrm{softmax}(#1)",
+    ),
     samples=(
         *LABELLED, S((2, 3), idx(2, high=3), label_smoothing=0.25),
         Sample((Arg((2, 3)), Arg((2, 3))), {}, values=(LOGITS, MIXED)),

@@ -8,8 +8,8 @@ import math
 
 from torchlean_nb.domains import S
 from torchlean_nb.errors import HyperparameterError, ShapeError
-from torchlean_nb.ops._shapes import positive_int, sum_to
-from torchlean_nb.rows import function, general, linear
+from torchlean_nb.ops._shapes import positive_int
+from torchlean_nb.rows import general, linear
 
 # -- windows ----------------------------------------------------------------------------------------
 
@@ -25,7 +25,9 @@ def _windowed(shape, *, size, stride):
 @linear(
     vjps=(lambda xp, g, y, x, *, size, stride: xp.fold(g, shape=x.shape, size=size, stride=stride),),
     shape=_windowed, latex=r"\mathrm{windows}(#1)", dlatex=(r"\mathrm{fold}(#g)",), primitive=True, method=False,
-    samples=(S((5,), size=(3,), stride=(1,)), S((2, 4, 5), size=(2, 3), stride=(2, 1)), S((7,), size=(2,), stride=(3,))),
+    samples=(
+        S((5,), size=(3,), stride=(1,)), S((2, 4, 5), size=(2, 3), stride=(2, 1)), S((7,), size=(2,), stride=(3,)),
+    ),
     lesson="17",
 )
 def windows(xp, x, *, size, stride):
@@ -37,7 +39,10 @@ def windows(xp, x, *, size, stride):
     vjps=(lambda xp, g, y, x, *, shape, size, stride: xp.windows(g, size=size, stride=stride),),
     shape=lambda g, *, shape, size, stride: shape, latex=r"\mathrm{fold}(#1)", dlatex=(r"\mathrm{windows}(#g)",),
     primitive=True, method=False,
-    samples=(S((3, 3), shape=(5,), size=(3,), stride=(1,)), S((2, 2, 3, 2, 3), shape=(2, 4, 5), size=(2, 3), stride=(2, 1))),
+    samples=(
+        S((3, 3), shape=(5,), size=(3,), stride=(1,)),
+        S((2, 2, 3, 2, 3), shape=(2, 4, 5), size=(2, 3), stride=(2, 1)),
+    ),
 )
 def fold(xp, g, *, shape, size, stride):
     """Windows added back where they came from: the adjoint of `windows`."""
@@ -140,7 +145,9 @@ def _conv_shape(x, w, b=None, *, stride=1, padding=0, name="conv"):
         )
     stride, padding = _options(name, w, stride, padding)
     if x[-n - 1] != w[1]:
-        raise ShapeError(f"{name}: the input of shape {x} has {x[-n - 1]} channels, the weight of shape {w} takes {w[1]}")
+        raise ShapeError(
+            f"{name}: the input of shape {x} has {x[-n - 1]} channels, the weight of shape {w} takes {w[1]}"
+        )
     if b is not None and b != w[:1]:
         raise ShapeError(f"{name}: bias of shape {b} for {w[0]} output channels")
     out = _out_sizes(_padded(x, padding), w[2:], stride)

@@ -1,6 +1,5 @@
 """Picking elements and putting them back: each row here has its adjoint beside it."""
 
-import math
 import operator
 
 from torchlean_nb.domains import INDEX, REAL, S, idx
@@ -149,9 +148,12 @@ def check_indices(name, indices, size, low=None, what="index"):
     """
     if indices.dtype.kind not in "iu":
         raise DTypeError(f"{name}: indices must be int, got {indices.dtype}", None, "x.astype(int)")
+    # Read as unsigned, a negative index is a large one: in the common case one pass is enough.
+    if indices.size == 0 or indices.view(f"u{indices.dtype.itemsize}").max() < size:
+        return
     low = -size if low is None else low
-    if indices.size and (indices.max() >= size or indices.min() < low):
-        bad = (indices >= size) | (indices < low)
+    bad = (indices >= size) | (indices < low)
+    if bad.any():
         at = tuple(int(k[0]) for k in bad.nonzero()) if bad.ndim else ()
         where = f" at index {at[0] if len(at) == 1 else at}" if at else ""
         raise IndexRangeError(
@@ -226,7 +228,7 @@ def _same_but(name, x, idx, axis):
     """Axis, after checking that `idx` has the shape of `x` elsewhere."""
     a = axes(axis, len(x), name)[0]
     if len(x) != len(idx) or any(n != m for i, (n, m) in enumerate(zip(x, idx, strict=True)) if i != a):
-        raise ShapeError(f"{name}: indices of shape {idx} for an array of shape {x}", f"they may differ in axis {a} only")
+        raise ShapeError(f"{name}: indices of shape {idx} for an array of shape {x}", f"only axis {a} may differ")
     return a
 
 
@@ -281,7 +283,7 @@ def _crop(shape, idx, axis):
 def _gathered(x, index, *, axis):
     a = axes(axis, len(x), "gather")[0]
     if len(x) != len(index) or any(m > n for i, (n, m) in enumerate(zip(x, index, strict=True)) if i != a):
-        raise ShapeError(f"gather: index of shape {index} for an array of shape {x}", f"it may be larger in axis {a} only")
+        raise ShapeError(f"gather: index of shape {index} for an array of shape {x}", f"only axis {a} may be larger")
     return index
 
 
@@ -321,7 +323,8 @@ def _check_scatter(x, index, src, *, axis):
     ),
     prepare=_torch_order, shape=lambda x, index, src, *, axis: (_gathered(x, index, axis=axis), x)[1],
     check=_check_scatter, latex=r"#1 + \mathrm{scatter}(#3, #2)", dlatex=("#g", "", "#g[#2]"),
-    domain=(REAL, INDEX, REAL), samples=(S((2, 3), idx(2, 4, high=3), (2, 4), axis=1), S((3, 4), idx(2, 2, high=3), (2, 2), axis=0)),
+    domain=(REAL, INDEX, REAL),
+    samples=(S((2, 3), idx(2, 4, high=3), (2, 4), axis=1), S((3, 4), idx(2, 2, high=3), (2, 2), axis=0)),
     torch=lambda torch, x, index, src, *, axis: torch.scatter_add(x, axis, index, src),
 )
 def scatter_add(xp, x, index, src, *, axis):
@@ -370,7 +373,8 @@ def _check_one_hot(idx, *, num_classes):
 
 @constant(
     shape=lambda idx, *, num_classes: (*idx, num_classes), check=_check_one_hot, domain=(INDEX,), method=False,
-    latex=r"\mathrm{onehot}(#1)", primitive=True, samples=(S(idx(3, high=4), num_classes=4), S(idx(high=2), num_classes=2)),
+    latex=r"\mathrm{onehot}(#1)", primitive=True,
+    samples=(S(idx(3, high=4), num_classes=4), S(idx(high=2), num_classes=2)),
     torch=lambda torch, idx, *, num_classes: torch.nn.functional.one_hot(idx, num_classes).bool(), lesson="06",
 )
 def one_hot(xp, idx, *, num_classes):

@@ -2,10 +2,9 @@
 
 from torchlean_nb.domains import S
 from torchlean_nb.errors import AxisError, ShapeError
-from torchlean_nb.ops._shapes import axes as normal_axes
 from torchlean_nb.ops._shapes import broadcast, sum_to
-from torchlean_nb.rows import linear as linear_row
 from torchlean_nb.rows import general, multilinear
+from torchlean_nb.rows import linear as linear_row
 
 
 def _turned(xp, x):
@@ -134,7 +133,8 @@ def _outer_shape(a, b):
 @multilinear(
     vjps=(lambda xp, g, y, a, b: xp.matmul(g, b), lambda xp, g, y, a, b: xp.matmul(a, g)),
     shape=_outer_shape, check=lambda a, b: _outer_shape(a.shape, b.shape) and None,
-    latex=r"#1\,#2^{\top}", dlatex=(r"#g\,#2", r"#g^{\top}\,#1"), terms=(("ij,j->i", "g", "#2"), ("i,ij->j", "#1", "g")),
+    latex=r"#1\,#2^{\top}", dlatex=(r"#g\,#2", r"#g^{\top}\,#1"),
+    terms=(("ij,j->i", "g", "#2"), ("i,ij->j", "#1", "g")),
     samples=(S((3,), (2,)), S((1,), (4,))), numpy="outer", torch=lambda torch, a, b: torch.outer(a, b), lesson="05",
 )
 def outer(xp, a, b):
@@ -200,11 +200,9 @@ def _transpose_shape(shape, *, axes=None):
     if axes is None:
         return shape[::-1]
     n = len(shape)
-    if len(axes) != n or sorted(a % n if n else a for a in axes) != list(range(n)):
-        normal = normal_axes(tuple(axes), n, "transpose") if len(set(axes)) == len(axes) else ()
+    if sorted(a + n if -n <= a < 0 else a for a in axes) != list(range(n)):
         raise AxisError(
-            f"transpose: axes {tuple(axes)} are not a permutation of the {n} axes",
-            f"they name {sorted(set(normal))}" if normal else None, f"each of 0..{n - 1} once",
+            f"transpose: axes {tuple(axes)} are not a permutation of the {n} axes", None, f"each of 0..{n - 1} once"
         )
     return tuple(shape[a] for a in axes)
 

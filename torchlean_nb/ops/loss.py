@@ -2,10 +2,8 @@
 
 import math
 
-from torchlean_nb.domains import INDEX, REAL, UNIT, S, Sample, idx
-from torchlean_nb.errors import DomainError, DTypeError, EmptyError, HyperparameterError, ShapeError
-from torchlean_nb.ops._shapes import positive_int
-from torchlean_nb.ops.indexing import check_indices
+from torchlean_nb.domains import REAL, UNIT, S
+from torchlean_nb.errors import DomainError, EmptyError, HyperparameterError, ShapeError
 from torchlean_nb.rows import general
 
 REDUCTIONS = ("mean", "sum", "none")
@@ -45,7 +43,8 @@ def _pair(name, known=REDUCTIONS):
         _check_reduction(name, reduction, known)
         shape(x.shape, target.shape)
         if x.size == 0 and "mean" in reduction:
-            raise EmptyError(f"{name}: the mean over an empty batch, shape {x.shape}, has no value", None, 'reduction="sum"')
+            what = f"{name}: the mean over an empty batch, shape {x.shape}, has no value"
+            raise EmptyError(what, None, 'reduction="sum"')
 
     return {"shape": shape, "check": check}
 
@@ -155,7 +154,8 @@ def huber_loss(xp, x, target, *, reduction="mean", delta=1.0):
         lambda xp, t, x, target: t * ((1 - target) * xp.sigmoid(x) - target * xp.sigmoid(-x)),
         lambda xp, t, x, target: -t * x,
     ),
-    latex=r"\frac{1}{n} \sum \ln(1 + e^{#1}) - #2\,#1", dlatex=(r"\frac{1}{n}\,#g\,(\sigma(#1) - #2)", r"-\frac{1}{n}\,#g\,#1"),
+    latex=r"\frac{1}{n} \sum \ln(1 + e^{#1}) - #2\,#1",
+    dlatex=(r"\frac{1}{n}\,#g\,(\sigma(#1) - #2)", r"-\frac{1}{n}\,#g\,#1"),
     domain=(REAL, UNIT), samples=PAIRS,
     torch=lambda torch, x, t, *, reduction="mean": torch.nn.functional.binary_cross_entropy_with_logits(
         x, t, reduction=reduction
@@ -224,7 +224,8 @@ def _kl_target(xp, t, x, target, *, log_target):
 @general(
     **_pair("kl_div", KL_REDUCTIONS),
     **_slopes(lambda xp, t, x, target, *, log_target: -t * (xp.exp(target) if log_target else target), _kl_target),
-    latex=r"\frac{1}{n} \sum #2\,(\ln #2 - #1)", dlatex=(r"-\frac{1}{n}\,#g\,#2", r"\frac{1}{n}\,#g\,(\ln #2 - #1 + 1)"),
+    latex=r"\frac{1}{n} \sum #2\,(\ln #2 - #1)",
+    dlatex=(r"-\frac{1}{n}\,#g\,#2", r"\frac{1}{n}\,#g\,(\ln #2 - #1 + 1)"),
     domain=(REAL, UNIT),
     samples=(*PAIRS, S((2, 3), (2, 3), reduction="batchmean"), S((3,), (3,), log_target=True, reduction="sum")),
     torch=lambda torch, x, t, *, reduction="mean", log_target=False: _torch_reduce(
@@ -248,7 +249,8 @@ def kl_div(xp, x, target, *, reduction="mean", log_target=False):
     ),
     latex=r"\frac{1}{n} \sum \max(0, #{margin} - #1\,#2)",
     dlatex=(r"-\frac{1}{n}\,#g\,#2\,[#1\,#2 < #{margin}]", r"-\frac{1}{n}\,#g\,#1\,[#1\,#2 < #{margin}]"),
-    samples=(*PAIRS, S((2, 3), (2, 3), margin=2)), torch=lambda torch, x, t, *, reduction="mean", margin=1: _torch_reduce(
+    samples=(*PAIRS, S((2, 3), (2, 3), margin=2)),
+    torch=lambda torch, x, t, *, reduction="mean", margin=1: _torch_reduce(
         torch.clamp(margin - x * t, min=0), reduction
     ),
 )

@@ -62,8 +62,8 @@ def _torch(kind):
 
 
 POOLS = (
-    S((1, 1, 4, 4), kernel_size=2), S((2, 3, 6), kernel_size=4, stride=2, padding=1), S((5, 4), kernel_size=(2, 2), stride=1),
-    S((2, 4, 2, 2), kernel_size=(2, 2, 2)),
+    S((1, 1, 4, 4), kernel_size=2), S((2, 3, 6), kernel_size=4, stride=2, padding=1),
+    S((5, 4), kernel_size=(2, 2), stride=1), S((2, 4, 2, 2), kernel_size=(2, 2, 2)),
 )
 
 
@@ -80,7 +80,8 @@ def _max_pool_jvp(xp, t, y, first, x, *, kernel_size, stride, padding):
 
 @general(
     **_rules("max_pool"), vjps=(_max_pool_vjp,), jvps=(_max_pool_jvp,), residuals=True, exact=True, method=False,
-    latex=r"\mathrm{maxpool}(#1)", dlatex=(r"\mathrm{route}(#g)",), samples=POOLS, torch=_torch("max_pool"), lesson="17",
+    latex=r"\mathrm{maxpool}(#1)", dlatex=(r"\mathrm{route}(#g)",), samples=POOLS, torch=_torch("max_pool"),
+    lesson="17",
 )
 def max_pool(xp, x, *, kernel_size, stride=None, padding=0):
     """Largest element of each window; of equal ones the first in row-major order takes the gradient.

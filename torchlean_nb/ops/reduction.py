@@ -53,7 +53,9 @@ def sum_(xp, x, *, axis=None, keepdims=False):
 
 @linear(
     vjps=(
-        lambda xp, g, y, x, *, axis, keepdims: expand_back(xp, g / count(x.shape, axis, "mean"), x.shape, axis, keepdims),
+        lambda xp, g, y, x, *, axis, keepdims: expand_back(
+            xp, g / count(x.shape, axis, "mean"), x.shape, axis, keepdims
+        ),
     ),
     shape=_shape("mean"), check=_needs_elements("mean"), latex=r"\frac{1}{n} \sum #1",
     dlatex=(r"\frac{1}{n}\,#g \cdot \mathbf{1}",), exact=False, samples=REDUCTIONS,
@@ -223,7 +225,9 @@ def _extreme_jvp(xp, t, y, x, *, axis, keepdims):
 @general(
     vjps=(_extreme_vjp,), jvps=(_extreme_jvp,), shape=_shape("max"), check=_needs_elements("max"),
     latex=r"\max #1", dlatex=(r"#g \cdot [#1 = #y]",), primitive=True, samples=REDUCTIONS, numpy="max",
-    torch=lambda torch, x, *, axis=None, keepdims=False: torch.amax(x, dim=() if axis is None else axis, keepdim=keepdims),
+    torch=lambda torch, x, *, axis=None, keepdims=False: torch.amax(
+        x, dim=() if axis is None else axis, keepdim=keepdims
+    ),
     lesson="03",
 )
 def max_(xp, x, *, axis=None, keepdims=False):
@@ -234,7 +238,9 @@ def max_(xp, x, *, axis=None, keepdims=False):
 @general(
     vjps=(_extreme_vjp,), jvps=(_extreme_jvp,), shape=_shape("min"), check=_needs_elements("min"),
     latex=r"\min #1", dlatex=(r"#g \cdot [#1 = #y]",), primitive=True, samples=REDUCTIONS, numpy="min",
-    torch=lambda torch, x, *, axis=None, keepdims=False: torch.amin(x, dim=() if axis is None else axis, keepdim=keepdims),
+    torch=lambda torch, x, *, axis=None, keepdims=False: torch.amin(
+        x, dim=() if axis is None else axis, keepdim=keepdims
+    ),
     lesson="03",
 )
 def min_(xp, x, *, axis=None, keepdims=False):
