@@ -77,6 +77,7 @@ def test_scopes_fold_first_and_carry_their_name():
     small, _ = fold(trace)
     names = [n.name for n in small if n.op == "fold"]
     assert names == [f"block{b}" for b in range(60)]
+    assert narration(small)[5].startswith(f"block3 stands for {small['block3'].attrs['nodes']} nodes: value of 2")
     assert small["block3"].scope == "net" and small["block3"].attrs["nodes"] >= 10
 
 
@@ -84,6 +85,11 @@ def test_repetition_folds_to_one_box_with_its_count():
     assert [n.name for n in fold(chain(5000))[0]] == ["x", "tanh ×4999", None]
     names = [n.name for n in fold(deep(500))[0]]
     assert names == ["x", "block ×500", "L"]
+
+
+def test_a_scope_around_everything_is_not_folded_into_one_box():
+    small, _ = fold(scoped(400, 9))
+    assert len(small) > 3 and all(n.name != "net" for n in small)
 
 
 def test_a_box_shows_its_last_value_and_gradient():

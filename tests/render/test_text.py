@@ -54,6 +54,14 @@ def test_the_last_sentence_about_a_scalar_tells_its_gradient(make):
             assert said[last].endswith(f"the gradient is now {fmt(n.grad)}.")
 
 
+def test_numbers_in_the_program_stand_for_themselves():
+    h = Hand()
+    h.op("mul", h.leaf([1.0, 1.0], "x"), h.leaf(-2.0, None, "const"), name="y")
+    said = narration(h.trace())
+    assert said[1] == "x is a parameter: value of 2 numbers, all 1."
+    assert said[3] == "y = x·(−2): value of 2 numbers, all −2."
+
+
 def test_the_table_has_a_row_per_node_and_lines_up():
     lines = text(two_layers()).splitlines()
     assert lines[0].split() == ["id", "op", "name", "shape", "value", "gradient"]

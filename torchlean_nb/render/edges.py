@@ -76,10 +76,11 @@ def chips(pen: Pen, trace: GraphTrace, placed: Layout, when: Timeline) -> None:
         text = _size(e.contribution)
         if copies:
             text = f"{text}, {copies} added up" if placed.direction == "TB" else f"Σ {copies}"
-        x, y = spots.find(placed.routes[e.child, e.arg], _chip_width(text))
+        route = placed.routes[e.child, e.arg]
+        x, y = spots.find(route, _chip_width(text))
         _chip(pen, "chip", text, x, y, k, k + 1)
         if copies:
-            _chip(pen, "badge", f"Σ {copies}", x, y, k + 1, None)
+            _chip(pen, "badge", f"Σ {copies}", *_Spots(placed).find(route, _chip_width(f"Σ {copies}")), k + 1, None)
         elif last[e.parent] > k:
             _chip(pen, "badge", text, x, y, k + 1, last[e.parent] + 1)
 
@@ -113,20 +114,23 @@ class _Spots:
 
     def find(self, route: Route, width: float) -> tuple[float, float]:
         """Left end and middle height of a chip of this width."""
-        spots, siblings = [], self.taken.setdefault(route.parent, [])
+        tries: list[tuple[float, float, float]] = []
         for x0, y0, x1, y1 in reversed(route.bends):
             x, y = (x0 + x1) / 2, (y0 + y1) / 2
             if self.placed.direction == "TB":
-                tries = [max(x0, x1) + BACKWARD_SHIFT + 8, min(x0, x1) + FORWARD_SHIFT - 8 - width]
-                tries += [x - width / 2] if abs(x0 - x1) > width + 24 else []
-                spots += [(t, y, self._hits(y0 + y1, t, t + width)) for t in tries]
+                beside = [max(x0, x1) + BACKWARD_SHIFT + 8, min(x0, x1) + FORWARD_SHIFT - 8 - width]
+                beside += [x - width / 2] if abs(x0 - x1) > width + 24 else []
+                tries += [(t, y, y0 + y1) for t in beside]
             else:
-                tries = [y + BACKWARD_SHIFT + 13, y + FORWARD_SHIFT - 13]
-                spots += [(x - width / 2, t, self._hits(x0 + x1, t - 8, t + 8)) for t in tries]
-        room = self.placed.width - width - 2
-        spots = [s for s in spots if 2 <= s[0] <= room] or [(max(2.0, min(s[0], room)), *s[1:]) for s in spots]
-        free = [s for s in spots if all(abs(s[0] - x) > width or abs(s[1] - y) > _CHIP_H for x, y in siblings)]
-        x, y, _ = min(free or spots, key=lambda s: s[2])
+                tries += [(x - width / 2, t, x0 + x1) for t in (y + BACKWARD_SHIFT + 13, y + FORWARD_SHIFT - 13)]
+        siblings, room = self.taken.setdefault(route.parent, []), self.placed.width - width - 2
+        costs = []
+        for rank, (wish, y, gap) in enumerate(tries):
+            x = max(2.0, min(wish, room))
+            low, high = (x, x + width) if self.placed.direction == "TB" else (y - 8, y + 8)
+            close = any(abs(x - a) <= width and abs(y - b) <= _CHIP_H for a, b in siblings)
+            costs.append((25 * self._hits(gap, low, high) + abs(x - wish) + 200 * close + rank, x, y))
+        _, x, y = min(costs)
         siblings.append((x, y))
         return x, y
 

@@ -142,7 +142,7 @@ def _node(ax: Axes, n: TraceNode, box: Box, there: bool, grad: np.ndarray | None
 
 def _amount(ax: Axes, a: np.ndarray, x: float, cy: float, hue: str, room: float) -> None:
     """A number, or a heat map: strength is magnitude, hatching is a negative sign."""
-    if a.ndim == 0:
+    if a.size == 1:
         _text(ax, x, cy + 4, number(a, room), hue + "-ink", bold=True)
         return
     cells = shrink(a)

@@ -8,7 +8,7 @@ every renderer takes it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -33,7 +33,7 @@ class _Run:
 def fold(trace: GraphTrace, limit: int = LIMIT) -> tuple[GraphTrace, int]:
     """Trace with at most `limit` nodes and 1500 edges, and how many nodes it leaves out.
 
-    A folded box shows the value and the gradient of the last inner node that is used outside.
+    A folded box shows the value and the gradient of its last inner node that is used outside and has one.
 
     Examples
     --------
@@ -48,11 +48,7 @@ def fold(trace: GraphTrace, limit: int = LIMIT) -> tuple[GraphTrace, int]:
     """
     if _fits(trace, limit):
         return trace, 0
-    runs = [_Run(i, i + 1, "", _kind(n)) for i, n in enumerate(trace.nodes)]
-    runs, goal = _by_scope(trace, runs, limit), limit
-    for _ in range(3):
-        if len(runs) > goal:
-            runs = _by_repetition(trace, runs)
+    runs, goal = _chosen(trace, limit), limit
     while True:
         folded = _contract(trace, _by_window(runs, goal))
         if _fits(folded, limit) or goal <= 3:
@@ -74,21 +70,33 @@ def _kind(n: TraceNode) -> Any:
     return n.op, n.role, n.shape, len(n.parents)
 
 
-def _by_scope(trace: GraphTrace, runs: list[_Run], limit: int) -> list[_Run]:
-    """Fold the deepest scopes first, and no more levels than needed."""
+def _chosen(trace: GraphTrace, limit: int) -> list[_Run]:
+    """The finest way to fold that fits: scopes, unless that would leave hardly a box, then repetition."""
+    levels = list(_by_scope(trace)) or [[_Run(i, i + 1, "", _kind(n)) for i, n in enumerate(trace.nodes)]]
+    for runs in levels:
+        if limit // 10 <= len(runs) <= limit:
+            return runs
+    for runs in levels:
+        for _ in range(3):
+            runs = _by_repetition(trace, runs)
+        if len(runs) <= limit:
+            return runs
+    return runs
+
+
+def _by_scope(trace: GraphTrace) -> Iterator[list[_Run]]:
+    """Neighbours of one scope as one box, the deepest scopes first."""
     paths = [tuple(filter(None, n.scope.split("/"))) for n in trace.nodes]
     for depth in range(max(map(len, paths), default=0), 0, -1):
         folded, i = [], 0
-        while i < len(runs):
+        while i < len(paths):
             here, j = paths[i][:depth], i + 1
-            while len(here) == depth and j < len(runs) and paths[j][:depth] == here and j != len(runs) - 1:
+            while len(here) == depth and j < len(paths) - 1 and paths[j][:depth] == here:
                 j += 1
-            inner = tuple(r.kind for r in runs[i:j])
-            folded.append(_Run(i, j, here[-1], inner) if j - i > 1 else runs[i])
+            kinds = tuple(_kind(n) for n in trace.nodes[i:j])
+            folded.append(_Run(i, j, here[-1], kinds) if j - i > 1 else _Run(i, j, "", kinds[0]))
             i = j
-        if len(folded) <= limit or depth == 1:
-            return folded
-    return runs
+        yield folded
 
 
 def _by_repetition(trace: GraphTrace, runs: list[_Run]) -> list[_Run]:
@@ -153,7 +161,7 @@ def _contract(trace: GraphTrace, runs: list[_Run]) -> GraphTrace:
             nodes.append(replace(n, parents=tuple(to[p] for p in n.parents)))
             shows[n.id] = n.id
             continue
-        last = next((n for n in reversed(inner) if n.id in used_outside), inner[-1])
+        last = max(inner, key=lambda n: (n.grad is not None, n.id in used_outside, n.id))
         parents = dict.fromkeys(to[p] for n in inner for p in n.parents if to[p] != inner[-1].id)
         scope = inner[0].scope.rpartition("/")[0]
         nodes.append(TraceNode(

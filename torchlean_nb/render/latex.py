@@ -121,7 +121,14 @@ def _gradient(trace: GraphTrace, n: TraceNode) -> str:
 
 
 def _slots(trace: GraphTrace, n: TraceNode) -> dict[str, str]:
-    return {str(i): _name(trace[p]) for i, p in enumerate(n.parents, 1)}
+    """Labels of the arguments; a constant number without a name stands for itself."""
+    args = enumerate((trace[p] for p in n.parents), 1)
+    return {str(i): _operand(a.value) if is_literal(a) else _name(a) for i, a in args}
+
+
+def is_literal(n: TraceNode) -> bool:
+    """Whether a node is a number written in the program, without a name."""
+    return n.role == "const" and not n.name and n.value.ndim == 0
 
 
 def _and(numbers: str) -> str:

@@ -70,8 +70,7 @@ def layout(trace: GraphTrace, width: float = 436, direction: str = "TB") -> Layo
     sizes = {n.id: node_size(n) for n in trace.nodes}
     breadth = {i: s[0] if down else s[1] for i, s in sizes.items()}
     depth = {i: s[1] if down else s[0] for i, s in sizes.items()}
-    light = frozenset(n.id for n in trace.nodes if n.role in ("param", "const"))
-    cross, size = _centred(place(placed, breadth, light), breadth, width if down else 0)
+    cross, size = _centred(place(placed, breadth, {n.id: n.role for n in trace.nodes}), breadth, width if down else 0)
     rows = _rows(placed, cross, depth, _GAPS[direction])
     boxes, span = {}, {}
     for r, (row, (top, bottom)) in enumerate(zip(placed.rows, rows, strict=True)):

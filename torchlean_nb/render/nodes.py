@@ -13,7 +13,7 @@ from torchlean_nb.render.routes import num
 from torchlean_nb.trace.graph import TraceNode
 
 _PAD = {"input": 16, "param": 10, "const": 8, "op": 8}
-_GRAD_X = 58
+_GRAD_X, _NO_GRADIENT = 58, 58
 
 
 def node_group(pen: Pen, n: TraceNode, box: Box, when: Timeline, state: str, cells: int = CELLS) -> None:
@@ -66,18 +66,22 @@ def _header(pen: Pen, n: TraceNode, box: Box) -> None:
 
 def _op_text(n: TraceNode, room: float) -> str:
     """What may stand beside the name: the op with its numbers where they fit, else the op, cut if it must be."""
+    if n.op == "fold":
+        return fit("" if n.label.endswith(" nodes") else f"{n.attrs['nodes']:,} nodes", room)
     numbers = [f"{visible(k)}={fmt(v, 3)}" for k, v in n.attrs.items() if isinstance(v, int | float)]
     full = ", ".join([n.op, *numbers])
     return full if text_width(full) <= room else fit(n.op, room)
 
 
 def _value(pen: Pen, n: TraceNode, box: Box, when: Timeline, cells: int) -> None:
-    x, cy, t = box.x + _PAD[_role(n)], box.y + 28, when.computed[n.id]
-    if n.value.ndim == 0:
-        text = number(n.value, _GRAD_X - _PAD[_role(n)] - 4)
+    pad = _PAD[_role(n)]
+    x, cy, t = box.x + pad, box.y + 28, when.computed[n.id]
+    room = (_GRAD_X if n.id in when.arrivals else box.w - pad - _NO_GRADIENT) - pad - 4
+    if n.value.size == 1:
+        text = number(n.value, room)
         pen.put("text", f'class="v" x="{num(x)}" y="{num(cy + 4)}"', t, None, text)
     else:
-        pen.put("g", "", t, None, thumb(n.value, x, cy, "hv", cells=cells, room=_GRAD_X - _PAD[_role(n)] - 4)[0])
+        pen.put("g", "", t, None, thumb(n.value, x, cy, "hv", room, cells=cells)[0])
 
 
 def _gradient(pen: Pen, n: TraceNode, box: Box, when: Timeline, cells: int) -> None:
@@ -111,7 +115,7 @@ def _gradient(pen: Pen, n: TraceNode, box: Box, when: Timeline, cells: int) -> N
 def _total(total: np.ndarray, x: float, cy: float, right: float, cells: int) -> tuple[str, float]:
     """The gradient so far, and where its drawing ends."""
     y = num(cy + 4)
-    if total.ndim == 0:
+    if total.size == 1:
         text = "∇ " + number(total, right + 2 - x - 11)
         return f'<text class="g" x="{num(x)}" y="{y}">{text}</text>', x + text_width(text, 11.5, bold=True)
     drawn, width = thumb(total, x + 12, cy, "hg", room=right - x - 12, cells=cells)
@@ -121,7 +125,7 @@ def _total(total: np.ndarray, x: float, cy: float, right: float, cells: int) -> 
 def _sum(before: np.ndarray, part: np.ndarray, x: float, cy: float, right: float, cells: int) -> str:
     """What was there plus what arrives, on one scale; empty when two numbers do not fit."""
     y = num(cy + 4)
-    if before.ndim == 0:
+    if before.size == 1:
         text = f"{fmt(before, 3)} + {fmt(part, 3)}".replace(" + −", " − ")
         fits = text_width(text, 11.5, bold=True) < right + 2 - x
         return f'<text class="g" x="{num(x)}" y="{y}">{text}</text>' if fits else ""

@@ -17,24 +17,29 @@ from torchlean_nb.render.layers import Item, Layers
 LANE = 12
 _SPACE, _LANE_SPACE = 14, 6
 _SWEEPS, _STRAIGHTEN = 10, 3
-# Who gives way when a row is too narrow: what stands beside the flow first, bends before boxes.
-_BOX, _BEND, _LIGHT = 4.0, 0.01, 0.001
+# Whom an item stands under, when its neighbours disagree: first the op before it, then inputs, then long edges.
+_INPUT, _BENT, _BELOW = 0.9, 0.8, 0.7
+# Who gives way when a row is too narrow: what stands beside the flow first, then bends, then inputs.
+_OP_FIRM, _INPUT_FIRM, _BEND_FIRM, _LIGHT = 4.0, 1e-2, 1e-3, 1e-5
 
 
-def place(placed: Layers, breadth: Mapping[Item, float], light: frozenset[int]) -> dict[Item, float]:
+def place(placed: Layers, breadth: Mapping[Item, float], roles: Mapping[int, str]) -> dict[Item, float]:
     """Centre of every item on the cross axis.
 
-    Edges from `light` items (parameters, constants) count less: they stand beside the flow of data.
+    Edges from parameters and constants hardly count: they stand beside the flow of data.
     """
+    light = {i for i, role in roles.items() if role in ("param", "const")}
     above: dict[Item, list[tuple[Item, float]]] = {i: [] for row in placed.rows for i in row}
     below: dict[Item, list[tuple[Item, float]]] = {i: [] for row in placed.rows for i in row}
     for a, b in placed.links:
-        pull = _LIGHT if a in light else 1.0
+        bent = isinstance(a, tuple) or isinstance(b, tuple)
+        pull = _LIGHT if a in light else _BENT if bent else _INPUT if roles.get(a) == "input" else 1.0
         above[b].append((a, pull))
-        below[a].append((b, pull))
+        below[a].append((b, pull * _BELOW))
     both = {i: above[i] + below[i] for i in above}
     tips = {i for i in both if not (above[i] and below[i]) and not any(isinstance(j, tuple) for j, _ in both[i])}
-    firm = {i: _BEND if isinstance(i, tuple) else _LIGHT if i in light else _BOX for i in both}
+    by_role = {"input": _INPUT_FIRM, "param": _LIGHT, "const": _LIGHT}
+    firm = {i: _BEND_FIRM if isinstance(i, tuple) else by_role.get(roles[i], _OP_FIRM) for i in both}
     slots = [_slots(row, breadth) for row in placed.rows]
     at: dict[Item, float] = {}
     for row, slot in zip(placed.rows, slots, strict=True):

@@ -10,6 +10,7 @@ from torchlean_nb.render.edges import summed
 from torchlean_nb.render.escape import markdown as escape
 from torchlean_nb.render.escape import visible
 from torchlean_nb.render.fold import fold, note
+from torchlean_nb.render.latex import is_literal
 from torchlean_nb.render.numbers import fmt, norm, shape, summary
 from torchlean_nb.render.plain import plain
 from torchlean_nb.tex import fill
@@ -98,12 +99,11 @@ def _forward(trace: GraphTrace, n: TraceNode) -> str:
     name, what = _label(n), {"param": "a parameter", "input": "an input", "const": "a constant"}.get(n.role)
     if what:
         return f"{name} is {what}: {_value(n)}."
+    if n.op == "fold":
+        return f"{name} stands for {n.attrs['nodes']:,} nodes: {_value(n)}."
     pattern = plain(n.latex) if n.latex else None
-    args = [_label(trace[p]) for p in n.parents]
-    if pattern is None:
-        made = f"{visible(n.op, 40)}({', '.join(args)})"
-    else:
-        made = fill(pattern, {str(i): a for i, a in enumerate(args, 1)})
+    args = _arguments(trace, n)
+    made = f"{visible(n.op, 40)}({', '.join(args.values())})" if pattern is None else fill(pattern, args)
     return f"{name} = {made}: {_value(n)}."
 
 
@@ -111,9 +111,13 @@ def _value(n: TraceNode) -> str:
     v = n.value
     if v.ndim == 0:
         return f"value {fmt(v)}"
+    if v.shape == (1,):
+        return f"value [{fmt(v)}]"
+    dims = f"value {shape(v.shape)}" if v.ndim > 1 else f"value of {v.size} numbers"
     if v.size == 0:
-        return f"value {shape(v.shape)}, empty"
-    return f"value {shape(v.shape)}, from {fmt(v.min(), 3)} to {fmt(v.max(), 3)}"
+        return f"{dims}, empty"
+    low, high = v.min(), v.max()
+    return f"{dims}, all {fmt(low)}" if low == high else f"{dims}, from {fmt(low, 3)} to {fmt(high, 3)}"
 
 
 def _seed(trace: GraphTrace) -> str:
@@ -145,9 +149,19 @@ def _sent(trace: GraphTrace, e: Edge) -> str:
         return "its part"
     if pattern == "#g":
         return "its gradient unchanged" if not e.summed else "its gradient"
-    names = {str(i): _label(trace[p]) for i, p in enumerate(child.parents, 1)}
-    out = _label(trace[trace.output])
-    return fill(pattern, names | {"y": _label(child), "g": f"∂{out}/∂{_label(child)}"})
+    gradient = f"∂{_label(trace[trace.output])}/∂{_label(child)}"
+    pattern = pattern.replace("#gᵀ", "(#g)ᵀ")
+    return fill(pattern, _arguments(trace, child) | {"y": _label(child), "g": gradient})
+
+
+def _arguments(trace: GraphTrace, n: TraceNode) -> dict[str, str]:
+    """Slots of the arguments: their labels, or the number itself."""
+    args = enumerate((trace[p] for p in n.parents), 1)
+    return {str(i): _literal(a) if is_literal(a) else _label(a) for i, a in args}
+
+
+def _literal(n: TraceNode) -> str:
+    return f"({fmt(n.value)})" if n.value < 0 else fmt(n.value)
 
 
 def _rows(trace: GraphTrace) -> list[tuple[str, ...]]:
