@@ -21,7 +21,7 @@ from torchlean_nb.errors import RuleError
 _LIFTED = {
     "exp": math.exp, "expm1": math.expm1, "log": math.log, "log1p": math.log1p, "sqrt": math.sqrt, "sin": math.sin,
     "cos": math.cos, "tan": math.tan, "arctan": math.atan, "sinh": math.sinh, "cosh": math.cosh, "tanh": math.tanh,
-    "erf": math.erf,
+    "erf": math.erf, "erfc": math.erfc,
 }  # fmt: skip
 _EXACT = ("add", "sub", "mul", "div", "neg", "maximum", "minimum", "abs")
 

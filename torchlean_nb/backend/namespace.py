@@ -73,8 +73,16 @@ class ArrayNamespace:
 
     # -- elementwise without a NumPy twin ------------------------------------------------------
     def erf(self, x: Any) -> Any:
-        """Error function, by the C library element by element."""
-        out = self.np.fromiter(map(math.erf, x.ravel().tolist()), dtype=self.np.float64, count=x.size)
+        """Error function."""
+        return self._by_element(math.erf, x)
+
+    def erfc(self, x: Any) -> Any:
+        """One minus the error function, accurate where that is tiny."""
+        return self._by_element(math.erfc, x)
+
+    def _by_element(self, f: Any, x: Any) -> Any:
+        """A function of the C library, one element at a time."""
+        out = self.np.fromiter(map(f, x.ravel().tolist()), dtype=self.np.float64, count=x.size)
         return out.reshape(x.shape).astype(x.dtype, copy=False)
 
     def astype(self, x: Any, *, dtype: str) -> Any:

@@ -111,6 +111,11 @@ def _check_gelu(x, *, approximate):
         raise HyperparameterError(f"gelu: approximate must be 'none' or 'tanh', got {approximate!r}")
 
 
+def _phi(xp, x):
+    # With erfc rather than 1 + erf, which rounds to 0 where the normal distribution has become small.
+    return xp.erfc(-(x * xp.number(ROOT_HALF))) / 2
+
+
 def _gelu_inner(xp, x):
     return xp.number(ROOT_2_OVER_PI) * (x + xp.number(0.044715) * (x * x * x))
 
@@ -120,8 +125,7 @@ def _gelu_partial(xp, t, y, x, *, approximate):
         u = 2 * _gelu_inner(xp, x)
         slope = xp.number(ROOT_2_OVER_PI) * (1 + xp.number(3 * 0.044715) * (x * x))
         return t * (xp.sigmoid(u) + x * (2 * _bell(xp, u) * slope))
-    half = (1 + xp.erf(x * xp.number(ROOT_HALF))) / 2
-    return t * (half + x * (xp.number(ROOT_1_OVER_2PI) * xp.exp(-(x * x) / 2)))
+    return t * (_phi(xp, x) + x * (xp.number(ROOT_1_OVER_2PI) * xp.exp(-(x * x) / 2)))
 
 
 @elementwise(
@@ -135,4 +139,4 @@ def gelu(xp, x, *, approximate="none"):
     """Gaussian error linear unit, exact or by tanh; TorchLean's is the tanh form."""
     if approximate == "tanh":
         return x * xp.sigmoid(2 * _gelu_inner(xp, x))
-    return x * ((1 + xp.erf(x * xp.number(ROOT_HALF))) / 2)
+    return x * _phi(xp, x)

@@ -165,14 +165,28 @@ def cosh(xp, x):
     return xp.cosh(x)
 
 
+def _erf_slope(xp, x):
+    return xp.number(TWO_OVER_ROOT_PI) * xp.exp(-(x * x))
+
+
 @elementwise(
-    partials=(lambda xp, t, y, x: t * (xp.number(TWO_OVER_ROOT_PI) * xp.exp(-(x * x))),),
+    partials=(lambda xp, t, y, x: t * _erf_slope(xp, x),),
     latex=r"\mathrm{erf}(#1)", dlatex=(r"\frac{2}{\sqrt{\pi}}\,e^{-#1^{2}}",), primitive=True, samples=ONE,
     torch=lambda torch, x: torch.erf(x),
 )
 def erf(xp, x):
     """Error function."""
     return xp.erf(x)
+
+
+@elementwise(
+    partials=(lambda xp, t, y, x: -t * _erf_slope(xp, x),),
+    latex=r"\mathrm{erfc}(#1)", dlatex=(r"-\frac{2}{\sqrt{\pi}}\,e^{-#1^{2}}",), primitive=True, samples=ONE,
+    torch=lambda torch, x: torch.erfc(x),
+)
+def erfc(xp, x):
+    """One minus the error function, accurate where that is tiny."""
+    return xp.erfc(x)
 
 
 @elementwise(
