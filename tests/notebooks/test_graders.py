@@ -88,7 +88,8 @@ def test_a_named_mistake_is_named(row, k):
         said = check(row.id, answer)
         assert said.status == "not yet"
         assert key in said.misconceptions
-        assert MISCONCEPTIONS[key].text in said.lines
+        assert any(line.removeprefix("\N{BULLET} ") == MISCONCEPTIONS[key].text for line in said.lines)
+        assert MISCONCEPTIONS[key].look in said.lines[-1]
 
 
 @pytest.mark.parametrize(("row", "k"), WRONG)
@@ -148,8 +149,10 @@ def test_junk_is_answered_in_words(row, junk):
 
 @pytest.mark.parametrize("exercise", ["01.dx", "", 3, None, "<b>", "01"])
 def test_an_exercise_that_does_not_exist_is_named_with_its_neighbours(exercise):
-    with pytest.raises(errors.UnknownNameError, match="no exercise"):
+    with pytest.raises(errors.UnknownNameError, match="no exercise") as caught:
         check(exercise, 1.0)
+    assert caught.value._render_traceback_() == [str(caught.value)]
+    assert "\n" not in str(caught.value)
 
 
 def test_what_cannot_be_read_has_its_own_kind_of_error():

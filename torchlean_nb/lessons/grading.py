@@ -18,6 +18,13 @@ _COLOURS = {
 }  # fmt: skip
 
 
+class NoSuchExercise(UnknownNameError):
+    """An id that no exercise has; in a notebook one line, without a traceback."""
+
+    def _render_traceback_(self) -> list[str]:
+        return [str(self)]
+
+
 @dataclass(frozen=True)
 class Feedback:
     """What a grader says: a status, a few lines, and the mistakes that would give this answer.
@@ -72,8 +79,8 @@ def check(exercise: str, answer: Any) -> Feedback:
 
     Raises
     ------
-    UnknownNameError
-        When there is no such exercise.
+    NoSuchExercise
+        With the ids that come closest.
 
     Examples
     --------
@@ -122,12 +129,15 @@ def _plain(value: Any) -> str:
 def _find(exercise: str) -> Exercise:
     if not isinstance(exercise, str) or exercise not in EXERCISES:
         known = did_you_mean(exercise, EXERCISES) if isinstance(exercise, str) else "its id is text such as '01.dw'"
-        raise UnknownNameError(f"check: there is no exercise {quote(exercise)}; {known}")
+        raise NoSuchExercise(f"there is no exercise {quote(exercise)}; {known}")
     return EXERCISES[exercise]
 
 
 def _advice(row: Exercise, keys: tuple[str, ...]) -> list[str]:
     if not keys:
         return [row.hint]
-    lines = [line for k in keys for line in (MISCONCEPTIONS[k].text, f"See {MISCONCEPTIONS[k].look}.")]
-    return lines if len(keys) == 1 else ["It could be one of these.", *lines]
+    found = [MISCONCEPTIONS[k] for k in keys]
+    places = "; ".join(dict.fromkeys(m.look for m in found))
+    if len(found) == 1:
+        return [found[0].text, f"See {places}."]
+    return ["It could be one of these.", *(f"\N{BULLET} {m.text}" for m in found), f"See {places}."]
