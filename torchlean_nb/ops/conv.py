@@ -128,7 +128,8 @@ def _conv_to_weight(xp, g, cols, w_shape):
 
 
 def _to_bias(xp, g, n):
-    return xp.sum(_channels_last(xp, g, n), axis=0)
+    channel = g.ndim - n - 1
+    return xp.sum(g, axis=tuple(i for i in range(g.ndim) if i != channel))
 
 
 def _bias_columns(xp, b, y_shape, n):

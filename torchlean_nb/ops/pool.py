@@ -1,6 +1,13 @@
-"""Pooling over the last axes: largest, mean and smooth maximum of sliding windows."""
+"""Pooling over the last axes: largest, mean and smooth maximum of sliding windows.
+
+Maximum and mean go through the places of a window one by one, each a strided slice of the input:
+far fewer steps than there are windows.
+"""
 
 import math
+import operator
+from functools import reduce
+from itertools import product
 
 from torchlean_nb.domains import S
 from torchlean_nb.errors import HyperparameterError, ShapeError
@@ -67,19 +74,51 @@ POOLS = (
 )
 
 
-def _max_pool_vjp(xp, g, y, first, x, *, kernel_size, stride, padding):
+def _places(x_shape, size, step):
+    """For each place in a window, in row-major order, the key of the elements that stand there."""
+    outs = _out_sizes(x_shape, size, step)
+    for place in product(*map(range, size)):
+        yield (..., *(slice(p, p + (n - 1) * s + 1, s) for p, n, s in zip(place, outs, step, strict=True)))
+
+
+def _lowered(xp, x, padding):
+    """Input with a border that never wins."""
+    if not any(padding):
+        return x
+    inside = xp.put_index(
+        xp.ones(shape=x.shape, like=x), shape=_padded(x.shape, padding), key=_inner(x.shape, padding)
+    )
+    return xp.where(xp.equal(inside, 0), -math.inf, _pad(xp, x, padding))
+
+
+def _first(xp, y, x, size, step, padding):
+    """For each place in a window a mask: whether the first largest element stands there."""
+    x = _lowered(xp, x, padding)
+    taken, masks = None, []
+    for key in _places(x.shape, size, step):
+        hit = xp.equal(x[key], y)
+        masks.append(hit if taken is None else hit * xp.logical_not(taken))
+        taken = hit if taken is None else xp.maximum(taken, hit)
+    return masks
+
+
+def _max_pool_vjp(xp, g, y, x, *, kernel_size, stride, padding):
     size, step, pad = _window(x.shape, kernel_size, stride, padding)
-    hits = xp.put_along(g[..., None], first, axis=-1, size=math.prod(size))
+    hits = xp.stack(*(g * first for first in _first(xp, y, x, size, step, pad)), axis=-1)
     return _flat_fold(xp, hits, x.shape, size, step, pad)
 
 
-def _max_pool_jvp(xp, t, y, first, x, *, kernel_size, stride, padding):
+def _max_pool_jvp(xp, t, y, x, *, kernel_size, stride, padding):
     size, step, pad = _window(x.shape, kernel_size, stride, padding)
-    return xp.take_along(_flat_windows(xp, _pad(xp, t, pad), size, step), first, axis=-1)[..., 0]
+    t = _pad(xp, t, pad)
+    return sum(
+        t[key] * first
+        for key, first in zip(_places(t.shape, size, step), _first(xp, y, x, size, step, pad), strict=True)
+    )
 
 
 @general(
-    **_rules("max_pool"), vjps=(_max_pool_vjp,), jvps=(_max_pool_jvp,), residuals=True, exact=True, method=False,
+    **_rules("max_pool"), vjps=(_max_pool_vjp,), jvps=(_max_pool_jvp,), exact=True, method=False,
     latex=r"\mathrm{maxpool}(#1)", dlatex=(r"\mathrm{route}(#g)",), samples=POOLS, torch=_torch("max_pool"),
     lesson="17",
 )
@@ -97,12 +136,8 @@ def max_pool(xp, x, *, kernel_size, stride=None, padding=0):
     HyperparameterError, ShapeError
     """
     size, step, pad = _window(x.shape, kernel_size, stride, padding)
-    if any(pad):
-        inside = xp.put_index(xp.ones(shape=x.shape, like=x), shape=_padded(x.shape, pad), key=_inner(x.shape, pad))
-        x = xp.where(xp.equal(inside, 0), -math.inf, _pad(xp, x, pad))
-    win = _flat_windows(xp, x, size, step)
-    first = xp.argmax(win, axis=-1, keepdims=True)
-    return xp.take_along(win, first, axis=-1)[..., 0], first
+    x = _lowered(xp, x, pad)
+    return reduce(xp.maximum, (x[key] for key in _places(x.shape, size, step)))
 
 
 def _avg_pool_vjp(xp, g, y, x, *, kernel_size, stride, padding):
@@ -119,7 +154,8 @@ def _avg_pool_vjp(xp, g, y, x, *, kernel_size, stride, padding):
 def avg_pool(xp, x, *, kernel_size, stride=None, padding=0):
     """Mean of each window; zeros of the padding count."""
     size, step, pad = _window(x.shape, kernel_size, stride, padding)
-    return xp.sum(_flat_windows(xp, _pad(xp, x, pad), size, step), axis=-1) / math.prod(size)
+    x = _pad(xp, x, pad)
+    return reduce(operator.add, (x[key] for key in _places(x.shape, size, step))) / math.prod(size)
 
 
 def _smooth_vjp(xp, g, y, p, x, *, kernel_size, stride, padding, beta):
