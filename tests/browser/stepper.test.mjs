@@ -15,27 +15,69 @@ const tensor = await load("TensorView");
 
 const array = (data, shape, dtype = "float64") => ({ dtype, shape, data });
 const node = (id, op, parents, value, grad, role = "op") => ({
-  id, op, role, parents, attrs: {}, name: op.length === 1 ? op : null, scope: "", requires_grad: role !== "input", latex: "", value, grad,
+  id,
+  op,
+  role,
+  parents,
+  attrs: {},
+  name: op.length === 1 ? op : null,
+  scope: "",
+  requires_grad: role !== "input",
+  latex: "",
+  value,
+  grad,
 });
 /** x * x + x at 3: the gradient 7 arrives as 1, 3 and 3. */
-const square = () => new w.Trace({
-  meta: {}, output: 2, seed: array([1], []),
-  nodes: [
-    node(0, "x", [], array([3], []), array([7], []), "param"), node(1, "y", [0, 0], array([9], []), array([1], [])),
-    node(2, "L", [1, 0], array([12], []), array([1], [])),
-  ],
-  edges: [[2, 1, 0, 1], [2, 0, 1, 1], [1, 0, 0, 3], [1, 0, 1, 3]].map(([child, parent, arg, v]) => (
-    { child, parent, arg, summed: [], latex: "", terms: null, contribution: array([v], []), local: array([child === 1 ? 3 : 1], []) })),
-});
+const square = () =>
+  new w.Trace({
+    meta: {},
+    output: 2,
+    seed: array([1], []),
+    nodes: [
+      node(0, "x", [], array([3], []), array([7], []), "param"),
+      node(1, "y", [0, 0], array([9], []), array([1], [])),
+      node(2, "L", [1, 0], array([12], []), array([1], [])),
+    ],
+    edges: [
+      [2, 1, 0, 1],
+      [2, 0, 1, 1],
+      [1, 0, 0, 3],
+      [1, 0, 1, 3],
+    ].map(([child, parent, arg, v]) => ({
+      child,
+      parent,
+      arg,
+      summed: [],
+      latex: "",
+      terms: null,
+      contribution: array([v], []),
+      local: array([child === 1 ? 3 : 1], []),
+    })),
+  });
 /** One matmul: a (2,3) times b (3,2), with a chosen gradient above. */
-const product = () => new w.Trace({
-  meta: {}, output: 2, seed: array([1, 2, 3, 4], [2, 2]),
-  nodes: [
-    node(0, "a", [], array([1, 2, 3, 4, 5, 6], [2, 3]), null, "input"), node(1, "b", [], array([1, 0, 0, 1, 1, 1], [3, 2]), array([13, 18, 17, 24, 21, 30], [3, 2]), "param"),
-    node(2, "z", [0, 1], array([4, 5, 10, 11], [2, 2]), array([1, 2, 3, 4], [2, 2])),
-  ],
-  edges: [{ child: 2, parent: 1, arg: 1, summed: [], latex: "", terms: ["ki,kj->ij", "#1", "g"], local: null, contribution: array([13, 18, 17, 24, 21, 30], [3, 2]) }],
-});
+const product = () =>
+  new w.Trace({
+    meta: {},
+    output: 2,
+    seed: array([1, 2, 3, 4], [2, 2]),
+    nodes: [
+      node(0, "a", [], array([1, 2, 3, 4, 5, 6], [2, 3]), null, "input"),
+      node(1, "b", [], array([1, 0, 0, 1, 1, 1], [3, 2]), array([13, 18, 17, 24, 21, 30], [3, 2]), "param"),
+      node(2, "z", [0, 1], array([4, 5, 10, 11], [2, 2]), array([1, 2, 3, 4], [2, 2])),
+    ],
+    edges: [
+      {
+        child: 2,
+        parent: 1,
+        arg: 1,
+        summed: [],
+        latex: "",
+        terms: ["ki,kj->ij", "#1", "g"],
+        local: null,
+        contribution: array([13, 18, 17, 24, 21, 30], [3, 2]),
+      },
+    ],
+  });
 
 test("every widget is one module with a render function", async () => {
   for (const kind of Object.keys(parts)) assert.equal(typeof (await load(kind)).default.render, "function", kind);
@@ -86,7 +128,10 @@ test("an index outside of the corner that travelled has no value", () => {
 test("steps are values, then the seed, then contributions", () => {
   const t = square();
   assert.equal(t.steps, 8);
-  assert.deepEqual([0, 1, 4, 5].map((k) => t.event(k).kind), ["start", "forward", "seed", "backward"]);
+  assert.deepEqual(
+    [0, 1, 4, 5].map((k) => t.event(k).kind),
+    ["start", "forward", "seed", "backward"],
+  );
   assert.equal(t.event(8).id, 0);
   assert.equal(w.clampStep(99, 8), 8);
   assert.equal(w.clampStep("x", 8), 0);
@@ -95,23 +140,45 @@ test("steps are values, then the seed, then contributions", () => {
 
 test("the gradient grows with the sweep", () => {
   const t = square();
-  assert.deepEqual([3, 4, 5, 6, 7, 8].map((k) => t.gradAt(0, k)?.data[0] ?? null), [null, null, null, 1, 4, 7]);
+  assert.deepEqual(
+    [3, 4, 5, 6, 7, 8].map((k) => t.gradAt(0, k)?.data[0] ?? null),
+    [null, null, null, 1, 4, 7],
+  );
   assert.deepEqual(t.gradAt(2, 4).data, [1]);
   assert.deepEqual(t.path(0), [2, 0]);
 });
 
 test("the ledger keeps the running total in tape order", () => {
-  assert.deepEqual(square().ledger(0, []).map((r) => [r.adds, r.total, r.step]), [[1, 1, 6], [3, 4, 7], [3, 7, 8]]);
+  assert.deepEqual(
+    square()
+      .ledger(0, [])
+      .map((r) => [r.adds, r.total, r.step]),
+    [
+      [1, 1, 6],
+      [3, 4, 7],
+      [3, 7, 8],
+    ],
+  );
 });
 
 test("sums are rounded as the dtype rounds", () => {
   const f = (v) => w.decode(array([v], [], "float32"));
-  assert.equal(w.plus(f(Math.fround(0.1)), f(Math.fround(0.2))).data[0], Math.fround(Math.fround(0.1) + Math.fround(0.2)));
+  assert.equal(
+    w.plus(f(Math.fround(0.1)), f(Math.fround(0.2))).data[0],
+    Math.fround(Math.fround(0.1) + Math.fround(0.2)),
+  );
 });
 
 test("an entry of a matrix product is spelled out as its products", () => {
   const p = w.products(product(), 0, [1, 0]);
-  assert.deepEqual(p, { terms: [[2, 1], [5, 3]], count: 2, total: 17 });
+  assert.deepEqual(p, {
+    terms: [
+      [2, 1],
+      [5, 3],
+    ],
+    count: 2,
+    total: 17,
+  });
 });
 
 test("an elementwise contribution is gradient times local derivative", () => {
@@ -126,11 +193,30 @@ test("products that do not add up to the entry are not shown", () => {
 
 test("copies made by broadcasting are added up", () => {
   const t = new w.Trace({
-    meta: {}, output: 1, seed: array([1, 2, 3, 4], [2, 2]),
-    nodes: [node(0, "b", [], array([0, 0], [2]), array([4, 6], [2]), "param"), node(1, "z", [0], array([0, 0, 0, 0], [2, 2]), array([1, 2, 3, 4], [2, 2]))],
-    edges: [{ child: 1, parent: 0, arg: 0, summed: [0], latex: "", terms: null, local: array([1, 1, 1, 1], [2, 2]), contribution: array([4, 6], [2]) }],
+    meta: {},
+    output: 1,
+    seed: array([1, 2, 3, 4], [2, 2]),
+    nodes: [
+      node(0, "b", [], array([0, 0], [2]), array([4, 6], [2]), "param"),
+      node(1, "z", [0], array([0, 0, 0, 0], [2, 2]), array([1, 2, 3, 4], [2, 2])),
+    ],
+    edges: [
+      {
+        child: 1,
+        parent: 0,
+        arg: 0,
+        summed: [0],
+        latex: "",
+        terms: null,
+        local: array([1, 1, 1, 1], [2, 2]),
+        contribution: array([4, 6], [2]),
+      },
+    ],
   });
-  assert.deepEqual(w.products(t, 0, [1]).terms, [[2, 1], [4, 1]]);
+  assert.deepEqual(w.products(t, 0, [1]).terms, [
+    [2, 1],
+    [4, 1],
+  ]);
 });
 
 test("a guess is right to one per cent, and a wrong one is named", () => {
@@ -149,7 +235,8 @@ test("numbers are read as people type them", () => {
 });
 
 test("a prediction is open until something was said", () => {
-  const t = square(), on = { predict: true };
+  const t = square(),
+    on = { predict: true };
   assert.equal(w.isOpen(t, on, { step: 6 }), true);
   assert.equal(w.isOpen(t, on, { step: 6, answers: { 6: { ok: false } } }), false);
   assert.equal(w.isOpen(t, on, { step: 4 }), false);
@@ -166,15 +253,25 @@ test("the window follows the entry", () => {
 
 test("nodes are found by name and op, and sorted by magnitude", () => {
   const t = square();
-  assert.deepEqual(w.matches(t, "Y").map((n) => n.id), [1]);
-  assert.deepEqual(w.arrange(t, { sort: "value", down: true }, 8).map((n) => n.id), [2, 1, 0]);
-  assert.deepEqual(w.arrange(t, { filter: "param" }, 8).map((n) => n.id), [0]);
+  assert.deepEqual(
+    w.matches(t, "Y").map((n) => n.id),
+    [1],
+  );
+  assert.deepEqual(
+    w.arrange(t, { sort: "value", down: true }, 8).map((n) => n.id),
+    [2, 1, 0],
+  );
+  assert.deepEqual(
+    w.arrange(t, { filter: "param" }, 8).map((n) => n.id),
+    [0],
+  );
   assert.equal(w.cellText("gradient", t.node(0), t, 5), "not yet");
 });
 
 test("long paths and long ledgers are folded, and say so", () => {
   assert.deepEqual(w.pathText(["L", "a", "b", "c", "x"]), ["a", "\u22ef", "c", "x"]);
-  const rows = Array.from({ length: 20 }, (_, i) => ({ step: i, adds: 1 })), { rows: seen, rest } = w.capped(rows, 10);
+  const rows = Array.from({ length: 20 }, (_, i) => ({ step: i, adds: 1 })),
+    { rows: seen, rest } = w.capped(rows, 10);
   assert.equal(seen.length, 8);
   assert.ok(seen.some((r) => r.step === 10));
   assert.deepEqual(rest, { count: 12, adds: rows.filter((r) => !seen.includes(r) && r.step <= 10).length });
@@ -192,5 +289,8 @@ test("an unticked row leaves the total", () => {
 
 test("bars of a histogram share one scale", () => {
   const b = tensor.bars({ counts: [1, 4, 0], edges: [0, 1, 2, 3] }, 30, 8);
-  assert.deepEqual(b.map((r) => r.h), [2, 8, 0]);
+  assert.deepEqual(
+    b.map((r) => r.h),
+    [2, 8, 0],
+  );
 });

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import _traces
 import numpy as np
@@ -27,7 +28,20 @@ EVERY = pytest.mark.parametrize("make", KINDS.values(), ids=KINDS)
 def kernel(monkeypatch):
     """Display as inside a notebook kernel."""
     monkeypatch.delenv(base.STATIC_SWITCH, raising=False)
-    monkeypatch.setattr(base, "get_ipython", lambda: type("Shell", (), {"kernel": object()})())
+    monkeypatch.setattr(base, "_SHOWN", {})
+    shell = SimpleNamespace(kernel=Kernel())
+    monkeypatch.setattr(base, "get_ipython", lambda: shell)
+    return shell.kernel
+
+
+class Kernel:
+    """What a kernel knows of the cell it runs."""
+
+    def __init__(self):
+        self.cell, self.run = "a", 0
+
+    def get_parent(self):
+        return {"header": {"msg_id": str(self.run)}, "metadata": {"cellId": self.cell} if self.cell else {}}
 
 
 # -- state -------------------------------------------------------------------------------------
@@ -152,7 +166,8 @@ def test_no_display_holds_a_memory_address(make, kernel):
 def test_a_notebook_gets_the_view_and_its_twins(make, kernel):
     data, _ = make()._repr_mimebundle_()
     assert "application/vnd.jupyter.widget-view+json" in data
-    assert data["text/plain"] == repr(make())
+    assert data["text/plain"].startswith(repr(make()))
+    assert len(data["text/plain"].splitlines()) <= 40
 
 
 @EVERY
@@ -163,6 +178,32 @@ def test_elsewhere_only_the_twins_are_shown(make, kernel, monkeypatch):
     monkeypatch.delenv(base.STATIC_SWITCH)
     monkeypatch.setattr(base, "get_ipython", lambda: None)
     assert make()._repr_mimebundle_()[0] == data
+
+
+def test_running_a_cell_again_closes_what_it_showed_before(kernel):
+    first, beside = KINDS["stepper"](), KINDS["table"]()
+    for w in (first, beside, first):
+        w._repr_mimebundle_()
+    assert first.comm is not None
+    assert beside.comm is not None
+    kernel.run += 1
+    second = KINDS["stepper"]()
+    second._repr_mimebundle_()
+    assert (first.comm, beside.comm) == (None, None)
+    kernel.run, kernel.cell = kernel.run + 1, "b"
+    second._repr_mimebundle_()
+    kernel.run, kernel.cell = kernel.run + 1, "a"
+    KINDS["stepper"]()._repr_mimebundle_()
+    assert second.comm is not None, "it is still seen in the other cell"
+
+
+def test_a_front_end_without_cell_names_closes_nothing(kernel):
+    kernel.cell = None
+    w = KINDS["stepper"]()
+    for kernel.run in range(3):
+        KINDS["stepper"]()._repr_mimebundle_()
+    w._repr_mimebundle_()
+    assert w.comm is not None
 
 
 def test_the_picture_is_that_of_the_current_step():

@@ -91,7 +91,7 @@ def _placed(part: list[tuple[TraceNode, tuple[int, ...]]], node: int) -> dict[st
     nodes, args = [n for n, _ in part], {n.id: a for n, a in part}
     plan = layers(GraphTrace(tuple(nodes), (), nodes[-1].id, nodes[-1].value))
     widths = {n.id: _width(n) for n in nodes}
-    cross = place(plan, dict.fromkeys(widths, HEIGHT), frozenset())
+    cross = place(plan, dict.fromkeys(widths, HEIGHT), dict.fromkeys(widths, "op"))
     low = min(cross[i] - (HEIGHT / 2 if i in widths else 0) for i in cross)
     high = max(cross[i] + (HEIGHT / 2 if i in widths else 0) for i in cross)
     columns, x = [], MARGIN

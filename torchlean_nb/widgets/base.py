@@ -22,6 +22,9 @@ from torchlean_nb.render.html import assets, page
 STATIC_SWITCH = "TORCHLEAN_NB_STATIC"
 CONTROLS = ("transport", "scrubber", "speed", "loop", "table", "export", "help", "panel", "narration")
 _STATE_LIMIT = 100_000
+_LINES = 39
+# Cell -> the run of it that was seen last, and the widgets it showed.
+_SHOWN: dict[str, tuple[str, list[View]]] = {}
 
 
 def live() -> bool:
@@ -77,7 +80,7 @@ class View(anywidget.AnyWidget):
         state: Mapping[str, Any] | str | None = None,
         **options: Any,
     ):
-        self.steps = steps
+        self.steps, self.cells = steps, set()
         given = read_state(state)
         step = given.get("step", steps) if step is None else step
         super().__init__(
@@ -151,15 +154,35 @@ class View(anywidget.AnyWidget):
         return f"{type(self).__name__}({quote(self.title)}{': ' + said if said else ''})"
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        still = {"text/plain": repr(self)}
         picture = self.to_svg()
         if picture:
-            still["image/svg+xml"] = picture
+            still = {"text/plain": repr(self), "image/svg+xml": picture}
+        else:
+            still = {"text/plain": "\n".join([repr(self), *self.to_text().splitlines()[:_LINES]])}
         bundle = super()._repr_mimebundle_(**kwargs) if live() else None
         if bundle is None:
             return still, {}
+        _retire(self)
         data, metadata = bundle
         return data | still, metadata
+
+
+def _retire(view: View) -> None:
+    """Close what an earlier run of this cell showed and no other cell does: re-running must not pile up."""
+    parent = get_ipython().kernel.get_parent()
+    cell = parent.get("metadata", {}).get("cellId")
+    run = parent.get("header", {}).get("msg_id", "")
+    view.cells.add(cell)
+    if cell is None:
+        return
+    last, shown = _SHOWN.get(cell, (run, []))
+    if last != run:
+        for old in shown:
+            if old is not view and old.cells == {cell}:
+                old.layout.close()
+                old.close()
+        shown = []
+    _SHOWN[cell] = run, [*(v for v in shown if v is not view), view]
 
 
 def read_state(state: Mapping[str, Any] | str | None) -> dict[str, Any]:

@@ -2,8 +2,12 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 const ICONS = {
-  first: "M1 1h2v10H1zM11 1v10L4 6z", back: "M9 1v10L2 6z", play: "M2 .5v11L11 6z", pause: "M2 1h3v10H2zM7 1h3v10H7z",
-  next: "M3 1v10l7-5z", last: "M9 1h2v10H9zM1 1v10l7-5z",
+  first: "M1 1h2v10H1zM11 1v10L4 6z",
+  back: "M9 1v10L2 6z",
+  play: "M2 .5v11L11 6z",
+  pause: "M2 1h3v10H2zM7 1h3v10H7z",
+  next: "M3 1v10l7-5z",
+  last: "M9 1h2v10H9zM1 1v10l7-5z",
   loop: "M2 5a4 4 0 0 1 7-2l1.6-1.4V6H6.3l1.6-1.6A2.4 2.4 0 0 0 3.6 5zm8 2a4 4 0 0 1-7 2l-1.6 1.4V6h4.3L4.1 7.6A2.4 2.4 0 0 0 8.4 7z",
 };
 
@@ -27,9 +31,11 @@ export const iconButton = (name, label, onclick, cls = "") =>
   h("button", { type: "button", class: `tl-i ${cls}`, "aria-label": label, title: label, onclick }, icon(name));
 
 const TAGS = new Set(
-  ("svg g path rect circle ellipse line polyline polygon text tspan title desc defs pattern marker clippath use symbol lineargradient stop " +
-   "math semantics annotation mrow mi mo mn ms mtext mspace mfrac msqrt mroot msub msup msubsup munder mover munderover mtable mtr mtd " +
-   "mstyle mpadded mphantom menclose mmultiscripts mprescripts none merror mfenced span b i em strong").split(" "),
+  (
+    "svg g path rect circle ellipse line polyline polygon text tspan title desc defs pattern marker clippath use symbol lineargradient stop " +
+    "math semantics annotation mrow mi mo mn ms mtext mspace mfrac msqrt mroot msub msup msubsup munder mover munderover mtable mtr mtd " +
+    "mstyle mpadded mphantom menclose mmultiscripts mprescripts none merror mfenced span b i em strong"
+  ).split(" "),
 );
 
 /**
@@ -39,7 +45,10 @@ const TAGS = new Set(
 export function safeMarkup(text) {
   const body = new DOMParser().parseFromString(text, "text/html").body;
   for (const el of [...body.querySelectorAll("*")]) {
-    if (!TAGS.has(el.localName.toLowerCase())) { el.remove(); continue; }
+    if (!TAGS.has(el.localName.toLowerCase())) {
+      el.remove();
+      continue;
+    }
     for (const { name, value } of [...el.attributes]) {
       const link = /href$/i.test(name) && !value.trim().startsWith("#");
       const url = /url\(\s*['"]?(?!#)/i.test(value) && /url\(/i.test(value) && !/^[^(]*url\(\s*['"]?#/i.test(value);
@@ -67,17 +76,43 @@ export function download(name, type, text) {
   setTimeout(() => URL.revokeObjectURL(url), 1000);
 }
 
-const LOOKS = ["fill", "fill-opacity", "stroke", "stroke-width", "stroke-dasharray", "stroke-linejoin", "opacity", "font-family", "font-size",
-  "font-weight", "text-anchor", "paint-order"];
-const PLAIN = { "fill-opacity": "1", "stroke-dasharray": "none", "stroke-linejoin": "miter", opacity: "1", "font-weight": "400", "text-anchor": "start", "paint-order": "normal" };
+const LOOKS = [
+  "fill",
+  "fill-opacity",
+  "stroke",
+  "stroke-width",
+  "stroke-dasharray",
+  "stroke-linejoin",
+  "opacity",
+  "font-family",
+  "font-size",
+  "font-weight",
+  "text-anchor",
+  "paint-order",
+];
+const PLAIN = {
+  "fill-opacity": "1",
+  "stroke-dasharray": "none",
+  "stroke-linejoin": "miter",
+  opacity: "1",
+  "font-weight": "400",
+  "text-anchor": "start",
+  "paint-order": "normal",
+};
 
 /** A drawing as a file of its own: what is hidden left out, every colour resolved. */
 export function standaloneSvg(svg) {
-  const copy = svg.cloneNode(true), from = [svg, ...svg.querySelectorAll("*")], to = [copy, ...copy.querySelectorAll("*")];
+  const copy = svg.cloneNode(true),
+    from = [svg, ...svg.querySelectorAll("*")],
+    to = [copy, ...copy.querySelectorAll("*")];
   const gone = [];
   from.forEach((el, i) => {
-    const look = getComputedStyle(el), out = to[i];
-    if (look.display === "none" && !el.closest("defs")) { gone.push(out); return; }
+    const look = getComputedStyle(el),
+      out = to[i];
+    if (look.display === "none" && !el.closest("defs")) {
+      gone.push(out);
+      return;
+    }
     out.removeAttribute("class");
     out.removeAttribute("tabindex");
     out.removeAttribute("style");
@@ -92,11 +127,18 @@ export function standaloneSvg(svg) {
   copy.setAttribute("width", box.width);
   copy.setAttribute("height", box.height);
   const ground = getComputedStyle(svg.closest(".tl")).backgroundColor;
-  copy.insertBefore(s("rect", { x: box.x, y: box.y, width: box.width, height: box.height, fill: ground }), copy.firstChild);
+  copy.insertBefore(
+    s("rect", { x: box.x, y: box.y, width: box.width, height: box.height, fill: ground }),
+    copy.firstChild,
+  );
   return '<?xml version="1.0" encoding="UTF-8"?>\n' + new XMLSerializer().serializeToString(copy);
 }
 
-const forScript = (value) => JSON.stringify(value).replace(/</g, "\\u003c").replace(/\u2028/g, "\\u2028").replace(/\u2029/g, "\\u2029");
+const forScript = (value) =>
+  JSON.stringify(value)
+    .replace(/</g, "\\u003c")
+    .replace(/\u2028/g, "\\u2028")
+    .replace(/\u2029/g, "\\u2029");
 const escapeText = (text) => text.replace(/&/g, "&amp;").replace(/</g, "&lt;");
 
 /** The page that `render.html.page` writes, made in the browser from the live widget. */
@@ -118,6 +160,14 @@ export function standalone(doc) {
   const data = JSON.parse(doc.getElementById("data").textContent);
   data._esm = doc.getElementById("code").textContent.replace(/\nstandalone\(document\);\s*$/, "");
   data._css = doc.querySelector("style").textContent.replace(/^.*\n/, "");
-  const model = { get: (k) => data[k], set: (k, v) => { data[k] = v; }, on() {}, off() {}, save_changes() {} };
+  const model = {
+    get: (k) => data[k],
+    set: (k, v) => {
+      data[k] = v;
+    },
+    on() {},
+    off() {},
+    save_changes() {},
+  };
   widget.render({ model, el: doc.getElementById("widget") });
 }

@@ -16,26 +16,57 @@ export function pathKeys(path) {
 
 const STATES = ["todo", "done", "now", "sender"];
 
-/** Puts the scene into `host`. `at` is told what is clicked; `step(k)` draws. */
-export function stage(host, trace, markup, { pick, hover }) {
-  const svg = safeMarkup(markup), natural = svg.viewBox.baseVal.width;
-  const nodes = [...svg.querySelectorAll("[data-node]")].map((el) => ({ el, id: +el.dataset.node, t: +el.dataset.t || 0, is: "" }));
-  const timed = [...svg.querySelectorAll("[data-from]")].map((el) => ({
-    el, from: +el.dataset.from, to: el.dataset.to === undefined ? Infinity : +el.dataset.to, on: null,
+/** Puts the scene into `host`; `pick(id)` is told which node is clicked or entered. */
+export function stage(host, trace, markup, { pick }) {
+  const svg = safeMarkup(markup),
+    natural = svg.viewBox.baseVal.width;
+  const nodes = [...svg.querySelectorAll("[data-node]")].map((el) => ({
+    el,
+    id: +el.dataset.node,
+    t: +el.dataset.t || 0,
+    is: "",
   }));
-  const edges = [...svg.querySelectorAll("[data-child]")].map((el) => ({ el, child: +el.dataset.child, parent: +el.dataset.parent }));
-  let fitted = false, focusable = null;
+  const timed = [...svg.querySelectorAll("[data-from]")].map((el) => {
+    const box = el.closest("[data-node]"),
+      edge = el.closest("[data-child]");
+    const of = box
+      ? `n${box.dataset.node}`
+      : edge
+        ? `e${edge.dataset.child}.${edge.dataset.parent}.${edge.dataset.arg}`
+        : el.classList.contains("chip")
+          ? "chip"
+          : "";
+    return { el, of, from: +el.dataset.from, to: el.dataset.to === undefined ? Infinity : +el.dataset.to, on: null };
+  });
+  const edges = [...svg.querySelectorAll("[data-child]")].map((el) => ({
+    el,
+    child: +el.dataset.child,
+    parent: +el.dataset.parent,
+  }));
+  let fitted = false,
+    focusable = null;
   host.replaceChildren(svg);
 
-  const owner = (e) => { const g = e.target.closest("[data-node]"); return g ? +g.dataset.node : null; };
-  svg.addEventListener("click", (e) => { const id = owner(e); if (id !== null) pick(id); });
+  const owner = (e) => {
+    const g = e.target.closest("[data-node]");
+    return g ? +g.dataset.node : null;
+  };
+  svg.addEventListener("click", (e) => {
+    const id = owner(e);
+    if (id !== null) pick(id);
+  });
   svg.addEventListener("keydown", (e) => {
-    const id = owner(e), by = { ArrowUp: -1, ArrowDown: 1 }[e.key];
+    const id = owner(e),
+      by = { ArrowUp: -1, ArrowDown: 1 }[e.key];
     if (id === null || (!by && e.key !== "Enter" && e.key !== " ")) return;
     e.preventDefault();
     e.stopPropagation();
-    if (!by) { pick(id); return; }
-    const i = nodes.findIndex((n) => n.id === id), to = nodes[Math.max(0, Math.min(nodes.length - 1, i + by))];
+    if (!by) {
+      pick(id);
+      return;
+    }
+    const i = nodes.findIndex((n) => n.id === id),
+      to = nodes[Math.max(0, Math.min(nodes.length - 1, i + by))];
     rove(to);
     to.el.focus();
   });
@@ -45,7 +76,10 @@ export function stage(host, trace, markup, { pick, hover }) {
     nodes.forEach((n) => n.el.classList.toggle("lit", !!keys && (keys.has(`n${n.id}`) || n.id === id)));
     edges.forEach((e) => e.el.classList.toggle("lit", !!keys && keys.has(`e${e.child}.${e.parent}`)));
   };
-  svg.addEventListener("pointerover", (e) => { const id = owner(e); light(id); if (hover) hover(id); });
+  svg.addEventListener("pointerover", (e) => {
+    const id = owner(e);
+    light(id);
+  });
   svg.addEventListener("pointerleave", () => light(null));
 
   function rove(n) {
@@ -57,9 +91,10 @@ export function stage(host, trace, markup, { pick, hover }) {
   nodes.forEach((n) => n.el.setAttribute("tabindex", "-1"));
   if (nodes.length) rove(nodes[0]);
 
-  /** Draws step k; `seen` is one less while a prediction is open, so that the answer stays hidden. */
-  function step(k, seen = k) {
-    const event = trace.event(k);
+  /** Draws step k; while a prediction is open, the edge and the box it is about stay as they were before. */
+  function step(k, open = false) {
+    const event = trace.event(k),
+      hidden = open ? new Set(["chip", `n${event.id}`, `e${event.from}.${event.id}.${event.edge.arg}`]) : null;
     for (const n of nodes) {
       const is = nodeState(event, n.id, n.t, k);
       if (is !== n.is) {
@@ -70,8 +105,12 @@ export function stage(host, trace, markup, { pick, hover }) {
       }
     }
     for (const t of timed) {
-      const on = t.from <= seen && seen < t.to;
-      if (on !== t.on) { t.el.style.display = on ? "" : "none"; t.on = on; }
+      const seen = hidden && hidden.has(t.of) ? k - 1 : k,
+        on = t.from <= seen && seen < t.to && !(hidden && t.of === "chip");
+      if (on !== t.on) {
+        t.el.style.display = on ? "" : "none";
+        t.on = on;
+      }
     }
     svg.dataset.step = k;
   }
@@ -79,10 +118,16 @@ export function stage(host, trace, markup, { pick, hover }) {
   /** Scrolls the stage, and nothing else, so that a node is seen, and where there is room its sender too. */
   function reveal(id, from = null) {
     if (fitted || (host.scrollHeight <= host.clientHeight && host.scrollWidth <= host.clientWidth)) return;
-    const view = host.getBoundingClientRect(), pad = 14;
-    const boxes = [from, id].map((i) => nodes.find((n) => n.id === i)).filter(Boolean).map((n) => n.el.getBoundingClientRect());
-    const move = (lo, hi, start, end) => (lo < start + pad ? lo - start - pad : hi > end - pad ? Math.min(hi - end + pad, lo - start - pad) : 0);
-    let top = 0, left = 0;
+    const view = host.getBoundingClientRect(),
+      pad = 14;
+    const boxes = [from, id]
+      .map((i) => nodes.find((n) => n.id === i))
+      .filter(Boolean)
+      .map((n) => n.el.getBoundingClientRect());
+    const move = (lo, hi, start, end) =>
+      lo < start + pad ? lo - start - pad : hi > end - pad ? Math.min(hi - end + pad, lo - start - pad) : 0;
+    let top = 0,
+      left = 0;
     for (const r of boxes) {
       top += move(r.top - top, r.bottom - top, view.top, view.bottom);
       left += move(r.left - left, r.right - left, view.left, view.right);

@@ -1,7 +1,13 @@
 // GraphStepper: the graph, its sweep, and the panel that explains each step.
 
-const HELP = [["G", "gradients on and off"], ["T", "table"], ["F", "whole drawing or natural size"], ["/", "search"],
-  ["\u2191 \u2193 Enter", "with the focus on a node or a map: move, pin"], ["Esc", "close, unpin"]];
+const HELP = [
+  ["G", "gradients on and off"],
+  ["T", "table"],
+  ["F", "whole drawing or natural size"],
+  ["/", "search"],
+  ["\u2191 \u2193 Enter", "with the focus on a node or a map: move, pin"],
+  ["Esc", "close, unpin"],
+];
 
 /** What a search finds: nodes whose name, op or scope contains the word. */
 export function matches(trace, word) {
@@ -10,48 +16,98 @@ export function matches(trace, word) {
 }
 
 function search(f, trace, view) {
-  const box = h("div", { class: "tl-pop", role: "search", hidden: true }), list = h("div", { class: "tl-menu" });
-  const leave = () => { box.hidden = true; view.mark(null); f.root.focus(); };
-  const take = (id) => { leave(); f.set({ pin: id }); view.reveal(id); };
+  const box = h("div", { class: "tl-pop", role: "search", hidden: true }),
+    list = h("div", { class: "tl-menu" });
+  const leave = () => {
+    box.hidden = true;
+    view.mark(null);
+    f.root.focus();
+  };
+  const take = (id) => {
+    leave();
+    f.set({ pin: id });
+    view.reveal(id);
+  };
   const look = () => {
     const found = matches(trace, input.value);
     view.mark(found.length ? new Set(found.map((n) => n.id)) : null);
-    list.replaceChildren(...found.slice(0, 8).map((n) => h("button", { type: "button", onclick: f.guard(() => take(n.id)) }, `${n.label}  ${n.op}`)),
-      h("span", { class: "tl-meta", role: "status" }, input.value ? `${found.length} found` : ""));
+    list.replaceChildren(
+      ...found
+        .slice(0, 8)
+        .map((n) => h("button", { type: "button", onclick: f.guard(() => take(n.id)) }, `${n.label}  ${n.op}`)),
+      h("span", { class: "tl-meta", role: "status" }, input.value ? `${found.length} found` : ""),
+    );
   };
-  const input = h("input", { type: "search", "aria-label": "Search nodes", placeholder: "name or op", oninput: f.guard(look), onkeydown: f.guard((e) => {
-    if (e.key === "Escape") leave();
-    else if (e.key === "Enter") { const [first] = matches(trace, input.value); if (first) take(first.id); } else return;
-    e.preventDefault();
-    e.stopPropagation();
-  }) });
+  const input = h("input", {
+    type: "search",
+    "aria-label": "Search nodes",
+    placeholder: "name or op",
+    oninput: f.guard(look),
+    onkeydown: f.guard((e) => {
+      if (e.key === "Escape") leave();
+      else if (e.key === "Enter") {
+        const [first] = matches(trace, input.value);
+        if (first) take(first.id);
+      } else return;
+      e.preventDefault();
+      e.stopPropagation();
+    }),
+  });
   box.append(input, list);
   f.body.append(box);
-  return () => { f.close(); box.hidden = false; box.style.top = "6px"; input.value = ""; look(); input.focus(); };
+  return () => {
+    f.close();
+    box.hidden = false;
+    box.style.top = "6px";
+    input.value = "";
+    look();
+    input.focus();
+  };
 }
 
 function render({ model, el }) {
-  const payload = model.get("payload"), options = model.get("options") || {}, trace = new Trace(payload.trace), m = trace.meta;
-  let view = null, side = null, twin = null, gradients = true, revealed = "", open = false, openSearch = null;
+  const payload = model.get("payload"),
+    options = model.get("options") || {},
+    trace = new Trace(payload.trace),
+    m = trace.meta;
+  let view = null,
+    side = null,
+    twin = null,
+    gradients = true,
+    revealed = "",
+    open = false,
+    openSearch = null;
+
+  const say = (event, k) =>
+    open
+      ? `What arrives at ${trace.node(event.id).label} from ${trace.node(event.from).label}? Say it before it is shown.`
+      : payload.narration[k] || "";
 
   const draw = (state, frame) => {
     if (!view) return;
-    open = isOpen(trace, options, state);
-    if (open && frame.playing) frame.pause();
     const k = state.step;
-    view.step(k, open ? k - 1 : k);
+    const event = trace.event(k);
+    open = isOpen(trace, options, state);
+    if (open && frame.playing()) frame.pause();
+    view.step(k, open);
     if (frame.panel.isConnected || !frame.root.isConnected) side.update(state, open);
-    const said = open ? `What arrives at ${trace.node(trace.event(k).id).label} from ${trace.node(trace.event(k).from).label}? Say it before it is shown.` : payload.narration[k] || "";
-    if (frame.narr.textContent !== said) frame.narr.textContent = said;
+    if (frame.narr.textContent !== say(event, k)) frame.narr.textContent = say(event, k);
     if (!!state.table !== (twin !== null && !twin.el.hidden)) showTable(!!state.table, frame);
     if (state.table) twin.update(open ? k - 1 : k, state.pin);
-    const event = trace.event(k), id = state.pin !== null ? state.pin : event.id, from = state.pin === null && event.kind === "backward" ? event.from : null;
-    if (id !== null && `${id}.${from}` !== revealed) { revealed = `${id}.${from}`; requestAnimationFrame(() => view.reveal(id, from)); }
+    const id = state.pin !== null ? state.pin : event.id;
+    const from = state.pin === null && event.kind === "backward" ? event.from : null;
+    if (id === null || `${id}.${from}` === revealed) return;
+    revealed = `${id}.${from}`;
+    requestAnimationFrame(() => view.reveal(id, from));
   };
 
   function showTable(on, frame) {
     if (on && !twin) {
-      twin = nodeTable(trace, { pick: (id) => frame.set({ pin: id }), columns: ["id", "name", "op", "parents", "shape", "value", "gradient"], search: false });
+      twin = nodeTable(trace, {
+        pick: (id) => frame.set({ pin: id }),
+        columns: ["id", "name", "op", "parents", "shape", "value", "gradient"],
+        search: false,
+      });
       frame.stage.append(twin.el);
     }
     if (twin) twin.el.hidden = !on;
@@ -59,21 +115,45 @@ function render({ model, el }) {
   }
 
   const svg = () => view.svg;
-  const f = frame({ model, el }, {
-    title: options.title || m.title || "Graph", meta: [m.backend, m.dtype, m.device].filter(Boolean).join(" \u00b7 "), steps: trace.steps, table: true,
-    phases: [{ name: "forward", count: trace.forward, hue: "value" }, { name: "backward", count: trace.steps - trace.forward, hue: "grad" }],
-    draw, help: HELP, foot: payload.note, about: "Each step shows one value, then one gradient on its way back. Blue is value, orange is gradient, hatched is negative.",
-    exports: fileExports(() => f, model, "graph", svg), mayLeave: () => { if (open) side.focus(); return !open; }, escape: () => f.set({ pin: null }),
-    keys: {
-      g: () => { gradients = !gradients; view.svg.classList.toggle("no-grad", !gradients); }, f: () => view.fit(),
-      "/": () => openSearch(),
+  const f = frame(
+    { model, el },
+    {
+      title: options.title || m.title || "Graph",
+      meta: [m.backend, m.dtype, m.device].filter(Boolean).join(" \u00b7 "),
+      steps: trace.steps,
+      table: true,
+      phases: [
+        { name: "forward", count: trace.forward, hue: "value" },
+        { name: "backward", count: trace.steps - trace.forward, hue: "grad" },
+      ],
+      draw,
+      help: HELP,
+      foot: payload.note,
+      about:
+        "Each step shows one value, then one gradient on its way back. Blue is value, orange is gradient, hatched is negative.",
+      exports: fileExports(() => f, model, "graph", svg),
+      mayLeave: () => {
+        if (open) side.focus();
+        return !open;
+      },
+      escape: () => f.set({ pin: null }),
+      keys: {
+        g: () => {
+          gradients = !gradients;
+          view.svg.classList.toggle("no-grad", !gradients);
+        },
+        f: () => view.fit(),
+        "/": () => openSearch(),
+      },
     },
-  });
+  );
   f.root.classList.add("tl-stepper");
   const pinned = (id) => f.set({ pin: id === f.state.pin ? null : id });
   view = stage(f.stage, trace, payload.scene, { pick: f.guard(pinned) });
   side = panel(f.panel, trace, payload, {
-    choose: f.guard((entry) => f.set({ entry })), pin: f.guard((id) => f.set({ pin: id })), lightPath: (path) => view.light(path ? path[path.length - 1] : null, path),
+    choose: f.guard((entry) => f.set({ entry })),
+    pin: f.guard((id) => f.set({ pin: id })),
+    lightPath: (path) => view.light(path ? path[path.length - 1] : null, path),
     guess: f.guard((step, answer) => f.set({ answers: { ...f.state.answers, [step]: answer } })),
   });
   openSearch = search(f, trace, view);

@@ -34,30 +34,68 @@ const magnitude = (a) => (a ? absmax(a) : -1);
 /** Nodes that match the filter, in the chosen order. */
 export function arrange(trace, { sort = "id", down = false, filter = "" }, k) {
   const word = filter.trim().toLowerCase();
-  const list = [...trace.byId.values()].filter((n) => !word ||
-    [String(n.id), n.label, n.op, n.scope, n.role, shapeText(trace.value(n.id).shape)].some((t) => String(t).toLowerCase().includes(word)));
-  const key = {
-    id: (n) => n.id, value: (n) => magnitude(trace.value(n.id)), gradient: (n) => magnitude(trace.gradAt(n.id, k)),
-    shape: (n) => size(trace.value(n.id).shape),
-  }[sort] || ((n) => cellText(sort, n, trace, k).toLowerCase());
-  return list.map((n) => [key(n), n]).sort(([a, m], [b, n]) => (a < b ? -1 : a > b ? 1 : m.id - n.id) * (down ? -1 : 1)).map(([, n]) => n);
+  const list = [...trace.byId.values()].filter(
+    (n) =>
+      !word ||
+      [String(n.id), n.label, n.op, n.scope, n.role, shapeText(trace.value(n.id).shape)].some((t) =>
+        String(t).toLowerCase().includes(word),
+      ),
+  );
+  const key =
+    {
+      id: (n) => n.id,
+      value: (n) => magnitude(trace.value(n.id)),
+      gradient: (n) => magnitude(trace.gradAt(n.id, k)),
+      shape: (n) => size(trace.value(n.id).shape),
+    }[sort] || ((n) => cellText(sort, n, trace, k).toLowerCase());
+  return list
+    .map((n) => [key(n), n])
+    .sort(([a, m], [b, n]) => (a < b ? -1 : a > b ? 1 : m.id - n.id) * (down ? -1 : 1))
+    .map(([, n]) => n);
 }
 
 /** Table of the nodes; `pick(id)` is called for the row that is clicked or entered. */
 export function nodeTable(trace, { pick, columns = COLUMNS.map((c) => c.key), search = true }) {
-  const cols = COLUMNS.filter((c) => columns.includes(c.key)), view = { sort: "id", down: false, filter: "" };
-  let step = trace.steps, selected = null;
-  const sortBy = (key) => () => { view.down = view.sort === key && !view.down; view.sort = key; order(); };
-  const heads = cols.map((c) => h("th", { scope: "col", class: c.num ? "tl-n" : "", title: c.tip || null }, h("button", { type: "button", onclick: sortBy(c.key) }, c.head)));
-  const rows = new Map([...trace.byId.values()].map((n) => {
-    const cells = cols.map((c) => h("td", { class: `${c.num ? "tl-n " : ""}${c.ink || ""}` }));
-    const row = h("tr", { tabindex: "-1", "data-row": String(n.id), onclick: () => pick(n.id) }, cells);
-    return [n.id, { row, cells, n }];
-  }));
-  const body = h("tbody"), count = h("span", { class: "tl-meta", role: "status" });
-  const input = h("input", { type: "search", placeholder: "filter", "aria-label": "Filter nodes", oninput: () => { view.filter = input.value; order(); } });
-  const el = h("div", null, search && h("div", { class: "tl-bar" }, input, count),
-    h("table", { class: "tl-grid", "aria-label": "Nodes of the tape" }, h("thead", null, h("tr", null, heads)), body));
+  const cols = COLUMNS.filter((c) => columns.includes(c.key)),
+    view = { sort: "id", down: false, filter: "" };
+  let step = trace.steps,
+    selected = null;
+  const sortBy = (key) => () => {
+    view.down = view.sort === key && !view.down;
+    view.sort = key;
+    order();
+  };
+  const heads = cols.map((c) =>
+    h(
+      "th",
+      { scope: "col", class: c.num ? "tl-n" : "", title: c.tip || null },
+      h("button", { type: "button", onclick: sortBy(c.key) }, c.head),
+    ),
+  );
+  const rows = new Map(
+    [...trace.byId.values()].map((n) => {
+      const cells = cols.map((c) => h("td", { class: `${c.num ? "tl-n " : ""}${c.ink || ""}` }));
+      const row = h("tr", { tabindex: "-1", "data-row": String(n.id), onclick: () => pick(n.id) }, cells);
+      return [n.id, { row, cells, n }];
+    }),
+  );
+  const body = h("tbody"),
+    count = h("span", { class: "tl-meta", role: "status" });
+  const input = h("input", {
+    type: "search",
+    placeholder: "filter",
+    "aria-label": "Filter nodes",
+    oninput: () => {
+      view.filter = input.value;
+      order();
+    },
+  });
+  const el = h(
+    "div",
+    null,
+    search && h("div", { class: "tl-bar" }, input, count),
+    h("table", { class: "tl-grid", "aria-label": "Nodes of the tape" }, h("thead", null, h("tr", null, heads)), body),
+  );
 
   function order() {
     const list = arrange(trace, view, step);
@@ -72,12 +110,16 @@ export function nodeTable(trace, { pick, columns = COLUMNS.map((c) => c.key), se
   }
 
   function roving() {
-    const list = [...body.children], now = list.find((r) => +r.dataset.row === selected) || list[0];
-    list.forEach((r) => { r.tabIndex = r === now ? 0 : -1; });
+    const list = [...body.children],
+      now = list.find((r) => +r.dataset.row === selected) || list[0];
+    list.forEach((r) => {
+      r.tabIndex = r === now ? 0 : -1;
+    });
   }
 
   body.addEventListener("keydown", (e) => {
-    const row = e.target.closest("tr"), to = { ArrowUp: "previousElementSibling", ArrowDown: "nextElementSibling" }[e.key];
+    const row = e.target.closest("tr"),
+      to = { ArrowUp: "previousElementSibling", ArrowDown: "nextElementSibling" }[e.key];
     if (e.key === "Enter" || e.key === " ") pick(+row.dataset.row);
     else if (to && row[to]) row[to].focus();
     else if (!to) return;
