@@ -7,19 +7,15 @@ works on the last axes, whatever is in front.
 import math
 
 from torchlean_nb.domains import S
-from torchlean_nb.errors import HyperparameterError, ShapeError
-from torchlean_nb.ops._shapes import positive_int
+from torchlean_nb.errors import ShapeError
+from torchlean_nb.ops._windows import add_border, drop_border, each, out_sizes, padded, tuples
 from torchlean_nb.rows import general, linear
 
 # -- windows ----------------------------------------------------------------------------------------
 
 
-def _out_sizes(shape, size, stride):
-    return tuple((n - k) // s + 1 for n, k, s in zip(shape[len(shape) - len(size) :], size, stride, strict=True))
-
-
 def _windowed(shape, *, size, stride):
-    return (*shape[: len(shape) - len(size)], *_out_sizes(shape, size, stride), *size)
+    return (*shape[: len(shape) - len(size)], *out_sizes(shape, size, stride), *size)
 
 
 @linear(
@@ -49,43 +45,12 @@ def fold(xp, g, *, shape, size, stride):
     return xp.fold(g, shape=shape, size=size, stride=stride)
 
 
-def _each(value, n, name, low):
-    """An option given once or once per dimension."""
-    values = tuple(value) if isinstance(value, tuple | list) else (value,) * n
-    if len(values) != n:
-        raise HyperparameterError(f"{name}: {len(values)} values for {n} dimensions")
-    return tuple(positive_int(v, name, low) for v in values)
-
-
-def _inner(shape, padding):
-    """Key of the unpadded array inside the padded one."""
-    lead = len(shape) - len(padding)
-    return (..., *(slice(p, p + n) for n, p in zip(shape[lead:], padding, strict=True)))
-
-
-def _padded(shape, padding):
-    lead = len(shape) - len(padding)
-    return (*shape[:lead], *(n + 2 * p for n, p in zip(shape[lead:], padding, strict=True)))
-
-
-def _pad(xp, x, padding):
-    return xp.put_index(x, shape=_padded(x.shape, padding), key=_inner(x.shape, padding)) if any(padding) else x
-
-
-def _crop(xp, x, shape, padding):
-    return xp.index(x, key=_inner(shape, padding)) if any(padding) else x
-
-
-def _tuples(args, kwargs):
-    return args, {k: tuple(v) if isinstance(v, list) else v for k, v in kwargs.items()}
-
-
 # -- convolution --------------------------------------------------------------------------------------
 
 
 def _options(name, w, stride, padding):
     n = len(w) - 2
-    return _each(stride, n, f"{name}: stride", 1), _each(padding, n, f"{name}: padding", 0)
+    return each(stride, n, f"{name}: stride", 1), each(padding, n, f"{name}: padding", 0)
 
 
 def _batch(shape, dims):
@@ -96,7 +61,7 @@ def _batch(shape, dims):
 def _columns(xp, x, w_shape, stride, padding):
     """One row per output position: the window under the kernel, shape (n * out, c * k)."""
     n = len(w_shape) - 2
-    x = _pad(xp, xp.reshape(x, shape=_batch(x.shape, n)), padding)
+    x = add_border(xp, xp.reshape(x, shape=_batch(x.shape, n)), padding)
     win = xp.windows(x, size=w_shape[2:], stride=stride)
     win = xp.transpose(win, axes=(0, *range(2, n + 2), 1, *range(n + 2, 2 * n + 2)))
     return xp.reshape(win, shape=(math.prod(win.shape[: n + 1]), math.prod(w_shape[1:]))), win.shape[: n + 1]
@@ -119,8 +84,8 @@ def _conv_to_input(xp, g, w, shape, stride, padding):
     out = _batch(g.shape, n)[2:]
     win = xp.reshape(xp.matmul(_channels_last(xp, g, n), _flat(xp, w)), shape=(batched[0], *out, *w.shape[1:]))
     win = xp.transpose(win, axes=(0, n + 1, *range(1, n + 1), *range(n + 2, 2 * n + 2)))
-    full = xp.fold(win, shape=_padded(batched, padding), size=w.shape[2:], stride=stride)
-    return xp.reshape(_crop(xp, full, batched, padding), shape=shape)
+    full = xp.fold(win, shape=padded(batched, padding), size=w.shape[2:], stride=stride)
+    return xp.reshape(drop_border(xp, full, batched, padding), shape=shape)
 
 
 def _conv_to_weight(xp, g, cols, w_shape):
@@ -151,7 +116,7 @@ def _conv_shape(x, w, b=None, *, stride=1, padding=0, name="conv"):
         )
     if b is not None and b != w[:1]:
         raise ShapeError(f"{name}: bias of shape {b} for {w[0]} output channels")
-    out = _out_sizes(_padded(x, padding), w[2:], stride)
+    out = out_sizes(padded(x, padding), w[2:], stride)
     if min(out, default=1) < 1 or 0 in w[2:]:
         raise ShapeError(f"{name}: a kernel of {w[2:]} does not fit into {x[-n:]} with padding {padding}")
     return (*x[: -n - 1], w[0], *out)
@@ -190,7 +155,7 @@ CONVOLUTIONS = (
         lambda xp, t, y, cols, x, w, b=None, **attrs: xp.conv(x, t, **attrs),
         lambda xp, t, y, cols, x, w, b=None, **attrs: _bias_columns(xp, t, y.shape, w.ndim - 2),
     ),
-    residuals=True, shape=_conv_shape, check=_checked(_conv_shape), prepare=_tuples, exact=True, method=False,
+    residuals=True, shape=_conv_shape, check=_checked(_conv_shape), prepare=tuples, exact=True, method=False,
     latex=r"#1 \star #2#?3{ + #3}", dlatex=(r"#g \ast #2", r"#1 \star #g", r"\sum #g"), samples=CONVOLUTIONS,
     torch=lambda torch, x, w, b=None, *, stride=1, padding=0: getattr(torch.nn.functional, f"conv{w.ndim - 2}d")(
         x, w, b, stride, padding
@@ -259,7 +224,7 @@ def _conv_transpose_weight(xp, g, y, x, w, b=None, *, stride, padding):
         lambda xp, t, y, x, w, b=None, **attrs: xp.conv_transpose(x, t, **attrs),
         lambda xp, t, y, x, w, b=None, **attrs: _bias_columns(xp, t, y.shape, w.ndim - 2),
     ),
-    shape=_conv_transpose_shape, check=_checked(_conv_transpose_shape), prepare=_tuples, exact=True, method=False,
+    shape=_conv_transpose_shape, check=_checked(_conv_transpose_shape), prepare=tuples, exact=True, method=False,
     latex=r"#1 \ast #2#?3{ + #3}", dlatex=(r"#g \star #2", r"#g \star #1", r"\sum #g"),
     samples=(
         S((2, 3, 4), (3, 2, 3), (2,), stride=2, padding=1), S((3, 2, 2), (3, 2, 2, 2), (2,)), S((1, 2, 3), (2, 1, 2)),

@@ -7,7 +7,7 @@ from torchlean_nb.rows import general, multilinear
 from torchlean_nb.rows import linear as linear_row
 
 
-def _turned(xp, x):
+def turned(xp, x):
     """Last two axes swapped."""
     n = x.ndim
     return x.T if n == 2 else xp.transpose(x, axes=(*range(n - 2), n - 1, n - 2))
@@ -18,15 +18,15 @@ def _matmul_left(xp, g, y, a, b):
         return g * b if a.ndim == 1 else g[..., None] * b
     if a.ndim == 1:
         return sum_to(xp, xp.matmul(b, g[..., None])[..., 0], a.shape)
-    return sum_to(xp, xp.matmul(g, _turned(xp, b)), a.shape)
+    return sum_to(xp, xp.matmul(g, turned(xp, b)), a.shape)
 
 
 def _matmul_right(xp, g, y, a, b):
     if a.ndim == 1:
         return g * a if b.ndim == 1 else a[:, None] * g[..., None, :]
     if b.ndim == 1:
-        return sum_to(xp, xp.matmul(_turned(xp, a), g[..., None])[..., 0], b.shape)
-    return sum_to(xp, xp.matmul(_turned(xp, a), g), b.shape)
+        return sum_to(xp, xp.matmul(turned(xp, a), g[..., None])[..., 0], b.shape)
+    return sum_to(xp, xp.matmul(turned(xp, a), g), b.shape)
 
 
 def _matmul_shape(a, b, *, name="matmul"):
@@ -103,7 +103,7 @@ def _check_bmm(a, b):
 
 @multilinear(
     vjps=(
-        lambda xp, g, y, a, b: xp.matmul(g, _turned(xp, b)), lambda xp, g, y, a, b: xp.matmul(_turned(xp, a), g),
+        lambda xp, g, y, a, b: xp.matmul(g, turned(xp, b)), lambda xp, g, y, a, b: xp.matmul(turned(xp, a), g),
     ),
     shape=_bmm_shape, check=_check_bmm, latex=r"#1\,#2", dlatex=(LEFT, RIGHT),
     terms=(("bik,bjk->bij", "g", "#2"), ("bki,bkj->bij", "#1", "g")), samples=(S((5, 2, 3), (5, 3, 4)),),

@@ -11,15 +11,15 @@ from itertools import product
 
 from torchlean_nb.domains import S
 from torchlean_nb.errors import HyperparameterError, ShapeError
-from torchlean_nb.ops.conv import _crop, _each, _inner, _out_sizes, _pad, _padded
+from torchlean_nb.ops._windows import add_border, drop_border, each, inner, out_sizes, padded, tuples
 from torchlean_nb.rows import general, linear
 
 
 def _window(shape, kernel_size, stride, padding):
     """``(size, stride, padding)`` per pooled axis; an int kernel pools all axes behind (n, c)."""
     n = len(kernel_size) if isinstance(kernel_size, tuple | list) else max(len(shape) - 2, 1)
-    size = _each(kernel_size, n, "pool size", 1)
-    return size, size if stride is None else _each(stride, n, "pool stride", 1), _each(padding, n, "pool padding", 0)
+    size = each(kernel_size, n, "pool size", 1)
+    return size, size if stride is None else each(stride, n, "pool stride", 1), each(padding, n, "pool padding", 0)
 
 
 def _pooled(name):
@@ -29,7 +29,7 @@ def _pooled(name):
             raise ShapeError(f"{name}: a window of {size} for an input of shape {x}")
         if any(2 * p > k for p, k in zip(pad, size, strict=True)):
             raise HyperparameterError(f"{name}: padding {pad} is more than half the pool size {size}")
-        out = _out_sizes(_padded(x, pad), size, step)
+        out = out_sizes(padded(x, pad), size, step)
         if min(out) < 1:
             raise ShapeError(f"{name}: a window of {size} does not fit into {x[-len(size):]} with padding {pad}")
         return (*x[: len(x) - len(size)], *out)
@@ -39,11 +39,7 @@ def _pooled(name):
 
 def _rules(name):
     rule = _pooled(name)
-    return {"shape": rule, "check": lambda x, **attrs: rule(x.shape, **attrs) and None, "prepare": _tuples}
-
-
-def _tuples(args, kwargs):
-    return args, {k: tuple(v) if isinstance(v, list) else v for k, v in kwargs.items()}
+    return {"shape": rule, "check": lambda x, **attrs: rule(x.shape, **attrs) and None, "prepare": tuples}
 
 
 def _flat_windows(xp, x, size, stride):
@@ -55,7 +51,7 @@ def _flat_windows(xp, x, size, stride):
 def _flat_fold(xp, g, shape, size, stride, padding):
     """Adjoint of `_flat_windows` after zero padding."""
     g = xp.reshape(g, shape=(*g.shape[:-1], *size))
-    return _crop(xp, xp.fold(g, shape=_padded(shape, padding), size=size, stride=stride), shape, padding)
+    return drop_border(xp, xp.fold(g, shape=padded(shape, padding), size=size, stride=stride), shape, padding)
 
 
 def _torch(kind):
@@ -76,7 +72,7 @@ POOLS = (
 
 def _places(x_shape, size, step):
     """For each place in a window, in row-major order, the key of the elements that stand there."""
-    outs = _out_sizes(x_shape, size, step)
+    outs = out_sizes(x_shape, size, step)
     for place in product(*map(range, size)):
         yield (..., *(slice(p, p + (n - 1) * s + 1, s) for p, n, s in zip(place, outs, step, strict=True)))
 
@@ -86,9 +82,9 @@ def _lowered(xp, x, padding):
     if not any(padding):
         return x
     inside = xp.put_index(
-        xp.ones(shape=x.shape, like=x), shape=_padded(x.shape, padding), key=_inner(x.shape, padding)
+        xp.ones(shape=x.shape, like=x), shape=padded(x.shape, padding), key=inner(x.shape, padding)
     )
-    return xp.where(xp.equal(inside, 0), -math.inf, _pad(xp, x, padding))
+    return xp.where(xp.equal(inside, 0), -math.inf, add_border(xp, x, padding))
 
 
 def _first(xp, y, x, size, step, padding):
@@ -110,7 +106,7 @@ def _max_pool_vjp(xp, g, y, x, *, kernel_size, stride, padding):
 
 def _max_pool_jvp(xp, t, y, x, *, kernel_size, stride, padding):
     size, step, pad = _window(x.shape, kernel_size, stride, padding)
-    t = _pad(xp, t, pad)
+    t = add_border(xp, t, pad)
     return sum(
         t[key] * first
         for key, first in zip(_places(t.shape, size, step), _first(xp, y, x, size, step, pad), strict=True)
@@ -154,7 +150,7 @@ def _avg_pool_vjp(xp, g, y, x, *, kernel_size, stride, padding):
 def avg_pool(xp, x, *, kernel_size, stride=None, padding=0):
     """Mean of each window; zeros of the padding count."""
     size, step, pad = _window(x.shape, kernel_size, stride, padding)
-    x = _pad(xp, x, pad)
+    x = add_border(xp, x, pad)
     return reduce(operator.add, (x[key] for key in _places(x.shape, size, step))) / math.prod(size)
 
 
@@ -165,7 +161,7 @@ def _smooth_vjp(xp, g, y, p, x, *, kernel_size, stride, padding, beta):
 
 def _smooth_jvp(xp, t, y, p, x, *, kernel_size, stride, padding, beta):
     size, step, pad = _window(x.shape, kernel_size, stride, padding)
-    return xp.sum(_flat_windows(xp, _pad(xp, t, pad), size, step) * p, axis=-1)
+    return xp.sum(_flat_windows(xp, add_border(xp, t, pad), size, step) * p, axis=-1)
 
 
 def _check_smooth(x, *, beta=1.0, **attrs):
@@ -175,7 +171,7 @@ def _check_smooth(x, *, beta=1.0, **attrs):
 
 
 @general(
-    shape=_pooled("smooth_max_pool"), check=_check_smooth, prepare=_tuples,
+    shape=_pooled("smooth_max_pool"), check=_check_smooth, prepare=tuples,
     vjps=(_smooth_vjp,), jvps=(_smooth_jvp,), residuals=True, method=False,
     latex=r"\frac{1}{#{beta}} \ln \sum e^{#{beta}\,#1}", dlatex=(r"\mathrm{softmax}(#{beta}\,#1)\,#g",),
     samples=(S((1, 2, 4, 4), kernel_size=2), S((2, 3, 6), kernel_size=3, stride=1, padding=1, beta=2.0)), lesson="17",
@@ -183,7 +179,7 @@ def _check_smooth(x, *, beta=1.0, **attrs):
 def smooth_max_pool(xp, x, *, kernel_size, stride=None, padding=0, beta=1.0):
     """Smooth maximum ``log(sum(exp(beta * x))) / beta`` of each window; zeros of the padding count."""
     size, step, pad = _window(x.shape, kernel_size, stride, padding)
-    win = _flat_windows(xp, _pad(xp, x, pad), size, step) * xp.number(beta)
+    win = _flat_windows(xp, add_border(xp, x, pad), size, step) * xp.number(beta)
     top = xp.max(win, axis=-1, keepdims=True)
     e = xp.exp(win - top)
     total = xp.sum(e, axis=-1, keepdims=True)
