@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from torchlean_nb.render.dot import dot
-from torchlean_nb.render.fold import EDGES, LIMIT, fold, note
+from torchlean_nb.render.fold import EDGES, FOLDED, LIMIT, fold, note
 from torchlean_nb.render.latex import latex
 from torchlean_nb.render.layout import layout
 from torchlean_nb.render.svg import scene, svg
@@ -75,7 +75,7 @@ def test_large_graphs_are_drawn_within_bounds(make):
 def test_scopes_fold_first_and_carry_their_name():
     trace = scoped(60, 8)
     small, _ = fold(trace)
-    names = [n.name for n in small if n.op == "fold"]
+    names = [n.name for n in small if n.op == FOLDED]
     assert names == [f"block{b}" for b in range(60)]
     assert narration(small)[5].startswith(f"block3 stands for {small['block3'].attrs['nodes']} nodes: value of 2")
     assert small["block3"].scope == "net" and small["block3"].attrs["nodes"] >= 10
@@ -104,7 +104,7 @@ def test_contributions_at_the_border_are_kept():
     small, _ = fold(trace)
     for n in small:
         into = small.into(n.id)
-        if into and n.op != "fold":
+        if into and n.op != FOLDED:
             assert np.allclose(sum(e.contribution for e in into), trace[n.id].grad)
     box = small["block7"]
     assert np.array_equal(small.into(box.id)[0].contribution, box.grad)

@@ -1,5 +1,6 @@
 """Formulas, in symbols and with the numbers put in."""
 
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
@@ -8,6 +9,7 @@ from matplotlib.mathtext import MathTextParser
 
 from torchlean_nb.render.latex import edge_formula, edge_numbers, latex, seed_formula, value_formula, value_numbers
 from torchlean_nb.render.mathml import mathml
+from torchlean_nb.trace import GraphTrace
 
 
 def test_values_in_symbols():
@@ -56,6 +58,15 @@ def test_every_formula_is_taken_by_mathtext_and_becomes_mathml(make):
         parser.parse(f"${formula}$")
         root = ElementTree.fromstring(mathml(formula))
         assert not [e for e in root.iter() if e.tag.endswith("mtext")], formula
+
+
+def test_an_indexed_name_with_an_index_of_its_own_can_be_typeset():
+    trace = scalar()
+    nodes = (replace(trace.nodes[0], name="x1"), *trace.nodes[1:])
+    edges = (*trace.edges[:2], replace(trace.edges[2], latex=r"#g^{\top}\,#1_{j}"), *trace.edges[3:])
+    said = edge_formula(GraphTrace(nodes, edges, trace.output, trace.seed), 2)
+    assert said.endswith(r"\left(\frac{\partial L}{\partial y}\right)^{\top}\,{x_{1}}_{j}")
+    MathTextParser("path").parse(f"${said}$")
 
 
 def test_latex_has_a_line_per_step():

@@ -1,6 +1,6 @@
 """Large graphs made small enough to draw: by scope, then by repetition, then by windows.
 
-A run of neighbouring nodes becomes one box with ``op="fold"``. Runs are consecutive in forward
+A run of neighbouring nodes becomes one box, its op is `FOLDED`. Runs are consecutive in forward
 order, so ids still increase and the folded graph has no cycle. A folded trace is a GraphTrace:
 every renderer takes it.
 """
@@ -17,6 +17,8 @@ import numpy as np
 from torchlean_nb.trace.graph import Edge, GraphTrace, TraceNode
 
 LIMIT, EDGES = 300, 1500
+# The name of an op is an identifier, so none is called this.
+FOLDED = "folded nodes"
 _PERIOD = 64
 
 
@@ -165,7 +167,7 @@ def _contract(trace: GraphTrace, runs: list[_Run]) -> GraphTrace:
         parents = dict.fromkeys(to[p] for n in inner for p in n.parents if to[p] != inner[-1].id)
         scope = inner[0].scope.rpartition("/")[0]
         nodes.append(TraceNode(
-            inner[-1].id, "fold", "op", tuple(parents), {"nodes": len(inner)}, run.title, scope,
+            inner[-1].id, FOLDED, "op", tuple(parents), {"nodes": len(inner)}, run.title, scope,
             any(n.requires_grad for n in inner), last.value, last.grad,
         ))
         shows[inner[-1].id] = last.id
@@ -183,7 +185,7 @@ def _merged(
         child, parent = to[e.child], to[e.parent]
         if child == parent or shows[parent] != e.parent:
             continue
-        if nodes[child].op != "fold":
+        if nodes[child].op != FOLDED:
             out[child, e.arg] = replace(e, parent=parent)
             continue
         arg = nodes[child].parents.index(parent)

@@ -2,11 +2,17 @@ r"""Formulas of a trace: what a node computes and what an edge adds, in symbols 
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+
 import numpy as np
 
 from torchlean_nb import tex
+from torchlean_nb.render.fold import FOLDED
 from torchlean_nb.render.numbers import norm
 from torchlean_nb.trace.graph import Edge, GraphTrace, TraceNode
+
+_INDEXED = re.compile(r"(#\w)_")
 
 
 def latex(trace: GraphTrace) -> str:
@@ -18,7 +24,7 @@ def latex(trace: GraphTrace) -> str:
     >>> s = tl.Session()
     >>> x = s.param(3.0, name="x")
     >>> print(latex(s.trace((x * x).named("y"))).count(r"\\"))
-    5
+    4
     """
     lines = [value_formula(trace, n.id) + _and(value_numbers(trace, n.id)) for n in trace.nodes]
     if trace.nodes:
@@ -32,7 +38,7 @@ def value_formula(trace: GraphTrace, node_id: int) -> str:
     n = trace[node_id]
     if not n.latex:
         return _name(n)
-    return f"{_name(n)} = {tex.fill(n.latex, _slots(trace, n))}"
+    return f"{_name(n)} = {_fill(n.latex, _slots(trace, n))}"
 
 
 def value_numbers(trace: GraphTrace, node_id: int) -> str:
@@ -43,7 +49,7 @@ def value_numbers(trace: GraphTrace, node_id: int) -> str:
     result = number(n.value)
     if not n.latex or any(trace[p].value.ndim for p in n.parents):
         return f"{_name(n)} = {result}"
-    filled = tex.fill(n.latex, {str(i): _operand(trace[p].value) for i, p in enumerate(n.parents, 1)})
+    filled = _fill(n.latex, {str(i): _operand(trace[p].value) for i, p in enumerate(n.parents, 1)})
     return f"{_name(n)} = {filled} = {result}"
 
 
@@ -68,7 +74,7 @@ def contribution_formula(trace: GraphTrace, e: Edge) -> str:
     """What an edge sends, in symbols."""
     child = trace[e.child]
     slots = _slots(trace, child) | {"y": _name(child), "g": _gradient(trace, child)}
-    return tex.fill(_template(child, e), slots)
+    return _fill(_template(child, e), slots)
 
 
 def edge_numbers(trace: GraphTrace, index: int) -> str:
@@ -76,10 +82,10 @@ def edge_numbers(trace: GraphTrace, index: int) -> str:
     e = trace.edges[index]
     child = trace[e.child]
     parts = [child.value, *(trace[p].value for p in child.parents)]
-    if any(p.ndim for p in parts) or child.grad is None or child.op == "fold":
+    if any(p.ndim for p in parts) or child.grad is None or child.op == FOLDED:
         return ""
     slots = {str(i): _operand(trace[p].value) for i, p in enumerate(child.parents, 1)}
-    filled = tex.fill(_template(child, e), slots | {"y": _operand(child.value), "g": _operand(child.grad)})
+    filled = _fill(_template(child, e), slots | {"y": _operand(child.value), "g": _operand(child.grad)})
     filled = filled.replace(r"\odot", r"\cdot")
     result = number(e.contribution)
     return f"= {result}" if filled == result else f"= {filled} = {result}"
@@ -103,7 +109,13 @@ def size(a: np.ndarray) -> str:
 
 def _template(child: TraceNode, e: Edge) -> str:
     """Formula of a contribution; a folded box sends more than one formula can say."""
-    return e.latex or (r"\ldots" if child.op == "fold" else "#g")
+    template = e.latex or (r"\ldots" if child.op == FOLDED else "#g")
+    return template.replace("#g^", r"\left(#g\right)^")
+
+
+def _fill(template: str, slots: Mapping[str, str]) -> str:
+    """Template with its slots filled; what gets an index may have one already, so it stands in braces."""
+    return tex.fill(_INDEXED.sub(r"{\1}_", template), slots)
 
 
 def _operand(v: np.ndarray) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from torchlean_nb.render.escape import svg, visible
+from torchlean_nb.render.fold import FOLDED
 from torchlean_nb.render.glyphs import CELLS, fit, outline, text_width, thumb
 from torchlean_nb.render.layout import Box
 from torchlean_nb.render.numbers import fmt, shape
@@ -19,7 +20,7 @@ _GRAD_X, _NO_GRADIENT = 58, 58
 def node_group(pen: Pen, n: TraceNode, box: Box, when: Timeline, state: str, cells: int = CELLS) -> None:
     """Write the group of one node."""
     says = ", ".join(filter(None, [visible(n.label), n.op if n.name else "", shape(n.shape) or "scalar"]))
-    fold = " fold" if n.op == "fold" else ""
+    fold = " fold" if n.op == FOLDED else ""
     interactive = ' role="img" tabindex="-1"' if pen.step is None else ""
     pen.raw(
         f'<g class="tl-node role-{_role(n)}{fold} {state}" data-node="{n.id}" data-t="{when.computed[n.id]}"'
@@ -66,7 +67,7 @@ def _header(pen: Pen, n: TraceNode, box: Box) -> None:
 
 def _op_text(n: TraceNode, room: float) -> str:
     """What may stand beside the name: the op with its numbers where they fit, else the op, cut if it must be."""
-    if n.op == "fold":
+    if n.op == FOLDED:
         return fit("" if n.label.endswith(" nodes") else f"{n.attrs['nodes']:,} nodes", room)
     numbers = [f"{visible(k)}={fmt(v, 3)}" for k, v in n.attrs.items() if isinstance(v, int | float)]
     full = ", ".join([n.op, *numbers])

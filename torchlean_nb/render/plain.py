@@ -69,7 +69,9 @@ def _piece(tokens: list[str], i: int) -> tuple[str, int]:
             return ("_" + body if body.startswith("#") or body.isdigit() else ""), i
         if body == "ᵀ":
             return body, i
-        return (body.translate(_HIGH) if body.isdigit() else "^" + (body if _atom(body) else f"({body})")), i
+        if re.fullmatch(r"-?\d+", body):
+            return body.translate(_HIGH), i
+        return "^" + (body if _atom(body) else f"({body})"), i
     if t == r"\frac":
         over, i = _argument(tokens, i + 1)
         under, i = _argument(tokens, i)

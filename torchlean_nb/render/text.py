@@ -9,7 +9,7 @@ import numpy as np
 from torchlean_nb.render.edges import summed
 from torchlean_nb.render.escape import markdown as escape
 from torchlean_nb.render.escape import visible
-from torchlean_nb.render.fold import fold, note
+from torchlean_nb.render.fold import FOLDED, fold, note
 from torchlean_nb.render.latex import is_literal
 from torchlean_nb.render.numbers import fmt, norm, shape, summary
 from torchlean_nb.render.plain import plain
@@ -99,7 +99,7 @@ def _forward(trace: GraphTrace, n: TraceNode) -> str:
     name, what = _label(n), {"param": "a parameter", "input": "an input", "const": "a constant"}.get(n.role)
     if what:
         return f"{name} is {what}: {_value(n)}."
-    if n.op == "fold":
+    if n.op == FOLDED:
         return f"{name} stands for {n.attrs['nodes']:,} nodes: {_value(n)}."
     pattern = plain(n.latex) if n.latex else None
     args = _arguments(trace, n)

@@ -1,0 +1,44 @@
+"""Every op of the table, drawn, told and typeset from a real sweep."""
+
+from xml.etree import ElementTree
+
+import pytest
+from matplotlib.mathtext import MathTextParser
+
+import torchlean_nb as tl
+from torchlean_nb.render import dot, latex, svg, text
+from torchlean_nb.render.mathml import mathml
+from torchlean_nb.rows import OPS
+
+
+def swept(op):
+    """Trace of the sum of the op's first sample whose result is a float."""
+    for sample in op.samples:
+        s, arrays = tl.Session(), sample.draw(op)
+        args = [
+            s.param(a) if a.dtype.kind == "f" else s.input(a) if a.dtype.kind in "iu" else a for a in arrays
+        ]
+        y = op(*args, **sample.attrs)
+        y = y[0] if isinstance(y, tuple | list) else y
+        if y.value.dtype.kind == "f":
+            return s.trace(y.sum() if y.ndim else y)
+    return None
+
+
+@pytest.mark.parametrize("name", sorted(n for n, op in OPS.items() if op.builtin and op.samples))
+def test_an_op_can_be_drawn_told_and_typeset(name):
+    trace = swept(OPS[name])
+    if trace is None:
+        assert name in ("argmax", "argsort"), "only indices have nothing to sweep"
+        return
+    for drawing in (svg.svg(trace), svg.scene(trace)):
+        ElementTree.fromstring(drawing)
+    said = text.narration(trace)
+    assert len(said) == trace.steps + 1 and not any("\\" in s or "#" in s or "its part" in s for s in said), said
+    assert len(dot.dot(trace).splitlines()) > len(trace) and text.text(trace)
+    formulas = [latex.value_formula(trace, n.id) for n in trace] + [latex.value_numbers(trace, n.id) for n in trace]
+    for i in range(len(trace.edges)):
+        formulas += [latex.edge_formula(trace, i), latex.edge_numbers(trace, i)]
+    for formula in set(filter(None, formulas)):
+        MathTextParser("path").parse(f"${formula}$")
+        assert formula not in "".join(ElementTree.fromstring(mathml(formula)).itertext()) or "\\" not in formula
