@@ -12,25 +12,23 @@ from torchlean_nb.rows import OPS
 
 
 def swept(op):
-    """Trace of the sum of the op's first sample whose result is a float."""
-    for sample in op.samples:
-        s, arrays = tl.Session(), sample.draw(op)
-        args = [
-            s.param(a) if a.dtype.kind == "f" else s.input(a) if a.dtype.kind in "iu" else a for a in arrays
-        ]
-        y = op(*args, **sample.attrs)
-        y = y[0] if isinstance(y, tuple | list) else y
-        if y.value.dtype.kind == "f":
-            return s.trace(y.sum() if y.ndim else y)
-    return None
+    """Trace of the sum of what the op makes of its first sample."""
+    s, sample = tl.Session(), op.samples[0]
+    arrays = sample.draw(op)
+    args = [s.param(a) if a.dtype.kind == "f" else s.input(a) if a.dtype.kind in "iu" else a for a in arrays]
+    y = op(*args, **sample.attrs)
+    y = y[0] if isinstance(y, tuple | list) else y
+    return s.trace(y.sum() if y.ndim else y)
 
 
-@pytest.mark.parametrize("name", sorted(n for n, op in OPS.items() if op.builtin and op.samples))
+# What is constant sends nothing back.
+MOVING = sorted(n for n, op in OPS.items() if op.builtin and op.samples and op.kind != "constant")
+
+
+@pytest.mark.parametrize("name", MOVING)
 def test_an_op_can_be_drawn_told_and_typeset(name):
     trace = swept(OPS[name])
-    if trace is None:
-        assert name in ("argmax", "argsort"), "only indices have nothing to sweep"
-        return
+    assert trace.edges
     for drawing in (svg.svg(trace), svg.scene(trace)):
         ElementTree.fromstring(drawing)
     said = text.narration(trace)
