@@ -120,16 +120,11 @@ def test_slopes_are_accurate_everywhere(name, dtype):
     assert off[worst] <= limit, f"{name}'({x[worst]!r}) is off by {off[worst]:.1f} ulp"
 
 
-def exact_grid(rng, n, k, dtype):
-    """Logits up to 100 apart whose differences are exact, so that only the formula is judged."""
-    return (np.round(rng.uniform(-50, 50, (n, k)) * 256) / 256).astype(dtype)
-
-
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("classes", [2, 3, 10])
 def test_the_gradient_of_cross_entropy_keeps_its_digits(classes, dtype):
     rng = np.random.default_rng(12)
-    x, labels = exact_grid(rng, 300, classes, dtype), rng.integers(0, classes, 300)
+    x, labels = rng.uniform(-50, 50, (300, classes)).astype(dtype), rng.integers(0, classes, 300)
     got = tl.grad(lambda z: tl.cross_entropy(z, labels, reduction="sum"))(x)
     assert got.dtype == x.dtype
     right = []

@@ -343,7 +343,7 @@ class Session(IntegerCells):
     # -- state -----------------------------------------------------------------------------
     def digest(self) -> str:
         """SHA-256 of everything the session holds; equal before and after a refused input."""
-        from hashlib import sha256  # its library is slow to load
+        from hashlib import sha256  # noqa: PLC0415 - its library is slow to load
 
         h = sha256()
 

@@ -84,8 +84,8 @@ def _edge(at: Plain, child: int, k: int, parent: int, c: Any, summed: tuple[int,
     present = [p >= 0 for p in parents]
     terms = op.terms[min(k, len(op.terms) - 1)] if op.terms else None
     return Edge(
-        child=child, parent=parent, arg=sum(present[:k]), contribution=freeze(np.asarray(c)), local=local, summed=tuple(summed),
-        latex=tex.fill(op.contribution_latex(k, present), _attr_tex(attrs)), terms=terms,
+        child=child, parent=parent, arg=sum(present[:k]), contribution=freeze(np.asarray(c)), local=local,
+        summed=tuple(summed), latex=tex.fill(op.contribution_latex(k, present), _attr_tex(attrs)), terms=terms,
     )
 
 

@@ -162,7 +162,8 @@ def cross_entropy(xp, x, target, *, reduction="mean", label_smoothing=0.0):
     0.407606
     """
     axis = _axis(x)
-    z = x - xp.max(x, axis=axis, keepdims=True)
+    top = xp.max(x, axis=axis, keepdims=True)
+    z = x - top
     if not _is_hard(x, target, label_smoothing):
         logp = z - xp.log(xp.sum(xp.exp(z), axis=axis, keepdims=True))
         q = _probabilities(xp, x, target, label_smoothing)
@@ -170,10 +171,14 @@ def cross_entropy(xp, x, target, *, reduction="mean", label_smoothing=0.0):
     # softmax minus one-hot would cancel for a confident true class; the sum of the others does not.
     hot = _one_hot(xp, target, x)
     mine = xp.sum(xp.where(hot, z, 0), axis=axis, keepdims=True)
-    others = xp.exp(z) * xp.logical_not(hot)
+    # What the subtraction rounded away, which the exponential would magnify.
+    back, raw = z - x, xp.exp(z)
+    e = xp.where(xp.equal(raw, 0), 0, raw * (1 + ((x - (z - back)) - (top + back))))
+    others = e * xp.logical_not(hot)
     rest = xp.sum(others, axis=axis, keepdims=True)
     loss = xp.log1p(rest + xp.expm1(mine)) - mine
-    return _reduce(xp, loss, x, reduction), (others, rest, rest + xp.exp(mine), hot)
+    total = rest + xp.sum(xp.where(hot, e, 0), axis=axis, keepdims=True)
+    return _reduce(xp, loss, x, reduction), (others, rest, total, hot)
 
 
 @linear(
