@@ -17,6 +17,7 @@ from torchlean_nb.errors import UnknownNameError, did_you_mean
 from torchlean_nb.render import theme
 from torchlean_nb.render.escape import html as escape
 from torchlean_nb.render.escape import json_for_script
+from torchlean_nb.render.files import write
 from torchlean_nb.render.payload import graph_payload
 from torchlean_nb.trace.graph import GraphTrace
 
@@ -102,5 +103,5 @@ def html(
     text = page("GraphStepper", graph_payload(trace), options=options | {"title": title},
                 step=-1 if step is None else step, title=title)
     if path is not None:
-        Path(path).write_text(text, encoding="utf-8", newline="\n")
+        write(Path(path), text)
     return text

@@ -26,6 +26,9 @@ LIMIT = 300
 _ALL_SENT = 20_000
 _CORNER = 1024
 _STYLE = re.compile(r"<style>.*?</style>", re.DOTALL)
+_OUTER = re.compile(r"^<math[^>]*>(.*)</math>$", re.DOTALL)
+_ENTITY = re.compile(r"&#x0*([0-9A-F]+);")
+_SYNTAX = "<>&"
 
 
 def graph_payload(trace: GraphTrace, limit: int = LIMIT, drawing: bool = True) -> dict[str, Any]:
@@ -45,16 +48,22 @@ def formulas(trace: GraphTrace) -> dict[str, Any]:
     return {
         "nodes": {str(n.id): _pair(latex.value_formula(trace, n.id), latex.value_numbers(trace, n.id)) for n in trace},
         "edges": [
-            _pair(latex.edge_formula(trace, i), latex.edge_numbers(trace, i)) | {"r": mathml(factor(trace, e))}
+            _pair(latex.edge_formula(trace, i), latex.edge_numbers(trace, i)) | {"r": _math(factor(trace, e))}
             for i, e in enumerate(trace.edges)
         ],
-        "seed": mathml(latex.seed_formula(trace)) if trace.nodes else "",
+        "seed": _math(latex.seed_formula(trace)) if trace.nodes else "",
     }
+
+
+def _math(latex: str) -> str:
+    """MathML of a formula without its outer element, letters as letters: thousands of them travel."""
+    inner = _OUTER.sub(r"\1", mathml(latex))
+    return _ENTITY.sub(lambda m: m[0] if chr(int(m[1], 16)) in _SYNTAX else chr(int(m[1], 16)), inner)
 
 
 def _pair(symbols: str, numbers: str) -> dict[str, str]:
     """Two forms of one formula; the second only where there is one, from its equals sign on."""
-    return {"f": mathml(symbols)} | ({"n": mathml(numbers[numbers.index("=") :])} if "=" in numbers else {})
+    return {"f": _math(symbols)} | ({"n": _math(numbers[numbers.index("=") :])} if "=" in numbers else {})
 
 
 def factor(trace: GraphTrace, edge: Edge) -> str:
@@ -107,7 +116,7 @@ def ledger_payload(ledger: Ledger) -> tuple[dict[str, Any], GraphTrace]:
     """Payload of a ledger, and the part of the trace it shows: of a large one what leads to the node."""
     trace = ledger.trace if len(ledger.trace) <= LIMIT else _excerpt(ledger)
     left = len(ledger.trace) - len(trace)
-    rows = [mathml(factor(trace, e)) if e.parent == ledger.node else "" for e in trace.edges]
+    rows = [_math(factor(trace, e)) if e.parent == ledger.node else "" for e in trace.edges]
     return {
         "trace": plain(trace),
         "node": ledger.node,

@@ -17,6 +17,7 @@ import traitlets
 from IPython import get_ipython
 
 from torchlean_nb.errors import HyperparameterError, HyperparameterTypeError, UnknownNameError, did_you_mean, quote
+from torchlean_nb.render.files import write
 from torchlean_nb.render.html import assets, page
 
 STATIC_SWITCH = "TORCHLEAN_NB_STATIC"
@@ -137,7 +138,7 @@ class View(anywidget.AnyWidget):
         """Self-contained page that works without a kernel or a network; also written to `path`."""
         text = page(self.kind, self.payload, options=self.options, state=self.now, step=self.step, title=self.title)
         if path is not None:
-            Path(path).write_text(text, encoding="utf-8", newline="\n")
+            write(Path(path), text)
         return text
 
     @property

@@ -59,10 +59,10 @@ export function safeMarkup(text) {
 }
 
 const formulas = new Map();
-/** MathML of a formula, parsed once and copied afterwards; `block` gives it room. */
+/** Inside of a MathML formula as an element, parsed once and copied afterwards; `block` gives it room. */
 export function formula(markup, block = false) {
   if (!markup) return null;
-  if (!formulas.has(markup)) formulas.set(markup, safeMarkup(markup));
+  if (!formulas.has(markup)) formulas.set(markup, safeMarkup(`<math>${markup}</math>`));
   const copy = formulas.get(markup).cloneNode(true);
   const length = copy.textContent.length;
   if (block) copy.setAttribute("display", "block");

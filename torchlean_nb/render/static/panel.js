@@ -251,6 +251,7 @@ export function panel(host, trace, payload, { choose, pin, lightPath, guess, pin
         });
     });
     signs.forEach((s) => show(s, three));
+    maps.classList.toggle("tl-three", three);
     show(maps, withValue || grads.some(Boolean));
     show(value.el, withValue);
     if (withValue) value.update(trace.value(node.id), { entry: index, digits: cols > 5 ? 3 : 4 });
@@ -277,7 +278,7 @@ export function panel(host, trace, payload, { choose, pin, lightPath, guess, pin
         `arrives, from ${clip(from.label, 9)}`,
         "so far",
       ]);
-    else drawMaps(node, index, [trace.contribution(event.i)], true, ["gradient, arrives"]);
+    else drawMaps(node, index, [trace.contribution(event.i)], true, ["gradient"]);
     ledger(node, index, k, event.i, open);
     put(links, null);
   }
