@@ -53,7 +53,7 @@ def quote(name: object, limit: int = 80) -> str:
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Sentence naming the closest known names, or a few of them."""
-    import difflib  # only a message needs it
+    import difflib  # noqa: PLC0415 - only a message needs it
 
     known = [str(k) for k in known]
     close = difflib.get_close_matches(str(name), known, n=3)

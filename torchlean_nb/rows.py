@@ -170,7 +170,8 @@ class Op:
     def card(self) -> str:
         """What the row knows, as Markdown: signature, formulas, domain, twin, references."""
         names = {str(i + 1): tex.name(a) for i, a in enumerate(self.args)} | {"y": "y", "g": r"\bar{y}"}
-        lines = [f"**`{self.name}{self.signature()}`** {self.summary}", "", f"$y = {tex.fill(self.value_latex(), names)}$"]
+        value = tex.fill(self.value_latex(), names)
+        lines = [f"**`{self.name}{self.signature()}`** {self.summary}", "", f"$y = {value}$"]
         for i, a in enumerate(self.args):
             if self.rule(i) is None:
                 lines.append(f"- `{a}`: no derivative")
