@@ -57,3 +57,26 @@ def test_names_come_from_the_callers_variables():
     h = np.tanh(x)
     t = s.trace(h * h, names=locals())
     assert [n.name for n in t] == ["x", "h", None]
+
+
+def test_a_derivative_is_a_product_along_each_path_summed_over_all_paths():
+    s = tl.Session()
+    x = s.param(1.2, name="x")
+    f = (tl.sin(x**2.0) * (x + 1.0)).named("f")
+    ledger = s.ledger(x, f, by="path")
+    brought = sorted(float(r.contribution) for r in ledger.rows)
+    assert np.allclose(brought, [0.688637, 0.991458], atol=1e-6)
+    assert all(r.labels[0] == "f" and r.labels[-1] == "x" for r in ledger.rows)
+    assert np.allclose(ledger.total, s.backward(f)[x], rtol=1e-15)
+
+
+def test_paths_beyond_the_cap_share_one_row():
+    s = tl.Session()
+    x = s.param(0.5, name="x")
+    y = x
+    for _ in range(6):
+        y = y + y
+    ledger = s.ledger(x, y, by="path", cap=10)
+    assert len(ledger.rows) == 11 and ledger.rows[-1].labels[0] == "all other paths"
+    assert float(ledger.rows[-1].contribution) == 54.0 and ledger.balanced and float(ledger.grad) == 64.0
+    assert len(s.ledger(x, y).rows) == 2

@@ -116,7 +116,7 @@ def sweep(
         Node id to cotangent.
     """
     with np.errstate(all="ignore"):
-        return _sweep(at, out, seed, at.tape.needs if wrt is None else _between(at.tape, out, wrt), on_edge)
+        return _sweep(at, out, seed, at.tape.needs if wrt is None else between(at.tape, out, wrt), on_edge)
 
 
 def _sweep(at: Plain, out: int, seed: Any, needs: list[bool], on_edge: OnEdge | None) -> dict[int, Any]:
@@ -141,7 +141,7 @@ def _sweep(at: Plain, out: int, seed: Any, needs: list[bool], on_edge: OnEdge | 
     return {i: g for i, g in enumerate(bar) if g is not None}
 
 
-def _between(tape: Any, out: int, wrt: Iterable[int]) -> list[bool]:
+def between(tape: Any, out: int, wrt: Iterable[int]) -> list[bool]:
     """Which nodes lie on a path from `wrt` to `out`."""
     on = [False] * (out + 1)
     targets = set(wrt)

@@ -19,7 +19,7 @@ from torchlean_nb.engine.gradients import Gradients
 from torchlean_nb.engine.param import Param
 from torchlean_nb.engine.tape import Tape
 from torchlean_nb.engine.tensor import Ref, Tensor
-from torchlean_nb.engine.tracing import trace
+from torchlean_nb.engine.tracing import paths, trace
 from torchlean_nb.errors import (
     BackendError,
     ForeignHandleError,
@@ -294,11 +294,21 @@ class Session(IntegerCells):
             out = self._grads.output if self._grads and self._grads._tape is self.tape else len(self.tape) - 1
         return self.trace(out, names=names, title=options.pop("title", "")).show(**options)
 
-    def ledger(self, wrt: Any, out: Any = None) -> Ledger:
-        """Contributions that total to the gradient of `wrt`, from the last backward or from `out`."""
-        out = self.grads.output if out is None else self.node(out)
-        i = self.node(wrt)
-        return Ledger.of(self.trace(out), i)
+    def ledger(self, wrt: Any, out: Any = None, *, by: str = "edge", cap: int = 24) -> Ledger:
+        """Contributions that total to the gradient of `wrt`, from the last backward or from `out`.
+
+        Parameters
+        ----------
+        by : {"edge", "path"}
+            One row per arrow into the node, or one per full path from the output.
+        cap : int
+            Most paths listed; the others share one row.
+        """
+        if by not in ("edge", "path") or cap < 1:
+            raise HyperparameterError(f"ledger: by={quote(by)}, cap={cap}", 'by is "edge" or "path", cap at least 1')
+        out, i = self.grads.output if out is None else self.node(out), self.node(wrt)
+        whole = self.trace(out)
+        return Ledger.of(whole, i) if by == "edge" else Ledger.of_paths(whole, i, *paths(self, out, i, cap))
 
     # -- random numbers ----------------------------------------------------------------------
     def split_rng(self) -> Rng:

@@ -11,7 +11,7 @@ from torchlean_nb import tex
 from torchlean_nb.engine.backward import check_seed
 from torchlean_nb.engine.data import check_name, freeze
 from torchlean_nb.engine.param import Param
-from torchlean_nb.engine.reverse import Plain, sweep
+from torchlean_nb.engine.reverse import Plain, between, pull, sweep
 from torchlean_nb.engine.tensor import Ref
 from torchlean_nb.trace.graph import Edge, GraphTrace, TraceNode
 
@@ -45,6 +45,28 @@ def trace(session: Any, out: int, seed: Any, names: Mapping[str, Any], title: st
         "hidden": len(tape) - len(ids),
     }
     return GraphTrace(nodes, tuple(edges), out, freeze(np.array(seed)), meta)
+
+
+def paths(
+    session: Any, out: int, target: int, cap: int
+) -> tuple[list[tuple[tuple[int, ...], np.ndarray]], bool]:
+    """What each path from `out` brings to `target`, at most `cap` of them, and whether that is all."""
+    tape, at = session.tape, Plain(session.tape)
+    on = between(tape, out, [target])
+    found: list[tuple[tuple[int, ...], np.ndarray]] = []
+    todo = [((out,), check_seed(tape, out, None))]
+    while todo and len(found) < cap:
+        path, g = todo.pop()
+        i = path[-1]
+        if i == target:
+            found.append((path, freeze(np.array(g))))
+            continue
+        op, parents, _, _ = tape.records[i]
+        for k in reversed(range(len(parents))):
+            p = parents[k]
+            if p >= 0 and on[p] and tape.needs[p] and not isinstance(op, str) and op.rule(k) is not None:
+                todo.append(((*path, p), pull(at, i, k, g)[0]))
+    return found, not todo
 
 
 def _called(tape: Any, names: Mapping[str, Any]) -> dict[int, str]:

@@ -16,6 +16,7 @@ RENDERERS: dict[str, str] = {
     "text": "torchlean_nb.render.text:text",
     "markdown": "torchlean_nb.render.text:markdown",
     "ledger_text": "torchlean_nb.render.text:ledger_text",
+    "ledger_widget": "torchlean_nb.widgets.gradient_ledger:GradientLedger",
     "latex": "torchlean_nb.render.latex:latex",
     "svg": "torchlean_nb.render.svg:svg",
     "dot": "torchlean_nb.render.dot:dot",

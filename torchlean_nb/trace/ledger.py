@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from torchlean_nb.trace.formats import renderer
-from torchlean_nb.trace.graph import GraphTrace
+from torchlean_nb.trace.graph import Edge, GraphTrace
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,16 +55,40 @@ class Ledger:
     @classmethod
     def of(cls, trace: GraphTrace, key: int | str) -> Ledger:
         """Ledger of the node with this id or name."""
-        node, rows, total = trace[key], [], None
+        node, rows, total, back = trace[key], [], None, _shortest(trace)
         if node.id == trace.output:
             total = trace.seed
             rows.append(LedgerRow((node.id,), ("seed",), "1", trace.seed, total))
         for e in trace.into(node.id):
             total = e.contribution if total is None else total + e.contribution
-            path = (*_path(trace, e.child), node.id)
+            path = (*_path(back, e.child), node.id)
             rows.append(LedgerRow(path, tuple(trace[i].label for i in path), e.latex, e.contribution, total))
         grad = node.grad if node.grad is not None else np.zeros_like(node.value)
         return cls(trace, node.id, tuple(rows), grad)
+
+    @classmethod
+    def of_paths(
+        cls, trace: GraphTrace, key: int | str, paths: Sequence[tuple[tuple[int, ...], np.ndarray]], complete: bool
+    ) -> Ledger:
+        """Ledger with one row per full path from the output; what other paths bring stands in one last row.
+
+        The trace it carries has one edge per path into the node, so that the same views show it.
+        """
+        node, rows, total = trace[key], [], None
+        for path, c in paths:
+            total = c if total is None else total + c
+            rows.append(LedgerRow(path, tuple(trace[i].label for i in path), "", c, total))
+        grad = node.grad if node.grad is not None else np.zeros_like(node.value)
+        if not complete:
+            rest = grad - total
+            rows.append(LedgerRow((trace.output, node.id), ("all other paths", node.label), "", rest, total + rest))
+        others = tuple(e for e in trace.edges if e.parent != node.id)
+        into = tuple(Edge(r.path[-2], node.id, 0, r.contribution) for r in rows if len(r.path) > 1)
+        return cls(replace(trace, edges=others + into), node.id, tuple(rows), grad)
+
+    def show(self, **options: Any) -> Any:
+        """The ledger as a widget, for the last line of a cell."""
+        return renderer("ledger_widget")(self, **options)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain form: the trace and the node."""
@@ -77,16 +102,21 @@ class Ledger:
         return self.to_text()
 
 
-def _path(trace: GraphTrace, node: int) -> tuple[int, ...]:
-    """A shortest path of gradient flow from the output to `node`, first-come in sweep order."""
+def _shortest(trace: GraphTrace) -> dict[int, int]:
+    """For every node reached, the one before it on a shortest way from the output, first come in sweep order."""
+    senders: dict[int, list[int]] = {}
+    for e in trace.edges:
+        senders.setdefault(e.child, []).append(e.parent)
     back, todo = {trace.output: -1}, [trace.output]
     for at in todo:
-        if at == node:
-            break
-        for e in trace.edges:
-            if e.child == at and e.parent not in back:
-                back[e.parent] = at
-                todo.append(e.parent)
+        for parent in senders.get(at, ()):
+            if parent not in back:
+                back[parent] = at
+                todo.append(parent)
+    return back
+
+
+def _path(back: dict[int, int], node: int) -> tuple[int, ...]:
     path = []
     while node != -1:
         path.append(node)
