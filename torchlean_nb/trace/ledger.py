@@ -11,10 +11,15 @@ import numpy as np
 from torchlean_nb.trace.formats import renderer
 from torchlean_nb.trace.graph import Edge, GraphTrace
 
+_LONGEST = 16
+
 
 @dataclass(frozen=True, eq=False)
 class LedgerRow:
-    """One contribution: the nodes from the output to the parent's child, and what arrives."""
+    """One contribution: the way of the gradient from the output, and what arrives.
+
+    ``path`` are node ids; of a long way only the ends are kept, and ``labels`` shows the gap.
+    """
 
     path: tuple[int, ...]
     labels: tuple[str, ...]
@@ -61,8 +66,11 @@ class Ledger:
             rows.append(LedgerRow((node.id,), ("seed",), "1", trace.seed, total))
         for e in trace.into(node.id):
             total = e.contribution if total is None else total + e.contribution
-            path = (*_path(back, e.child), node.id)
-            rows.append(LedgerRow(path, tuple(trace[i].label for i in path), e.latex, e.contribution, total))
+            path, whole = _path(back, e.child, trace.output)
+            path = (*path, node.id)
+            labels = [trace[i].label for i in path]
+            labels[1:1] = [] if whole else ["\u2026"]
+            rows.append(LedgerRow(path, tuple(labels), e.latex, e.contribution, total))
         grad = node.grad if node.grad is not None else np.zeros_like(node.value)
         return cls(trace, node.id, tuple(rows), grad)
 
@@ -116,9 +124,12 @@ def _shortest(trace: GraphTrace) -> dict[int, int]:
     return back
 
 
-def _path(back: dict[int, int], node: int) -> tuple[int, ...]:
+def _path(back: dict[int, int], node: int, output: int) -> tuple[tuple[int, ...], bool]:
+    """Way from the output to `node`, a long one without its middle, and whether it is whole."""
     path = []
-    while node != -1:
+    while node != -1 and len(path) < _LONGEST:
         path.append(node)
         node = back.get(node, -1)
-    return tuple(reversed(path))
+    if node != -1:
+        path.append(output)
+    return tuple(reversed(path)), node == -1
