@@ -135,12 +135,12 @@ export function stage(host, trace, markup, { pick }) {
     host.scrollBy({ top, left, behavior: "instant" });
   }
 
-  /** Whole drawing in view, or at its natural size with scrolling: text is never shrunk unasked. */
+  /** Whole drawing in view, or near its natural size with scrolling: text is never shrunk much unasked. */
   function fit(on = !fitted) {
     fitted = on;
-    svg.style.width = on ? "100%" : "";
+    svg.style.width = "100%";
     svg.style.maxHeight = on ? `${host.clientHeight || 460}px` : "";
-    svg.style.minWidth = on ? "0" : `${natural}px`;
+    svg.style.minWidth = on ? "0" : `${natural * 0.85}px`;
     svg.style.maxWidth = on ? "" : `${natural * 1.15}px`;
   }
   fit(false);

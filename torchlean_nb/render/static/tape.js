@@ -44,6 +44,7 @@ function render({ model, el }) {
     lightPath: () => {},
     guess: () => {},
   });
+  f.stage.classList.add("tl-wide");
   f.stage.append(table.el);
   f.draw();
   return f.destroy;
