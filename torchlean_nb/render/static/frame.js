@@ -149,6 +149,8 @@ export function frame({ model, el }, spec) {
       e.stopPropagation();
       return;
     }
+    // A number typed while a question is open belongs into its field, which takes the focus and then the key.
+    if (!act && spec.typed && /^[-\d.,]$/.test(e.key) && spec.typed()) e.stopPropagation();
     if (!act) return;
     e.preventDefault();
     e.stopPropagation();

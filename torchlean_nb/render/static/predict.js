@@ -81,9 +81,12 @@ export function prediction(host, guess) {
     const total = at(trace.gradAt(event.id, step), index),
       g = trace.grad(event.from) || trace.array("seed", "seed");
     others = { total, upstream: g.shape.length === index.length && fits(index, g.shape) ? at(g, index) : undefined };
+    const held = form.contains(host.getRootNode().activeElement);
     [question, facts, form].forEach((el) => {
       el.hidden = !open;
     });
+    // A hidden field loses the focus, and the notebook would take the next key as a command.
+    if (held && !open) host.closest(".tl").focus({ preventScroll: true });
     if (open) {
       const key = `${step}|${index}`;
       if (key === asked) return;

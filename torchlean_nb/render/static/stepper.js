@@ -136,6 +136,10 @@ function render({ model, el }) {
         if (open) side.focus();
         return !open;
       },
+      typed: () => {
+        if (open) side.focus();
+        return open;
+      },
       escape: () => f.set({ pin: null }),
       keys: {
         g: () => {
