@@ -4,6 +4,7 @@ import copy
 import csv
 import os
 import pickle
+import tempfile
 import threading
 import traceback
 from pathlib import Path
@@ -95,6 +96,28 @@ def deep_list():
     return x
 
 
+def spec(parents=(), value=None):
+    """A trace written by hand: one node with these parents."""
+    one = {"dtype": "float64", "shape": [], "data": [1.0]}
+    node = {
+        "id": 3, "op": "add", "role": "op", "parents": list(parents), "attrs": {}, "name": None, "scope": "",
+        "requires_grad": True, "latex": "", "value": value or one, "grad": None,
+    }  # fmt: skip
+    whole = {"format": "torchlean_nb.graph/1", "meta": {}, "output": 3, "seed": one, "nodes": [node], "edges": []}
+    return tl.GraphTrace.from_dict(whole)
+
+
+def failing_dot(trace):
+    """Draw with a program `dot` that fails."""
+    with tempfile.TemporaryDirectory() as folder:
+        program = Path(folder) / "dot"
+        program.write_text("#!/bin/sh\necho broken >&2\nexit 3\n")
+        program.chmod(0o755)
+        with pytest.MonkeyPatch.context() as m:
+            m.setenv("PATH", folder)
+            return trace.render("graphviz", engine="dot")
+
+
 def interrupt(i, g):
     """Stop pressed in the middle of a backward pass."""
     raise KeyboardInterrupt
@@ -130,7 +153,7 @@ def world():
         "other_x": other.input([1.0]), "other_w": other.param([1.0]), "stale": stale, "closed": closed,
         "matrix": matrix, "fresh": tl.Session, "tl": tl, "np": np, "copy": copy, "pickle": pickle,
         "in_thread": in_thread, "in_fork": in_fork, "deep_list": deep_list, "interrupt": interrupt,
-        "FakeCupy": FakeCupy,
+        "FakeCupy": FakeCupy, "spec": spec, "failing_dot": failing_dot, "drawn": lambda: s.trace(loss),
     }  # fmt: skip
 
 

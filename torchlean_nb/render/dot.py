@@ -148,7 +148,7 @@ def _by_program(source: bytes, format: str) -> bytes:
     except OSError as e:
         raise ToolError("dot: the program does not start", str(e), _WAYS_OUT) from e
     if done.returncode or not done.stdout:
-        raise ToolError(f"dot: failed with status {done.returncode}", done.stderr.decode("utf-8", "replace")[:200])
+        raise ToolError(f"dot: failed with exit code {done.returncode}", "stderr: " + done.stderr.decode("utf-8", "replace")[:200])
     return done.stdout
 
 

@@ -20,6 +20,7 @@ RENDERERS: dict[str, str] = {
     "latex": "torchlean_nb.render.latex:latex",
     "svg": "torchlean_nb.render.svg:svg",
     "dot": "torchlean_nb.render.dot:dot",
+    "graphviz": "torchlean_nb.render.dot:render_dot",
     "html": "torchlean_nb.render.html:html",
     "figure": "torchlean_nb.render.figure:figure",
     "widget": "torchlean_nb.widgets.graph_stepper:GraphStepper",
