@@ -11,8 +11,17 @@ from torchlean_nb.engine.reverse import Plain, Recorded
 from torchlean_nb.errors import RuleError
 
 
-def push(at: Plain, outs: list[int], tangents: Mapping[int, Any]) -> dict[int, Any]:
+def push(at: Plain, outs: list[int], tangents: Mapping[int, Any], start: int | None = None) -> dict[int, Any]:
     """Tangents of `outs` when the nodes in `tangents` move.
+
+    Parameters
+    ----------
+    at : Plain or Recorded
+    outs : list of int
+    tangents : mapping
+        Node id to tangent.
+    start : int, optional
+        First node to look at, the first that moves unless told.
 
     Returns
     -------
@@ -20,8 +29,8 @@ def push(at: Plain, outs: list[int], tangents: Mapping[int, Any]) -> dict[int, A
         Node id to tangent, for every node that moves.
     """
     dot: dict[int, Any] = dict(tangents)
-    start, stop = min(tangents, default=0), max(outs)
-    for i in range(start, stop + 1):
+    first = min(tangents, default=0) if start is None else start
+    for i in range(first, max(outs) + 1):
         op, parents, _, _ = at.tape.records[i]
         if i in dot or isinstance(op, str) or op.kind == "constant":
             continue
@@ -92,7 +101,8 @@ def _open(at: Plain, i: int, tangents: list[Any]) -> Any:
         tape = Tape(at.xp, at.tape.dtype, "ieee")
         ids = [-1 if p < 0 else tape.leaf("input", at.value(p), requires_grad=True).id for p in parents]
         inner = Recorded(tape)
+    mark = len(inner.tape)  # on a shared tape the composite itself lies before this
     y = op.run(inner.xp, *[inner.value(j) for j in ids], **attrs)
     moving = {j: t for j, t in zip(ids, tangents, strict=True) if t is not None}
     view = inner if isinstance(at, Recorded) else Plain(inner.tape)
-    return push(view, [y.id], moving).get(y.id)
+    return push(view, [y.id], moving, start=mark).get(y.id)
