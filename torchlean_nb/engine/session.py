@@ -16,10 +16,10 @@ from torchlean_nb.engine import backward as _backward
 from torchlean_nb.engine.cells import IntegerCells
 from torchlean_nb.engine.data import as_data, check_dtype, check_name
 from torchlean_nb.engine.gradients import Gradients
+from torchlean_nb.engine.looking import Looking
 from torchlean_nb.engine.param import Param
 from torchlean_nb.engine.tape import Tape
 from torchlean_nb.engine.tensor import Ref, Tensor
-from torchlean_nb.engine.tracing import paths, trace
 from torchlean_nb.errors import (
     BackendError,
     ForeignHandleError,
@@ -34,8 +34,6 @@ from torchlean_nb.errors import (
     quote,
 )
 from torchlean_nb.rows import FUNCTIONS, OPS, Op, lookup, on_register
-from torchlean_nb.trace.graph import GraphTrace
-from torchlean_nb.trace.ledger import Ledger
 
 _numbers = count(1)
 POLICIES = ("raise", "skip", "ieee")
@@ -50,7 +48,7 @@ class StepReport:
     skipped: bool = False
 
 
-class Session(IntegerCells):
+class Session(Looking, IntegerCells):
     """An explicit autodiff session: nothing is global, everything recorded can be looked at.
 
     Parameters
@@ -280,35 +278,6 @@ class Session(IntegerCells):
 
     def _all_finite(self, value: float, grads: Gradients) -> bool:
         return bool(np.isfinite(value)) and all(np.isfinite(grads[p]).all() for p in grads)
-
-    # -- looking ---------------------------------------------------------------------------
-    def trace(self, out: Any, seed: Any = None, names: Mapping[str, Any] | None = None, title: str = "") -> GraphTrace:
-        """Forward values and backward sweep of `out` as data; ``names=locals()`` labels the nodes."""
-        return trace(self, self.node(out), seed, names or {}, title)
-
-    def show(self, out: Any = None, names: Mapping[str, Any] | None = None, **options: Any) -> Any:
-        """Step through `out` (by default the last node) in the notebook."""
-        if out is None:
-            if not len(self.tape):
-                return "empty graph: nothing has been recorded yet"
-            out = self._grads.output if self._grads and self._grads._tape is self.tape else len(self.tape) - 1
-        return self.trace(out, names=names, title=options.pop("title", "")).show(**options)
-
-    def ledger(self, wrt: Any, out: Any = None, *, by: str = "edge", cap: int = 24) -> Ledger:
-        """Contributions that total to the gradient of `wrt`, from the last backward or from `out`.
-
-        Parameters
-        ----------
-        by : {"edge", "path"}
-            One row per arrow into the node, or one per full path from the output.
-        cap : int
-            Most paths listed; the others share one row.
-        """
-        if by not in ("edge", "path") or cap < 1:
-            raise HyperparameterError(f"ledger: by={quote(by)}, cap={cap}", 'by is "edge" or "path", cap at least 1')
-        out, i = self.grads.output if out is None else self.node(out), self.node(wrt)
-        whole = self.trace(out)
-        return Ledger.of(whole, i) if by == "edge" else Ledger.of_paths(whole, i, *paths(self, out, i, cap))
 
     # -- random numbers ----------------------------------------------------------------------
     def split_rng(self) -> Rng:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from torchlean_nb import tex
 from torchlean_nb.engine.backward import check_seed
 from torchlean_nb.engine.data import check_name, freeze
+from torchlean_nb.engine.opening import opened
 from torchlean_nb.engine.param import Param
 from torchlean_nb.engine.reverse import Plain, between, pull, sweep
 from torchlean_nb.engine.tensor import Ref
@@ -27,11 +28,17 @@ def ancestors(tape: Any, out: int) -> list[int]:
     return sorted(keep)
 
 
-def trace(session: Any, out: int, seed: Any, names: Mapping[str, Any], title: str) -> GraphTrace:
-    """Forward values and the backward sweep of one output."""
+def trace(
+    session: Any, out: int, seed: Any, names: Mapping[str, Any], title: str, inside: Collection[int] | None = ()
+) -> GraphTrace:
+    """Forward values and the backward sweep of one output, with the composites in `inside` opened (None: all)."""
     tape = session.tape
-    called = _called(tape, names)
-    ids = ancestors(tape, out)
+    called, ids, hidden = _called(tape, names), ancestors(tape, out), len(tape)
+    if inside is None or inside:
+        tape, moved = opened(tape, ids, inside)
+        called, out = {moved[i]: name for i, name in called.items() if i in moved}, moved[out]
+        hidden += len(tape) - len(ids)
+        ids = ancestors(tape, out)
     needs = tape.needs[out]
     seed = check_seed(tape, out, seed) if needs or seed is not None else np.ones_like(tape.values[out])
     edges: list[Edge] = []
@@ -42,7 +49,7 @@ def trace(session: Any, out: int, seed: Any, names: Mapping[str, Any], title: st
     nodes = tuple(_node(tape, i, called.get(i), reached.get(i)) for i in ids)
     meta = {
         "title": title, "backend": session.backend, "dtype": session.dtype, "device": session.device,
-        "hidden": len(tape) - len(ids),
+        "hidden": hidden - len(ids),
     }
     return GraphTrace(nodes, tuple(edges), out, freeze(np.array(seed)), meta)
 

@@ -130,7 +130,7 @@ def logaddexp(xp, a, b):
 
 @elementwise(
     partials=(lambda xp, t, y, x, *, c: t * xp.number(c),),
-    latex=r"#{c} \cdot #1", dlatex=("#{c}",), exact=True, samples=(S((3,), c=3), S((2, 2), c=-2)),
+    latex=r"#{c} \cdot #1", dlatex=("#{c}",), exact=True, samples=(S((3,), c=3), S((2, 2), c=-0.5)),
     torch=lambda torch, x, *, c: x * c,
 )
 def scale(xp, x, *, c):

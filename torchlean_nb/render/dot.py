@@ -148,7 +148,8 @@ def _by_program(source: bytes, format: str) -> bytes:
     except OSError as e:
         raise ToolError("dot: the program does not start", str(e), _WAYS_OUT) from e
     if done.returncode or not done.stdout:
-        raise ToolError(f"dot: failed with exit code {done.returncode}", "stderr: " + done.stderr.decode("utf-8", "replace")[:200])
+        stderr = done.stderr.decode("utf-8", "replace")[:200]
+        raise ToolError(f"dot: failed with exit code {done.returncode}", f"stderr: {stderr}")
     return done.stdout
 
 

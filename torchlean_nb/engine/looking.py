@@ -1,0 +1,51 @@
+"""What a session shows of itself: traces, the stepper, ledgers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from torchlean_nb.engine.tracing import paths, trace
+from torchlean_nb.errors import HyperparameterError, quote
+from torchlean_nb.trace.graph import GraphTrace
+from torchlean_nb.trace.ledger import Ledger
+
+
+class Looking:
+    """Mixin: a session's sweeps as data and pictures."""
+
+    def trace(
+        self, out: Any, seed: Any = None, names: Mapping[str, Any] | None = None, title: str = "", inside: Any = (),
+    ) -> GraphTrace:
+        """Forward values and backward sweep of `out` as data; ``names=locals()`` labels the nodes.
+
+        `inside` lists composites (handles, names, ids) to be shown as the rows they are made of; ``"all"`` opens
+        everything down to primitives.
+        """
+        which = None if isinstance(inside, str) and inside == "all" else {self.node(k) for k in inside}
+        return trace(self, self.node(out), seed, names or {}, title, which)
+
+    def show(self, out: Any = None, names: Mapping[str, Any] | None = None, **options: Any) -> Any:
+        """Step through `out` (by default the last node) in the notebook."""
+        if out is None:
+            if not len(self.tape):
+                return "empty graph: nothing has been recorded yet"
+            out = self._grads.output if self._grads and self._grads._tape is self.tape else len(self.tape) - 1
+        seen = {k: options.pop(k) for k in ("title", "seed", "inside") if k in options}
+        return self.trace(out, names=names, **seen).show(**options)
+
+    def ledger(self, wrt: Any, out: Any = None, *, by: str = "edge", cap: int = 24) -> Ledger:
+        """Contributions that total to the gradient of `wrt`, from the last backward or from `out`.
+
+        Parameters
+        ----------
+        by : {"edge", "path"}
+            One row per arrow into the node, or one per full path from the output.
+        cap : int
+            Most paths listed; the others share one row.
+        """
+        if by not in ("edge", "path") or cap < 1:
+            raise HyperparameterError(f"ledger: by={quote(by)}, cap={cap}", 'by is "edge" or "path", cap at least 1')
+        out, i = self.grads.output if out is None else self.node(out), self.node(wrt)
+        whole = self.trace(out)
+        return Ledger.of(whole, i) if by == "edge" else Ledger.of_paths(whole, i, *paths(self, out, i, cap))
