@@ -14,6 +14,16 @@ def test_the_gradient_is_the_one_in_the_table(kink):
     assert np.array_equal(kink.measured(), kink.slope, equal_nan=True)
 
 
+FINITE = [k for k in KINKS if k.order == 1 and np.isfinite(k.slope).all()]
+# A forward sweep meets the infinite slope before it meets the 0.
+INFINITY_FIRST = {"0 * sqrt at 0": [np.nan]}
+
+
+@pytest.mark.parametrize("kink", FINITE, ids=lambda k: k.name)
+def test_forward_sweeps_give_the_same(kink):
+    assert np.array_equal(kink.pushed(), INFINITY_FIRST.get(kink.name, kink.slope), equal_nan=True)
+
+
 @pytest.mark.parametrize("kink", [k for k in KINKS if k.torch], ids=lambda k: k.name)
 def test_another_choice_than_pytorchs_has_a_reason(kink):
     assert kink.why

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from torchlean_nb.engine.transforms import Run
+from torchlean_nb.engine.transforms import Run, grad
 from torchlean_nb.rows import lookup
 
 
@@ -28,6 +28,8 @@ class Kink:
     name : str
     f : callable
         ``f(ops, x)``.
+    order : int
+        2 for the gradient of the gradient's sum.
     x, slope : tuple of float
     why : str
         Reason for the choice; "" where PyTorch's choice speaks for itself.
@@ -41,11 +43,19 @@ class Kink:
     slope: tuple[float, ...]
     why: str = ""
     torch: tuple[float, ...] | None = None
+    order: int = 1
 
     def measured(self) -> np.ndarray:
         """The gradient as the engine computes it."""
-        run = Run(lambda x: self.f(ROWS, x), [np.array(self.x)], [0])
-        return run.pull(np.ones(run.out.shape))[0]
+        def total(x: Any) -> Any:
+            return ROWS.sum(self.f(ROWS, x))
+
+        return (grad(total) if self.order == 1 else grad(lambda x: ROWS.sum(grad(total)(x))))(np.array(self.x))
+
+    def pushed(self) -> np.ndarray:
+        """The same numbers by forward sweeps, one per element."""
+        run = Run(lambda x: ROWS.sum(self.f(ROWS, x)), [np.array(self.x)], [0])
+        return np.array([run.push([e]) for e in np.eye(len(self.x))])
 
 
 class _Rows:
@@ -77,6 +87,8 @@ KINKS = (
          (-1.0, 1.0), (-1.0, 1.0), "both sides agree"),
     Kink("hinge at margin", lambda ops, x: ops.hinge(x, x * 0 + 1, reduction="sum", margin=1), (1.0,), (0.0,),
          "as relu at 0; PyTorch has no such loss, its clamp(1 - x, min=0) passes the gradient", (-1.0,)),
+    Kink("hinge at margin, by the target", lambda ops, t: ops.hinge(t * 0 + 1, t, reduction="sum", margin=1), (1.0,),
+         (0.0,), "as by the score", (-1.0,)),
     Kink("norm with ord=1 at 0", lambda ops, x: ops.norm(x, ord=1), (0.0, -2.0), (0.0, -1.0), CORNER),
     # -- ties
     Kink("maximum(x, 0) at 0", lambda ops, x: ops.maximum(x, x * 0), (0.0,), (0.5,), SHARE),
@@ -90,6 +102,8 @@ KINKS = (
          (1.0, 1.0, 1.0, 1.0), (1.0, 0.0, 0.0, 0.0), "the first of the window, as everybody does"),
     Kink("sorting equal elements", lambda ops, x: ops.take_along(x, ops.argsort(x, axis=0), axis=0) ** 2,
          (1.0, 1.0, 0.0), (2.0, 2.0, 0.0), "stable order"),
+    Kink("max_pool, tie in the middle", lambda ops, x: ops.max_pool(x.reshape((1, 1, 2, 2)), kernel_size=(2, 2)),
+         (0.0, 1.0, 1.0, 1.0), (0.0, 1.0, 0.0, 0.0), "the first of the largest"),
     # -- infinite slopes
     Kink("sqrt at 0", lambda ops, x: ops.sqrt(x), (0.0,), (inf,), "the slope from the right"),
     Kink("0 * sqrt at 0", lambda ops, x: ops.sqrt(x) * 0, (0.0,), (0.0,), QUIET, (nan,)),
@@ -125,6 +139,13 @@ KINKS = (
     Kink("tanh far out", lambda ops, x: ops.tanh(x), (-1000.0, 1000.0), (0.0, 0.0)),
     Kink("softplus far out", lambda ops, x: ops.softplus(x), (-1000.0, 1000.0), (0.0, 1.0)),
     Kink("silu far out", lambda ops, x: ops.silu(x), (-1000.0, 1000.0), (0.0, 1.0)),
+    *(
+        Kink(f"{name} far out, second derivative", lambda ops, x, name=name: getattr(ops, name)(x), (-1000.0, 1000.0),
+             (0.0, 0.0), "flat there; exp(1000) is not reached on the way", order=2)
+        for name in ("elu", "sigmoid", "tanh", "silu", "gelu")
+    ),
+    Kink("softplus far out, second derivative", lambda ops, x: ops.softplus(x), (-1000.0, 1000.0), (0.0, 0.0),
+         "flat there; PyTorch through its logaddexp gives NaN", (nan, 0.0), 2),
     Kink("gelu at 0", lambda ops, x: ops.gelu(x), (0.0,), (0.5,)),
     Kink("bce at p = 0 for target 1", lambda ops, x: ops.bce(x, ops.detach(x * 0 + 1), reduction="sum"), (0.0,),
          (-1e12,), "the divisor stops at 1e-12"),

@@ -130,6 +130,9 @@ LABELLED = (
     samples=(
         *LABELLED, S((2, 3), idx(2, high=3), label_smoothing=0.25),
         Sample((Arg((2, 3)), Arg((2, 3))), {}, values=(LOGITS, MIXED)),
+        Sample(
+            (Arg((2, 3)), Arg((2, 3))), {"label_smoothing": 0.25, "reduction": "none"}, values=(LOGITS, MIXED)
+        ),
     ),
     torch=lambda torch, x, t, *, reduction="mean", label_smoothing=0.0: torch.nn.functional.cross_entropy(
         x, t, reduction=reduction, label_smoothing=label_smoothing

@@ -216,7 +216,7 @@ def _clamp_partial(xp, t, y, x, *, min, max):
 @elementwise(
     partials=(_clamp_partial,), check=_check_clamp,
     latex=r"\min(#{max}, \max(#{min}, #1))", dlatex=(r"[#{min} \leq #1 \leq #{max}]",), exact=True,
-    samples=(S((4,), min=-1, max=1), S((2, 3), min=0), S((3,), max=1)),
+    samples=(S((4,), min=-1, max=1), S((2, 3), min=0), S((3,), max=1), S((3,), min=-0.5, max=1.25)),
     torch=lambda torch, x, *, min=None, max=None: torch.clamp(x, min, max), lesson="03",
 )
 def clamp(xp, x, *, min=None, max=None):

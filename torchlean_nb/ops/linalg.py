@@ -178,7 +178,7 @@ def _check_bias(x, weight, bias=None):
     shape=_linear_shape, check=_check_bias, latex=r"#1\,#2^{\top}#?3{ + #3}",
     dlatex=(r"#g\,#2", r"#g^{\top}\,#1", r"\sum #g"),
     terms=(("ij,jk->ik", "g", "#2"), ("ki,kj->ij", "g", "#1"), None), exact=True,
-    samples=(S((2, 3), (4, 3), (4,)), S((2, 3), (4, 3)), S((3,), (4, 3), (4,)), S((2, 1, 3), (1, 3), (1,))),
+    samples=(S((2, 3), (4, 3), (4,)), S((2, 3), (4, 3)), S((3,), (4, 3), (4,)), S((2, 2, 3), (1, 3), (1,))),
     method=False, torch=lambda torch, x, w, b=None: torch.nn.functional.linear(x, w, b), lesson="05",
 )
 def linear(xp, x, weight, bias=None):

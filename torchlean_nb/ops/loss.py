@@ -249,7 +249,7 @@ def kl_div(xp, x, target, *, reduction="mean", log_target=False):
     ),
     latex=r"\frac{1}{n} \sum \max(0, #{margin} - #1\,#2)",
     dlatex=(r"-\frac{1}{n}\,#g\,#2\,[#1\,#2 < #{margin}]", r"-\frac{1}{n}\,#g\,#1\,[#1\,#2 < #{margin}]"),
-    samples=(*PAIRS, S((2, 3), (2, 3), margin=2)),
+    samples=(*PAIRS, S((2, 3), (2, 3), margin=1.5)),
     torch=lambda torch, x, t, *, reduction="mean", margin=1: _torch_reduce(
         torch.clamp(margin - x * t, min=0), reduction
     ),

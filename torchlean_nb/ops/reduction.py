@@ -9,7 +9,7 @@ from torchlean_nb.rows import constant, general, linear
 
 REDUCTIONS = (
     S(()), S((3,)), S((2, 3)), S((2, 3), axis=0), S((2, 3), axis=-1, keepdims=True), S((2, 1, 4), axis=(0, 2)),
-    S((1, 4), axis=1),
+    S((1, 4), axis=1), S((2, 3), axis=1), S((3, 2), axis=1, keepdims=True),
 )
 
 
@@ -97,7 +97,9 @@ def _var_jvp(xp, t, y, d, x, *, axis, ddof, keepdims):
     return 2 * xp.sum(both, axis=axis, keepdims=keepdims) / (count(x.shape, axis, "var") - ddof)
 
 
-SPREADS = (S((3,)), S((2, 3), axis=0), S((2, 3), axis=-1, keepdims=True, ddof=1), S((2, 1, 4), axis=(0, 2)))
+SPREADS = (
+    S((3,)), S((2, 3), axis=0), S((2, 3), axis=-1, keepdims=True, ddof=1), S((2, 1, 4), axis=(0, 2)), S((2, 3), axis=1),
+)
 
 
 @general(
@@ -189,7 +191,11 @@ def _prod_slopes(xp, x, axis):
         lambda xp, t, y, x, *, axis, keepdims: xp.sum(t * _prod_slopes(xp, x, axis), axis=axis, keepdims=keepdims),
     ),
     shape=_shape("prod"), latex=r"\prod #1", dlatex=(r"#g \cdot \prod_{j \neq i} #1_{j}",), primitive=True, exact=True,
-    samples=(S(()), S((3,)), S((5,)), S((2, 3), axis=0), S((2, 1, 4), axis=(0, 2), keepdims=True)), numpy="prod",
+    numpy="prod",
+    samples=(
+        S(()), S((3,)), S((5,)), S((2, 3), axis=0), S((2, 1, 4), axis=(0, 2), keepdims=True), S((2, 3), axis=1),
+        S((2, 3), axis=1, keepdims=True),
+    ),
     torch=lambda torch, x, *, axis=None, keepdims=False: _torch_prod(torch, x, axis, keepdims),
 )
 def prod(xp, x, *, axis=None, keepdims=False):
@@ -295,7 +301,8 @@ def _norm_slopes(xp, y, x, ord, axis, keepdims):
         ),
     ),
     shape=_shape("norm"), check=_check_norm, latex=r"\|#1\|_{#{ord}}", dlatex=(r"#g \cdot \frac{#1}{\|#1\|}",),
-    samples=(S((3,)), S((2, 3)), S((2, 3), axis=1), S((2, 3), ord=1, axis=0, keepdims=True), S(())),
+    samples=(S((3,)), S((2, 3)), S((2, 3), axis=1), S((2, 3), ord=1, axis=0, keepdims=True), S(()),
+             S((3, 2), axis=1, keepdims=True)),
     torch=lambda torch, x, *, ord=2, axis=None, keepdims=False: torch.linalg.vector_norm(
         x, ord=ord, dim=axis, keepdim=keepdims
     ),

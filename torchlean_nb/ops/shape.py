@@ -137,7 +137,8 @@ def _swapped(n, a, b):
 @linear(
     vjps=(lambda xp, g, y, x, *, axis1, axis2: xp.transpose(g, axes=_swapped(x.ndim, axis1, axis2)),),
     shape=lambda shape, *, axis1, axis2: tuple(shape[i] for i in _swapped(len(shape), axis1, axis2)),
-    latex=r"#1^{\top}", dlatex=(r"#g^{\top}",), samples=(S((2, 3), axis1=0, axis2=1), S((2, 3, 4), axis1=-1, axis2=0)),
+    latex=r"#1^{\top}", dlatex=(r"#g^{\top}",),
+    samples=(S((2, 3), axis1=0, axis2=1), S((2, 3, 4), axis1=-1, axis2=0), S((2, 3, 4), axis1=0, axis2=1)),
     numpy="swapaxes", torch=lambda torch, x, *, axis1, axis2: torch.swapaxes(x, axis1, axis2),
 )
 def swapaxes(xp, x, *, axis1, axis2):
@@ -176,7 +177,8 @@ def _back(shift):
     vjps=(lambda xp, g, y, x, *, shift, axis: _rolled(xp, g, _back(shift), axis),),
     shape=lambda shape, *, shift, axis=None: (axes(axis, len(shape), "roll"), shape)[1],
     latex=r"\mathrm{roll}(#1, #{shift})", dlatex=(r"\mathrm{roll}(#g, -#{shift})",),
-    samples=(S((4,), shift=1), S((2, 3), shift=-5, axis=1), S((2, 3), shift=(1, 2), axis=(0, 1)), S((2, 3), shift=2)),
+    samples=(S((4,), shift=1), S((2, 3), shift=-5, axis=1), S((2, 3), shift=(1, 2), axis=(0, 1)),
+             S((2, 3), shift=2), S((2, 3), shift=[1, 2], axis=[0, 1])),
     numpy="roll", torch=lambda torch, x, *, shift, axis=None: torch.roll(x, shift, axis),
 )
 def roll(xp, x, *, shift, axis=None):

@@ -1,0 +1,99 @@
+"""Which rows run which pieces of rule code: found by running the laws under a profiler."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import CodeType
+from typing import Any
+
+import numpy as np
+
+import torchlean_nb as tl
+from torchlean_nb.backend.namespace import numpy_namespace
+from torchlean_nb.laws import KINKS, LAWS
+from torchlean_nb.laws.point import Point
+from torchlean_nb.rows import Op
+
+
+@contextmanager
+def watch(seen: set[CodeType], folder: str) -> Iterator[None]:
+    """Collect the code of every function of a folder that is called."""
+    def note(frame: Any, event: str, arg: Any) -> None:
+        if event == "call" and folder in frame.f_code.co_filename:
+            seen.add(frame.f_code)
+
+    sys.setprofile(note)
+    try:
+        yield
+    finally:
+        sys.setprofile(None)
+
+
+def complaint(op: Op) -> str | None:
+    """First law that a row breaks on some sample, None when it keeps all."""
+    for sample in op.samples:
+        for law in LAWS.values():
+            if law.applies(op, sample):
+                try:
+                    with np.errstate(all="ignore"):
+                        law(op, sample)
+                except Exception as e:
+                    return f"{law.name}: {type(e).__name__}: {e}"
+    return None
+
+
+def kink() -> str | None:
+    """First point of the table of kinks that gives another number."""
+    for k in KINKS:
+        try:
+            with np.errstate(all="ignore"):
+                ways = [k.measured()]
+                if k.order == 1 and np.isfinite(k.slope).all() and k.name != "0 * sqrt at 0":
+                    ways.append(k.pushed())
+                if not all(np.array_equal(w, k.slope, equal_nan=True) for w in ways):
+                    return f"kink: {k.name}"
+        except Exception as e:
+            return f"kink: {k.name}: {type(e).__name__}: {e}"
+    return None
+
+
+def _guards(op: Op) -> None:
+    """What runs before any value: checks and shape rules."""
+    for sample in op.samples:
+        p = Point(op, sample)
+        if op.shape is not None:
+            op.shape(*[a.shape for a in p.arrays], **p.attrs)
+        if op.check is not None:
+            op.check(*p.arrays, **p.attrs)
+        op.bind(p.arrays, dict(sample.attrs))
+
+
+def _value(op: Op) -> None:
+    for sample in op.samples:
+        p = Point(op, sample)
+        op.run(numpy_namespace(), *p.arrays, **p.attrs)
+
+
+def collect(run: Callable[[Op], Any], op: Op) -> set[CodeType]:
+    """Code in ``ops`` that is called while `run` is busy with one row."""
+    seen: set[CodeType] = set()
+    with watch(seen, "torchlean_nb/ops"):
+        run(op)
+    return seen
+
+
+def rules() -> dict[CodeType, list[Op]]:
+    """Every piece of derivative code, and the rows whose laws run it.
+
+    Checks and shape rules are left out, and of each row what its own value is made of: a value that is wrong in
+    the same way everywhere is another function, not a wrong derivative. NumPy and PyTorch find that.
+    """
+    rows = [op for op in tl.ops.values() if op.builtin]
+    others = {op.forward.__code__ for op in rows}.union(*(collect(_guards, op) for op in rows))
+    table: dict[CodeType, list[Op]] = {}
+    for op in rows:
+        for code in collect(complaint, op) - collect(_value, op) - others:
+            table.setdefault(code, []).append(op)
+    return table

@@ -1,0 +1,114 @@
+"""Run mutants one after the other and see which of them some law kills."""
+
+from __future__ import annotations
+
+import signal
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import CodeType
+
+import torchlean_nb as tl
+from tests.mutation import machinery
+from tests.mutation.equivalent import REASONS
+from tests.mutation.reach import complaint, kink, rules
+from tests.mutation.surgery import Mutant, Source
+
+PACKAGE = Path(tl.__file__).parent
+SCORE = 0.99
+LIMIT = 20.0
+
+
+@dataclass
+class Outcome:
+    """Mutants that were killed and those that lived."""
+
+    killed: int = 0
+    equivalent: list[Mutant] = field(default_factory=list)
+    unexplained: list[Mutant] = field(default_factory=list)
+    per_file: dict[str, list[int]] = field(default_factory=dict)
+
+    @property
+    def total(self) -> int:
+        """All that were tried."""
+        return self.killed + len(self.equivalent) + len(self.unexplained)
+
+    @property
+    def score(self) -> float:
+        """Share of killed ones among those that are wrong."""
+        wrong = self.killed + len(self.unexplained)
+        return self.killed / wrong if wrong else 1.0
+
+    def add(self, mutant: Mutant, found: str | None) -> None:
+        """Enter one result."""
+        counts = self.per_file.setdefault(mutant.file, [0, 0])
+        counts[1] += 1
+        if found:
+            counts[0] += 1
+            self.killed += 1
+        else:
+            (self.equivalent if mutant.key in REASONS else self.unexplained).append(mutant)
+
+
+@contextmanager
+def at_most(seconds: float) -> Iterator[None]:
+    """Interrupt a mutant that never ends."""
+    def stop(*_: object) -> None:
+        raise TimeoutError(f"not done after {seconds} seconds")
+
+    signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def of_rules(names: list[str]) -> Iterator[tuple[Source, Mutant, Callable[[], str | None]]]:
+    """Mutants of the derivative rules, each with the laws of the rows that use it."""
+    table = rules()
+    for path in sorted((PACKAGE / "ops").glob("*.py")):
+        if names and path.stem not in names:
+            continue
+        source = Source(path)
+        wanted = {c for c in source.codes if c in table}
+        for mutant in source.mutants(wanted):
+            yield source, mutant, lambda code=mutant.code: first_complaint(table, code)
+
+
+def first_complaint(table: dict[CodeType, list], code: CodeType) -> str | None:
+    """What the laws of the first row that notices say."""
+    rows = sorted(table[code], key=lambda op: sum(a.shape != () for s in op.samples for a in s.args))
+    return next((found for op in rows if (found := complaint(op))), None) or kink()
+
+
+def everything(names: list[str], progress: Callable[[str], None] = lambda text: None) -> Outcome:
+    """All mutants of rules and, unless files are named, of the machinery."""
+    outcome, last = Outcome(), ""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for mutants in (of_rules(names), () if names else machinery.mutants(PACKAGE)):
+            for source, mutant, check in mutants:
+                if mutant.file != last:
+                    progress(f"{mutant.file} ...")
+                    last = mutant.file
+                try:
+                    with source.alive(mutant), at_most(LIMIT):
+                        found = check()
+                except (TimeoutError, RecursionError, MemoryError) as e:
+                    found = f"{type(e).__name__}: {e}"
+                outcome.add(mutant, found)
+    return outcome
+
+
+def summary(outcome: Outcome) -> str:
+    """Score per file, and everybody who lived."""
+    lines = [f"  {name:16} {killed:5} of {total:5} killed" for name, (killed, total) in outcome.per_file.items()]
+    lines.append(f"equivalent, with a reason: {len(outcome.equivalent)}")
+    lines += [f"  {m}\n      {REASONS[m.key]}" for m in outcome.equivalent]
+    lines.append(f"SURVIVED: {len(outcome.unexplained)}")
+    lines += [f"  {m}" for m in outcome.unexplained]
+    lines.append(f"score {outcome.score:.2%}: {outcome.killed} of {outcome.total - len(outcome.equivalent)} killed")
+    return "\n".join(lines)
