@@ -104,6 +104,8 @@ KINKS = (
          (1.0, 1.0, 0.0), (2.0, 2.0, 0.0), "stable order"),
     Kink("max_pool, tie in the middle", lambda ops, x: ops.max_pool(x.reshape((1, 1, 2, 2)), kernel_size=(2, 2)),
          (0.0, 1.0, 1.0, 1.0), (0.0, 1.0, 0.0, 0.0), "the first of the largest"),
+    Kink("max_pool, tie with a gap", lambda ops, x: ops.max_pool(x.reshape((1, 1, 2, 2)), kernel_size=(2, 2)),
+         (1.0, 0.0, 1.0, 0.0), (1.0, 0.0, 0.0, 0.0), "the first of the largest"),
     # -- infinite slopes
     Kink("sqrt at 0", lambda ops, x: ops.sqrt(x), (0.0,), (inf,), "the slope from the right"),
     Kink("0 * sqrt at 0", lambda ops, x: ops.sqrt(x) * 0, (0.0,), (0.0,), QUIET, (nan,)),

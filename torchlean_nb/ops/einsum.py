@@ -172,6 +172,7 @@ def _first_is_text(args, kwargs):
         S((5, 2, 3), (5, 3, 2), subscripts="bij,bjk->bik"), S((2, 3), (3, 4), (4, 2), subscripts="ij,jk,kl->il"),
         S((2, 1, 3), (4, 3), subscripts="...i,...i->..."), S((3, 2, 3), (2,), subscripts="iji,j->i"),
         S((2, 3), (2, 3), subscripts="ij,ij->"), S((2,), (3,), subscripts="b,a"), S((2, 3, 4), subscripts="i...->..."),
+        S((2, 3), subscripts="ij->i"),
     ),
     torch=lambda torch, *xs, subscripts: torch.einsum(subscripts, *xs), lesson="05",
 )

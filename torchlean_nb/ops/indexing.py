@@ -217,7 +217,10 @@ def _put_taken(g, idx, *, axis, size):
     vjps=(lambda xp, g, y, x, idx, *, axis, size: xp.take(g, idx, axis=axis), None), shape=_put_taken,
     check=lambda g, idx, *, axis, size: check_indices("put_take", idx, size),
     latex=r"\mathrm{scatter}(#1, #2)", dlatex=("#g[#2]", ""), primitive=True, domain=(REAL, INDEX), method=False,
-    samples=(S((3,), idx(3, high=2), axis=0, size=2), S((2, 2, 2, 3), idx(2, 2, high=4), axis=1, size=4)),
+    samples=(
+        S((3,), idx(3, high=2), axis=0, size=2), S((2, 2, 2, 3), idx(2, 2, high=4), axis=1, size=4),
+        S((2, 1, 3), idx(3, high=4), axis=-1, size=4),
+    ),
 )
 def put_take(xp, g, idx, *, axis, size):
     """Slices added into zeros at integer positions: the adjoint of `take`."""
