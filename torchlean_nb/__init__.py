@@ -37,14 +37,16 @@ _LAZY = {
     "check_gradients": "torchlean_nb.laws:check_gradients",
     "check_op": "torchlean_nb.laws:check_op",
     "laws": "torchlean_nb.laws",
+    "schedules": "torchlean_nb.schedules",
     "lessons": "torchlean_nb.lessons",
+    "optim": "torchlean_nb.optim",
     "render": "torchlean_nb.render",
     "widgets": "torchlean_nb.widgets",
 }
 _OWN = [
     "Gradients", "GraphTrace", "Ledger", "Node", "Param", "Rng", "Session", "StepReport", "Tape", "Tensor",
     "check_adjoint", "check_gradients", "check_op", "extend", "grad", "hessian", "hvp", "jacfwd", "jacrev", "jvp",
-    "ops", "value_and_grad", "vjp",
+    "ops", "optim", "value_and_grad", "vjp",
 ]  # fmt: skip
 _OPS = {name: f for name, f in (ops | _functions).items() if name not in _OWN}
 globals().update(_OPS)

@@ -25,13 +25,16 @@ from torchlean_nb.domains import REAL as REAL
 from torchlean_nb.domains import UNIT as UNIT
 from torchlean_nb.domains import S as S
 from torchlean_nb.domains import idx as idx
+from torchlean_nb.hypers import Hyper as Hyper
 from torchlean_nb.rows import constant as constant
 from torchlean_nb.rows import elementwise as elementwise
 from torchlean_nb.rows import general as general
 from torchlean_nb.rows import linear as linear
 from torchlean_nb.rows import multilinear as multilinear
+from torchlean_nb.updates import Slot as Slot
+from torchlean_nb.updates import update_rule as update_rule
 
 __all__ = [
-    "ABOVE_MINUS_ONE", "INDEX", "MASK", "NONNEGATIVE", "NONZERO", "POSITIVE", "REAL", "S", "UNIT", "constant",
-    "elementwise", "general", "idx", "linear", "multilinear",
+    "ABOVE_MINUS_ONE", "Hyper", "INDEX", "MASK", "NONNEGATIVE", "NONZERO", "POSITIVE", "REAL", "S", "Slot", "UNIT",
+    "constant", "elementwise", "general", "idx", "linear", "multilinear", "update_rule",
 ]  # fmt: skip

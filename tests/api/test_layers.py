@@ -17,10 +17,10 @@ HOUSE = """
     render
     train race
     nn laws
-    engine
+    engine shells
     ops optim schedules extend trace data
-    rows
-    backend domains tex
+    rows updates
+    backend domains hypers tex
     errors
 """
 # A namespace offers every row to the rules of other rows, so these two name each other.

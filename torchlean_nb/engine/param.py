@@ -33,15 +33,21 @@ class Param(Computes):
     (1, 2)
     """
 
-    __slots__ = ("_value", "name", "requires_grad", "session")
+    __slots__ = ("key", "name", "requires_grad", "session")
 
     def __init__(self, session: Any, value: np.ndarray, name: str | None, requires_grad: bool):
-        self.session, self._value, self.name, self.requires_grad = session, value, name, requires_grad
+        self.session, self.name, self.requires_grad = session, name, requires_grad
+        self.key = len(session.store)
+        session.store[self.key] = value
 
     @property
     def value(self) -> np.ndarray:
         """Current value, read-only; assign to change it."""
-        return self._value
+        return self.session.store[self.key]
+
+    @property
+    def __tl_cell__(self) -> tuple[dict[Any, Any], Any]:
+        return self.session.store, self.key
 
     @value.setter
     def value(self, new: Any) -> None:
@@ -57,12 +63,12 @@ class Param(Computes):
         ShapeError
             When the shape differs; the old value stays.
         """
-        a = as_data(new, self._value.dtype.name, label=self._label, finite=self.session.nonfinite == "raise")
-        if a.shape != self._value.shape:
+        a = as_data(new, self.value.dtype.name, label=self._label, finite=self.session.nonfinite == "raise")
+        if a.shape != self.value.shape:
             raise ShapeError(
-                f"{self._label}: update shape mismatch (expected {self._value.shape}, got {a.shape})"
+                f"{self._label}: update shape mismatch (expected {self.value.shape}, got {a.shape})"
             )
-        self._value = a
+        self.session.store[self.key] = a
 
     @property
     def _label(self) -> str:
@@ -71,12 +77,12 @@ class Param(Computes):
     @property
     def shape(self) -> tuple[int, ...]:
         """Shape of the value."""
-        return self._value.shape
+        return self.value.shape
 
     @property
     def dtype(self) -> Any:
         """Number type of the value."""
-        return self._value.dtype
+        return self.value.dtype
 
     def __tl_use__(self, tape: Any) -> Tensor:
         if self.session.tape is not tape:
@@ -86,7 +92,7 @@ class Param(Computes):
             )
         i = tape.cells.get(self)
         if i is None:
-            t = tape.leaf("param", self._value, self.requires_grad, self.name)
+            t = tape.leaf("param", self.value, self.requires_grad, self.name)
             tape.cells[self] = t.id
             return t
         return Tensor(tape, i)
@@ -101,7 +107,7 @@ class Param(Computes):
         return FUNCTIONS["getitem"](self, key)
 
     def __repr__(self) -> str:
-        return f"Param {self.name!r}, shape {self.shape}, {self.dtype}\n{np.array2string(self._value, precision=5)}"
+        return f"Param {self.name!r}, shape {self.shape}, {self.dtype}\n{np.array2string(self.value, precision=5)}"
 
     def __deepcopy__(self, memo: Any) -> Any:
         raise SerializationError("deepcopy of a Param would tear it from its session", None, "p.value")

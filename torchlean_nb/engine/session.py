@@ -97,6 +97,8 @@ class Session(Looking, IntegerCells):
         self.rng = Rng(seed)
         self._draws = 0
         self._closed = False
+        # Values of parameters and state of optimizers: one dict, so that a step replaces all of it in one call.
+        self.store: dict[Any, Any] = {}
         self.params: dict[str, Param] = {}
         self._grads: Gradients | None = None
         super().__init__()

@@ -1,0 +1,39 @@
+"""Optimizers: pure update rules, one row each; the classes made from them appear here by name.
+
+``gradient`` (descent, momentum, signs), ``adam`` and its relatives, ``adaptive`` (AdaGrad,
+RMSProp, Adadelta). ``tl.optim.Adam(params, lr=...)`` is the row ``adam`` in its torch-shaped shell.
+"""
+
+from importlib import import_module
+from typing import Any
+
+from torchlean_nb.optim import adam as adam
+from torchlean_nb.optim import adaptive as adaptive
+from torchlean_nb.optim import gradient as gradient
+from torchlean_nb.updates import RULES as rules
+from torchlean_nb.updates import rule_of as rule_of
+
+# The shell stands a floor above the rules and is loaded when a class is first asked for.
+_SHELL = "torchlean_nb.shells"
+_SHOWN = ("Explanation", "Optimizer", "Snapshot", "class_of")
+_classes: dict[str, Any] = {}
+
+
+def available() -> list[str]:
+    """Names of all update rules."""
+    return sorted(rules)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _SHOWN:
+        return getattr(import_module(_SHELL), name)
+    rule = next((r for r in rules.values() if r.class_name == name), None)
+    if rule is None:
+        raise AttributeError(f"tl.optim has no {name!r}; there are {', '.join(__dir__())}")
+    if name not in _classes or _classes[name].rule is not rule:
+        _classes[name] = import_module(_SHELL).class_of(rule)
+    return _classes[name]
+
+
+def __dir__() -> list[str]:
+    return sorted([*(r.class_name for r in rules.values()), *_SHOWN, "available", "rule_of", "rules"])

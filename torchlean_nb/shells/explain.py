@@ -1,0 +1,76 @@
+"""One update taken apart: every named term with its formula and its numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from torchlean_nb.updates import UpdateRule
+
+
+@dataclass(frozen=True, eq=False)
+class Explanation:
+    """The inputs of one update, from which every term follows again, bit for bit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import torchlean_nb as tl
+    >>> opt = tl.optim.SGD({"w": np.array([1.0])}, lr=0.1, momentum=0.9)
+    >>> opt.step({"w": np.array([0.5])})
+    >>> e = opt.explain("w")
+    >>> bool(e.before + e.delta == e.after)
+    True
+    """
+
+    rule: UpdateRule
+    name: str | None
+    grad: np.ndarray
+    before: np.ndarray
+    slots: Mapping[str, np.ndarray]
+    hypers: Any
+    step: int
+
+    @cached_property
+    def terms(self) -> dict[str, Any]:
+        """Every named term in order, ``"delta"`` last."""
+        with np.errstate(all="ignore"):
+            return self.rule.terms(self.grad, self.before, self.slots, self.hypers, self.step)
+
+    @property
+    def delta(self) -> np.ndarray:
+        """The step."""
+        return self.terms["delta"]
+
+    @property
+    def after(self) -> np.ndarray:
+        """The new value."""
+        return (self.before + self.delta).astype(self.before.dtype, copy=False)
+
+    def without(self, **hypers: Any) -> np.ndarray:
+        """The step as it would have been with other hyperparameters: a ghost."""
+        changed = {**vars(self.hypers), **hypers}
+        h = type(self.hypers)(**changed)
+        with np.errstate(all="ignore"):
+            return self.rule.terms(self.grad, self.before, self.slots, h, self.step)["delta"]
+
+    def to_text(self) -> str:
+        """Table of the terms."""
+        rows = [("raw gradient", self.grad), *self.terms.items(), ("before", self.before), ("after", self.after)]
+        wide = max(len(k) for k, _ in rows)
+        show = [f"{k:<{wide}}  {_brief(v)}" for k, v in rows]
+        return "\n".join([f"{self.rule.class_name}, step {self.step} of {self.name!r}", *show])
+
+    def __repr__(self) -> str:
+        return self.to_text()
+
+
+def _brief(v: Any) -> str:
+    a = np.asarray(v)
+    if a.size <= 6:
+        return np.array2string(a, precision=6)
+    return f"shape {a.shape}, norm {np.linalg.norm(a.ravel()):.6g}"

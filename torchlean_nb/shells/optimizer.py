@@ -1,0 +1,292 @@
+"""The torch-shaped shell: classes with groups and a state dict over pure update rules.
+
+A step is planned whole (every new value and slot computed and checked), then committed by one
+``dict.update``. Whatever goes wrong before that, an error, a NaN, Stop being pressed, leaves
+parameters, slots and counters as they were.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import count
+from types import SimpleNamespace
+from typing import Any, ClassVar
+
+import numpy as np
+
+from torchlean_nb.backend.namespace import numpy_namespace
+from torchlean_nb.errors import (
+    CapabilityError,
+    DTypeError,
+    HyperparameterError,
+    HyperparameterTypeError,
+    NonFiniteError,
+    ShapeError,
+    quote,
+)
+from torchlean_nb.shells.cells import one_store, read_groups
+from torchlean_nb.shells.explain import Explanation
+from torchlean_nb.shells.state import OptState, ParamState, read_state_dict
+from torchlean_nb.updates import UpdateRule
+
+_numbers = count()
+POLICIES = ("raise", "skip", "ieee")
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Parameters and state of an optimizer at one moment; stays valid whatever happens later."""
+
+    values: tuple[np.ndarray, ...]
+    state: OptState
+    groups: tuple[Mapping[str, Any], ...]
+
+
+class Optimizer:
+    """Base of the torch-shaped classes; each is made from a row of `RULES`.
+
+    Parameters
+    ----------
+    params : iterable of Param, dict of arrays, or iterable of group dicts
+    maximize : bool
+        Step up instead of down: the gradient is negated first.
+    nonfinite : {"raise", "skip", "ieee"}
+        What an inf or NaN in a gradient or a new value does.
+    **hypers
+        Of the rule; in a group dict they hold for that group.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import torchlean_nb as tl
+    >>> opt = tl.optim.Adam({"w": np.array([1.0, -2.0])}, lr=0.1)
+    >>> opt.step({"w": np.array([0.5, -0.3])})
+    >>> np.round(opt.params["w"], 6).tolist()
+    [0.9, -1.9]
+    """
+
+    rule: ClassVar[UpdateRule]
+
+    def __init__(self, params: Any, *, maximize: bool = False, nonfinite: str = "raise", **hypers: Any):
+        owner = self.rule.class_name
+        if nonfinite not in POLICIES:
+            raise HyperparameterError(f"{owner}: nonfinite={quote(nonfinite)}", f"one of {', '.join(POLICIES)}")
+        if not isinstance(maximize, bool):
+            raise HyperparameterTypeError(f"{owner}: maximize={quote(maximize)} must be True or False")
+        self.nonfinite, self.maximize, self.defaults = nonfinite, maximize, self._public(self.rule.resolve(hypers))
+        self.param_groups: list[dict[str, Any]] = []
+        groups = [self._group(g) for g in read_groups(owner, params)]
+        self._store = one_store(owner, [p for g in groups for p in g["params"]])
+        self._key = f"optimizer {next(_numbers)}"
+        self.param_groups = groups
+        self._store[self._key] = OptState(tuple(None for g in groups for _ in g["params"]))
+        self._skipped = 0
+
+    # -- groups ----------------------------------------------------------------------------
+    def _public(self, flat: Mapping[str, Any]) -> dict[str, Any]:
+        """Hyperparameters under the names of the class's arguments, ``betas`` together."""
+        inside = {part: name for name, parts in self.rule.tuples.items() for part in parts}
+        out: dict[str, Any] = {}
+        for k, v in flat.items():
+            if k in inside:
+                out[inside[k]] = (*out.get(inside[k], ()), v)
+            else:
+                out[k] = v
+        return out
+
+    def _group(self, g: Mapping[str, Any]) -> dict[str, Any]:
+        """A group with all its options, checked."""
+        own = {k: v for k, v in g.items() if k not in ("params", "maximize", "initial_lr")}
+        flat = self.rule.resolve({**self.defaults, **own})
+        return {"params": g["params"], **self._public(flat), "maximize": g.get("maximize", self.maximize)}
+
+    def add_param_group(self, group: Mapping[str, Any]) -> None:
+        """One more group, with options of its own."""
+        owner = self.rule.class_name
+        if not isinstance(group, Mapping):
+            raise HyperparameterTypeError(f"{owner}: a group must be a dict, got {type(group).__name__}")
+        new = [self._group(g) for g in read_groups(owner, [group])]
+        everyone = [p for g in (*self.param_groups, *new) for p in g["params"]]
+        one_store(owner, everyone)
+        state = OptState((*self._state.params, *(None for g in new for _ in g["params"])), self._state.steps)
+        self._store[self._key] = state
+        self.param_groups = [*self.param_groups, *new]
+
+    @property
+    def _state(self) -> OptState:
+        return self._store[self._key]
+
+    @property
+    def _cells(self) -> list[Any]:
+        return [p for g in self.param_groups for p in g["params"]]
+
+    @property
+    def params(self) -> dict[str, np.ndarray]:
+        """Current values by name."""
+        return {p.name or f"param_{i}": p.value for i, p in enumerate(self._cells)}
+
+    # -- stepping --------------------------------------------------------------------------
+    def step(self, grads: Any = None, value: float | None = None) -> Any:
+        """One update of every parameter that has a gradient.
+
+        Parameters
+        ----------
+        grads : Gradients, mapping, sequence or callable
+            By Param, name or position; None for a parameter leaves it and its state alone. A
+            callable returns gradients, or ``(value, gradients)``.
+        value : float, optional
+            Loss at the current parameters, for rules that use it.
+
+        Raises
+        ------
+        ShapeError, DTypeError, NonFiniteError, HyperparameterError
+            And nothing has changed.
+        """
+        result = None
+        if callable(grads) and not isinstance(grads, Mapping):
+            result = grads()
+            value, grads = result if isinstance(result, tuple) else (value, result)
+        plan = self._plan(self._aligned(grads), value)
+        if plan is None:
+            self._skipped += 1
+        else:
+            self._store.update(plan)
+        return value if callable(result) else None
+
+    def _aligned(self, grads: Any) -> list[Any]:
+        """One gradient, or None, per parameter."""
+        cells, owner = self._cells, self.rule.class_name
+        if isinstance(grads, Mapping):
+            known = {p.name for p in cells}
+            for k in grads:
+                if isinstance(k, str) and k not in known:
+                    raise HyperparameterError(f"{owner}: a gradient for {quote(k)}, which is not a parameter")
+            return [self._find(grads, p, i) for i, p in enumerate(cells)]
+        if isinstance(grads, Sequence) and not isinstance(grads, str | bytes):
+            if len(grads) != len(cells):
+                raise ShapeError(f"{owner}: {len(grads)} gradients for {len(cells)} parameters")
+            return list(grads)
+        raise HyperparameterTypeError(
+            f"{owner}: gradients of type {type(grads).__name__}", None, "s.backward(loss), a mapping, or a list"
+        )
+
+    @staticmethod
+    def _find(grads: Mapping[Any, Any], p: Any, i: int) -> Any:
+        for key in (p, p.name, i):
+            if key is not None and key in grads:
+                return grads[key]
+        return None
+
+    def _plan(self, grads: list[Any], value: float | None) -> dict[Any, Any] | None:
+        """New values and state by store key; None when a non-finite number is to be skipped."""
+        state, xp, at = self._state, numpy_namespace(), 0
+        new: dict[Any, Any] = {}
+        after: list[ParamState | None] = list(state.params)
+        for g in self.param_groups:
+            flat = self.rule.resolve({k: v for k, v in g.items() if k not in ("params", "maximize", "initial_lr")})
+            h = SimpleNamespace(**flat, value=value)
+            if "value" in self.rule.needs and value is None:
+                raise CapabilityError(f"{self.rule.class_name}: this rule uses the loss", None, "opt.step(grads, loss)")
+            for p in g["params"]:
+                if grads[at] is not None:
+                    done = self._one(xp, p, grads[at], after[at], h, g["maximize"])
+                    if done is None:
+                        return None
+                    new[p.__tl_cell__[1]], after[at] = done
+                at += 1
+        new[self._key] = OptState(tuple(after), state.steps + 1)
+        return new
+
+    def _one(self, xp: Any, p: Any, g: Any, before: ParamState | None, h: Any, maximize: bool) -> Any:
+        """New value and state of one parameter, or None to skip the step."""
+        old, label = p.value, f"{self.rule.class_name}: gradient of {quote(p.name)}"
+        g = np.asarray(g)
+        if g.dtype.kind not in "fiu":
+            raise DTypeError(f"{label} has dtype {g.dtype}")
+        if g.shape != old.shape:
+            raise ShapeError(f"{label} has shape {g.shape}, the parameter has {old.shape}")
+        g = g.astype(old.dtype, copy=False)
+        g = -g if maximize else g
+        if self.nonfinite != "ieee" and not np.isfinite(g).all():
+            return self._refuse(label, g)
+        t = 1 if before is None else before.step + 1
+        slots = self.rule.start(old, h, xp) if before is None else before.slots
+        with np.errstate(all="ignore"):
+            terms = self.rule.terms(g, old, slots, h, t, xp)
+            value = (old + terms["delta"]).astype(old.dtype, copy=False)
+        if self.nonfinite != "ieee" and not np.isfinite(value).all():
+            return self._refuse(f"{self.rule.class_name}: new value of {quote(p.name)}", value)
+        kept = {k: _frozen(terms[k]) for k in slots}
+        return _frozen(value), ParamState(t, kept, Explanation(self.rule, p.name, g, old, slots, h, t))
+
+    def _refuse(self, label: str, a: np.ndarray) -> None:
+        if self.nonfinite == "raise":
+            at = tuple(int(i) for i in np.argwhere(~np.isfinite(a))[0])
+            raise NonFiniteError(f"{label} is {a[at]!s} at index {at}", "step not applied, nothing was changed")
+
+    # -- state -----------------------------------------------------------------------------
+    def zero_state(self) -> None:
+        """Forget all slots and counters; parameters stay."""
+        self._store[self._key] = OptState(tuple(None for _ in self._cells))
+
+    def snapshot(self) -> Snapshot:
+        """Parameters, slots, counters and options as they are now."""
+        groups = tuple({k: v for k, v in g.items() if k != "params"} for g in self.param_groups)
+        return Snapshot(tuple(p.value for p in self._cells), self._state, groups)
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Back to a snapshot, all at once."""
+        cells = self._cells
+        if len(snapshot.values) != len(cells):
+            raise ShapeError(f"restore: a snapshot of {len(snapshot.values)} parameters for {len(cells)}")
+        groups = [{"params": g["params"], **old} for g, old in zip(self.param_groups, snapshot.groups, strict=True)]
+        keys = [p.__tl_cell__[1] for p in cells]
+        self.param_groups = groups
+        self._store.update({**dict(zip(keys, snapshot.values, strict=True)), self._key: snapshot.state})
+
+    def state_dict(self) -> dict[str, Any]:
+        """State and options as plain data, parameters numbered over the groups."""
+        return self._state.to_dict(self.rule.name, self.param_groups)
+
+    def load_state_dict(self, d: Mapping[str, Any]) -> None:
+        """State and options from `state_dict`, checked in full before anything changes.
+
+        Raises
+        ------
+        CheckpointError, HyperparameterError
+        """
+        state, options = read_state_dict(self.rule, d, self.param_groups)
+        groups = [self._group({"params": g["params"], **o}) for g, o in zip(self.param_groups, options, strict=True)]
+        self._store[self._key] = state
+        self.param_groups = groups
+
+    def explain(self, param: Any) -> Explanation:
+        """The last update of one parameter, term by term."""
+        for i, p in enumerate(self._cells):
+            if param is p or param == i or (isinstance(param, str) and param == p.name):
+                state = self._state.params[i]
+                if state is None or state.last is None:
+                    raise HyperparameterError(f"explain: {quote(p.name)} has no update yet", None, "opt.step(grads)")
+                return state.last
+        raise HyperparameterError(f"explain: {quote(param, 40)} is not a parameter of this optimizer")
+
+    def __repr__(self) -> str:
+        lines = [f"{self.rule.class_name}, {len(self._cells)} parameters, {self._state.steps} steps"]
+        for i, g in enumerate(self.param_groups):
+            options = ", ".join(f"{k}={v!r}" for k, v in g.items() if k != "params")
+            lines.append(f"  group {i}, {len(g['params'])} parameters: {options}")
+        return "\n".join(lines)
+
+
+def _frozen(a: Any) -> np.ndarray:
+    a = np.asarray(a)
+    a.setflags(write=False)
+    return a
+
+
+def class_of(rule: UpdateRule) -> type[Optimizer]:
+    """The torch-shaped class of a row."""
+    doc = f"{rule.summary}\n\n{rule.card()}"
+    return type(rule.class_name, (Optimizer,), {"rule": rule, "__doc__": doc, "__module__": rule.__module__})
+
