@@ -9,6 +9,7 @@ import _traces
 import pytest
 from playwright.sync_api import expect
 
+import torchlean_nb as tl
 from torchlean_nb.render.html import html
 from torchlean_nb.trace.graph import GraphTrace
 from torchlean_nb.widgets import GradientLedger, TapeTable, TensorView
@@ -23,6 +24,9 @@ def pages(tmp_path_factory):
     html(_traces.two_layers(), folder / "stepper.html", step=0)
     html(_traces.scalar(), folder / "predict.html", step=4, predict=True)
     html(_traces.deep(40), folder / "deep.html", step=1)
+    s = tl.Session()
+    z = s.param([[1.0, 2.0, -1.0], [0.5, -0.3, 0.2]], name="z")
+    html(s.trace(tl.cross_entropy(z, np.array([0, 1])), inside="all"), folder / "opened.html")
     html(_traces.named("<img src=x onerror=alert(1)>"), folder / "hostile.html")
     html(_traces.two_layers(), folder / "present.html", presentation=True)
     TapeTable(_traces.two_layers()).to_html(folder / "tape.html")
@@ -124,7 +128,28 @@ def test_two_contributions_visibly_add(stepper):
     products = "(−0.042)·0.125 + 0.707·(−0.0825) + (−0.377)·(−0.145) + 0.482·0.156"
     expect(panel).to_contain_text(f"[0, 1]: {products} = 0.06654")
     rows = panel.locator(".tl-book tbody tr")
-    assert [re.sub(r"\s+", " ", r).strip() for r in rows.nth(2).all_inner_texts()] == ["= gradient ✓ 2 of 2 in 0.188"]
+    assert [re.sub(r"\s+", " ", r).strip() for r in rows.last.all_inner_texts()] == ["= gradient ✓ 2 of 2 in 0.188"]
+
+
+@pytest.mark.parametrize("width", [740, 480])
+def test_nothing_in_the_panel_overlaps_or_is_cut(watch, pages, width):
+    page = watch(pages / "opened.html", width).page
+    slider = page.get_by_role("slider", name="Step")
+    boxes = """() => [...document.querySelectorAll('.tl-three .tl-map:not([hidden]) .tl-lab')].map(e => {
+        const r = e.getBoundingClientRect(); return [r.left, r.top, r.right, r.bottom]; })"""
+    cut = """() => [...document.querySelectorAll('.tl-factor math')].filter(m => {
+        const m_ = m.getBoundingClientRect(), c = m.closest('td').getBoundingClientRect();
+        return m_.left < c.left || (m_.right > c.right && m.parentElement.scrollWidth <= m.parentElement.clientWidth);
+    }).length"""
+    seen = 0
+    for step in range(33, 63):
+        slider.fill(str(step))
+        found = page.evaluate(boxes)
+        seen += len(found)
+        for i, (l1, t1, r1, b1) in enumerate(found):
+            assert not any(l1 < r2 and l2 < r1 and t1 < b2 and t2 < b1 for l2, t2, r2, b2 in found[:i]), step
+        assert page.evaluate(cut) == 0, step
+    assert seen > 20
 
 
 def test_the_entry_is_chosen_with_arrows_inside_a_map(stepper):
@@ -228,6 +253,7 @@ def test_the_table_says_what_the_drawing_says(stepper):
     cells = table.locator("tr[data-row='9']").inner_text().split("\t")
     assert cells == ["9", "L", "add", "ce, r", "scalar", "0.8488", "1"]
     assert table.locator("tr[data-row='4'] td").last.inner_text() == "not yet"
+    assert table.locator("[aria-current=step]").evaluate_all("rs => rs.map(r => r.dataset.row)") == ["8"]
     stepper.locator(".tl").focus()
     stepper.keyboard.press("t")
     expect(stepper.locator(".tl-scene")).to_be_visible()

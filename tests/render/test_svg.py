@@ -5,12 +5,14 @@ import subprocess
 import sys
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 from _traces import chain, deep, empty, fan_out, named, scalar, two_layers
 
 from torchlean_nb.errors import HyperparameterError
+from torchlean_nb.render.glyphs import text_width
 from torchlean_nb.render.svg import scene, svg
-from torchlean_nb.trace import GraphTrace
+from torchlean_nb.trace import GraphTrace, TraceNode
 
 TRACES = {"two_layers": two_layers, "scalar": scalar, "fan_out": fan_out, "chain": chain, "deep": lambda: deep(3)}
 
@@ -189,3 +191,27 @@ def test_an_empty_graph_says_so():
 def test_a_step_that_does_not_exist_is_refused():
     with pytest.raises(HyperparameterError, match=r"outside 0\.\.8"):
         svg(scalar(), 9)
+
+
+VALUES = (0.7353, -1.2345e-17, 5.0, np.inf, np.arange(6.0).reshape(2, 3), np.ones((40, 9)), np.ones(300),
+          np.zeros((0, 3)), np.full((1, 1), -1.5e-12))
+
+
+@pytest.mark.parametrize("role", ["input", "op"])
+@pytest.mark.parametrize("value", VALUES, ids=str)
+def test_words_for_a_missing_gradient_leave_room_for_the_value(value, role):
+    """The words have a set width, so for drawings this holds in every font."""
+    node = TraceNode(0, "node", role, (), {}, "x", "", False, np.asarray(value), None)
+    out = TraceNode(1, "sum", "op", (0,), {}, "y", "", False, np.zeros(()), None)
+    root = ElementTree.fromstring(svg(GraphTrace((node, out), (), 1, np.ones(()))))
+    box = next(e for e in root.iter() if e.get("data-node") == "0")
+    (words,) = (e for e in tags(box, "text") if (e.text or "").startswith("no "))
+    left = float(words.get("x")) - float(words.get("textLength"))
+    numbers = by_class(box, "v")
+    ends = [float(e.get("x")) + text_width(e.text, 11.5, bold=True) for e in numbers]
+    for g in by_class(box, "hv"):
+        start = float(re.search(r"translate\((\S+)", g.get("transform"))[1])
+        cells = re.findall(r"M([\d.]+) [\d.]+h([\d.]+)", " ".join(e.get("d") for e in g))
+        ends += [start + float(x) + float(w) for x, w in cells]
+    assert ends
+    assert max(ends) < left

@@ -70,10 +70,10 @@ def edge_formula(trace: GraphTrace, index: int) -> str:
     return f"{_gradient(trace, trace[e.parent])} {sign} {contribution_formula(trace, e)}"
 
 
-def contribution_formula(trace: GraphTrace, e: Edge) -> str:
-    """What an edge sends, in symbols."""
+def contribution_formula(trace: GraphTrace, e: Edge, gradient: str = "") -> str:
+    """What an edge sends, in symbols; `gradient` is another sign for the gradient of its child."""
     child = trace[e.child]
-    slots = _slots(trace, child) | {"y": _name(child), "g": _gradient(trace, child)}
+    slots = _slots(trace, child) | {"y": _name(child), "g": gradient or _gradient(trace, child)}
     return _fill(_template(child, e), slots)
 
 

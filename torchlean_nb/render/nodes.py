@@ -14,7 +14,9 @@ from torchlean_nb.render.routes import num
 from torchlean_nb.trace.graph import TraceNode
 
 _PAD = {"input": 16, "param": 10, "const": 8, "op": 8}
-_GRAD_X, _NO_GRADIENT = 58, 58
+_GRAD_X = 58
+# What stands where no gradient comes, and the width it is set to in any font; the second where a number needs the room.
+_WITHOUT = (("no gradient", 54), ("no ∇", 25))
 
 
 def node_group(pen: Pen, n: TraceNode, box: Box, when: Timeline, state: str, cells: int = CELLS) -> None:
@@ -77,7 +79,7 @@ def _op_text(n: TraceNode, room: float) -> str:
 def _value(pen: Pen, n: TraceNode, box: Box, when: Timeline, cells: int) -> None:
     pad = _PAD[_role(n)]
     x, cy, t = box.x + pad, box.y + 28, when.computed[n.id]
-    room = (_GRAD_X if n.id in when.arrivals else box.w - pad - _NO_GRADIENT) - pad - 4
+    room = (_GRAD_X if n.id in when.arrivals else box.w - pad - _without(n, box)[1] - 4) - pad - 4
     if n.value.size == 1:
         text = number(n.value, room)
         pen.put("text", f'class="v" x="{num(x)}" y="{num(cy + 4)}"', t, None, text)
@@ -90,7 +92,8 @@ def _gradient(pen: Pen, n: TraceNode, box: Box, when: Timeline, cells: int) -> N
     right = box.x + box.w - _PAD[_role(n)]
     y, arrived = num(cy + 4), when.arrivals.get(n.id, [])
     if not arrived:
-        pen.put("text", f'class="s e" x="{num(right)}" y="{y}"', when.seed, None, "no gradient")
+        words, width = _without(n, box)
+        pen.put("text", f'class="s e" x="{num(right)}" y="{y}" textLength="{width}"', when.seed, None, words)
         return
     first = arrived[0][0]
     shown, width = min(when.seed, first - 1), right + 2 - x
@@ -111,6 +114,12 @@ def _gradient(pen: Pen, n: TraceNode, box: Box, when: Timeline, cells: int) -> N
         if until and end + 20 <= right + 4:
             asked = max(until - 1, k + 1 if both else k)
             pen.put("text", f'class="ask" x="{num(end + 3)}" y="{y}"', asked, until, "+ ?")
+
+
+def _without(n: TraceNode, box: Box) -> tuple[str, int]:
+    """Words for a missing gradient, and their width."""
+    room = box.w - 2 * _PAD[_role(n)] - _WITHOUT[0][1] - 8
+    return _WITHOUT[n.value.size == 1 and text_width(number(n.value, room), 11.5, bold=True) > room]
 
 
 def _total(total: np.ndarray, x: float, cy: float, right: float, cells: int) -> tuple[str, float]:

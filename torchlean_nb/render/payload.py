@@ -68,10 +68,7 @@ def _pair(symbols: str, numbers: str) -> dict[str, str]:
 
 def factor(trace: GraphTrace, edge: Edge) -> str:
     """What is sent along an edge, with a short sign for the gradient of the child."""
-    child = trace[edge.child]
-    names = {str(k): tex.name(trace[p].label) for k, p in enumerate(child.parents, 1)}
-    own = tex.name(child.label)
-    return tex.fill(edge.latex or "#g", names | {"y": own, "g": r"\partial " + own})
+    return latex.contribution_formula(trace, edge, r"\partial " + tex.name(trace[edge.child].label))
 
 
 def plain(trace: GraphTrace) -> dict[str, Any]:

@@ -35,8 +35,10 @@ export function moved(entry, axis, by, shape) {
 /** One map; `update` changes cells in place. `pick(index)` is called when a cell is chosen. */
 export function heatMap({ hue, pick, heads = false, label = "", limit = WINDOW }) {
   const table = h("table", { class: "tl-heat", role: "grid", tabindex: "0", style: { "--hue": `var(--${hue})` } });
-  const note = h("span"),
-    caption = h("div", { class: "tl-lab" }, h("span"), note);
+  const word = h("span"),
+    note = h("span"),
+    origin = h("div"),
+    caption = h("div", { class: "tl-lab" }, h("div", { class: "tl-cap" }, word, note), origin);
   const lone = h("b", { class: `tl-big tl-${hue[0]}i`, hidden: true });
   const el = h("div", { class: "tl-map" }, caption, table, lone);
   let cells = [],
@@ -90,7 +92,8 @@ export function heatMap({ hue, pick, heads = false, label = "", limit = WINDOW }
     cells = [...table.querySelectorAll("td")];
   }
 
-  function update(next, { entry, top = absmax(next), name = label, digits = 3, ink = "" }) {
+  /** Shows an array; `name` and the source `from` stand above it, and never beside their map. */
+  function update(next, { entry, top = absmax(next), name = label, from = "", digits = 3, ink = "" }) {
     array = next;
     chosen = entry;
     view = windowOf(next.shape, entry, limit);
@@ -101,8 +104,9 @@ export function heatMap({ hue, pick, heads = false, label = "", limit = WINDOW }
     el.classList.toggle("tl-lone", !lone.hidden);
     if (lone.hidden && as !== shownAs) rebuild();
     if (lone.hidden) shownAs = as;
-    const caps = caption.firstChild;
-    if (caps.textContent !== name) caps.textContent = name;
+    if (word.textContent !== name) word.textContent = name;
+    if (origin.textContent !== from) origin.textContent = from;
+    caption.title = from ? `${name}, ${from}` : name;
     caption.className = `tl-lab ${ink}`;
     caption.hidden = !name && !look.note;
     note.textContent = look.note ? ` ${look.note}` : "";

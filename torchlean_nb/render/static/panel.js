@@ -130,22 +130,29 @@ export function panel(host, trace, payload, { choose, pin, lightPath, guess, pin
     const line = (r) => {
       const labels = r.i < 0 ? ["seed"] : pathText(r.path.map((id) => trace.node(id).label)),
         known = r.step <= last;
-      return h(
-        "tr",
-        {
-          class: r.i === now ? "tl-now" : known ? "" : "tl-dim",
-          onpointerenter: () => lightPath(r.path),
-          onpointerleave: () => lightPath(null),
-        },
+      const row = (cls, ...cells) =>
+        h(
+          "tr",
+          {
+            class: `${cls}${r.i === now ? " tl-now" : known ? "" : " tl-dim"}`,
+            onpointerenter: () => lightPath(r.path),
+            onpointerleave: () => lightPath(null),
+          },
+          cells,
+        );
+      const path = row(
+        "tl-way",
         h(
           "td",
           { title: r.path.map((id) => trace.node(id).label).join(" \u2192 ") },
           labels.flatMap((t, q) => [q ? h("span", { class: "tl-ar" }, " \u2192 ") : "", clip(t, 12)]),
         ),
-        h("td", { class: "tl-factor" }, r.i < 0 ? "seed" : formula(payload.formulas.edges[r.i].r)),
         h("td", { class: "tl-n tl-gi" }, known ? h(r.i === now ? "b" : "span", null, say(r.adds, true)) : "?"),
         h("td", { class: "tl-n" }, known ? say(r.total) : ""),
       );
+      if (r.i < 0) return path;
+      const what = h("div", null, formula(payload.formulas.edges[r.i].r));
+      return [path, row("tl-factor", h("td", { colspan: "3" }, what))];
     };
     const sum = inSoFar.length ? inSoFar[inSoFar.length - 1].total : 0,
       grad = trace.grad(node.id);
@@ -162,7 +169,7 @@ export function panel(host, trace, payload, { choose, pin, lightPath, guess, pin
           h(
             "tr",
             null,
-            ["path", "factor"].map((t) => h("th", { scope: "col" }, t)),
+            h("th", { scope: "col" }, "path, and what it brings"),
             ["adds", "total"].map((t) => h("th", { scope: "col", class: "tl-n" }, t)),
           ),
         ),
@@ -174,7 +181,7 @@ export function panel(host, trace, payload, { choose, pin, lightPath, guess, pin
             h(
               "tr",
               { class: "tl-dim" },
-              h("td", { colspan: "2" }, `${rest.count} more paths`),
+              h("td", null, `${rest.count} more paths`),
               h("td", { class: "tl-n" }, say(rest.adds, true)),
               h("td"),
             ),
@@ -183,7 +190,7 @@ export function panel(host, trace, payload, { choose, pin, lightPath, guess, pin
             null,
             h(
               "td",
-              { colspan: "2" },
+              null,
               h("b", null, full ? "= gradient" : "so far"),
               tick ? h("span", { class: "tl-ok" }, " \u2713 ") : " ",
               h("span", { class: "tl-meta" }, `${inSoFar.length} of ${all.length} in`),
@@ -233,7 +240,7 @@ export function panel(host, trace, payload, { choose, pin, lightPath, guess, pin
   }
 
   /** Gradient maps: one alone, or there + arrives = so far on one scale. */
-  function drawMaps(node, index, grads, withValue, names = ["gradient"]) {
+  function drawMaps(node, index, grads, withValue, names = [["gradient"]]) {
     const three = grads.length === 3,
       top = Math.max(0, ...grads.filter(Boolean).map(absmax)),
       cols = node.shapeCols;
@@ -241,11 +248,13 @@ export function panel(host, trace, payload, { choose, pin, lightPath, guess, pin
     [there, arrives, total].forEach((m, q) => {
       const a = three ? grads[q] : q === 1 ? grads[0] : null;
       show(m.el, !!a);
+      const [name, from] = names[three ? q : 0];
       if (a)
         m.update(a, {
           entry: index,
           top: three ? top : absmax(a),
-          name: names[three ? q : 0],
+          name,
+          from,
           digits,
           ink: three && q === 1 ? "tl-gi" : "",
         });
@@ -269,16 +278,15 @@ export function panel(host, trace, payload, { choose, pin, lightPath, guess, pin
     put(withNumbers, open ? null : formula(f.n, true));
     products_(event.i, index, open);
     const first = rows.length > 1 ? trace.node(trace.edges[rows[0]].child).label : "",
-      earlier =
-        rows.length > 2 ? "there" : node.id === trace.output ? "there, the seed" : `there, from ${clip(first, 9)}`;
-    if (open) drawMaps(node, index, [before], true, ["there"]);
+      earlier = rows.length > 2 ? "" : node.id === trace.output ? "the seed" : `from ${first}`;
+    if (open) drawMaps(node, index, [before], true, [["there"]]);
     else if (before)
       drawMaps(node, index, [before, trace.contribution(event.i), trace.gradAt(node.id, k)], false, [
-        earlier,
-        `arrives, from ${clip(from.label, 9)}`,
-        "so far",
+        ["there", earlier],
+        ["arrives", `from ${from.label}`],
+        ["so far"],
       ]);
-    else drawMaps(node, index, [trace.contribution(event.i)], true, ["gradient"]);
+    else drawMaps(node, index, [trace.contribution(event.i)], true);
     ledger(node, index, k, event.i, open);
     put(links, null);
   }

@@ -93,12 +93,13 @@ function render({ model, el }) {
     if (frame.panel.isConnected || !frame.root.isConnected) side.update(state, open);
     if (frame.narr.textContent !== say(event, k)) frame.narr.textContent = say(event, k);
     if (!!state.table !== (twin !== null && !twin.el.hidden)) showTable(!!state.table, frame);
-    if (state.table) twin.update(open ? k - 1 : k, state.pin);
+    if (state.table) twin.update(open ? k - 1 : k, state.pin, event.id);
     const id = state.pin !== null ? state.pin : event.id;
     const from = state.pin === null && event.kind === "backward" ? event.from : null;
-    if (id === null || `${id}.${from}` === revealed) return;
-    revealed = `${id}.${from}`;
-    requestAnimationFrame(() => view.reveal(id, from));
+    const what = `${id}.${from}.${!!state.table}`;
+    if (id === null || what === revealed) return;
+    revealed = what;
+    requestAnimationFrame(() => (state.table ? twin.reveal(id) : view.reveal(id, from)));
   };
 
   function showTable(on, frame) {

@@ -54,7 +54,7 @@ export function arrange(trace, { sort = "id", down = false, filter = "" }, k) {
     .map(([, n]) => n);
 }
 
-/** Table of the nodes; `pick(id)` is called for the row that is clicked or entered. */
+/** Table of the nodes; `pick(id)` is called for the row that is clicked or entered, `now` is that of the current step. */
 export function nodeTable(trace, { pick, columns = COLUMNS.map((c) => c.key), search = true }) {
   const cols = COLUMNS.filter((c) => columns.includes(c.key)),
     view = { sort: "id", down: false, filter: "" };
@@ -127,7 +127,7 @@ export function nodeTable(trace, { pick, columns = COLUMNS.map((c) => c.key), se
     e.stopPropagation();
   });
 
-  function update(k, chosen) {
+  function update(k, chosen, now = null) {
     step = k;
     selected = chosen;
     for (const { row, cells, n } of rows.values()) {
@@ -135,12 +135,21 @@ export function nodeTable(trace, { pick, columns = COLUMNS.map((c) => c.key), se
         const text = cellText(cols[i].key, n, trace, k);
         if (td.textContent !== text) td.textContent = text;
       });
-      row.className = n.id === chosen ? "tl-sel" : n.t > k ? "tl-dim" : "";
+      row.className = n.id === chosen ? "tl-sel" : n.id === now ? "tl-now" : n.t > k ? "tl-dim" : "";
+      if (n.id === now) row.setAttribute("aria-current", "step");
+      else row.removeAttribute("aria-current");
       row.setAttribute("aria-selected", String(n.id === chosen));
     }
     roving();
   }
 
+  /** Scrolls the stage so that a row is seen below the sticky head. */
+  function reveal(id) {
+    const r = rows.get(id).row.getBoundingClientRect(),
+      view = el.parentElement.getBoundingClientRect();
+    el.parentElement.scrollTop += Math.min(0, r.top - view.top - 28) + Math.max(0, r.bottom - view.bottom);
+  }
+
   order();
-  return { el, update, input };
+  return { el, update, reveal, input };
 }
