@@ -41,6 +41,7 @@ _LAZY = {
     "lessons": "torchlean_nb.lessons",
     "optim": "torchlean_nb.optim",
     "render": "torchlean_nb.render",
+    "train": "torchlean_nb.train",
     "widgets": "torchlean_nb.widgets",
 }
 _OWN = [

@@ -10,6 +10,7 @@ from typing import Any
 from torchlean_nb.optim import adam as adam
 from torchlean_nb.optim import adaptive as adaptive
 from torchlean_nb.optim import gradient as gradient
+from torchlean_nb.optim import torchlean as torchlean
 from torchlean_nb.updates import RULES as rules
 from torchlean_nb.updates import rule_of as rule_of
 
