@@ -9,14 +9,22 @@ from typing import Any
 
 from torchlean_nb.optim import adam as adam
 from torchlean_nb.optim import adaptive as adaptive
+from torchlean_nb.optim import economical as economical
+from torchlean_nb.optim import extrapolating as extrapolating
 from torchlean_nb.optim import gradient as gradient
+from torchlean_nb.optim import layerwise as layerwise
+from torchlean_nb.optim import matrix as matrix
+from torchlean_nb.optim import variants as variants
 from torchlean_nb.optim import torchlean as torchlean
 from torchlean_nb.updates import RULES as rules
 from torchlean_nb.updates import rule_of as rule_of
 
 # The shell stands a floor above the rules and is loaded when a class is first asked for.
 _SHELL = "torchlean_nb.shells"
-_SHOWN = ("Explanation", "Optimizer", "Snapshot", "class_of")
+_SHOWN = (
+    "Explanation", "Optimizer", "Snapshot", "class_of", "clip_by_norm", "clip_by_percentile", "clip_grad_norm",
+    "clip_grad_value", "total_norm",
+)  # fmt: skip
 _classes: dict[str, Any] = {}
 
 

@@ -1,12 +1,21 @@
 """Imperative shells over the pure update rules: the torch-shaped classes of ``tl.optim``.
 
 ``cells`` is where parameters live, ``optimizer`` plans and commits a step, ``state`` is what it
-remembers, ``explain`` takes the last update apart. No formula stands here.
+remembers, ``explain`` takes the last update apart, ``clip`` cuts gradients to size. No formula of
+an optimizer stands here.
 """
 
+from torchlean_nb.shells.clip import clip_by_norm as clip_by_norm
+from torchlean_nb.shells.clip import clip_by_percentile as clip_by_percentile
+from torchlean_nb.shells.clip import clip_grad_norm as clip_grad_norm
+from torchlean_nb.shells.clip import clip_grad_value as clip_grad_value
+from torchlean_nb.shells.clip import total_norm as total_norm
 from torchlean_nb.shells.explain import Explanation as Explanation
 from torchlean_nb.shells.optimizer import Optimizer as Optimizer
 from torchlean_nb.shells.optimizer import Snapshot as Snapshot
 from torchlean_nb.shells.optimizer import class_of as class_of
 
-__all__ = ["Explanation", "Optimizer", "Snapshot", "class_of"]
+__all__ = [
+    "Explanation", "Optimizer", "Snapshot", "class_of", "clip_by_norm", "clip_by_percentile", "clip_grad_norm",
+    "clip_grad_value", "total_norm",
+]  # fmt: skip

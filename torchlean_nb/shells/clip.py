@@ -1,0 +1,140 @@
+"""Gradients cut to size: over all parameters as PyTorch does, and one tensor at a time as TorchLean does.
+
+Each function takes gradients in any form `Optimizer.step` takes and returns new ones; nothing is
+changed in place.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from torchlean_nb.errors import HyperparameterError, NonFiniteError, quote
+
+
+class Clipped(dict):
+    """New gradients by the same keys, with the total norm before clipping as ``.norm``."""
+
+    norm: float = math.nan
+
+
+def _items(grads: Any) -> list[tuple[Any, np.ndarray]]:
+    if isinstance(grads, Mapping):
+        pairs = [(k, grads[k]) for k in grads]
+    elif isinstance(grads, Sequence) and not isinstance(grads, str | bytes):
+        pairs = list(enumerate(grads))
+    else:
+        raise HyperparameterError(f"clip: gradients of type {type(grads).__name__}", None, "a mapping or a list")
+    return [(k, np.asarray(g)) for k, g in pairs if g is not None]
+
+
+def _limit(name: str, value: Any, low: float = 0.0) -> float:
+    good = isinstance(value, int | float | np.number) and not isinstance(value, bool) and float(value) >= low
+    if not good:
+        raise HyperparameterError(f"clip: {name}={quote(value)} is not allowed", f"{name} must be a number >= {low:g}")
+    return float(value)
+
+
+def total_norm(grads: Any, norm_type: float = 2.0) -> float:
+    """Norm of all gradients together.
+
+    Examples
+    --------
+    >>> total_norm({"a": [3.0], "b": [4.0]})
+    5.0
+    """
+    arrays = [np.abs(g.astype(np.float64)) for _, g in _items(grads)]
+    if not arrays:
+        return 0.0
+    if math.isinf(norm_type):
+        pick = max if norm_type > 0 else min
+        return float(pick(pick(a.ravel().tolist()) for a in arrays))
+    p = float(norm_type)
+    if p == 0:
+        return float(sum((a != 0).any() for a in arrays))
+    return float(sum((a**p).sum() for a in arrays) ** (1 / p))
+
+
+def clip_grad_norm(grads: Any, max_norm: float, norm_type: float = 2.0) -> Clipped:
+    """All gradients scaled by one factor so that their total norm is at most `max_norm`, as in PyTorch.
+
+    The factor is ``min(1, max_norm / (norm + 1e-6))``, which keeps the direction.
+
+    Raises
+    ------
+    NonFiniteError
+        When the norm is inf or NaN: scaling by it would spread the damage.
+
+    Examples
+    --------
+    >>> c = clip_grad_norm({"w": [3.0, 4.0]}, 1.0)
+    >>> c.norm, c["w"].round(6).tolist()
+    (5.0, [0.6, 0.8])
+    """
+    limit, norm = _limit("max_norm", max_norm), total_norm(grads, norm_type)
+    if not math.isfinite(norm):
+        bad = [k for k, g in _items(grads) if not np.isfinite(g).all()]
+        raise NonFiniteError(f"clip: the norm is {norm}", f"gradient {quote(str(bad[0]), 60)} holds an inf or NaN")
+    factor = min(1.0, limit / (norm + 1e-6))
+    out = Clipped((k, _frozen(g * g.dtype.type(factor))) for k, g in _items(grads))
+    out.norm = norm
+    return out
+
+
+def clip_grad_value(grads: Any, clip_value: float) -> Clipped:
+    """Every entry limited to ``[-clip_value, clip_value]``; this turns the direction."""
+    v = _limit("clip_value", clip_value)
+    return _each(grads, lambda g: np.clip(g, -v, v))
+
+
+def clip_by_norm(grads: Any, max_norm: float) -> Clipped:
+    """Each tensor by itself scaled to at most `max_norm`, as in TorchLean: exact, no 1e-6; the sign is ignored.
+
+    Examples
+    --------
+    >>> clip_by_norm([[3.0, 4.0]], 1.0)[0].round(12).tolist()
+    [0.6, 0.8]
+    """
+    limit = abs(_limit("max_norm", max_norm, -math.inf))
+
+    def cut(g: np.ndarray) -> np.ndarray:
+        square = float((g.astype(np.float64) ** 2).sum())
+        return g * g.dtype.type(limit / math.sqrt(square)) if square > limit * limit else g
+
+    return _each(grads, cut)
+
+
+def clip_by_percentile(grads: Any, percentile: int) -> Clipped:
+    """Each tensor limited to its own percentile of magnitudes, as in TorchLean.
+
+    The bound is the entry number ``percentile * (n - 1) // 100`` of the sorted magnitudes.
+
+    Examples
+    --------
+    >>> clip_by_percentile([[-5.0, 1.0, 2.0, -3.0, 4.0]], 50)[0].tolist()
+    [-3.0, 1.0, 2.0, -3.0, 3.0]
+    """
+    share = min(100, int(_limit("percentile", percentile)))
+
+    def cut(g: np.ndarray) -> np.ndarray:
+        if not g.size:
+            return g
+        bound = np.sort(np.abs(g), axis=None)[share * (g.size - 1) // 100]
+        return np.clip(g, -bound, bound)
+
+    return _each(grads, cut)
+
+
+def _each(grads: Any, cut: Callable[[np.ndarray], np.ndarray]) -> Clipped:
+    out = Clipped((k, _frozen(cut(g))) for k, g in _items(grads))
+    out.norm = total_norm(grads)
+    return out
+
+
+def _frozen(a: np.ndarray) -> np.ndarray:
+    a = np.array(a)
+    a.setflags(write=False)
+    return a
