@@ -14,8 +14,8 @@ from torchlean_nb.optim import extrapolating as extrapolating
 from torchlean_nb.optim import gradient as gradient
 from torchlean_nb.optim import layerwise as layerwise
 from torchlean_nb.optim import matrix as matrix
-from torchlean_nb.optim import variants as variants
 from torchlean_nb.optim import torchlean as torchlean
+from torchlean_nb.optim import variants as variants
 from torchlean_nb.updates import RULES as rules
 from torchlean_nb.updates import rule_of as rule_of
 

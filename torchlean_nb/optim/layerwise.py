@@ -13,11 +13,11 @@ def _norm(xp, x):
     return xp.sqrt(xp.sum(x * x))
 
 
-def _trust(xp, p, u, eps=0.0):
+def _trust(xp, p, u, coefficient=1.0, eps=0.0):
     """Length of the parameter over that of the step; 1 where either is 0."""
     wide, far = _norm(xp, p), _norm(xp, u)
-    known = xp.greater(wide * far, 0)
-    return xp.where(known, wide / (far + eps + xp.logical_not(known)), wide * 0 + 1)
+    known = xp.greater(xp.minimum(wide, far), 0)
+    return xp.where(known, coefficient * wide / (far + eps + xp.logical_not(known)), far * 0 + 1)
 
 
 @update_rule(
@@ -62,9 +62,8 @@ def lamb(xp, g, p, s, h, t):
 def lars(xp, g, p, s, h, t):
     """Momentum for large batches: the rate of a layer follows its length over its gradient's."""
     u = g + h.weight_decay * p
-    known = xp.greater(_norm(xp, p) * _norm(xp, u), 0)
-    r = _trust(xp, p, u, h.eps) * xp.where(known, h.trust, 1.0)
-    b = h.momentum * s.b - h.lr * (u * r).astype(p.dtype)
+    r = _trust(xp, p, u, h.trust, h.eps)
+    b = h.momentum * s.b - h.lr * (r * u)
     return {"u": u, "r": r, "b": b, "delta": b}
 
 
@@ -74,7 +73,8 @@ def lars(xp, g, p, s, h, t):
         ("r", r"\frac{\max(\Vert \theta \Vert, n)}{\max(\Vert g \Vert, n)}"), ("c", r"\frac{1}{\sqrt{1 + \eta^{2}}}"),
         (r"\Delta", r"c\,(\theta - \eta\,r\,g) - \theta"),
     ),
-    optax=lambda optax, lr, min_norm: optax.fromage(lr, min_norm), references=("Bernstein et al. 2020, arXiv 2002.03432",),
+    optax=lambda optax, lr, min_norm: optax.fromage(lr, min_norm),
+    references=("Bernstein et al. 2020, arXiv 2002.03432",),
 )
 def fromage(xp, g, p, s, h, t):
     """Steps of a fixed share of the layer's length, and a shrinkage that keeps the length in check."""
@@ -116,7 +116,7 @@ def novograd(xp, g, p, s, h, t):
         ("r", r"\min\left(\frac{f - f^{*}}{\Vert g \Vert^{2} + \epsilon}, \eta\right)"), (r"\Delta", r"-r\,g"),
     ),
     optax=lambda optax, lr, f_min, eps, variant: optax.polyak_sgd(lr, 1.0, f_min, eps, variant),
-    references=("Polyak 1987", "Loizou et al. 2020 (sps), arXiv 2002.10542", "Berrada et al. 2020 (cap), arXiv 1906.05661"),
+    references=("Polyak 1987", "Loizou et al. 2020, arXiv 2002.10542"),
 )
 def polyak_sgd(xp, g, p, s, h, t):
     """A step as long as the loss allows if the minimum is known; lengths are taken per parameter tensor."""

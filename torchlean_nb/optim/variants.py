@@ -1,6 +1,6 @@
 """What others changed in Adam: the second moment, the first, the order of operations."""
 
-from torchlean_nb.hypers import flag, nonnegative, unit
+from torchlean_nb.hypers import flag, lr, nonnegative, unit
 from torchlean_nb.optim.adam import BETAS, CORRECTED, DECOUPLED, MEAN, SQUARE
 from torchlean_nb.optim.adam import _hypers as adam_hypers
 from torchlean_nb.optim.adam import _moments as moments
@@ -11,27 +11,22 @@ SURPRISE = ("v", r"\beta_2 v + (1 - \beta_2)(g - m)^{2} + \epsilon_r")
 
 
 def _start(xp, p, h):
-    return xp.zeros(shape=p.shape, like=p) + h.start
+    return xp.zeros(shape=p.shape, like=p) + h.v0
 
 
-def _pick(h, *names):
-    """Hyperparameters of the rate and the moments, without those a method lacks."""
-    return {k: v for k, v in h.items() if k in names}
-
-
-def _decayed(xp, p, u, h):
+def _decayed(p, u, h):
     return -h.lr * (u + h.weight_decay * p)
 
 
 @update_rule(
     tuples=BETAS,
-    hypers=adam_hypers(1e-2) | {"eps": nonnegative(1e-3, r"\epsilon"), "start": nonnegative(1e-6, "v_0")},
+    hypers=adam_hypers(1e-2) | {"eps": nonnegative(1e-3, r"\epsilon"), "v0": nonnegative(1e-6, "v_0")},
     slots={"m": Slot(_start), "v": Slot(_start)},
     latex=(
         MEAN, ("v", r"v - (1 - \beta_2)\,\mathrm{sign}(v - g^{2})\,g^{2}"), *CORRECTED, ("m_0", "v_0"), DECOUPLED,
     ),
-    optax=lambda optax, lr, beta1, beta2, eps, weight_decay, start: optax.chain(
-        optax.scale_by_yogi(beta1, beta2, eps, 0.0, start), optax.add_decayed_weights(weight_decay),
+    optax=lambda optax, lr, beta1, beta2, eps, weight_decay, v0: optax.chain(
+        optax.scale_by_yogi(beta1, beta2, eps, 0.0, v0), optax.add_decayed_weights(weight_decay),
         optax.scale_by_learning_rate(lr),
     ),
     references=("Zaheer et al. 2018, NeurIPS",),
@@ -41,7 +36,8 @@ def yogi(xp, g, p, s, h, t):
     square = g * g
     m, v = h.beta1 * s.m + (1 - h.beta1) * g, s.v - (1 - h.beta2) * xp.sign(s.v - square) * square
     m_hat, v_hat = m / (1 - h.beta1**t), v / (1 - h.beta2**t)
-    return {"m": m, "v": v, "m_hat": m_hat, "v_hat": v_hat, "delta": _decayed(xp, p, m_hat / (xp.sqrt(v_hat) + h.eps), h)}
+    u = m_hat / (xp.sqrt(v_hat) + h.eps)
+    return {"m": m, "v": v, "m_hat": m_hat, "v_hat": v_hat, "u": u, "delta": _decayed(p, u, h)}
 
 
 @update_rule(
@@ -58,7 +54,8 @@ def adabelief(xp, g, p, s, h, t):
     m = h.beta1 * s.m + (1 - h.beta1) * g
     v = h.beta2 * s.v + (1 - h.beta2) * ((g - m) * (g - m)) + h.eps_root
     m_hat, v_hat = m / (1 - h.beta1**t), v / (1 - h.beta2**t)
-    return {"m": m, "v": v, "m_hat": m_hat, "v_hat": v_hat, "delta": _decayed(xp, p, m_hat / (xp.sqrt(v_hat) + h.eps), h)}
+    u = m_hat / (xp.sqrt(v_hat) + h.eps)
+    return {"m": m, "v": v, "m_hat": m_hat, "v_hat": v_hat, "u": u, "delta": _decayed(p, u, h)}
 
 
 @update_rule(
@@ -79,7 +76,7 @@ def acprop(xp, g, p, s, h, t):
     v_hat = (t > 1) * s.v / (1 - h.beta2 ** (t - 1 + (t == 1))) + (t == 1)
     v = h.beta2 * s.v + (1 - h.beta2) * ((g - s.m) * (g - s.m)) + h.eps_root
     m = h.beta1 * s.m + (1 - h.beta1) * g
-    return {"v_hat": v_hat, "v": v, "m": m, "delta": _decayed(xp, p, g / (xp.sqrt(v_hat) + h.eps), h)}
+    return {"v_hat": v_hat, "v": v, "m": m, "delta": _decayed(p, g / (xp.sqrt(v_hat) + h.eps), h)}
 
 
 @update_rule(
@@ -94,7 +91,7 @@ def acprop(xp, g, p, s, h, t):
 def adamaxw(xp, g, p, s, h, t):
     """Adamax with decoupled decay."""
     m, u = h.beta1 * s.m + (1 - h.beta1) * g, xp.maximum(h.beta2 * s.u, xp.abs(g) + h.eps)
-    return {"m": m, "u": u, "delta": _decayed(xp, p, m / (1 - h.beta1**t) / u, h)}
+    return {"m": m, "u": u, "delta": _decayed(p, m / (1 - h.beta1**t) / u, h)}
 
 
 @update_rule(
@@ -104,7 +101,9 @@ def adamaxw(xp, g, p, s, h, t):
         ("n", r"\frac{\beta_1 m}{1 - \beta_1^{t+1}} + \frac{(1 - \beta_1)\,g}{1 - \beta_1^{t}}"),
         (r"\Delta", r"-\eta\,\lambda\,\theta - \eta\,\frac{n}{\sqrt{\hat{v}} + \epsilon}"),
     ),
-    optax=lambda optax, lr, beta1, beta2, eps, weight_decay: optax.nadamw(lr, beta1, beta2, eps, weight_decay=weight_decay),
+    optax=lambda optax, lr, beta1, beta2, eps, weight_decay: optax.nadamw(
+        lr, beta1, beta2, eps, weight_decay=weight_decay
+    ),
     references=("Dozat 2016", "Loshchilov and Hutter 2017, arXiv 1711.05101"),
 )
 def nadamw(xp, g, p, s, h, t):
@@ -112,7 +111,7 @@ def nadamw(xp, g, p, s, h, t):
     m, v = moments(g, s, h)
     n = h.beta1 * m / (1 - h.beta1 ** (t + 1)) + (1 - h.beta1) * g / (1 - h.beta1**t)
     v_hat = v / (1 - h.beta2**t)
-    return {"m": m, "v": v, "n": n, "v_hat": v_hat, "delta": _decayed(xp, p, n / (xp.sqrt(v_hat) + h.eps), h)}
+    return {"m": m, "v": v, "n": n, "v_hat": v_hat, "delta": _decayed(p, n / (xp.sqrt(v_hat) + h.eps), h)}
 
 
 @update_rule(
@@ -134,7 +133,7 @@ def ademamix(xp, g, p, s, h, t):
     slow = h.beta3 * s.slow + (1 - h.beta3) * g
     m_hat, v_hat = m / (1 - h.beta1**t), v / (1 - h.beta2**t)
     u = (m_hat + h.alpha * slow) / (xp.sqrt(v_hat) + h.eps)
-    return {"m": m, "slow": slow, "v": v, "m_hat": m_hat, "v_hat": v_hat, "u": u, "delta": _decayed(xp, p, u, h)}
+    return {"m": m, "slow": slow, "v": v, "m_hat": m_hat, "v_hat": v_hat, "u": u, "delta": _decayed(p, u, h)}
 
 
 @update_rule(
@@ -157,7 +156,7 @@ def simplified_ademamix(xp, g, p, s, h, t):
     m, v = h.beta1 * s.m + g, h.beta2 * s.v + (1 - h.beta2) * (g * g)
     v_hat = v / (1 - h.beta2**t)
     u = (m + h.alpha * g) / (xp.sqrt(v_hat) + h.eps)
-    return {"m": m, "v": v, "v_hat": v_hat, "u": u, "delta": _decayed(xp, p, u, h)}
+    return {"m": m, "v": v, "v_hat": v_hat, "u": u, "delta": _decayed(p, u, h)}
 
 
 @update_rule(
@@ -169,28 +168,33 @@ def simplified_ademamix(xp, g, p, s, h, t):
     latex=(
         ("c", r"g - g_{\mathrm{prev}}, \; c_1 = 0"), MEAN, ("d", r"\beta_2 d + (1 - \beta_2)\,c"),
         ("n", r"\beta_3 n + (1 - \beta_3)(g + \beta_2 c)^{2}"),
-        ("u", r"\frac{m / (1 - \beta_1^{t}) + \beta_2\,d / (1 - \beta_2^{t})}{\sqrt{n / (1 - \beta_3^{t})} + \epsilon}"),
+        (r"\hat{n}", r"\frac{n}{1 - \beta_3^{t}}"),
+        ("u", r"\frac{m / (1 - \beta_1^{t}) + \beta_2\,d / (1 - \beta_2^{t})}{\sqrt{\hat{n}} + \epsilon}"),
         (r"\Delta", r"\frac{\theta - \eta\,u}{1 + \eta\,\lambda} - \theta"),
     ),
     references=("Xie et al. 2022, arXiv 2208.06677",),
 )
 def adan(xp, g, p, s, h, t):
-    """Nesterov momentum from differences of gradients, in the authors' form; optax has 1 - beta2 where this has beta2."""
+    """Nesterov momentum from differences of gradients, in the authors' form.
+
+    Optax weighs the difference by ``1 - beta2`` where the paper has ``beta2``; at 0.5 both agree.
+    """
     c = (t > 1) * (g - s.prev)
     ahead = g + h.beta2 * c
     m, d = h.beta1 * s.m + (1 - h.beta1) * g, h.beta2 * s.d + (1 - h.beta2) * c
     n = h.beta3 * s.n + (1 - h.beta3) * (ahead * ahead)
-    mean = m / (1 - h.beta1**t) + h.beta2 * d / (1 - h.beta2**t)
-    u = mean / (xp.sqrt(n / (1 - h.beta3**t)) + h.eps)
+    n_hat = n / (1 - h.beta3**t)
+    u = (m / (1 - h.beta1**t) + h.beta2 * d / (1 - h.beta2**t)) / (xp.sqrt(n_hat) + h.eps)
     # The decay is implicit: -eta (u + lambda (theta + delta)) is this step.
     delta = -h.lr / (1 + h.lr * h.weight_decay) * (u + h.weight_decay * p)
-    return {"c": c, "m": m, "d": d, "n": n, "prev": g, "u": u, "delta": delta}
+    return {"c": c, "m": m, "d": d, "n": n, "prev": g, "n_hat": n_hat, "u": u, "delta": delta}
 
 
 @update_rule(
     title="ADOPT", tuples=BETAS,
-    hypers=_pick(adam_hypers(1e-3), "lr", "beta1", "beta2") | {
-        "beta2": unit(0.9999, r"\beta_2"), "eps": nonnegative(1e-6, r"\epsilon"), "clip": flag(True),
+    hypers={
+        "lr": lr(1e-3), "beta1": unit(0.9, r"\beta_1"), "beta2": unit(0.9999, r"\beta_2"),
+        "eps": nonnegative(1e-6, r"\epsilon"), "clip": flag(True),
     },
     slots={"m": Slot(), "v": Slot()},
     latex=(
