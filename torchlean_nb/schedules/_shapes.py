@@ -57,16 +57,21 @@ def bend(a: float, b: float, done: float, left: float, power: float) -> float:
     if power == 1 or not left:
         return line(a, b, done, left)
     total = done + left
-    return a * (left / total) ** power - b * math.expm1(power * math.log1p(-done / total))
+    return a * (left / total) ** power + b * complement(left / total, done / total, power)
 
 
-def root(r: float, k: int, n: int) -> float:
-    """``r**(k/n)`` as if the exponent were not rounded."""
+def complement(w: float, v: float, power: float) -> float:
+    """``1 - w**power`` where ``v = 1 - w`` is known better than by subtraction."""
+    return 1 - w**power if w < v else -math.expm1(power * math.log1p(-v))
+
+
+def root(r: float, k: int, n: int, error: float = 0.0) -> float:
+    """``(r * (1 + error))**(k/n)`` as if the exponent were not rounded."""
     whole, part = divmod(k, n)
     f = part / n
     p, q = f.as_integer_ratio()
     rest = (part * q - p * n) / (n * q)
-    return r**whole * r**f * (1 + math.log(r) * rest)
+    return r**whole * r**f * (1 + math.log(r) * rest + error * k / n)
 
 
 def ascending(values: dict[str, Any], fail: Any, name: str, low: int = 1) -> None:

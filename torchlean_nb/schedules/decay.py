@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from fractions import Fraction
 
 from torchlean_nb.hypers import REQUIRED, Hyper, flag
 from torchlean_nb.schedules._row import schedule
@@ -203,4 +204,7 @@ def lr_finder(k, *, minimum, maximum, total):
     >>> [f"{v:.0e}" for v in lr_finder(1e-3, 1.0, total=3).values(5)]
     ['1e-03', '1e-02', '1e-01', '1e+00', '1e+01']
     """
-    return minimum * root(maximum / minimum, k, total)
+    ratio = maximum / minimum
+    # Far out the rounding of the ratio would come back as many times as the sweep is repeated.
+    error = Fraction(maximum) / (Fraction(minimum) * Fraction(ratio)) - 1
+    return minimum * root(ratio, k, total, float(error))
