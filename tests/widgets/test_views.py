@@ -215,6 +215,31 @@ def test_the_picture_is_that_of_the_current_step():
 
 
 @EVERY
+def test_every_widget_has_a_picture_and_words(make, kernel):
+    w = make()
+    data, _ = w._repr_mimebundle_()
+    assert data["image/svg+xml"] == w.to_svg() == make().to_svg()
+    assert data["image/svg+xml"].startswith('<svg class="tl-scene" xmlns=')
+    assert data["text/plain"].startswith(repr(w))
+
+
+def test_the_pictures_follow_what_was_chosen():
+    ledger, tensor = KINDS["ledger"](), KINDS["tensor"]()
+    whole, all_rows = tensor.to_svg(), ledger.to_svg()
+    tensor.set_state({"state": {"entry": [0, 0, 1]}})
+    assert "t[0, :, :]" in tensor.to_svg() != whole
+    ledger.step = len(ledger.trace) + 1
+    assert "so far, 0 of 2 contributions in" in ledger.to_svg()
+    ledger.step = ledger.steps
+    ledger.set_state({"state": {"entry": [2, 1], "off": [0]}})
+    assert "W2[2, 1]" in ledger.to_svg() != all_rows
+    assert "without 1 of 2 rows" in ledger.to_svg()
+    for bad in ([9, 9], "x", [0], [None, None], 3):
+        ledger.set_state({"state": {"entry": bad, "off": "0" if bad == "x" else None}})
+        assert ledger.to_svg() == all_rows, "an entry that is not there is not asked for"
+
+
+@EVERY
 def test_the_same_input_gives_the_same_bytes(make, tmp_path):
     text = make().to_html(tmp_path / "page.html")
     assert text == make().to_html()

@@ -63,6 +63,8 @@ class View(anywidget.AnyWidget):
         For a state that is not a small JSON object.
     """
 
+    # Whether one line is enough as the twin in words, because the picture is in words too.
+    _brief = False
     kind = traitlets.Unicode().tag(sync=True)
     payload = traitlets.Dict().tag(sync=True)
     options = traitlets.Dict().tag(sync=True)
@@ -155,11 +157,9 @@ class View(anywidget.AnyWidget):
         return f"{type(self).__name__}({quote(self.title)}{': ' + said if said else ''})"
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        said = [] if self._brief else self.to_text().splitlines()[:_LINES]
         picture = self.to_svg()
-        if picture:
-            still = {"text/plain": repr(self), "image/svg+xml": picture}
-        else:
-            still = {"text/plain": "\n".join([repr(self), *self.to_text().splitlines()[:_LINES]])}
+        still = {"text/plain": "\n".join([repr(self), *said])} | ({"image/svg+xml": picture} if picture else {})
         bundle = super()._repr_mimebundle_(**kwargs) if live() else None
         if bundle is None:
             return still, {}
@@ -200,6 +200,12 @@ def read_state(state: Mapping[str, Any] | str | None) -> dict[str, Any]:
     if len(text) > _STATE_LIMIT:
         raise HyperparameterError(f"state: {len(text)} characters are more than {_STATE_LIMIT}")
     return dict(state)
+
+
+def inside(entry: Any, shape: tuple[int, ...]) -> tuple[int, ...] | None:
+    """Index of an entry as the front end chose it; None when it is not one of such an array."""
+    whole = isinstance(entry, list | tuple) and len(entry) == len(shape) and all(isinstance(i, int) for i in entry)
+    return tuple(entry) if whole and all(0 <= i < n for i, n in zip(entry, shape, strict=True)) else None
 
 
 def _known(controls: Iterable[str] | None) -> list[str] | None:

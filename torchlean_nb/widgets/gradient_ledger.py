@@ -6,11 +6,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from torchlean_nb.errors import HyperparameterTypeError
+from torchlean_nb.render.ledgers import ledger_svg
 from torchlean_nb.render.payload import ledger_payload
 from torchlean_nb.render.text import ledger_text
 from torchlean_nb.trace.graph import GraphTrace
 from torchlean_nb.trace.ledger import Ledger
-from torchlean_nb.widgets.base import View
+from torchlean_nb.widgets.base import View, inside
 from torchlean_nb.widgets.graph_stepper import as_trace
 
 
@@ -54,9 +55,9 @@ class GradientLedger(View):
         if not isinstance(trace, Ledger) and key is None:
             raise HyperparameterTypeError("GradientLedger: whose gradient?", None, "GradientLedger(trace, 'w')")
         self.ledger = trace if isinstance(trace, Ledger) else Ledger.of(as_trace(trace), key)
-        payload, shown = ledger_payload(self.ledger)
+        payload, self.shown = ledger_payload(self.ledger)
         label = self.ledger.trace[self.ledger.node].label
-        super().__init__(payload, steps=shown.steps, step=step, controls=controls, presentation=presentation,
+        super().__init__(payload, steps=self.shown.steps, step=step, controls=controls, presentation=presentation,
                          title=title or f"Ledger of {label}", state=state)
 
     @property
@@ -69,6 +70,15 @@ class GradientLedger(View):
         n = len(self.ledger.rows)
         sums = "equal to the gradient" if self.ledger.balanced else "NOT equal to the gradient"
         return f"{n} {'contribution' if n == 1 else 'contributions'}, {sums}" if n else "no contribution"
+
+    def to_svg(self) -> str:
+        """Picture of the rows that have come in, at the chosen entry."""
+        trace, state = self.shown, self.state
+        seeded = self.ledger.node == trace.output and self.step > len(trace)
+        came = sum(self.step >= len(trace) + 2 + i for i, e in enumerate(trace.edges) if e.parent == self.ledger.node)
+        off, entry = state.get("off"), inside(state.get("entry"), self.ledger.grad.shape)
+        left_out = {i for i in off if isinstance(i, int)} if isinstance(off, list) else ()
+        return ledger_svg(self.ledger, entry, came + seeded, left_out)
 
     def to_text(self) -> str:
         """The rows with the running total."""

@@ -62,6 +62,8 @@ class GraphStepper(View):
     GraphStepper('square': step 2 of 5. mul_1 = x·x: value 9.)
     """
 
+    _brief = True
+
     def __init__(
         self,
         trace: Any,

@@ -31,6 +31,8 @@ class TapeTable(View):
     TapeTable('Tape': 2 nodes)
     """
 
+    _brief = True
+
     def __init__(
         self,
         trace: Any,

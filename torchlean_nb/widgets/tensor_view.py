@@ -11,7 +11,8 @@ from torchlean_nb.errors import DTypeError
 from torchlean_nb.render.escape import visible
 from torchlean_nb.render.numbers import fmt, shape
 from torchlean_nb.render.payload import corner
-from torchlean_nb.widgets.base import View
+from torchlean_nb.render.stills import array_svg
+from torchlean_nb.widgets.base import View, inside
 
 BINS = 24
 
@@ -103,6 +104,11 @@ class TensorView(View):
         """Shape, dtype and range."""
         span = f", from {fmt(self.stats['min'])} to {fmt(self.stats['max'])}" if self.array.size else ", empty"
         return f"{self.stats['shape']} {self.stats['dtype']}{span}"
+
+    def to_svg(self) -> str:
+        """Picture of the window around the chosen entry, with statistics and histogram."""
+        entry = inside(self.state.get("entry"), self.array.shape)
+        return array_svg(self.array, self.name, self.payload["stats"], self.payload["hist"], entry)
 
     def to_text(self) -> str:
         """Statistics, one per line, and the array as NumPy prints it."""
