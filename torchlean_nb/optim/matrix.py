@@ -28,8 +28,8 @@ def newton_schulz(coefficients=QUINTIC, steps=5, normalize=True, eps=1e-7):
     >>> import numpy as np
     >>> from torchlean_nb.backend.namespace import numpy_namespace
     >>> q = newton_schulz(CUBIC, steps=20)(numpy_namespace(), np.array([[1.0, 0.2], [0.0, 0.5], [0.3, 0.1]]))
-    >>> np.round(q.T @ q, 8).tolist()
-    [[1.0, 0.0], [0.0, 1.0]]
+    >>> np.allclose(q.T @ q, np.eye(2))
+    True
     """
     a, b, c = coefficients
 

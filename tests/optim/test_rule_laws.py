@@ -1,0 +1,288 @@
+"""Laws that hold for every row of the table of update rules."""
+
+from __future__ import annotations
+
+import re
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from matplotlib.mathtext import MathTextParser
+
+import torchlean_nb as tl
+from torchlean_nb.optim.matrix import newton_schulz
+from torchlean_nb.updates import RULES
+
+HALF = np.linalg.qr(np.random.default_rng(0).normal(size=(4, 2)))[0]
+
+
+def half(like):
+    """A basis of half the space of columns."""
+    return HALF.astype(like.dtype)
+
+
+# Callables that make the matrix rules more than their default, the identity.
+GIVEN = {
+    "orthogonal_momentum": {"orthogonalizer": newton_schulz()},
+    "projected_sgd": {"project": lambda xp, g: half(g).T @ g, "lift": lambda xp, s: half(s) @ s},
+}
+MATRICES = {"muon", "orthogonal_momentum", "projected_sgd"}
+
+# -- exceptions, each with its reason -------------------------------------------------------------
+RESTLESS = {
+    "fromage": "its shrinkage is part of the step, not an option",
+    "yogi": "its mean starts at v0, not at 0",
+}
+WIDENED = {"rprop": "a mask times a number is float64 in NumPy, whatever the parameter is"}
+UNWRITTEN = {
+    ("adam", "v_max"): "formula of the default form, without amsgrad",
+    ("adamw", "v_max"): "formula of the default form, without amsgrad",
+    ("rmsprop", "mean"): "formula of the default form, not centered",
+}
+SYMBOLS = {
+    "acc": "G", "ax": r"\bar{\theta}", "step_size": "d", "mu_product": "P", "slow": "n", "x0": "x_0",
+    "prev": r"_{\mathrm{prev}}", "b1": "b_1", "b2": "b_2", "b3": "b_3", "axis0": "a_k", "axis1": "a_k", "axis2": "a_k",
+    "axis3": "a_k", "buf": "b",
+}  # fmt: skip
+OWN_SYMBOLS = {("muon", "buf"): "B", ("orthogonal_momentum", "buf"): "B"}
+DECAYS = {"weight_decay", "lambd"}
+
+
+def everything_on(rule):
+    """Switches turned over, decay and momentum where the default has none."""
+    own = {k: not h.default for k, h in rule.hypers.items() if h.kind == "bool"}
+    wanted = {"weight_decay": 0.1, "momentum": 0.9}
+    return own | {k: v for k, v in wanted.items() if k in rule.hypers and not rule.hypers[k].default}
+
+
+ROWS = [r for r in RULES.values() if r.builtin]
+EACH = pytest.mark.parametrize("rule", ROWS, ids=lambda r: r.name)
+ALL = pytest.mark.parametrize(
+    ("rule", "given"),
+    [
+        pytest.param(r, {**GIVEN.get(r.name, {}), **g}, id=r.name + "-on" * bool(g))
+        for r in ROWS for g in ([{}, everything_on(r)] if everything_on(r) else [{}])
+    ],
+)  # fmt: skip
+
+
+def start(rule, dtype=np.float64):
+    """Two parameters, no element of which is near 0."""
+    rng = np.random.default_rng(1)
+    shapes = {"a": (4, 3), "b": (4, 5) if rule.name in MATRICES else (5,)}
+    return {
+        k: (rng.choice([-1, 1], size=s) * rng.uniform(1, 2, size=s)).astype(dtype) for k, s in shapes.items()
+    }  # fmt: skip
+
+
+def gradients(rule, steps=6, dtype=np.float64):
+    rng = np.random.default_rng(2)
+    return [{k: rng.normal(size=p.shape).astype(dtype) for k, p in start(rule).items()} for _ in range(steps)]
+
+
+def make(rule, given, params=None, **options):
+    return getattr(tl.optim, rule.class_name)(start(rule) if params is None else params, **given, **options)
+
+
+def run(opt, grads):
+    for g in grads:
+        opt.step({k: g[k] for k in opt.params}, 1.5)
+    return opt.params
+
+
+def frozen(a):
+    a = np.array(a)
+    a.setflags(write=False)
+    return a
+
+
+def once(rule, given, p, g, t=1, slots=None):
+    """Terms of one step from read-only inputs, and the slots before it."""
+    h = SimpleNamespace(**rule.resolve(given), value=1.5)
+    p, g = frozen(p), frozen(g)
+    slots = {k: frozen(v) for k, v in (slots or rule.start(p, h)).items()}
+    with np.errstate(all="ignore"):
+        return rule.terms(g, p, slots, h, t), slots
+
+
+def identical(a, b):
+    assert a.keys() == b.keys()
+    for k in a:
+        assert np.array_equal(a[k], b[k], equal_nan=True), k
+
+
+# -- a rule is a pure function ----------------------------------------------------------------------
+@ALL
+def test_same_inputs_give_the_same_terms_and_stay_as_they_are(rule, given):
+    p, g = start(rule)["a"], gradients(rule)[0]["a"]
+    terms, slots = once(rule, given, p, g)
+    kept = {k: v.copy() for k, v in slots.items()}
+    identical(terms, once(rule, given, p, g, slots=slots)[0])
+    identical(slots, kept)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
+@ALL
+def test_slots_and_steps_keep_shape_and_dtype(rule, given, dtype):
+    if rule.name in WIDENED and dtype == np.float32:
+        pytest.xfail(WIDENED[rule.name])
+    for name, p in start(rule, dtype).items():
+        slots = None
+        for t in (1, 2, 3):
+            terms, before = once(rule, given, p, gradients(rule, 3, dtype)[t - 1][name], t, slots)
+            slots = {k: np.asarray(terms[k]) for k in before}
+            for k, v in {**before, **slots}.items():
+                assert v.shape == before[k].shape and v.dtype == dtype, k
+            assert np.shape(terms["delta"]) == p.shape and np.asarray(terms["delta"]).dtype == dtype
+
+
+@ALL
+def test_a_step_depends_on_as_much_as_its_scope_says(rule, given):
+    p, g = start(rule)["a"], gradients(rule)[0]["a"]
+    if rule.name == "projected_sgd":
+        # Its projector is made for four rows; what the other rows see of one is its column in the projection.
+        g = np.eye(4, 3)
+        assert rule.scope == "matrix" and (once(rule, given, p, g)[0]["delta"][1:, 0] != 0).all()
+        return
+    whole = once(rule, given, p, g)[0]["delta"]
+    part = once(rule, given, p[:2], g[:2])[0]["delta"]
+    if rule.scope == "element":
+        assert np.array_equal(part, whole[:2])
+        return
+    # A second step tells apart what the first, from empty slots, cannot.
+    steps = [{k: g[k] for k in ("a",)} for g in gradients(rule)]
+    halves = [{"a": g["a"][:2]} for g in steps]
+    far, near = run(make(rule, given, {"a": p}), steps)["a"], run(make(rule, given, {"a": p[:2]}), halves)["a"]
+    assert not np.allclose(far[:2], near, rtol=1e-12, atol=0)
+    if rule.scope == "tensor":
+        flat = run(make(rule, given, {"a": p.ravel()}), [{"a": g["a"].ravel()} for g in steps])["a"]
+        assert np.allclose(far.ravel(), flat, rtol=1e-12, atol=0)
+
+
+# -- directions -------------------------------------------------------------------------------------
+@ALL
+def test_a_zero_gradient_moves_nothing_but_decay(rule, given):
+    still = {k: 0.0 for k in DECAYS if k in rule.hypers}
+    opt = make(rule, {**given, **still})
+    zero = {k: np.zeros_like(p) for k, p in opt.params.items()}
+    before = opt.params
+    after = run(opt, [zero] * 3)
+    if rule.name in RESTLESS:
+        assert any(not np.array_equal(before[k], after[k]) for k in before)
+    else:
+        identical(before, after)
+
+
+@pytest.mark.parametrize("rule", [r for r in ROWS if DECAYS & set(r.hypers)], ids=lambda r: r.name)
+def test_decay_alone_pulls_towards_zero(rule):
+    opt = make(rule, {**GIVEN.get(rule.name, {}), "lr": 1e-3} | {k: 0.1 for k in DECAYS if k in rule.hypers})
+    zero = {k: np.zeros_like(p) for k, p in opt.params.items()}
+    before = opt.params
+    after = run(opt, [zero] * 3)
+    for k, p in before.items():
+        assert (np.sign(after[k]) == np.sign(p)).all() and (np.abs(after[k]) < np.abs(p)).all()
+
+
+@ALL
+def test_maximizing_is_minimizing_with_the_negated_gradient(rule, given):
+    steps = gradients(rule)
+    up = run(make(rule, given, maximize=True), steps)
+    identical(up, run(make(rule, given), [{k: -g for k, g in s.items()} for s in steps]))
+
+
+@ALL
+def test_small_steps_go_down_a_bowl(rule, given):
+    opt = make(rule, {**given, "lr": 1e-3})
+    seen = []
+    for _ in range(15):
+        seen.append(sum(float((p * p).sum()) / 2 for p in opt.params.values()))
+        opt.step(dict(opt.params), seen[-1])
+    # ADOPT's first step only measures.
+    assert (np.diff(seen)[1:] < 0).all() and seen[1] <= seen[0]
+
+
+# -- what an optimizer is, next to its rule -----------------------------------------------------------
+@pytest.mark.parametrize("cut", range(7))
+@ALL
+def test_a_run_resumed_at_any_step_is_the_same_run(rule, given, cut):
+    steps = gradients(rule)
+    whole = run(make(rule, given), steps)
+    opt = make(rule, given)
+    run(opt, steps[:cut])
+    moment, plain, values = opt.snapshot(), opt.state_dict(), opt.params
+    identical(run(opt, steps[cut:]), whole)
+    opt.restore(moment)
+    identical(opt.params, values)
+    identical(run(opt, steps[cut:]), whole)
+    fresh = make(rule, given, values)
+    fresh.load_state_dict(plain)
+    identical(run(fresh, steps[cut:]), whole)
+
+
+@ALL
+def test_the_order_of_parameters_does_not_matter(rule, given):
+    p = start(rule)
+    turned = run(make(rule, given, {k: p[k] for k in reversed(p)}), gradients(rule))
+    identical(run(make(rule, given), gradients(rule)), turned)
+
+
+@ALL
+def test_two_groups_are_two_optimizers(rule, given):
+    p, other = start(rule), {**given, "lr": 0.02}
+    groups = [{"params": {"a": p["a"]}}, {"params": {"b": p["b"]}, "lr": 0.02}]
+    together = run(make(rule, given, groups), gradients(rule))
+    alone = run(make(rule, given, {"a": p["a"]}), gradients(rule))
+    identical(together, alone | run(make(rule, other, {"b": p["b"]}), gradients(rule)))
+
+
+# -- what a row says about itself -----------------------------------------------------------------------
+def tokens(latex):
+    """LaTeX in pieces: commands and single characters."""
+    return re.findall(r"\\[a-zA-Z]+|\S", latex)
+
+
+def occurs(symbol, text):
+    """Whether the symbol stands in the formula, as a symbol and not inside a word."""
+    text = text if r"\mathrm" in symbol else re.sub(r"\\mathrm\{[^}]*\}", "", text)
+    piece, whole = tokens(symbol), tokens(text)
+    return any(whole[i : i + len(piece)] == piece for i in range(len(whole)))
+
+
+@EACH
+def test_every_hyperparameter_and_slot_occurs_in_the_formula(rule):
+    text = " , ".join(f"{left} = {right}" for left, right in rule.latex)
+    wanted = {k: h.symbol for k, h in rule.hypers.items() if h.symbol}
+    wanted |= {k: OWN_SYMBOLS.get((rule.name, k), SYMBOLS.get(k, k)) for k in rule.slots}
+    for k, symbol in wanted.items():
+        assert occurs(symbol, text) != ((rule.name, k) in UNWRITTEN), f"{k}: {symbol} in {text}"
+    assert any(left == r"\Delta" for left, _ in rule.latex)
+
+
+@EACH
+def test_every_switch_has_no_symbol_and_every_number_has_one(rule):
+    for k, h in rule.hypers.items():
+        assert bool(h.symbol) == (h.kind in ("float", "int", "any")), k
+
+
+@EACH
+def test_formulas_are_drawn_by_mathtext(rule):
+    parser = MathTextParser("path")
+    for left, right in rule.latex:
+        parser.parse(f"${left} = {right}$")
+    for h in rule.hypers.values():
+        parser.parse(f"${h.symbol or 'x'}$")
+
+
+@EACH
+def test_a_row_has_a_sentence_references_and_checked_defaults(rule):
+    assert rule.summary.endswith(".") and len(rule.summary) <= 120
+    assert rule.references
+    assert rule.resolve({}) == {k: h.default for k, h in rule.hypers.items()}
+    assert rule.class_name in rule.card() and rule.summary in rule.card()
+    assert all(name not in rule.hypers and set(parts) <= set(rule.hypers) for name, parts in rule.tuples.items())
+
+
+def test_exceptions_name_rows_that_exist():
+    named = {*RESTLESS, *WIDENED, *GIVEN, *MATRICES, *(r for r, _ in [*UNWRITTEN, *OWN_SYMBOLS])}
+    assert named <= {r.name for r in ROWS}
+    assert {s for _, s in UNWRITTEN} <= {s for r in ROWS for s in r.slots}
