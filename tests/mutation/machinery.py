@@ -41,9 +41,14 @@ COMPOSITE = Op(
 )
 
 
-# A row of any number of arguments with one rule for all of them, told by `arg` which one is meant.
+# A row of any number of arguments: a rule for the first, and one for all others, told by `arg` which is meant.
 VARIADIC = Op(
-    name="variadic", forward=lambda xp, *xs: sum((i + 1) * x * x for i, x in enumerate(xs)),
+    name="variadic", forward=lambda xp, first, *xs: 5 * first + sum((i + 2) * x * x for i, x in enumerate(xs)),
+    vjps=(lambda xp, g, y, *xs, arg: 5 * g, lambda xp, g, y, *xs, arg: 2 * (arg + 1) * g * xs[arg]),
+    jvps=(lambda xp, t, y, *xs, arg: 5 * t, lambda xp, t, y, *xs, arg: 2 * (arg + 1) * t * xs[arg]),
+)
+SQUARES = Op(
+    name="squares", forward=lambda xp, *xs: sum((i + 1) * x * x for i, x in enumerate(xs)),
     vjps=(lambda xp, g, y, *xs, arg: 2 * (arg + 1) * g * xs[arg],),
     jvps=(lambda xp, t, y, *xs, arg: 2 * (arg + 1) * t * xs[arg],),
 )
@@ -74,9 +79,11 @@ FUNCTIONS: tuple[tuple[Callable[..., Any], tuple[Any, ...]], ...] = (
     (lambda a: tl.grad(lambda z: tl.sum(COMPOSITE(z, z) * z))(a), (B,)),
     (lambda a: tl.jvp(lambda z: COMPOSITE(z, z, z), (a,), (a,))[1], (B,)),
     (lambda a, b, c: VARIADIC(a, b, c) * a, (B, B + 1, B - 1)),
+    (lambda a, b, c: SQUARES(a, b, c) * a, (B, B + 1, B - 1)),
     (lambda a: FLAT(a) + FLAT_TOO(a) + a, (B,)),
     (lambda a: FLAT(a) + a, (A,)),
     (lambda a, b: a * tl.exp(b) + b, (RNG.normal(size=(2, 3, 2)), RNG.normal(size=(3, 1)))),
+    (lambda a, b: a * b, (RNG.normal(size=(2, 1, 3)), RNG.normal(size=(1, 1)))),
     (lambda a, b: tl.broadcast_to(b, shape=(2, 3)) * tl.reshape(a, shape=(3, 2)).T, (A, B)),
 )
 # Derivatives of derivatives through exp and sqrt, whose values are rounded before they become fractions.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from types import CodeType
 from typing import Any
@@ -84,14 +84,15 @@ def collect(run: Callable[[Op], Any], op: Op) -> set[CodeType]:
     return seen
 
 
-def rules() -> dict[CodeType, list[Op]]:
-    """Every piece of derivative code, and the rows whose laws run it.
+def rules(names: Iterable[str] = ()) -> dict[CodeType, list[Op]]:
+    """Every piece of derivative code of some rows (of all unless named), and the rows whose laws run it.
 
     Checks and shape rules are left out, and of each row what its own value is made of: a value that is wrong in
     the same way everywhere is another function, not a wrong derivative. NumPy and PyTorch find that.
     """
-    rows = [op for op in tl.ops.values() if op.builtin]
-    others = {op.forward.__code__ for op in rows}.union(*(collect(_guards, op) for op in rows))
+    every = [op for op in tl.ops.values() if op.builtin]
+    rows = [tl.ops[n] for n in names] or every
+    others = {op.forward.__code__ for op in every}.union(*(collect(_guards, op) for op in every))
     table: dict[CodeType, list[Op]] = {}
     for op in rows:
         for code in collect(complaint, op) - collect(_value, op) - others:

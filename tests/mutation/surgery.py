@@ -91,6 +91,13 @@ class Source:
 
         yield from walk(self.tree, "")
 
+    def _around(self, node: ast.AST) -> ast.AST:
+        """The node, or for a bare constant the expression it stands in."""
+        around = node
+        while isinstance(around, ast.Constant | ast.UnaryOp | ast.keyword | ast.Tuple | ast.Slice):
+            around = self.parents[id(around)][0]
+        return around if isinstance(node, ast.Constant) else node
+
     @contextmanager
     def _replaced(self, node: ast.AST, new: ast.AST) -> Iterator[ast.AST]:
         parent, field, i = self.parents[id(node)]
@@ -113,9 +120,10 @@ class Source:
         """Wrong versions of those functions whose code is wanted."""
         for name, function in self.functions():
             for node, what, new in mutate(function):
-                before = " ".join(ast.unparse(node).split())
+                shown = self._around(node)
+                before = " ".join(ast.unparse(shown).split())
                 with self._replaced(node, new) as placed:
-                    after = " ".join(ast.unparse(placed).split())
+                    after = " ".join(ast.unparse(placed if shown is node else shown).split())
                     try:
                         changed = list(nested(self._compile()))
                     except (SyntaxError, ValueError):
