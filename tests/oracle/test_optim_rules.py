@@ -135,6 +135,63 @@ def test_adan_as_its_authors_write_it():
     same(ours(RULES["adan"], start, gradients, losses, lr=eta, weight_decay=decay), np.array(out))
 
 
+# -- the papers' own statements, where neither library has the method ---------------------------------
+def sgdw(p, g, t, s, lr=1e-2, momentum=0.9, weight_decay=1e-2):
+    s["b"] = momentum * s.get("b", 0) + g
+    return p * (1 - lr * weight_decay) - lr * s["b"]
+
+
+def qhm(p, g, t, s, lr=0.1, momentum=0.999, nu=0.7, weight_decay=0.0):
+    g = g + weight_decay * p
+    s["m"] = s.get("m", 0) + (1 - momentum) * (g - s.get("m", 0))
+    return p - lr * g + lr * nu * (g - s["m"])
+
+
+def aggmo(p, g, t, s, lr=1e-2, betas=(0.0, 0.9, 0.99), weight_decay=0.0):
+    g = g + weight_decay * p
+    for i, beta in enumerate(betas):
+        s[i] = beta * s.get(i, 0) - g
+        p = p + lr / len(betas) * s[i]
+    return p
+
+
+def adabound(p, g, t, s, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, final_lr=0.1, gamma=1e-3, weight_decay=0.0):
+    g = g + weight_decay * p
+    s["m"] = betas[0] * s.get("m", 0) + (1 - betas[0]) * g
+    s["v"] = betas[1] * s.get("v", 0) + (1 - betas[1]) * g**2
+    size = lr * np.sqrt(1 - betas[1] ** t) / (1 - betas[0] ** t)
+    lower, upper = final_lr - final_lr / (gamma * t + 1), final_lr + final_lr / (gamma * t)
+    return p - np.clip(size / (np.sqrt(s["v"]) + eps), lower, upper) * s["m"]
+
+
+def diffgrad(p, g, t, s, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0):
+    g = g + weight_decay * p
+    s["m"] = betas[0] * s.get("m", 0) + (1 - betas[0]) * g
+    s["v"] = betas[1] * s.get("v", 0) + (1 - betas[1]) * g**2
+    friction = 0.5 * (1 + np.tanh(np.abs(s.get("g", 0) - g) / 2))
+    s["g"] = g
+    root = np.sqrt(s["v"] / (1 - betas[1] ** t)) + eps / np.sqrt(1 - betas[1] ** t)
+    return p - lr * friction * s["m"] / (1 - betas[0] ** t) / root
+
+
+PAPERS = [
+    (sgdw, {}), (sgdw, {"momentum": 0.5, "weight_decay": 0.3}), (qhm, {}), (qhm, {"nu": 0.2, "weight_decay": 0.1}),
+    (aggmo, {}), (aggmo, {"betas": (0.3, 0.5, 0.8), "weight_decay": 0.1}), (adabound, {}),
+    (adabound, {"final_lr": 0.03, "gamma": 0.1, "betas": (0.8, 0.95), "weight_decay": 0.1}), (diffgrad, {}),
+    (diffgrad, {"betas": (0.8, 0.95), "weight_decay": 0.1, "eps": 0.1}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("paper", "given"), PAPERS)
+def test_a_hundred_steps_as_the_paper_writes_them(paper, given):
+    start, gradients, losses = trajectory((4, 3), 5)
+    p, slots, out = start, {}, []
+    for t, g in enumerate(gradients, 1):
+        p = paper(p, g, t, slots, **given)
+        out.append(p)
+    same(ours(RULES[paper.__name__], start, gradients, losses, **given), np.array(out))
+
+
 # -- PyTorch ------------------------------------------------------------------------------------
 def theirs_of_torch(torch, name, start, gradients, **given):
     p = torch.tensor(start, requires_grad=True)
@@ -156,6 +213,21 @@ def test_adafactor_as_pytorch(shape, given):
     start, gradients, losses = trajectory(shape, 3)
     mine = ours(RULES["adafactor"], start, gradients, losses, **given)
     same(mine, theirs_of_torch(torch, "Adafactor", start, gradients, **given))
+
+
+@pytest.mark.parametrize("given", [{}, {"lr": 0.1, "betas": (0.5, 0.8), "eps": 0.1}])
+def test_sparse_adam_as_pytorch_with_rows_that_come_and_go(given):
+    torch = pytest.importorskip("torch")
+    start, gradients, losses = trajectory((6, 3), 6)
+    kept = np.random.default_rng(7).uniform(size=(STEPS, 6, 1)) < 0.4
+    gradients = [g * k for g, k in zip(gradients, kept, strict=True)]
+    p = torch.tensor(start, requires_grad=True)
+    opt, out = torch.optim.SparseAdam([p], **given), []
+    for g in gradients:
+        p.grad = torch.tensor(g).to_sparse(1)
+        opt.step()
+        out.append(p.detach().numpy().copy())
+    same(ours(RULES["sparse_adam"], start, gradients, losses, **given), np.array(out))
 
 
 MUON = [

@@ -1,9 +1,10 @@
-"""Second moments kept in rows and columns, for matrices too large to keep one number per element."""
+"""Rules for large matrices: moments kept as rows and columns, or touched only where a gradient came."""
 
 from functools import partial, reduce
 
 from torchlean_nb.errors import ShapeError
 from torchlean_nb.hypers import Hyper, lr, nonnegative, unit
+from torchlean_nb.optim.adam import BETAS, MEAN, SQUARE
 from torchlean_nb.updates import Slot, update_rule
 
 AXES = 4
@@ -90,3 +91,27 @@ def sm3(xp, g, p, s, h, t):
     others = [tuple(j for j in range(p.ndim) if j != k) for k in range(len(names))]
     kept = {k: xp.max(v, axis=o, keepdims=True) if o else v for k, o in zip(names, others, strict=True)}
     return {**vars(s), "v": v, "u": u, "m": m, **kept, "delta": -h.lr * m}
+
+
+@update_rule(
+    title="SparseAdam", torch="SparseAdam", scope="matrix", tuples=BETAS,
+    hypers={
+        "lr": lr(1e-3), "beta1": unit(0.9, r"\beta_1"), "beta2": unit(0.999, r"\beta_2"),
+        "eps": nonnegative(1e-8, r"\epsilon"),
+    },
+    slots={"m": Slot(), "v": Slot()},
+    latex=(
+        ("i", r"\mathrm{rows\ with}\; g_i \neq 0"), MEAN, SQUARE,
+        (r"\Delta_i", r"-\eta\,\frac{\sqrt{1 - \beta_2^{t}}}{1 - \beta_1^{t}}\,\frac{m_i}{\sqrt{v_i} + \epsilon}"),
+        (r"\Delta", r"\Delta_i \;\mathrm{in\ these\ rows,\ else}\; 0"),
+    ),
+    references=("Kingma and Ba 2014, arXiv 1412.6980", "PyTorch, torch.optim.SparseAdam"),
+)
+def sparse_adam(xp, g, p, s, h, t):
+    """Adam for embeddings: rows whose gradient is zero keep their values and their moments."""
+    size = xp.abs(g)
+    hit = xp.greater(xp.max(size, axis=tuple(range(1, p.ndim)), keepdims=True) if p.ndim > 1 else size, 0)
+    m = s.m + hit * ((1 - h.beta1) * (g - s.m))
+    v = s.v + hit * ((1 - h.beta2) * (g * g - s.v))
+    rate = h.lr * (1 - h.beta2**t) ** 0.5 / (1 - h.beta1**t)
+    return {"hit": hit, "m": m, "v": v, "rate": rate, "delta": -rate * (hit * m / (xp.sqrt(v) + h.eps))}

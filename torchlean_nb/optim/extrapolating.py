@@ -104,6 +104,18 @@ def cocob(xp, g, p, s, h, t):
 
 
 @update_rule(
+    title="SGDW",
+    hypers={"lr": lr(1e-2), "momentum": unit(0.9, r"\mu"), "weight_decay": nonnegative(1e-2, r"\lambda")},
+    slots={"b": Slot()}, latex=(("b", r"\mu\,b + g"), (r"\Delta", r"-\eta\,\lambda\,\theta - \eta\,b")),
+    references=("Loshchilov and Hutter 2017, arXiv 1711.05101",),
+)
+def sgdw(xp, g, p, s, h, t):
+    """Momentum with decoupled decay: what shrinks the parameter does not enter the buffer."""
+    b = h.momentum * s.b + g
+    return {"b": b, "delta": -(h.lr * h.weight_decay) * p - h.lr * b}
+
+
+@update_rule(
     title="QHM",
     hypers={
         "lr": lr(1e-1), "momentum": unit(0.999, r"\beta"), "nu": Hyper(0.7, r"\nu", 0.0, 1.0),

@@ -1,7 +1,7 @@
 """What others changed in Adam: the second moment, the first, the order of operations."""
 
-from torchlean_nb.hypers import flag, lr, nonnegative, unit
-from torchlean_nb.optim.adam import BETAS, CORRECTED, DECOUPLED, MEAN, SQUARE
+from torchlean_nb.hypers import Hyper, flag, lr, nonnegative, unit
+from torchlean_nb.optim.adam import BETAS, CORRECTED, COUPLED, DECOUPLED, MEAN, SQUARE
 from torchlean_nb.optim.adam import _hypers as adam_hypers
 from torchlean_nb.optim.adam import _moments as moments
 from torchlean_nb.updates import Slot, update_rule
@@ -213,3 +213,44 @@ def adopt(xp, g, p, s, h, t):
     m = s.m + (t > 1) * (1 - h.beta1) * (u - s.m)
     keep = h.beta2 * (t > 1)
     return {"u": u, "m": m, "v": keep * s.v + (1 - keep) * (g * g), "delta": -h.lr * m}
+
+
+@update_rule(
+    title="AdaBound", tuples=BETAS,
+    hypers=adam_hypers(1e-3) | {
+        "final_lr": nonnegative(0.1, r"\eta^{*}"), "gamma": Hyper(1e-3, r"\gamma", 0.0, open_low=True),
+    },
+    slots={"m": Slot(), "v": Slot()},
+    latex=(
+        COUPLED, MEAN, SQUARE, ("k", r"\frac{\eta\,\sqrt{1 - \beta_2^{t}}}{(1 - \beta_1^{t})(\sqrt{v} + \epsilon)}"),
+        ("r", r"\mathrm{clip}\left(k, \; \eta^{*} - \frac{\eta^{*}}{\gamma t + 1}, "
+              r"\; \eta^{*} + \frac{\eta^{*}}{\gamma t}\right)"),
+        (r"\Delta", r"-r\,m"),
+    ),
+    references=("Luo et al. 2019, arXiv 1902.09843",),
+)
+def adabound(xp, g, p, s, h, t):
+    """Adam that turns into momentum: rates are clipped to a band that closes around one number."""
+    g = g + h.weight_decay * p
+    m, v = moments(g, s, h)
+    k = h.lr * (1 - h.beta2**t) ** 0.5 / (1 - h.beta1**t) / (xp.sqrt(v) + h.eps)
+    low, high = h.final_lr * (1 - 1 / (h.gamma * t + 1)), h.final_lr * (1 + 1 / (h.gamma * t))
+    r = xp.minimum(xp.maximum(k, low), high)
+    return {"g": g, "m": m, "v": v, "k": k, "low": low, "high": high, "r": r, "delta": -r * m}
+
+
+@update_rule(
+    title="DiffGrad", tuples=BETAS, hypers=adam_hypers(1e-3), slots={"m": Slot(), "v": Slot(), "prev": Slot()},
+    latex=(
+        COUPLED, MEAN, SQUARE, ("x", r"\frac{1}{1 + e^{-|g - g_{\mathrm{prev}}|}}"),
+        (r"\Delta", r"-\eta\,\frac{\sqrt{1 - \beta_2^{t}}}{1 - \beta_1^{t}}\,\frac{x\,m}{\sqrt{v} + \epsilon}"),
+    ),
+    references=("Dubey et al. 2019, arXiv 1909.11015",),
+)
+def diffgrad(xp, g, p, s, h, t):
+    """Adam with a friction: half speed where the gradient stays the same."""
+    g = g + h.weight_decay * p
+    m, v = moments(g, s, h)
+    x = 1 / (1 + xp.exp(-xp.abs(g - s.prev)))
+    rate = h.lr * (1 - h.beta2**t) ** 0.5 / (1 - h.beta1**t)
+    return {"g": g, "prev": g, "m": m, "v": v, "x": x, "rate": rate, "delta": -rate * (x * m / (xp.sqrt(v) + h.eps))}
