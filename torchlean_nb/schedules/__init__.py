@@ -2,7 +2,6 @@
 
 from torchlean_nb.schedules._row import SCHEDULES, Row, Schedule, available, lookup, schedule
 from torchlean_nb.schedules.compose import add, join, scale, sgdr
-from torchlean_nb.schedules.cosine import cosine, cosine_annealing, cosine_decay, swa, warm_restarts
 from torchlean_nb.schedules.cycles import (
     cyclic,
     cyclic_momentum,
@@ -43,6 +42,7 @@ from torchlean_nb.schedules.warmup import (
     warmup_exponential_decay,
     wsd,
 )
+from torchlean_nb.schedules.waves import cosine, cosine_annealing, cosine_decay, swa, warm_restarts
 
 __all__ = [
     "SCHEDULES", "Row", "Schedule", "available", "lookup", "schedule",

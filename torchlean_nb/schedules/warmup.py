@@ -25,9 +25,9 @@ from torchlean_nb.schedules._shapes import (
     line,
     wave,
 )  # fmt: skip
-from torchlean_nb.schedules.cosine import cosine_annealing, cosine_decay
 from torchlean_nb.schedules.decay import exponential_decay
 from torchlean_nb.schedules.steps import piecewise_interpolate
+from torchlean_nb.schedules.waves import cosine_annealing, cosine_decay
 
 
 def _climb(k, start, peak, warmup):
