@@ -34,6 +34,8 @@ def available() -> list[str]:
 
 
 def __getattr__(name: str) -> Any:
+    if name == "lr_scheduler":
+        return import_module("torchlean_nb.schedules.lr_scheduler")
     if name in _SHOWN:
         return getattr(import_module(_SHELL), name)
     rule = next((r for r in rules.values() if r.class_name == name), None)
@@ -45,4 +47,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([*(r.class_name for r in rules.values()), *_SHOWN, "available", "rule_of", "rules"])
+    return sorted([*(r.class_name for r in rules.values()), *_SHOWN, "available", "lr_scheduler", "rule_of", "rules"])
