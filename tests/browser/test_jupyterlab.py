@@ -20,6 +20,10 @@ s = tl.Session()
 x = s.param(3.0, name="x")
 w = GraphStepper(s.trace(x * x + x), step=0)
 w"""
+COMPOSITE = """\
+z = s.param([[1.0, 2.0, -1.0]], name="z")
+v = s.show(tl.cross_entropy(z, [0]).named("L"), step=1)
+v"""
 READY = """() => {
   const panel = window.jupyterapp && window.jupyterapp.shell.currentWidget;
   const s = panel && panel.sessionContext;
@@ -38,7 +42,8 @@ def lab(tmp_path_factory):
     pytest.importorskip("jupyterlab", reason="JupyterLab is not installed")
     folder = tmp_path_factory.mktemp("lab")
     blank = {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None}
-    cells = [blank | {"id": f"c{i}", "source": text} for i, text in enumerate((CELL, "print('step', w.step, w.state)"))]
+    sources = (CELL, "print('step', w.step, w.state)", COMPOSITE)
+    cells = [blank | {"id": f"c{i}", "source": text} for i, text in enumerate(sources)]
     spec = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     book = {"nbformat": 4, "nbformat_minor": 5, "metadata": spec, "cells": cells}
     (folder / "one.ipynb").write_text(json.dumps(book), encoding="utf-8")
@@ -80,7 +85,7 @@ def test_the_widget_steps_in_jupyterlab(lab, watch):
     page.goto(f"{lab}/lab/tree/one.ipynb?reset")
     page.wait_for_function(READY, timeout=60_000)
     assert page.evaluate(RUN_ALL) == "ran"
-    widget = page.locator(".tl")
+    widget = page.locator(".tl").first
     expect(widget).to_have_attribute("data-step", "0", timeout=30_000)
     expect(page.locator(".jp-OutputArea-output").nth(1)).to_contain_text("step 0")
 
@@ -98,6 +103,15 @@ def test_the_widget_steps_in_jupyterlab(lab, watch):
     page.evaluate("() => Promise.race([window.jupyterapp.commands.execute('notebook:run-cell'),"
                   " new Promise(done => setTimeout(done, 20000))])")
     expect(page.locator(".jp-OutputArea-output").nth(1)).to_contain_text("step 7", timeout=20_000)
+
+    second = page.locator(".tl").last
+    expect(second.locator(".tl-node")).to_have_count(3)
+    second.locator(".tl-node", has_text="cross_entropy").dblclick()
+    expect(second.locator(".tl-node", has_text="log1p")).to_have_count(1, timeout=20_000)
+    expect(second).to_have_attribute("data-step", "1")
+    second.locator(".tl-node", has_text="log1p").focus()
+    page.keyboard.press("Shift+Enter")
+    expect(second.locator(".tl-narr")).to_contain_text("only what the session recorded can be opened")
 
     light = page.evaluate("getComputedStyle(document.querySelector('.tl')).colorScheme")
     page.evaluate("document.body.dataset.jpThemeLight = 'false'")

@@ -24,6 +24,7 @@ def pages(tmp_path_factory):
     html(_traces.two_layers(), folder / "stepper.html", step=0)
     html(_traces.scalar(), folder / "predict.html", step=4, predict=True)
     html(_traces.deep(40), folder / "deep.html", step=1)
+    html(_traces.deep(100), folder / "folded.html", step=1)
     s = tl.Session()
     z = s.param([[1.0, 2.0, -1.0], [0.5, -0.3, 0.2]], name="z")
     html(s.trace(tl.cross_entropy(z, np.array([0, 1])), inside="all"), folder / "opened.html")
@@ -180,6 +181,23 @@ def test_hovering_lights_the_path(stepper):
     stepper.locator(".tl-scene [data-node='4'] text").first.hover()
     lit = stepper.evaluate("[...document.querySelectorAll('.tl-node.lit')].map(e => +e.dataset.node)")
     assert sorted(lit) == [4, 6, 7, 9]
+
+
+def test_a_page_without_a_kernel_says_that_a_box_needs_one(watch, pages):
+    page = watch(pages / "folded.html").page
+    box = page.locator(".tl-scene .fold").first
+    says = "needs a running kernel"
+    box.dblclick()
+    expect(page.locator(".tl-narr")).to_contain_text(says)
+    page.get_by_role("slider", name="Step").fill("3")
+    expect(page.locator(".tl-narr")).not_to_contain_text(says)
+    page.evaluate("window.seen=[]; document.addEventListener('keydown', e => window.seen.push(e.key))")
+    box.focus()
+    page.keyboard.press("Shift+Enter")
+    expect(page.locator(".tl-narr")).to_contain_text(says)
+    page.locator(".tl-scene .tl-node:not(.fold)").first.focus()
+    page.keyboard.press("Shift+Enter")
+    assert page.evaluate("window.seen") == ["Shift", "Shift", "Enter"], "where nothing opens the notebook gets the key"
 
 
 def test_search_finds_and_pins(stepper):

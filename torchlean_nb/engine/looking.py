@@ -32,6 +32,8 @@ class Looking:
                 return "empty graph: nothing has been recorded yet"
             out = self._grads.output if self._grads and self._grads._tape is self.tape else len(self.tape) - 1
         seen = {k: options.pop(k) for k in ("title", "seed", "inside") if k in options}
+        if "inside" not in seen:  # a double click on a composite asks for the same sweep with it opened
+            options.setdefault("opener", lambda ids: self.trace(out, names=names, inside=ids, **seen))
         return self.trace(out, names=names, **seen).show(**options)
 
     def ledger(self, wrt: Any, out: Any = None, *, by: str = "edge", cap: int = 24) -> Ledger:

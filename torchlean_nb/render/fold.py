@@ -19,7 +19,7 @@ from torchlean_nb.trace.graph import Edge, GraphTrace, TraceNode
 LIMIT, EDGES = 300, 1500
 # The name of an op is an identifier, so none is called this.
 FOLDED = "folded nodes"
-_PERIOD = 64
+_PERIOD, _INSIDE = 64, 40
 
 
 @dataclass(frozen=True)
@@ -32,10 +32,12 @@ class _Run:
     kind: Any
 
 
-def fold(trace: GraphTrace, limit: int = LIMIT) -> tuple[GraphTrace, int]:
+def fold(trace: GraphTrace, limit: int = LIMIT, opened: Iterable[int] = ()) -> tuple[GraphTrace, int]:
     """Trace with at most `limit` nodes and 1500 edges, and how many nodes it leaves out.
 
     A folded box shows the value and the gradient of its last inner node that is used outside and has one.
+    `opened` are ids of boxes to be shown from inside, in the order in which they were opened; for a long one its
+    ends are shown and boxes between them, and what stands around it becomes coarser where there is no room.
 
     Examples
     --------
@@ -50,12 +52,31 @@ def fold(trace: GraphTrace, limit: int = LIMIT) -> tuple[GraphTrace, int]:
     """
     if _fits(trace, limit):
         return trace, 0
-    runs, goal = _chosen(trace, limit), limit
+    chosen, goal = _chosen(trace, limit), limit
     while True:
-        folded = _contract(trace, _by_window(runs, goal))
+        runs = _by_window(chosen, goal)
+        folded = _contract(trace, runs)
         if _fits(folded, limit) or goal <= 3:
-            return folded, len(trace) - len(folded)
+            break
         goal = min(goal, len(folded)) * 2 // 3
+    for box in opened:
+        finer = _inside(trace, runs, box, limit)
+        shown = _contract(trace, finer)
+        if _fits(shown, limit):
+            runs, folded = finer, shown
+    return folded, len(trace) - len(folded)
+
+
+def _inside(trace: GraphTrace, runs: list[_Run], box: int, limit: int) -> list[_Run]:
+    """The runs with one of them taken apart."""
+    at = next((i for i, r in enumerate(runs) if r.stop - r.start > 1 and trace.nodes[r.stop - 1].id == box), None)
+    if at is None:
+        return runs
+    inner = [_Run(i, i + 1, "", _kind(trace.nodes[i])) for i in range(runs[at].start, runs[at].stop)]
+    parts = inner if len(inner) <= min(_INSIDE, limit // 3) else _by_window(inner, max(6, min(_INSIDE, limit // 3)))
+    before, after, room = runs[:at], runs[at + 1 :], limit - len(parts)
+    share = room * len(before) // max(1, len(before) + len(after))
+    return [*_by_window(before, share), *parts, *_by_window(after, room - share)]
 
 
 def note(trace: GraphTrace) -> str:
@@ -139,7 +160,7 @@ def _title(trace: GraphTrace, runs: list[_Run]) -> str:
 
 def _by_window(runs: list[_Run], limit: int) -> list[_Run]:
     """Keep both ends; the middle becomes boxes of equal size."""
-    if len(runs) <= limit:
+    if len(runs) <= max(limit, 3):
         return runs
     keep = max(1, limit // 3)
     middle, out = runs[keep:-keep], list(runs[:keep])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -31,9 +31,11 @@ _ENTITY = re.compile(r"&#x0*([0-9A-F]+);")
 _SYNTAX = "<>&"
 
 
-def graph_payload(trace: GraphTrace, limit: int = LIMIT, drawing: bool = True) -> dict[str, Any]:
+def graph_payload(
+    trace: GraphTrace, limit: int = LIMIT, drawing: bool = True, opened: Iterable[int] = ()
+) -> dict[str, Any]:
     """Payload of a widget about one trace, folded to `limit` nodes; `note` says what was left out."""
-    shown, _ = fold(trace, limit)
+    shown, _ = fold(trace, limit, opened)
     return {
         "trace": plain(shown),
         "scene": _STYLE.sub("", scene(shown)) if drawing else "",

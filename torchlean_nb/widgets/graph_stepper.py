@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from torchlean_nb.engine import Session
@@ -14,6 +14,7 @@ from torchlean_nb.render.text import narration, text
 from torchlean_nb.trace.graph import FORMAT, GraphTrace
 from torchlean_nb.trace.ledger import Ledger
 from torchlean_nb.widgets.base import View
+from torchlean_nb.widgets.opening import Opening, again
 
 
 def as_trace(source: Any) -> GraphTrace:
@@ -52,6 +53,8 @@ class GraphStepper(View):
         As for every widget.
     predict : bool
         Hide each arriving number until the learner has guessed it.
+    opener : callable, optional
+        Given ids of composites, the same trace with those opened: ``lambda ids: s.trace(loss, inside=ids)``.
 
     Examples
     --------
@@ -73,15 +76,45 @@ class GraphStepper(View):
         title: str | None = None,
         presentation: bool = False,
         state: Mapping[str, Any] | str | None = None,
+        opener: Callable[[list[int]], GraphTrace] | None = None,
     ):
         self.trace = as_trace(trace)
         self.shown, _ = fold(self.trace, LIMIT)
+        self._opening = Opening(self.trace, opener)
         if predict and step is None and state is None:
             step = min(len(self.shown.nodes) + 1, self.shown.steps)
         super().__init__(
             graph_payload(self.trace), steps=self.shown.steps, step=step, controls=controls, presentation=presentation,
             title=title or str(self.trace.meta.get("title") or "Graph"), state=state, predict=bool(predict),
+            opens=opener is not None,
         )
+        self.on_msg(lambda _, message, __: self._asked(message))
+
+    def open_node(self, node: int) -> None:
+        """Show a folded box or a composite from inside; the step stays at what it was about.
+
+        Raises
+        ------
+        HandleTypeError
+            For a node that has no inside, or none that can be shown.
+        """
+        shown, moved = self._opening.inside(self.shown, node)
+        step, pin = again(self.shown, self.step, shown, moved), self.state.get("pin")
+        with self.hold_sync():
+            self.trace, self.shown, self.steps = self._opening.trace, shown, shown.steps
+            self.payload = graph_payload(self.trace, opened=self._opening.boxes)
+            kept = {k: v for k, v in self.state.items() if k not in ("answers", "entry")}
+            self.state = kept | {"step": step, "pin": moved.get(pin)}
+            self.step = step
+
+    def _asked(self, message: Any) -> None:
+        """A message of the front end; what goes wrong is said there."""
+        if not isinstance(message, Mapping) or message.get("kind") != "open":
+            return
+        try:
+            self.open_node(message.get("node"))
+        except Exception as e:  # an opener runs the session again, which may have moved on in any way
+            self.send({"kind": "say", "text": str(e).splitlines()[0] if str(e) else type(e).__name__})
 
     def describe(self) -> str:
         """Step and its sentence."""

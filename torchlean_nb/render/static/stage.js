@@ -16,8 +16,8 @@ export function pathKeys(path) {
 
 const STATES = ["todo", "done", "now", "sender"];
 
-/** Puts the scene into `host`; `pick(id)` is told which node is clicked or entered. */
-export function stage(host, trace, markup, { pick }) {
+/** Puts the scene into `host`; `pick(id)` is told which node is clicked or entered, `open(id)` gives true if it opens. */
+export function stage(host, trace, markup, { pick, open = () => false }) {
   const svg = safeMarkup(markup),
     natural = svg.viewBox.baseVal.width;
   const nodes = [...svg.querySelectorAll("[data-node]")].map((el) => ({
@@ -55,14 +55,20 @@ export function stage(host, trace, markup, { pick }) {
     const id = owner(e);
     if (id !== null) pick(id);
   });
+  svg.addEventListener("dblclick", (e) => {
+    const id = owner(e);
+    if (id !== null) open(id);
+  });
   svg.addEventListener("keydown", (e) => {
     const id = owner(e),
       by = { ArrowUp: -1, ArrowDown: 1 }[e.key];
     if (id === null || (!by && e.key !== "Enter" && e.key !== " ")) return;
+    // Elsewhere this key belongs to the notebook: it runs the cell.
+    if (e.key === "Enter" && e.shiftKey && !open(id)) return;
     e.preventDefault();
     e.stopPropagation();
     if (!by) {
-      pick(id);
+      if (!e.shiftKey) pick(id);
       return;
     }
     const i = nodes.findIndex((n) => n.id === id),

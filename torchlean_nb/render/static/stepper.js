@@ -6,6 +6,7 @@ const HELP = [
   ["F", "whole drawing or natural size"],
   ["/", "search"],
   ["\u2191 \u2193 Enter", "with the focus on a node or a map: move, pin"],
+  ["Shift Enter", "with the focus on a box, or a double click: show what is inside"],
   ["Esc", "close, unpin"],
 ];
 
@@ -65,7 +66,32 @@ function search(f, trace, view) {
   };
 }
 
+const FOLDED = "folded nodes";
+
+/** Why a node cannot be opened from here; nothing when it can, null when it has no inside to speak of. */
+export function closed(node, options, kernel) {
+  const folded = node.op === FOLDED;
+  if (!folded && !(options.opens && node.role === "op")) return null;
+  return kernel ? "" : `Opening ${node.label} needs a running kernel: run the cell in a notebook.`;
+}
+
+/** Mounts the stepper, and mounts it anew when Python has opened something. */
 function render({ model, el }) {
+  let leave = mount({ model, el });
+  const again = () => {
+    const inside = el.contains(document.activeElement);
+    leave();
+    leave = mount({ model, el });
+    if (inside) el.querySelector(".tl").focus({ preventScroll: true });
+  };
+  model.on("change:payload", again);
+  return () => {
+    model.off("change:payload", again);
+    leave();
+  };
+}
+
+function mount({ model, el }) {
   const payload = model.get("payload"),
     options = model.get("options") || {},
     trace = new Trace(payload.trace),
@@ -154,7 +180,18 @@ function render({ model, el }) {
   );
   f.root.classList.add("tl-stepper");
   const pinned = (id) => f.set({ pin: id === f.state.pin ? null : id });
-  view = stage(f.stage, trace, payload.scene, { pick: f.guard(pinned) });
+  const openBox = f.guard((id) => {
+    const why = closed(trace.node(id), options, !!model.send);
+    if (why === null) return false;
+    f.narr.textContent = why || `Opening ${trace.node(id).label} \u2026`;
+    if (!why) model.send({ kind: "open", node: id });
+    return true;
+  });
+  const heard = f.guard((m) => {
+    if (m.kind === "say") f.narr.textContent = m.text;
+  });
+  model.on("msg:custom", heard);
+  view = stage(f.stage, trace, payload.scene, { pick: f.guard(pinned), open: openBox });
   side = panel(f.panel, trace, payload, {
     choose: f.guard((entry) => f.set({ entry })),
     pin: f.guard((id) => f.set({ pin: id })),
@@ -163,7 +200,10 @@ function render({ model, el }) {
   });
   openSearch = search(f, trace, view);
   f.draw();
-  return f.destroy;
+  return () => {
+    model.off("msg:custom", heard);
+    f.destroy();
+  };
 }
 
 const widget = { render };
