@@ -210,3 +210,13 @@ def test_plateau_resumes_and_refuses_what_is_no_number():
         with pytest.raises(CheckpointError, match="ReduceLROnPlateau"):
             s.load_state_dict(end | change)
     assert s.state_dict() == end
+
+
+def test_a_group_added_later_is_told_not_guessed():
+    o = optimizer()
+    s, t = lrs.StepLR(o, 3), lrs.CosineAnnealingWarmRestarts(o, 3)
+    o.param_groups.append({"lr": 1.0})
+    for scheduler in (s, t):
+        with pytest.raises(HyperparameterError, match="3 groups, not 2"):
+            scheduler.step()
+    assert s.last_epoch == t.last_epoch == 0

@@ -25,6 +25,8 @@ each = pytest.mark.parametrize("s", CASES)
 def test_every_row_is_offered_documented_and_sampled(row):
     assert getattr(schedules, row.f.__name__) is row and row.f.__name__ in schedules.__all__
     assert row.samples and "Examples" in row.f.__doc__ and row.summary.endswith((".", "`."))
+    card = row._repr_markdown_()
+    assert all(f"- `{name}`" in card for name in row.hypers) and (row.torch in card)
     assert repr(row).startswith(f"<schedule {row.name}: ") and pickle.loads(pickle.dumps(row)) is row
 
 

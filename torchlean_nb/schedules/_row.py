@@ -23,7 +23,7 @@ from torchlean_nb.errors import (
     did_you_mean,
     quote,
 )
-from torchlean_nb.hypers import Hyper, check_all
+from torchlean_nb.hypers import REQUIRED, Hyper, check_all
 
 SCHEDULES: dict[str, Row] = {}
 Fail = Callable[[str, str], HyperparameterError]
@@ -112,6 +112,19 @@ class Row:
     def summary(self) -> str:
         """First line of the docstring."""
         return (self.f.__doc__ or "").strip().split("\n")[0]
+
+    def card(self) -> str:
+        """What the row knows, as Markdown: formula, hyperparameters, and its names elsewhere."""
+        lines = [f"**`{self.name}`** {self.summary}", ""]
+        lines += [f"${self.latex}$", ""] if isinstance(self.latex, str) else []
+        for name, h in self.hypers.items():
+            default = "" if h.default is REQUIRED else f", default `{h.default!r}`"
+            lines.append(f"- `{name}`{f' ${h.symbol}$' if h.symbol else ''}: {h.allowed}{default}")
+        twins = {"PyTorch": self.torch, "optax": self.optax, "TorchLean": self.torchlean}
+        return "\n".join([*lines, "", ", ".join(f"{who}: `{name}`" for who, name in twins.items() if name)]).strip()
+
+    def _repr_markdown_(self) -> str:
+        return self.card()
 
     def __repr__(self) -> str:
         return f"<schedule {self.name}: {self.summary}>"

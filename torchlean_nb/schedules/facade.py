@@ -8,7 +8,7 @@ by the schedule's last step, as PyTorch's recurrences do. The others overwrite i
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any, ClassVar
 
 from torchlean_nb.errors import CheckpointError, HyperparameterError, HyperparameterTypeError, NonFiniteError, quote
@@ -16,7 +16,7 @@ from torchlean_nb.hypers import Hyper
 from torchlean_nb.schedules._row import Row, Schedule
 
 
-def groups_of(owner: str, optimizer: Any) -> list[dict[str, Any]]:
+def groups_of(owner: str, optimizer: Any) -> list[MutableMapping[str, Any]]:
     """The parameter groups of anything that has some.
 
     Raises
@@ -25,7 +25,7 @@ def groups_of(owner: str, optimizer: Any) -> list[dict[str, Any]]:
     """
     groups = getattr(optimizer, "param_groups", None)
     listed = isinstance(groups, (list, tuple)) and len(groups) > 0
-    if not listed or not all(isinstance(g, dict) and "lr" in g for g in groups):
+    if not listed or not all(isinstance(g, MutableMapping) and "lr" in g for g in groups):
         raise HyperparameterTypeError(
             f"{owner}: optimizer={quote(optimizer)} is a {type(optimizer).__name__}",
             "an optimizer has param_groups, a list of dicts with an 'lr' each",
@@ -121,8 +121,17 @@ class LRScheduler:
             group.setdefault("initial_lr", base)
 
     # -- the rate ----------------------------------------------------------------------------
+    def _groups(self) -> list[MutableMapping[str, Any]]:
+        groups = list(self.optimizer.param_groups)
+        if len(groups) != len(self.schedules):
+            raise HyperparameterError(
+                f"{type(self).__name__}: the optimizer has {len(groups)} groups, not {len(self.schedules)} as before",
+                "a group was added or removed", "make the scheduler after the last group",
+            )
+        return groups
+
     def _found(self) -> list[float]:
-        return [float(g["lr"]) for g in self.optimizer.param_groups]
+        return [float(g["lr"]) for g in self._groups()]
 
     def _chain(self, i: int, lr: float, k: int) -> float:
         """What PyTorch's recurrence makes of a rate that is not ours."""
@@ -136,8 +145,8 @@ class LRScheduler:
         """Change everything, or nothing when a value is not finite."""
         if not all(map(math.isfinite, values)):
             raise NonFiniteError(f"{type(self).__name__}: the rates at step {epoch} would be {values}")
-        self.last_epoch = math.floor(epoch)
-        for group, value in zip(self.optimizer.param_groups, values, strict=True):
+        groups, self.last_epoch = self._groups(), math.floor(epoch)
+        for group, value in zip(groups, values, strict=True):
             group["lr"] = value
         self._last_lr = list(values)
 
