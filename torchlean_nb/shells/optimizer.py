@@ -15,7 +15,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from torchlean_nb.backend.namespace import numpy_namespace
 from torchlean_nb.errors import (
     CapabilityError,
     DTypeError,
@@ -25,6 +24,7 @@ from torchlean_nb.errors import (
     ShapeError,
     quote,
 )
+from torchlean_nb.shells.apply import Update, run
 from torchlean_nb.shells.cells import one_store, read_groups
 from torchlean_nb.shells.explain import Explanation
 from torchlean_nb.shells.state import OptState, ParamState, read_state_dict
@@ -180,26 +180,28 @@ class Optimizer:
 
     def _plan(self, grads: list[Any], value: float | None) -> dict[Any, Any] | None:
         """New values and state by store key; None when a non-finite number is to be skipped."""
-        state, xp, at = self._state, numpy_namespace(), 0
+        state, at = self._state, 0
         new: dict[Any, Any] = {}
         after: list[ParamState | None] = list(state.params)
         for g in self.param_groups:
             flat = self.rule.resolve({k: v for k, v in g.items() if k not in ("params", "maximize", "initial_lr")})
-            h = SimpleNamespace(**flat, value=value)
             if "value" in self.rule.needs and value is None:
                 raise CapabilityError(f"{self.rule.class_name}: this rule uses the loss", None, "opt.step(grads, loss)")
-            for p in g["params"]:
-                if grads[at] is not None:
-                    done = self._one(xp, p, grads[at], after[at], h, g["maximize"])
-                    if done is None:
-                        return None
-                    new[p.__tl_cell__[1]], after[at] = done
-                at += 1
+            chosen = [k for k in range(at, at + len(g["params"])) if grads[k] is not None]
+            todo = [Update(p := g["params"][k - at], self._gradient(p, grads[k], g["maximize"]), after[k])
+                    for k in chosen]  # fmt: skip
+            with np.errstate(all="ignore"):
+                done = run(self.rule, SimpleNamespace(**flat, value=value), todo)
+            for k, u, (result, kept) in zip(chosen, todo, done, strict=True):
+                if self.nonfinite != "ieee" and not np.isfinite(result).all():
+                    return self._refuse(u, result)
+                new[u.cell.__tl_cell__[1]], after[k] = result, kept
+            at += len(g["params"])
         new[self._key] = OptState(tuple(after), state.steps + 1)
         return new
 
-    def _one(self, xp: Any, p: Any, g: Any, before: ParamState | None, h: Any, maximize: bool) -> Any:
-        """New value and state of one parameter, or None to skip the step."""
+    def _gradient(self, p: Any, g: Any, maximize: bool) -> np.ndarray:
+        """A gradient that fits its parameter, negated when going up."""
         old, label = p.value, f"{self.rule.class_name}: gradient of {quote(p.name)}"
         g = np.asarray(g)
         if g.dtype.kind not in "fiu":
@@ -207,23 +209,17 @@ class Optimizer:
         if g.shape != old.shape:
             raise ShapeError(f"{label} has shape {g.shape}, the parameter has {old.shape}")
         g = g.astype(old.dtype, copy=False)
-        g = -g if maximize else g
-        if self.nonfinite != "ieee" and not np.isfinite(g).all():
-            return self._refuse(label, g)
-        t = 1 if before is None else before.step + 1
-        slots = self.rule.start(old, h, xp) if before is None else before.slots
-        with np.errstate(all="ignore"):
-            terms = self.rule.terms(g, old, slots, h, t, xp)
-            value = (old + terms["delta"]).astype(old.dtype, copy=False)
-        if self.nonfinite != "ieee" and not np.isfinite(value).all():
-            return self._refuse(f"{self.rule.class_name}: new value of {quote(p.name)}", value)
-        kept = {k: _frozen(terms[k]) for k in slots}
-        return _frozen(value), ParamState(t, kept, Explanation(self.rule, p.name, g, old, slots, h, t))
+        return -g if maximize else g
 
-    def _refuse(self, label: str, a: np.ndarray) -> None:
+    def _refuse(self, u: Update, result: np.ndarray) -> None:
+        """Word the first non-finite number, in the gradient or else in the new value."""
         if self.nonfinite == "raise":
+            what, a = ("gradient", u.grad) if not np.isfinite(u.grad).all() else ("new value", result)
             at = tuple(int(i) for i in np.argwhere(~np.isfinite(a))[0])
-            raise NonFiniteError(f"{label} is {a[at]!s} at index {at}", "step not applied, nothing was changed")
+            raise NonFiniteError(
+                f"{self.rule.class_name}: {what} of {quote(u.cell.name)} is {a[at]!s} at index {at}",
+                "step not applied, nothing was changed",
+            )
 
     # -- state -----------------------------------------------------------------------------
     def zero_state(self) -> None:
@@ -277,12 +273,6 @@ class Optimizer:
             options = ", ".join(f"{k}={v!r}" for k, v in g.items() if k != "params")
             lines.append(f"  group {i}, {len(g['params'])} parameters: {options}")
         return "\n".join(lines)
-
-
-def _frozen(a: Any) -> np.ndarray:
-    a = np.asarray(a)
-    a.setflags(write=False)
-    return a
 
 
 def class_of(rule: UpdateRule) -> type[Optimizer]:

@@ -1,0 +1,97 @@
+"""A rule applied to the parameters of a group: all at once in one flat buffer where the rule allows it.
+
+New values and slots are views of flat arrays, so the next step finds them joined already and only
+has to join the gradients.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from torchlean_nb.backend.namespace import numpy_namespace
+from torchlean_nb.shells.explain import Explanation
+from torchlean_nb.shells.state import ParamState
+from torchlean_nb.updates import UpdateRule
+
+
+class Update(NamedTuple):
+    """A parameter, its gradient, and its state before the step."""
+
+    cell: Any
+    grad: np.ndarray
+    before: ParamState | None
+
+    @property
+    def count(self) -> int:
+        """Number of this step."""
+        return 1 if self.before is None else self.before.step + 1
+
+
+def run(rule: UpdateRule, h: Any, todo: list[Update]) -> list[tuple[np.ndarray, ParamState]]:
+    """New value and state of each parameter."""
+    kinds = {(u.count, u.grad.dtype) for u in todo}
+    if rule.scope == "element" and len(todo) > 1 and len(kinds) == 1:
+        return _together(rule, h, todo)
+    return [_alone(rule, h, u) for u in todo]
+
+
+def _alone(rule: UpdateRule, h: Any, u: Update) -> tuple[np.ndarray, ParamState]:
+    p, slots = u.cell.value, _slots(rule, h, u)
+    terms = rule.terms(u.grad, p, slots, h, u.count)
+    value = _frozen((p + terms["delta"]).astype(p.dtype, copy=False))
+    return value, _after(rule, h, u, p, slots, {k: _frozen(terms[k]) for k in slots})
+
+
+def _together(rule: UpdateRule, h: Any, todo: list[Update]) -> list[tuple[np.ndarray, ParamState]]:
+    values = [u.cell.value for u in todo]
+    every = [_slots(rule, h, u) for u in todo]
+    slots: dict[str, np.ndarray] = {}
+    for k in every[0]:
+        parts = [s[k] for s in every]
+        if all(a.shape == p.shape for a, p in zip(parts, values, strict=True)):
+            slots[k] = _joined(parts)
+        elif all(np.array_equal(a, parts[0]) for a in parts):
+            slots[k] = parts[0]  # one number for all, such as a product of rates
+        else:
+            return [_alone(rule, h, u) for u in todo]
+    p = _joined(values)
+    terms = rule.terms(np.concatenate([u.grad.ravel() for u in todo]), p, slots, h, todo[0].count)
+    value = _frozen((p + terms["delta"]).astype(p.dtype, copy=False))
+    new = {k: _frozen(terms[k]) for k in slots}
+    out, at = [], 0
+    for u, old, before in zip(todo, values, every, strict=True):
+        end = at + old.size
+        kept = {k: a[at:end].reshape(old.shape) if a.shape == p.shape else a for k, a in new.items()}
+        out.append((value[at:end].reshape(old.shape), _after(rule, h, u, old, before, kept)))
+        at = end
+    return out
+
+
+def _slots(rule: UpdateRule, h: Any, u: Update) -> Any:
+    return rule.start(u.cell.value, h, numpy_namespace()) if u.before is None else u.before.slots
+
+
+def _after(rule: UpdateRule, h: Any, u: Update, p: Any, slots: Any, kept: Any) -> ParamState:
+    return ParamState(u.count, kept, Explanation(rule, u.cell.name, u.grad, p, slots, h, u.count))
+
+
+def _joined(parts: list[np.ndarray]) -> np.ndarray:
+    """Arrays one after the other; the flat array they are views of when they lie there in this order."""
+    base = parts[0].base
+    if isinstance(base, np.ndarray) and base.ndim == 1 and base.size == sum(a.size for a in parts):
+        start, at = base.__array_interface__["data"][0], 0
+        for a in parts:
+            if a.base is not base or a.__array_interface__["data"][0] != start + at * a.itemsize:
+                break
+            at += a.size
+        else:
+            return base
+    return np.concatenate([a.ravel() for a in parts])
+
+
+def _frozen(a: Any) -> np.ndarray:
+    a = np.asarray(a)
+    a.setflags(write=False)
+    return a
