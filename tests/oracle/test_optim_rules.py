@@ -22,8 +22,8 @@ OTHERS = {
     "polyak_sgd": [{"lr": 0.05, "f_min": -3.0, "eps": 0.5}, {"variant": "sps+", "f_min": 1.5}],
     "ldog": [{"lr": 0.5, "r_eps": 1e-2, "eps": 1e-3}],
     "yogi": [{"weight_decay": 0.1, "betas": (0.8, 0.95), "v0": 0.1}],
-    "adabelief": [{"weight_decay": 0.1, "betas": (0.8, 0.95), "eps_root": 1e-3}],
-    "acprop": [{"weight_decay": 0.1, "betas": (0.8, 0.95), "eps_root": 1e-3}],
+    "adabelief": [{"weight_decay": 0.1, "betas": (0.8, 0.95), "eps": 0.1, "eps_root": 1e-3}],
+    "acprop": [{"weight_decay": 0.1, "betas": (0.8, 0.95), "eps": 0.1, "eps_root": 1e-3}],
     "adamaxw": [{"weight_decay": 0.1, "betas": (0.8, 0.95)}],
     "nadamw": [{"weight_decay": 0.1, "betas": (0.8, 0.95)}],
     "ademamix": [{"weight_decay": 0.1, "betas": (0.8, 0.95, 0.99), "alpha": 2.0}],
@@ -39,6 +39,7 @@ OTHERS = {
 SHAPES = ((4, 3), (5,), (), (2, 3, 4))
 # A method without an estimate for numbers: jnp.min of nothing.
 NO_SCALAR = {"sm3"}
+JOINT = {"polyak_sgd", "ldog"}
 
 
 def trajectory(shape, seed):
@@ -86,7 +87,8 @@ def theirs_of_optax(make, start, gradients, losses):
         # Steps counted in 64 bits: the root of a 32-bit count is a 32-bit float.
         return x.astype(jnp.int64) if x.dtype == jnp.int32 else x
 
-    state = jax.tree.map(wide, transform.init(jnp.asarray(start)))
+    start = jax.tree.map(jnp.asarray, start)
+    state = jax.tree.map(wide, transform.init(start))
 
     @jax.jit
     def step(carry, seen):
@@ -95,7 +97,8 @@ def theirs_of_optax(make, start, gradients, losses):
         p = optax.apply_updates(p, delta)
         return (p, state), p
 
-    return np.asarray(jax.lax.scan(step, (jnp.asarray(start), state), (np.array(gradients), losses))[1])
+    gradients = jax.tree.map(lambda *g: np.array(g), *gradients)
+    return jax.tree.map(np.asarray, jax.lax.scan(step, (start, state), (gradients, losses))[1])
 
 
 WITH_OPTAX = [r for r in RULES.values() if r.builtin and r.optax]
@@ -106,12 +109,38 @@ WITH_OPTAX = [r for r in RULES.values() if r.builtin and r.optax]
     [pytest.param(r, g, id=f"{r.name}-{i}") for r in WITH_OPTAX for i, g in enumerate([{}, *OTHERS.get(r.name, [])])],
 )
 def test_a_hundred_steps_as_optax_takes_them(optax, rule, given):
-    for seed, shape in enumerate(SHAPES):
-        if shape == () and rule.name in NO_SCALAR:
-            continue
-        start, gradients, losses = trajectory(shape, seed)
-        make = rule.optax(optax, **rule.resolve(given))
-        same(ours(rule, start, gradients, losses, **given), theirs_of_optax(make, start, gradients, losses))
+    shapes = {str(s): s for s in SHAPES if s or rule.name not in NO_SCALAR}
+    paths = {k: trajectory(s, seed) for seed, (k, s) in enumerate(shapes.items())}
+    losses = paths["(4, 3)"][2]
+    # Those that measure a norm take it over all parameters in optax, and over each in ours.
+    trees = [paths] if rule.name not in JOINT else [{k: v} for k, v in paths.items()]
+    for tree in trees:
+        first, steps = {k: v[0] for k, v in tree.items()}, range(STEPS)
+        gradients = [{k: v[1][t] for k, v in tree.items()} for t in steps]
+        theirs = theirs_of_optax(rule.optax(optax, **rule.resolve(given)), first, gradients, losses)
+        for k in tree:
+            same(ours(rule, tree[k][0], tree[k][1], losses, **given), theirs[k])
+
+
+@pytest.mark.parametrize("rule", WITH_OPTAX, ids=lambda r: r.name)
+def test_a_start_at_zero_and_gradients_of_zero_are_taken_as_optax_takes_them(optax, rule):
+    """Norms of zero, sums of nothing: where a quotient has to be defined."""
+    start, gradients, losses = trajectory((2, 1, 3, 2), 9)
+    gradients = [np.zeros_like(g) if t in (0, 1, 7) else g for t, g in enumerate(gradients)]
+    gradients = [np.where(np.arange(2) == 0, g, 0.0) if t < 20 else g for t, g in enumerate(gradients)]
+    for first in (np.zeros_like(start), start):
+        make = rule.optax(optax, **rule.resolve({}))
+        same(ours(rule, first, gradients, losses), theirs_of_optax(make, first, gradients, losses))
+
+
+def test_sm3_says_for_how_many_axes_it_is_made():
+    with pytest.raises(tl.errors.ShapeError, match="at most 4 axes"):
+        ours(RULES["sm3"], *trajectory((1, 2, 1, 2, 1), 0))
+
+
+def test_muon_says_that_it_is_for_matrices():
+    with pytest.raises(tl.errors.ShapeError, match="AdamW"):
+        ours(RULES["muon"], *trajectory((3,), 0))
 
 
 def test_adan_is_optax_where_its_weight_and_the_papers_agree(optax):
@@ -177,6 +206,7 @@ def diffgrad(p, g, t, s, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0
 PAPERS = [
     (sgdw, {}), (sgdw, {"momentum": 0.5, "weight_decay": 0.3}), (qhm, {}), (qhm, {"nu": 0.2, "weight_decay": 0.1}),
     (aggmo, {}), (aggmo, {"betas": (0.3, 0.5, 0.8), "weight_decay": 0.1}), (adabound, {}),
+    (adabound, {"final_lr": 1e-4}),
     (adabound, {"final_lr": 0.03, "gamma": 0.1, "betas": (0.8, 0.95), "weight_decay": 0.1}), (diffgrad, {}),
     (diffgrad, {"betas": (0.8, 0.95), "weight_decay": 0.1, "eps": 0.1}),
 ]  # fmt: skip
@@ -205,7 +235,7 @@ def theirs_of_torch(torch, name, start, gradients, **given):
 
 
 @pytest.mark.parametrize("given", [
-    {}, {"weight_decay": 0.1, "lr": 0.05}, {"d": 2.0, "eps": (1e-3, 0.5), "beta2_decay": -0.5},
+    {}, {"weight_decay": 0.1, "lr": 0.5}, {"d": 2.0, "eps": (1e-3, 0.5), "beta2_decay": -0.5},
 ])  # fmt: skip
 @pytest.mark.parametrize("shape", [(4, 3), (5,), (), (2, 3, 4)], ids=str)
 def test_adafactor_as_pytorch(shape, given):
@@ -220,7 +250,8 @@ def test_sparse_adam_as_pytorch_with_rows_that_come_and_go(given):
     torch = pytest.importorskip("torch")
     start, gradients, losses = trajectory((6, 3), 6)
     kept = np.random.default_rng(7).uniform(size=(STEPS, 6, 1)) < 0.4
-    gradients = [g * k for g, k in zip(gradients, kept, strict=True)]
+    # In the rows that are there, an element may still be zero.
+    gradients = [g * k * (np.arange(3) != t % 4) for t, (g, k) in enumerate(zip(gradients, kept, strict=True))]
     p = torch.tensor(start, requires_grad=True)
     opt, out = torch.optim.SparseAdam([p], **given), []
     for g in gradients:
