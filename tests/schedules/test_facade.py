@@ -6,8 +6,10 @@ import copy
 import json
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
+import torchlean_nb as tl
 from torchlean_nb import schedules
 from torchlean_nb.errors import CheckpointError, HyperparameterError, NonFiniteError
 from torchlean_nb.schedules import lr_scheduler as lrs
@@ -220,3 +222,30 @@ def test_a_group_added_later_is_told_not_guessed():
         with pytest.raises(HyperparameterError, match="3 groups, not 2"):
             scheduler.step()
     assert s.last_epoch == t.last_epoch == 0
+
+
+def test_a_nested_sequence_resumes_although_the_groups_forgot_their_first_rate():
+    def make(o):
+        inner = lrs.SequentialLR(o, [lrs.ConstantLR(o, 0.5, 2), lrs.ExponentialLR(o, 0.5)], [2])
+        return lrs.SequentialLR(o, [lrs.StepLR(o, 2, 0.1), inner], [4])
+
+    o = optimizer(0.5)
+    s = make(o)
+    s.step()
+    fresh = optimizer(0.25)
+    t = make(fresh)
+    t.load_state_dict(json.loads(json.dumps(s.state_dict())))
+    fresh.param_groups[:] = [{"lr": o.param_groups[0]["lr"], "momentum": 0.9}]
+    for _ in range(9):
+        s.step()
+        t.step()
+        assert rates(fresh) == rates(o)
+
+
+def test_an_optimizer_of_the_toolkit_follows_a_scheduler():
+    opt = tl.optim.SGD({"w": np.array([1.0])}, lr=0.5)
+    s = lrs.ExponentialLR(opt, 0.5)
+    for expected in (0.5, 0.25, 0.125):
+        opt.step({"w": np.array([1.0])})
+        s.step()
+        assert opt.params["w"] == pytest.approx(expected)

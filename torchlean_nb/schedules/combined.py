@@ -27,11 +27,12 @@ class _Combined:
         if any(s.optimizer is not optimizer for s in schedulers):
             raise HyperparameterError(f"{owner}: the schedulers do not belong to the same optimizer")
         self.schedulers, self.optimizer = list(schedulers), optimizer
+        self.base_lrs = [float(g["initial_lr"]) for g in optimizer.param_groups]
 
     def _first(self) -> None:
         """Rates of the beginning, parts at their beginning."""
-        for group in self.optimizer.param_groups:
-            group["lr"] = group["initial_lr"]
+        for group, base in zip(self.optimizer.param_groups, self.base_lrs, strict=True):
+            group["lr"] = base
         for s in self.schedulers:
             s._reset()
         self.last_epoch = 0
@@ -54,7 +55,7 @@ class _Combined:
     def state_dict(self) -> dict[str, Any]:
         """State of all parts, as plain data."""
         return {"scheduler": type(self).__name__, "last_epoch": self.last_epoch,
-                "schedulers": [s.state_dict() for s in self.schedulers]}  # fmt: skip
+                "base_lrs": list(self.base_lrs), "schedulers": [s.state_dict() for s in self.schedulers]}  # fmt: skip
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue from a state; when a part refuses its own, all stay as they were.
@@ -64,7 +65,7 @@ class _Combined:
         CheckpointError
         """
         owner = type(self).__name__
-        state = checked_state(owner, state, set(self.state_dict()), 0)
+        state = checked_state(owner, state, set(self.state_dict()), len(self.base_lrs))
         parts = state["schedulers"]
         if not isinstance(parts, list) or len(parts) != len(self.schedulers):
             raise CheckpointError(f"{owner}: the state is not one of {len(self.schedulers)} schedulers")
@@ -76,7 +77,7 @@ class _Combined:
             for s, part in zip(self.schedulers, before, strict=True):
                 s.load_state_dict(part)
             raise CheckpointError(f"{owner}: a part refuses its state", str(e)) from e
-        self.last_epoch = state["last_epoch"]
+        self.last_epoch, self.base_lrs = state["last_epoch"], list(state["base_lrs"])
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(step {self.last_epoch}, {self.schedulers!r})"
