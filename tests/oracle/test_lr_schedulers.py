@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 import warnings
 from types import SimpleNamespace
 
@@ -204,3 +205,29 @@ def test_a_rate_changed_by_hand_is_kept_and_multiplied():
         pair.a.step()
         pair.b.step()
         pair.same(k)
+
+
+def _random_part(rng):
+    """A chainable scheduler with random options."""
+    n, g, milestones = rng.randint(2, 40), rng.uniform(0.3, 1.1), sorted(rng.sample(range(1, 50), 3))
+    return rng.choice([
+        lambda m, o: m.StepLR(o, n, gamma=g),
+        lambda m, o: m.MultiStepLR(o, milestones, gamma=g),
+        lambda m, o: m.ConstantLR(o, factor=min(g, 1.0), total_iters=n),
+        lambda m, o: m.LinearLR(o, start_factor=min(g, 1.0), end_factor=0.6, total_iters=n),
+        lambda m, o: m.ExponentialLR(o, gamma=0.9 + g / 10),
+        lambda m, o: m.PolynomialLR(o, total_iters=n + 60, power=g * 2),
+        lambda m, o: m.CosineAnnealingLR(o, T_max=n, eta_min=0.003),
+        lambda m, o: m.MultiplicativeLR(o, lambda k: 1 - g / (k + 5)),
+    ])  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_random_chains_and_sequences(seed):
+    rng = random.Random(seed)
+    parts = [_random_part(rng) for _ in range(rng.randint(2, 4))]
+    milestones = sorted(rng.sample(range(1, 70), len(parts) - 1))
+    if seed % 2:
+        Pair().build(lambda m, o: m.ChainedScheduler([p(m, o) for p in parts])).run(70)
+    else:
+        Pair().build(lambda m, o: m.SequentialLR(o, [p(m, o) for p in parts], milestones)).run(80)
