@@ -7,6 +7,7 @@ import pytest
 
 import torchlean_nb as tl
 from torchlean_nb.laws import KINKS
+from torchlean_nb.laws.kinks import table
 
 
 @pytest.mark.parametrize("kink", KINKS, ids=lambda k: k.name)
@@ -28,6 +29,13 @@ def test_forward_sweeps_give_the_same(kink):
 def test_another_choice_than_pytorchs_has_a_reason(kink):
     assert kink.why
     assert not np.array_equal(kink.torch, kink.slope, equal_nan=True)
+
+
+def test_the_table_can_be_read():
+    lines = table().split("\n")
+    assert len(lines) == len(KINKS) + 2
+    assert "| 0 * sqrt at 0 | 0 | 0 | nan | nothing arrived" in table()
+    assert {line.count("|") for line in lines} == {6}
 
 
 def test_names_are_unique():

@@ -6,11 +6,15 @@ Two independent links say which rule is wrong: finite differences tie the JVP to
 ``check_adjoint`` do the same for a function; `KINKS` lists the choices made where no derivative exists.
 """
 
-from torchlean_nb.laws import adjoint as adjoint
-from torchlean_nb.laws import formula as formula
-from torchlean_nb.laws import second as second
-from torchlean_nb.laws import slope as slope
+# In the order in which the laws are told.
+# isort: off
 from torchlean_nb.laws import values as values
+from torchlean_nb.laws import slope as slope
+from torchlean_nb.laws import adjoint as adjoint
+from torchlean_nb.laws import second as second
+from torchlean_nb.laws import formula as formula
+
+# isort: on
 from torchlean_nb.laws.base import LAWS as LAWS
 from torchlean_nb.laws.base import Law as Law
 from torchlean_nb.laws.base import LawError as LawError

@@ -154,3 +154,16 @@ KINKS = (
     Kink("bce_with_logits far out", lambda ops, x: ops.bce_with_logits(x, x * 0 + 1, reduction="sum"),
          (-1000.0, 1000.0), (-1.0, 0.0)),
 )
+
+
+def table() -> str:
+    """The table as Markdown: point, slope here, slope in PyTorch where it is another, reason."""
+    lines = ["| where | x | slope | PyTorch | why |", "|---|---|---|---|---|"]
+    for k in KINKS:
+        other = "same" if k.torch is None else _numbers(k.torch)
+        lines.append(f"| {k.name} | {_numbers(k.x)} | {_numbers(k.slope)} | {other} | {k.why} |")
+    return "\n".join(lines)
+
+
+def _numbers(values: tuple[float, ...]) -> str:
+    return ", ".join(f"{v:g}" for v in values)
