@@ -268,6 +268,37 @@ test("nodes are found by name and op, and sorted by magnitude", () => {
   assert.equal(w.cellText("gradient", t.node(0), t, 5), "not yet");
 });
 
+test("an elementwise op is said with the numbers of one entry", () => {
+  const t = new w.Trace({
+    meta: {},
+    output: 2,
+    seed: array([1, 1, 1, 1], [2, 2]),
+    edges: [],
+    nodes: [
+      node(0, "z", [], array([1, -2, 3, 4], [2, 2]), null),
+      node(1, "b", [], array([0.5, -0.25], [2]), null),
+      node(2, "y", [0, 1], array([0.5, 0.5, 1.5, -1], [2, 2]), null),
+    ],
+  });
+  assert.equal(w.entryNumbers(t, t.node(2), "#1\u00b7#{2}", [0, 1]), "(\u22122)\u00b7(\u22120.25)");
+  assert.equal(w.entryNumbers(t, t.node(2), "#1 + #2", [1, 0]), "3 + 0.5");
+  const part = { ...array([1], [2, 2]), sent: [1, 1] };
+  t.byId.get(0).value = part;
+  t.cache.clear();
+  assert.equal(w.entryNumbers(t, t.node(2), "#1", [0, 1]), null, "what did not travel is not made up");
+});
+
+test("what has no inside is not opened, and without a kernel it says so", () => {
+  const box = { op: "folded nodes", role: "op", label: "block" },
+    op = { op: "softmax", role: "op", label: "p" },
+    leaf = { op: "param", role: "param", label: "w" };
+  assert.equal(w.closed(box, {}, true), "");
+  assert.match(w.closed(box, {}, false), /block needs a running kernel/);
+  assert.equal(w.closed(op, {}, true), null);
+  assert.equal(w.closed(op, { opens: true }, true), "");
+  assert.equal(w.closed(leaf, { opens: true }, true), null);
+});
+
 test("long paths and long ledgers are folded, and say so", () => {
   assert.deepEqual(w.pathText(["L", "a", "b", "c", "x"]), ["a", "\u22ef", "c", "x"]);
   const rows = Array.from({ length: 20 }, (_, i) => ({ step: i, adds: 1 })),

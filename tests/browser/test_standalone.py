@@ -153,6 +153,17 @@ def test_nothing_in_the_panel_overlaps_or_is_cut(watch, pages, width):
     assert seen > 20
 
 
+def test_an_elementwise_op_is_said_with_the_numbers_of_the_entry(watch, pages):
+    page = watch(pages / "opened.html").page
+    page.get_by_role("slider", name="Step").fill("4")
+    line = page.locator(".tl-panel .tl-num").first
+    expect(line).to_have_text("[0, 2]: (−1) − 2 = −3")
+    page.get_by_role("gridcell", name="−0.80").click()
+    expect(line).to_have_text("[1, 1]: (−0.3) − 0.5 = −0.8")
+    page.get_by_role("slider", name="Step").fill("3")
+    expect(line).to_be_hidden()
+
+
 def test_the_entry_is_chosen_with_arrows_inside_a_map(stepper):
     stepper.get_by_role("slider", name="Step").fill("17")
     stepper.get_by_role("gridcell", name="0.07", exact=True).click()

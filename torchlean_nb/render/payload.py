@@ -13,13 +13,14 @@ import numpy as np
 from torchlean_nb import tex
 from torchlean_nb.render import latex
 from torchlean_nb.render.escape import visible
-from torchlean_nb.render.fold import fold, note
+from torchlean_nb.render.fold import FOLDED, fold, note
 from torchlean_nb.render.mathml import mathml
 from torchlean_nb.render.mini import mini
+from torchlean_nb.render.plain import plain as plain_text
 from torchlean_nb.render.svg import scene
 from torchlean_nb.render.text import narration
 from torchlean_nb.trace.arrays import encode_array
-from torchlean_nb.trace.graph import Edge, GraphTrace
+from torchlean_nb.trace.graph import Edge, GraphTrace, TraceNode
 from torchlean_nb.trace.ledger import Ledger
 
 LIMIT = 300
@@ -46,9 +47,17 @@ def graph_payload(
 
 
 def formulas(trace: GraphTrace) -> dict[str, Any]:
-    """MathML of every node and edge: ``f`` in symbols, ``n`` with the numbers, ``r`` the contribution alone."""
+    """MathML of every node and edge: ``f`` in symbols, ``n`` with the numbers, ``r`` the contribution alone.
+
+    ``e`` is the plain text of an elementwise op, with slots for the numbers of one entry.
+    """
+    entrywise = {e.child for e in trace.edges if e.local is not None}
     return {
-        "nodes": {str(n.id): _pair(latex.value_formula(trace, n.id), latex.value_numbers(trace, n.id)) for n in trace},
+        "nodes": {
+            str(n.id): _pair(latex.value_formula(trace, n.id), latex.value_numbers(trace, n.id))
+            | (_entry(trace, n) if n.id in entrywise else {})
+            for n in trace
+        },
         "edges": [
             _pair(latex.edge_formula(trace, i), latex.edge_numbers(trace, i)) | {"r": _math(factor(trace, e))}
             for i, e in enumerate(trace.edges)
@@ -66,6 +75,12 @@ def _math(latex: str) -> str:
 def _pair(symbols: str, numbers: str) -> dict[str, str]:
     """Two forms of one formula; the second only where there is one, from its equals sign on."""
     return {"f": _math(symbols)} | ({"n": _math(numbers[numbers.index("=") :])} if "=" in numbers else {})
+
+
+def _entry(trace: GraphTrace, n: TraceNode) -> dict[str, str]:
+    """What an elementwise op does to one entry, where its arguments are all drawn."""
+    said = plain_text(n.latex) if n.value.ndim and all(trace[p].op != FOLDED for p in n.parents) else None
+    return {"e": visible(said)} if said else {}
 
 
 def factor(trace: GraphTrace, edge: Edge) -> str:

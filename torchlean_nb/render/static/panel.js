@@ -41,6 +41,20 @@ export function capped(rows, step, limit = PLUS_LIMIT) {
 const sumLine = (parts) =>
   parts.flatMap(([a, b], i) => [i ? " + " : "", h("span", null, `${factor(a)}\u00b7${factor(b)}`)]);
 
+/** An elementwise op at one entry: its formula with the numbers put in, null where they did not all travel. */
+export function entryNumbers(trace, node, template, index) {
+  const args = node.parents.map((p) => {
+    const a = trace.value(p),
+      lead = index.length - a.shape.length;
+    return at(
+      a,
+      a.shape.map((n, i) => (n === 1 ? 0 : index[i + lead])),
+    );
+  });
+  if (args.some(Number.isNaN)) return null;
+  return template.replace(/#\{?(\d+)\}?/g, (_, i) => factor(args[i - 1], 4));
+}
+
 export function panel(host, trace, payload, { choose, pin, lightPath, guess, pins = true }) {
   const part = (cls, tag = "div") => host.appendChild(h(tag, { class: cls, hidden: true }));
   const head = part("tl-head"),
@@ -231,7 +245,12 @@ export function panel(host, trace, payload, { choose, pin, lightPath, guess, pin
       seed = !pinned && trace.event(k).kind === "seed";
     put(form, seed ? formula(payload.formulas.seed, true) : node.parents.length ? formula(f.f, true) : null);
     put(withNumbers, there && !seed && node.parents.length ? formula(f.n, true) : null);
-    put(entryLine, there ? null : "Not computed yet.");
+    const numbers = there && !seed && f.e ? entryNumbers(trace, node, f.e, index) : null;
+    if (numbers === null) put(entryLine, there ? null : "Not computed yet.");
+    else {
+      const result = h("b", { class: "tl-vi" }, short(at(trace.value(node.id), index)));
+      put(entryLine, `[${index.join(", ")}]: ${numbers} = `, result);
+    }
     const g = k > trace.forward ? trace.gradAt(node.id, k) : null;
     drawMaps(node, index, [g], there);
     ledger(node, index, k, -2, false);
