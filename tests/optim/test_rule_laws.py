@@ -283,3 +283,26 @@ def test_exceptions_name_rows_that_exist():
     named = {*RESTLESS, *WIDENED, *GIVEN, *MATRICES, *(r for r, _ in [*UNWRITTEN, *OWN_SYMBOLS])}
     assert named <= {r.name for r in ROWS}
     assert {s for _, s in UNWRITTEN} <= {s for r in ROWS for s in r.slots}
+
+
+# -- special cases: the family tree ------------------------------------------------------------------------
+KIN = [
+    ("adamw", {"weight_decay": 0.0}, "adam", {}), ("adamaxw", {"weight_decay": 0.0}, "adamax", {}),
+    ("sgdw", {"weight_decay": 0.0}, "sgd", {"momentum": 0.9}), ("qhm", {"nu": 0.0}, "sgd", {}),
+    ("qhm", {"nu": 1.0, "momentum": 0.9}, "sgd", {"momentum": 0.9, "lr": 0.001}),
+    ("aggmo", {"betas": (0.9, 0.9, 0.9)}, "sgd", {"momentum": 0.9}), ("ademamix", {"alpha": 0.0}, "adam", {}),
+    ("optimistic_gd", {"beta": 0.0}, "sgd", {}), ("optimistic_adam", {"beta": 0.0}, "adam", {}),
+    ("adabound", {"final_lr": 0.0, "weight_decay": 0.1}, "sgd", {"lr": 0.0}),
+    ("projected_sgd", {}, "sgd", {}), ("orthogonal_momentum", {}, "sgd", {"momentum": 0.9}),
+    ("nadamw", {"weight_decay": 0.0, "betas": (0.0, 0.999)}, "adam", {"betas": (0.0, 0.999)}),
+    ("adan", {"betas": (0.9, 0.0, 0.999)}, "adam", {}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "given", "kin", "others"), KIN, ids=[f"{k[0]} is {k[2]}" for k in KIN])
+def test_special_cases_are_their_kin(name, given, kin, others):
+    p, steps = start(RULES["muon"]), gradients(RULES["muon"], 20)
+    a = run(make(RULES[name], {"lr": 0.01, **given}, p), steps)
+    b = run(make(RULES[kin], {"lr": 0.01, **others}, p), steps)
+    for k in a:
+        assert np.allclose(a[k], b[k], rtol=1e-13, atol=1e-15)
