@@ -34,6 +34,7 @@ RESTLESS = {
     "yogi": "its mean starts at v0, not at 0",
 }
 WIDENED = {"rprop": "a mask times a number is float64 in NumPy, whatever the parameter is"}
+UNSWEPT = {("asgd", "t0"): "Python's max looks at it"}
 UNWRITTEN = {
     ("adam", "v_max"): "formula of the default form, without amsgrad",
     ("adamw", "v_max"): "formula of the default form, without amsgrad",
@@ -154,6 +155,30 @@ def test_a_tensor_rule_does_not_see_the_shape(rule):
     p, steps = start(rule)["a"], [{"a": g["a"]} for g in gradients(rule)]
     flat = run(make(rule, {}, {"a": p.ravel()}), [{"a": g["a"].ravel()} for g in steps])["a"]
     assert np.allclose(run(make(rule, {}, {"a": p}), steps)["a"].ravel(), flat, rtol=1e-12, atol=0)
+
+
+def by_hand(rule, flat, p, grads):
+    """Steps without the shell, so that hyperparameters may be arrays."""
+    h = SimpleNamespace(**flat, value=1.5)
+    slots = rule.start(p, h)
+    for t, g in enumerate(grads, 1):
+        with np.errstate(all="ignore"):
+            terms = rule.terms(g, p, slots, h, t)
+        p, slots = p + terms["delta"], {k: terms[k] for k in slots}
+    return p
+
+
+@pytest.mark.parametrize("rule", [r for r in ROWS if r.scope == "element"], ids=lambda r: r.name)
+def test_rows_may_have_hyperparameters_of_their_own(rule):
+    flat = rule.resolve(everything_on(rule))
+    fixed = {slot.when for slot in rule.slots.values()}
+    swept = [k for k, h in rule.hypers.items() if h.kind == "float" and k not in fixed and (rule.name, k) not in UNSWEPT]
+    factors = (1.0, 0.9, 0.5)
+    each = [flat | {k: f * flat[k] for k in swept} for f in factors]
+    together = flat | {k: np.array([[e[k]] for e in each]) for k in swept}
+    p, grads = start(rule)["a"][:3], [g["a"][:3] for g in gradients(rule)]
+    alone = [by_hand(rule, e, p[i], [g[i] for g in grads]) for i, e in enumerate(each)]
+    assert np.allclose(by_hand(rule, together, p, grads), alone, rtol=1e-13, atol=0)
 
 
 # -- directions -------------------------------------------------------------------------------------
@@ -280,7 +305,7 @@ def test_a_row_has_a_sentence_references_and_checked_defaults(rule):
 
 
 def test_exceptions_name_rows_that_exist():
-    named = {*RESTLESS, *WIDENED, *GIVEN, *MATRICES, *(r for r, _ in [*UNWRITTEN, *OWN_SYMBOLS])}
+    named = {*RESTLESS, *WIDENED, *GIVEN, *MATRICES, *(r for r, _ in [*UNSWEPT, *UNWRITTEN, *OWN_SYMBOLS])}
     assert named <= {r.name for r in ROWS}
     assert {s for _, s in UNWRITTEN} <= {s for r in ROWS for s in r.slots}
 
