@@ -105,7 +105,7 @@ def sm3(xp, g, p, s, h, t):
         (r"\Delta_i", r"-\eta\,\frac{\sqrt{1 - \beta_2^{t}}}{1 - \beta_1^{t}}\,\frac{m_i}{\sqrt{v_i} + \epsilon}"),
         (r"\Delta", r"\Delta_i \;\mathrm{in\ these\ rows,\ else}\; 0"),
     ),
-    references=("Kingma and Ba 2014, arXiv 1412.6980", "PyTorch, torch.optim.SparseAdam"),
+    references=("Kingma and Ba 2014, arXiv 1412.6980", "PyTorch documentation, SparseAdam"),
 )
 def sparse_adam(xp, g, p, s, h, t):
     """Adam for embeddings: rows whose gradient is zero keep their values and their moments."""
