@@ -201,6 +201,7 @@ def test_a_page_without_a_kernel_says_that_a_box_needs_one(watch, pages):
     box.dblclick()
     expect(page.locator(".tl-narr")).to_contain_text(says)
     page.get_by_role("slider", name="Step").fill("3")
+    expect(page.locator(".tl-head .tl-meta")).to_have_text("4 nodes in one box")
     expect(page.locator(".tl-narr")).not_to_contain_text(says)
     page.evaluate("window.seen=[]; document.addEventListener('keydown', e => window.seen.push(e.key))")
     box.focus()

@@ -237,7 +237,9 @@ export function panel(host, trace, payload, { choose, pin, lightPath, guess, pin
   function nodeView(node, index, k, pinned) {
     heading(
       node,
-      [node.op === node.role ? "" : node.op, attrsText(node.attrs)].filter(Boolean).join(" \u00b7 "),
+      node.op === FOLDED
+        ? `${node.attrs.nodes} nodes in one box`
+        : [node.op === node.role ? "" : node.op, attrsText(node.attrs)].filter(Boolean).join(" \u00b7 "),
       pinned,
     );
     const there = node.t <= k,

@@ -66,8 +66,6 @@ function search(f, trace, view) {
   };
 }
 
-const FOLDED = "folded nodes";
-
 /** Why a node cannot be opened from here; nothing when it can, null when it has no inside to speak of. */
 export function closed(node, options, kernel) {
   const folded = node.op === FOLDED;

@@ -1,5 +1,8 @@
 // Traces and what can be asked of them. Nothing here touches the page, so node can test it.
 
+/** Op of a box that stands for several nodes; no op of a session has a name with a space. */
+export const FOLDED = "folded nodes";
+
 /** A GraphTrace with the questions the widgets ask of it; arrays are decoded on first use. */
 export class Trace {
   constructor(raw) {
