@@ -136,7 +136,7 @@ OTHERS = ("swa", "swa, linear", "swa at once", "restarts, longer")
 
 
 @pytest.mark.parametrize("name", [n for n in ALONE if n not in OTHERS])
-@pytest.mark.parametrize("cut", [1, 6, 24])
+@pytest.mark.parametrize("cut", [1, 7, 8, 9, 24])
 def test_resumed_by_last_epoch(name, cut):
     """The optimizer's groups are as they were, and a new scheduler goes on from them."""
     pair = Pair().build(ALONE[name])

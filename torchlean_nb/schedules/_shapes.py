@@ -1,8 +1,8 @@
 """Ways from one value to another, without cancellation, and the hyperparameters that many rows share.
 
 A way takes what is `done` and what is `left`, not their ratio: at the far end ``1 - done/total`` would have lost
-the digits that ``left/total`` still has. In the same spirit half the cosine is ``cos^2`` of half the angle, and
-``sin^2`` past the middle, where ``(1 + cos)/2`` would subtract two almost equal numbers.
+the digits that ``left/total`` still has. In the same spirit half the cosine is ``sin^2`` of what is left of the
+half angle, where ``(1 + cos)/2`` would subtract two almost equal numbers.
 """
 
 from __future__ import annotations
@@ -31,12 +31,7 @@ ANY = Hyper(REQUIRED, kind="any")
 
 def fall(done: float, left: float) -> float:
     r"""Half a cosine from 1 to 0: :math:`\cos^2(\frac{\pi}{2} \cdot done/(done + left))`."""
-    n = 2 * (done + left)
-    if done == left:
-        return 0.5
-    if done < left:
-        return math.cos(math.pi * done / n) ** 2
-    return math.sin(math.pi * left / n) ** 2
+    return 0.5 if done == left else math.sin(math.pi * left / (2 * (done + left))) ** 2
 
 
 def wave(a: float, b: float, done: float, left: float) -> float:

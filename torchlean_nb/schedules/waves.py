@@ -44,7 +44,6 @@ def cosine_annealing(k, *, base, total, minimum=0.0):
     [1.0, 0.5, 0.0, 0.5, 1.0, 0.5]
     """
     k = k % (2 * total)
-    k = min(k, 2 * total - k)
     return wave(base, minimum, k, total - k)
 
 
