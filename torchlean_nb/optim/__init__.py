@@ -1,7 +1,9 @@
 """Optimizers: pure update rules, one row each; the classes made from them appear here by name.
 
-``gradient`` (descent, momentum, signs), ``adam`` and its relatives, ``adaptive`` (AdaGrad,
-RMSProp, Adadelta). ``tl.optim.Adam(params, lr=...)`` is the row ``adam`` in its torch-shaped shell.
+``gradient`` (descent, momentum, signs), ``adam`` and its nearest relatives, ``adaptive`` (AdaGrad,
+RMSProp, Adadelta), ``variants`` of Adam, ``layerwise`` (norms of whole tensors), ``extrapolating``
+(looking ahead and averaging), ``economical`` (little memory), ``matrix`` (Muon, projections),
+``torchlean`` (its own forms). ``tl.optim.Adam(params, lr=...)`` is the row ``adam`` in its torch-shaped shell.
 """
 
 from importlib import import_module

@@ -12,20 +12,22 @@ DECOUPLED = (r"\Delta", r"-\eta\,\lambda\,\theta - \eta\,\frac{\hat{m}}{\sqrt{\h
 BETAS = {"betas": ("beta1", "beta2")}
 
 
-def _hypers(rate, decay=0.0):
+def adam_hypers(rate, decay=0.0):
+    """Hyperparameters that the family shares."""
     return {
         "lr": lr(rate), "beta1": unit(0.9, r"\beta_1"), "beta2": unit(0.999, r"\beta_2"),
         "eps": nonnegative(1e-8, r"\epsilon"), "weight_decay": nonnegative(decay, r"\lambda"),
     }
 
 
-def _moments(g, s, h):
+def moments(g, s, h):
+    """Running means of the gradient and of its square."""
     return h.beta1 * s.m + (1 - h.beta1) * g, h.beta2 * s.v + (1 - h.beta2) * (g * g)
 
 
 def _adam_step(xp, g, p, s, h, t):
     """Moments, corrections and the step that Adam and AdamW share."""
-    m, v = _moments(g, s, h)
+    m, v = moments(g, s, h)
     terms = {"m": m, "v": v}
     used = v
     if h.amsgrad:
@@ -35,7 +37,7 @@ def _adam_step(xp, g, p, s, h, t):
 
 
 @update_rule(
-    title="Adam", torch="Adam", tuples=BETAS, hypers=_hypers(1e-3) | {"amsgrad": flag()},
+    title="Adam", torch="Adam", tuples=BETAS, hypers=adam_hypers(1e-3) | {"amsgrad": flag()},
     slots={"m": Slot(), "v": Slot(), "v_max": Slot(when="amsgrad")},
     latex=(COUPLED, MEAN, SQUARE, *CORRECTED, STEP),
     optax=lambda optax, lr, beta1, beta2, eps, **_: optax.adam(lr, beta1, beta2, eps),
@@ -49,7 +51,7 @@ def adam(xp, g, p, s, h, t):
 
 
 @update_rule(
-    title="AdamW", torch="AdamW", tuples=BETAS, hypers=_hypers(1e-3, 1e-2) | {"amsgrad": flag()},
+    title="AdamW", torch="AdamW", tuples=BETAS, hypers=adam_hypers(1e-3, 1e-2) | {"amsgrad": flag()},
     slots={"m": Slot(), "v": Slot(), "v_max": Slot(when="amsgrad")}, latex=(MEAN, SQUARE, *CORRECTED, DECOUPLED),
     optax=lambda optax, lr, beta1, beta2, eps, weight_decay, **_: optax.adamw(
         lr, beta1, beta2, eps, weight_decay=weight_decay
@@ -63,7 +65,7 @@ def adamw(xp, g, p, s, h, t):
 
 
 @update_rule(
-    title="Adamax", torch="Adamax", tuples=BETAS, hypers=_hypers(2e-3), slots={"m": Slot(), "u": Slot()},
+    title="Adamax", torch="Adamax", tuples=BETAS, hypers=adam_hypers(2e-3), slots={"m": Slot(), "u": Slot()},
     latex=(
         COUPLED, MEAN, ("u", r"\max(\beta_2 u, |g| + \epsilon)"),
         (r"\Delta", r"-\frac{\eta}{1 - \beta_1^{t}}\,\frac{m}{u}"),
@@ -80,7 +82,7 @@ def adamax(xp, g, p, s, h, t):
 
 @update_rule(
     title="NAdam", torch="NAdam", tuples=BETAS,
-    hypers=_hypers(2e-3) | {
+    hypers=adam_hypers(2e-3) | {
         "momentum_decay": nonnegative(4e-3, r"\psi"), "decoupled_weight_decay": flag(),
     },
     slots={"m": Slot(), "v": Slot(), "mu_product": Slot(lambda xp, p, h: xp.ones(shape=(), like=p))},
@@ -95,7 +97,7 @@ def nadam(xp, g, p, s, h, t):
     """Adam with Nesterov's look-ahead, its momentum warming up."""
     decay = -(h.lr * h.weight_decay) * p if h.decoupled_weight_decay else 0 * p
     g = g if h.decoupled_weight_decay else g + h.weight_decay * p
-    m, v = _moments(g, s, h)
+    m, v = moments(g, s, h)
     mu, mu_next = (h.beta1 * (1 - 0.5 * 0.96 ** (k * h.momentum_decay)) for k in (t, t + 1))
     product = s.mu_product * mu
     root = xp.sqrt(v / (1 - h.beta2**t)) + h.eps
@@ -108,7 +110,7 @@ def nadam(xp, g, p, s, h, t):
 
 
 @update_rule(
-    title="RAdam", torch="RAdam", tuples=BETAS, hypers=_hypers(1e-3) | {"decoupled_weight_decay": flag()},
+    title="RAdam", torch="RAdam", tuples=BETAS, hypers=adam_hypers(1e-3) | {"decoupled_weight_decay": flag()},
     slots={"m": Slot(), "v": Slot()},
     latex=(
         COUPLED, MEAN, SQUARE, CORRECTED[0],
@@ -122,7 +124,7 @@ def radam(xp, g, p, s, h, t):
     """Adam that waits: plain momentum until the variance can be trusted."""
     decay = -(h.lr * h.weight_decay) * p if h.decoupled_weight_decay else 0 * p
     g = g if h.decoupled_weight_decay else g + h.weight_decay * p
-    m, v = _moments(g, s, h)
+    m, v = moments(g, s, h)
     m_hat, b2t = m / (1 - h.beta1**t), h.beta2**t
     most = 2 / (1 - h.beta2) - 1
     rho = most - 2 * t * b2t / (1 - b2t)

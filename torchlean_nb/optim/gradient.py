@@ -80,8 +80,8 @@ def rprop(xp, g, p, s, h, t):
     """Resilient backpropagation: only signs matter, each coordinate has a step of its own."""
     agree = g * s.prev
     up, down = xp.greater(agree, 0), xp.greater(0, agree)
-    factor = 1 + up * (h.eta_plus - 1) + down * (h.eta_minus - 1)
-    step_size = xp.minimum(xp.maximum(s.step_size * factor, h.min_step), h.max_step)
+    grown = xp.where(up, s.step_size * h.eta_plus, xp.where(down, s.step_size * h.eta_minus, s.step_size))
+    step_size = xp.minimum(xp.maximum(grown, h.min_step), h.max_step)
     g = g * xp.logical_not(down)
     return {"step_size": step_size, "prev": g, "delta": -step_size * xp.sign(g)}
 

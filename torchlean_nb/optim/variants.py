@@ -2,8 +2,8 @@
 
 from torchlean_nb.hypers import Hyper, flag, lr, nonnegative, unit
 from torchlean_nb.optim.adam import BETAS, CORRECTED, COUPLED, DECOUPLED, MEAN, SQUARE
-from torchlean_nb.optim.adam import _hypers as adam_hypers
-from torchlean_nb.optim.adam import _moments as moments
+from torchlean_nb.optim.adam import adam_hypers as adam_hypers
+from torchlean_nb.optim.adam import moments as moments
 from torchlean_nb.updates import Slot, update_rule
 
 ROOT = {"eps_root": nonnegative(1e-16, r"\epsilon_r")}

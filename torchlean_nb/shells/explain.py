@@ -37,7 +37,7 @@ class Explanation:
 
     @cached_property
     def terms(self) -> dict[str, Any]:
-        """Every named term in order, ``"delta"`` last."""
+        """Every named term in order, ``"delta"`` among them."""
         with np.errstate(all="ignore"):
             return self.rule.terms(self.grad, self.before, self.slots, self.hypers, self.step)
 
