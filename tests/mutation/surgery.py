@@ -61,7 +61,8 @@ class Source:
         """Functions in memory by their code."""
         known, found = set(self.codes), {}
         for f in gc.get_objects():
-            if isinstance(f, FunctionType) and f.__code__.co_filename == str(self.path) and f.__code__ in known:
+            # Not isinstance: that asks objects for their class, and some warn when asked.
+            if type(f) is FunctionType and f.__code__.co_filename == str(self.path) and f.__code__ in known:
                 found.setdefault(f.__code__, []).append(f)
         return found
 

@@ -70,8 +70,34 @@ def detach(xp, x):
     return x
 
 
-@constant(latex="#1", primitive=True, samples=(S((3,), dtype="float64"),),
-          torch=lambda torch, x, *, dtype: x.to(getattr(torch, dtype)))
+FLOATS = ("float16", "float32", "float64")
+
+
+def _name_of(args, kwargs):
+    """``x.astype(np.float32)`` and ``x.astype(float)`` by the name of the type."""
+    if len(args) > 1:
+        args, kwargs = args[:1], {**kwargs, "dtype": args[1]}
+    if "dtype" in kwargs:
+        dtype = kwargs["dtype"]
+        name = getattr(dtype, "name", None) or getattr(dtype, "__name__", None) or str(dtype)
+        kwargs = {**kwargs, "dtype": "float64" if name == "float" else name}
+    return args, kwargs
+
+
+def _check_astype(x, *, dtype):
+    if x.dtype.kind != "O" and dtype not in FLOATS:
+        raise DTypeError(
+            f"astype: {dtype!r} is not a float type", "integers and masks have no derivative",
+            f"one of {', '.join(FLOATS)}, or x.value.astype(...) for indices",
+        )
+
+
+@linear(
+    vjps=(lambda xp, g, y, x, *, dtype: xp.astype(g, dtype=x.dtype.name),), shape=lambda x, *, dtype: x,
+    check=_check_astype, prepare=_name_of, latex="#1", dlatex=("#g",), primitive=True,
+    samples=(S((3,), dtype="float64"), S((), dtype="float64")),
+    torch=lambda torch, x, *, dtype: x.to(getattr(torch, dtype)),
+)
 def astype(xp, x, *, dtype):
-    """Copy with another number type; a derivative does not pass."""
+    """Copy with another float type; the gradient comes back in the old one."""
     return xp.astype(x, dtype=dtype)
