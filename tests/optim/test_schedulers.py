@@ -45,3 +45,21 @@ def test_a_network_learns_with_both():
         losses.append(s.step(opt, loss).loss)
         warm.step()
     assert losses[-1] < 0.1 * losses[0] and "AdamW, step 60" in opt.explain(w1).to_text()
+
+
+def test_a_scheduler_resumes_on_a_loaded_optimizer():
+    def fresh():
+        return tl.optim.SGD({"w": np.array([1.0])}, lr=0.4)
+
+    opt = fresh()
+    half = tl.optim.lr_scheduler.StepLR(opt, step_size=2, gamma=0.5)
+    for _ in range(3):
+        half.step()
+    again = fresh()
+    again.load_state_dict(opt.state_dict())
+    assert again.param_groups[0]["initial_lr"] == 0.4
+    more = tl.optim.lr_scheduler.StepLR(again, step_size=2, gamma=0.5)
+    more.load_state_dict(half.state_dict())
+    more.step()
+    half.step()
+    assert again.param_groups[0]["lr"] == opt.param_groups[0]["lr"] == 0.1

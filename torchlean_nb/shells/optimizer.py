@@ -99,7 +99,8 @@ class Optimizer:
         """A group with all its options, checked."""
         own = {k: v for k, v in g.items() if k not in ("params", "maximize", "initial_lr")}
         flat = self.rule.resolve({**self.defaults, **own})
-        return {"params": g["params"], **self._public(flat), "maximize": g.get("maximize", self.maximize)}
+        kept = {"initial_lr": g["initial_lr"]} if "initial_lr" in g else {}  # a scheduler's note in the group
+        return {"params": g["params"], **self._public(flat), "maximize": g.get("maximize", self.maximize), **kept}
 
     def add_param_group(self, group: Mapping[str, Any]) -> None:
         """One more group, with options of its own."""
