@@ -13,7 +13,7 @@ import torchlean_nb as tl
 from tests.mutation import machinery
 from tests.mutation.equivalent import REASONS
 from tests.mutation.mutants import mutate
-from tests.mutation.reach import complaint, rules
+from tests.mutation.reach import complaint, digits, rules
 from tests.mutation.run import PACKAGE, Outcome, first_complaint
 from tests.mutation.surgery import Source
 
@@ -65,6 +65,10 @@ def test_a_sample_of_wrong_rules_is_found():
 @pytest.mark.parametrize("name", ["sweeps", "complaints", "functions"])
 def test_the_machinery_is_right_as_it_is(name):
     assert getattr(machinery, name)() is None
+
+
+def test_slopes_far_out_keep_their_digits():
+    assert digits() is None
 
 
 SEVERAL = [op for op in tl.ops.values() if op.builtin and len(op.partials or op.vjps) > 1 and None not in op.vjps]

@@ -13,7 +13,7 @@ from types import CodeType
 import torchlean_nb as tl
 from tests.mutation import machinery
 from tests.mutation.equivalent import REASONS
-from tests.mutation.reach import complaint, kink, rules
+from tests.mutation.reach import complaint, digits, kink, rules
 from tests.mutation.surgery import Mutant, Source
 
 PACKAGE = Path(tl.__file__).parent
@@ -81,7 +81,7 @@ def of_rules(names: list[str]) -> Iterator[tuple[Source, Mutant, Callable[[], st
 def first_complaint(table: dict[CodeType, list], code: CodeType) -> str | None:
     """What the laws of the first row that notices say."""
     rows = sorted(table[code], key=lambda op: sum(a.shape != () for s in op.samples for a in s.args))
-    return next((found for op in rows if (found := complaint(op))), None) or kink()
+    return next((found for op in rows if (found := complaint(op))), None) or kink() or digits()
 
 
 def everything(names: list[str], progress: Callable[[str], None] = lambda text: None) -> Outcome:

@@ -141,6 +141,8 @@ KINKS = (
     Kink("tanh far out", lambda ops, x: ops.tanh(x), (-1000.0, 1000.0), (0.0, 0.0)),
     Kink("softplus far out", lambda ops, x: ops.softplus(x), (-1000.0, 1000.0), (0.0, 1.0)),
     Kink("silu far out", lambda ops, x: ops.silu(x), (-1000.0, 1000.0), (0.0, 1.0)),
+    Kink("erf at the end of the numbers", lambda ops, x: ops.erf(x), (-1e308, 1e308), (0.0, 0.0)),
+    Kink("gelu at the end of the numbers", lambda ops, x: ops.gelu(x), (-1e308, 1e308), (0.0, 1.0)),
     *(
         Kink(f"{name} far out, second derivative", lambda ops, x, name=name: getattr(ops, name)(x), (-1000.0, 1000.0),
              (0.0, 0.0), "flat there; exp(1000) is not reached on the way", order=2)

@@ -5,6 +5,7 @@ from math import sqrt as _sqrt
 
 from torchlean_nb.domains import S
 from torchlean_nb.errors import HyperparameterError
+from torchlean_nb.ops.elementary import gauss
 from torchlean_nb.rows import elementwise
 
 ONE = (S((3,)), S((2, 3)), S(()))
@@ -125,7 +126,7 @@ def _gelu_partial(xp, t, y, x, *, approximate):
         u = 2 * _gelu_inner(xp, x)
         slope = xp.number(ROOT_2_OVER_PI) * (1 + xp.number(3 * 0.044715) * (x * x))
         return t * (xp.sigmoid(u) + x * (2 * _bell(xp, u) * slope))
-    return t * (_phi(xp, x) + x * (xp.number(ROOT_1_OVER_2PI) * xp.exp(-(x * x) / 2)))
+    return t * (_phi(xp, x) + x * (xp.number(ROOT_1_OVER_2PI) * gauss(xp, x, 2)))
 
 
 @elementwise(
