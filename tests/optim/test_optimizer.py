@@ -1,6 +1,6 @@
 """The torch-shaped shell: groups, gradients in any form, state, and steps that happen whole or not at all."""
 
-import signal
+import sys
 
 import numpy as np
 import pytest
@@ -173,36 +173,48 @@ def test_a_wrong_shape_in_the_last_gradient_changes_nothing():
     assert digest(opt) == before
 
 
-def test_stop_pressed_anywhere_in_a_step_tears_nothing():
-    opt = adam()
-    possible = []
-    for g in GRADS[:4]:
-        possible.append(digest(opt))
-        opt.step(g)
+class Stop:
+    """Raises KeyboardInterrupt at the n-th instruction that the toolkit executes: Stop pressed at that moment."""
+
+    def __init__(self, n):
+        self.left = n
+
+    def __call__(self, frame, event, arg):
+        if "torchlean_nb" not in frame.f_code.co_filename:
+            return None
+        frame.f_trace_opcodes = True
+        if event == "opcode":
+            self.left -= 1
+            if self.left == 0:
+                raise KeyboardInterrupt
+        return self
+
+
+def test_stop_pressed_at_any_instruction_of_a_step_tears_nothing():
     start = adam()
-    torn = stopped = 0
-
-    def press(*_):
-        raise KeyboardInterrupt
-
-    old = signal.signal(signal.SIGALRM, press)
-    try:
-        for i in range(400):
-            opt = adam()
-            opt.restore(start.snapshot())
-            try:
-                signal.setitimer(signal.ITIMER_REAL, 2e-5 + (i % 100) * 4e-6)
-                for g in GRADS[:3]:
-                    opt.step(g)
-                signal.setitimer(signal.ITIMER_REAL, 0)
-            except KeyboardInterrupt:
-                stopped += 1
-            finally:
-                signal.setitimer(signal.ITIMER_REAL, 0)
-            torn += digest(opt) not in possible
-    finally:
-        signal.signal(signal.SIGALRM, old)
-    assert torn == 0 and stopped > 20
+    start.step(GRADS[0])
+    begin = start.snapshot()
+    after = adam()
+    after.restore(begin)
+    after.step(GRADS[1])
+    possible = digest(start), digest(after)
+    assert possible[0] != possible[1]
+    opt, outcomes, n = adam(), [], 0
+    while True:
+        n += 3
+        opt.restore(begin)
+        stop = Stop(n)
+        sys.settrace(stop)
+        try:
+            opt.step(GRADS[1])
+        except KeyboardInterrupt:
+            pass
+        finally:
+            sys.settrace(None)
+        outcomes.append(possible.index(digest(opt)))
+        if stop.left > 0:
+            break
+    assert len(outcomes) > 300 and outcomes == sorted(outcomes) and outcomes[-1] == 1
 
 
 # -- taken apart -------------------------------------------------------------------------------
