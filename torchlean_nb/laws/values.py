@@ -9,6 +9,7 @@ import numpy as np
 
 from torchlean_nb.backend.namespace import numpy_namespace
 from torchlean_nb.engine.recorder import Recorder
+from torchlean_nb.engine.reverse import Plain, sweep
 from torchlean_nb.engine.tape import Tape
 from torchlean_nb.laws.base import broken, differentiable, law, same_bits
 from torchlean_nb.laws.point import Point, whole
@@ -37,9 +38,9 @@ def gradient_fits_argument(op: Any, sample: Any) -> None:
         y = p.run.value()
         like = y.astype(dtype) if "dtype" not in p.attrs else y  # what a row casts to is its own business
         found = [("value", y, like)]
+        bar = sweep(Plain(p.run.tape), p.run.out.id, _seed(p, y.dtype), wrt=p.run.ids)
         found += [
-            (f"gradient of argument {k}", g, x)
-            for k, g, x in zip(p.moving, p.run.pull(_seed(p, dtype)), p.movers, strict=True)
+            (f"gradient of argument {k}", bar[i], x) for k, i, x in zip(p.moving, p.run.ids, p.movers, strict=True)
         ]
         found += [(f"tangent from argument {k}", p.push(i, p.movers[i]), like) for i, k in enumerate(p.moving)]
         for what, got, want in found:
