@@ -107,8 +107,7 @@ def check_adjoint(f: Callable[..., Any], args: Sequence[Any], exact: bool = True
     Examples
     --------
     >>> import torchlean_nb as tl
-    >>> from torchlean_nb.laws import check_adjoint
-    >>> print(check_adjoint(lambda w, x: (w @ x - 1) ** 2, ([[2.0, 1.0]], [3.0, 0.5])))
+    >>> print(tl.check_adjoint(lambda w, x: (w @ x - 1) ** 2, ([[2.0, 1.0]], [3.0, 0.5])))
     adjoint identity <J t, g> = <t, J'g>: holds
       5 directions, in fractions, no rounding
       <J t, g>  = 154

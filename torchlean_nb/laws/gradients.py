@@ -76,8 +76,7 @@ def check_gradients(f: Callable[..., Any], args: Sequence[Any], raises: bool = T
     Examples
     --------
     >>> import torchlean_nb as tl
-    >>> from torchlean_nb.laws import check_gradients
-    >>> bool(check_gradients(lambda x: tl.tanh(x).sum(), ([0.5, -1.0],)))
+    >>> bool(tl.check_gradients(lambda x: tl.tanh(x).sum(), ([0.5, -1.0],)))
     True
     """
     args = tuple(np.asarray(a, dtype=np.float64) for a in (args if isinstance(args, tuple | list) else (args,)))

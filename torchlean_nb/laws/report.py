@@ -69,8 +69,7 @@ def check_op(op: Op | str, raises: bool = True) -> OpReport:
     Examples
     --------
     >>> import torchlean_nb as tl
-    >>> from torchlean_nb.laws import check_op
-    >>> bool(check_op(tl.tanh))
+    >>> bool(tl.check_op(tl.tanh))
     True
     """
     op = lookup(op) if isinstance(op, str) else op
