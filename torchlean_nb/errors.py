@@ -25,14 +25,12 @@
     |   `-- UnknownNodeError(KeyError)
     |-- HyperparameterError(ValueError) an option outside its allowed range
     |-- RuleError(RuntimeError)         a derivative rule returned something wrong
-    |   |-- HookError                   a user's hook failed
-    |   `-- HigherOrderError(NotImplementedError)
+    |   `-- HookError                   a user's hook failed
     |-- CapabilityError(TypeError)      this thing cannot do that
     |-- BackendError(ImportError)       an optional package or device is missing
     |   `-- ToolError                   an external program failed
     |-- TraceFormatError(ValueError)    a saved trace that cannot be read
     |   `-- CycleError
-    |-- DataError(ValueError)           data files and labels
     `-- CheckpointError(ValueError)
 
 Each message has up to three lines: what happened, why, and what to try.
@@ -218,10 +216,6 @@ class HookTypeError(HookError, TypeError):
     """A hook that returned something that is not an array."""
 
 
-class HigherOrderError(RuleError, NotImplementedError):
-    """A second derivative of an op that has none."""
-
-
 class CapabilityError(TorchLeanError, TypeError):
     """A thing asked to do what it declares it cannot."""
 
@@ -240,10 +234,6 @@ class TraceFormatError(TorchLeanError, ValueError):
 
 class CycleError(TraceFormatError):
     """A graph with a cycle."""
-
-
-class DataError(TorchLeanError, ValueError):
-    """Data that cannot be used."""
 
 
 class CheckpointError(TorchLeanError, ValueError):

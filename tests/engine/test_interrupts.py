@@ -4,25 +4,9 @@ import sys
 
 import numpy as np
 import pytest
+from _stop import Stop
 
 import torchlean_nb as tl
-
-
-class Stop:
-    """Raises KeyboardInterrupt at the n-th instruction that the toolkit executes."""
-
-    def __init__(self, n):
-        self.left = n
-
-    def __call__(self, frame, event, arg):
-        if "torchlean_nb" not in frame.f_code.co_filename:
-            return None
-        frame.f_trace_opcodes = True
-        if event == "opcode":
-            self.left -= 1
-            if self.left == 0:
-                raise KeyboardInterrupt
-        return self
 
 
 def world():

@@ -4,6 +4,7 @@ import sys
 
 import numpy as np
 import pytest
+from _stop import Stop
 
 import torchlean_nb as tl
 from torchlean_nb import errors
@@ -171,23 +172,6 @@ def test_a_wrong_shape_in_the_last_gradient_changes_nothing():
     with pytest.raises(errors.ShapeError, match="'b'"):
         opt.step({"w": GRADS[1]["w"], "b": np.zeros(5)})
     assert digest(opt) == before
-
-
-class Stop:
-    """Raises KeyboardInterrupt at the n-th instruction that the toolkit executes: Stop pressed at that moment."""
-
-    def __init__(self, n):
-        self.left = n
-
-    def __call__(self, frame, event, arg):
-        if "torchlean_nb" not in frame.f_code.co_filename:
-            return None
-        frame.f_trace_opcodes = True
-        if event == "opcode":
-            self.left -= 1
-            if self.left == 0:
-                raise KeyboardInterrupt
-        return self
 
 
 def test_stop_pressed_at_any_instruction_of_a_step_tears_nothing():

@@ -13,7 +13,7 @@ class Operators:
     __slots__ = ()
 
     def _op(self, name: str, *args: Any, **attrs: Any) -> Any:
-        raise NotImplementedError  # pragma: no cover - each handle type supplies it
+        raise HandleTypeError(f"{type(self).__name__} does not say how to apply {name}")
 
     def __add__(self, o):
         return self._op("add", self, o)
