@@ -9,6 +9,7 @@ from typing import Any
 import numpy
 
 from torchlean_nb.backend import windows as _windows
+from torchlean_nb.backend.random import bernoulli_mask, uniform
 
 _DIRECT = {
     "add": "add", "sub": "subtract", "mul": "multiply", "div": "true_divide", "neg": "negative", "pow": "power",
@@ -197,14 +198,10 @@ class ArrayNamespace:
 
     def bernoulli(self, key: Any, *, shape: tuple[int, ...], keep: float) -> Any:
         """Mask that is 1 with probability `keep`, a pure function of the integer key."""
-        from torchlean_nb.backend.random import bernoulli_mask  # noqa: PLC0415 - only random rows need it
-
         return bernoulli_mask(int(key), shape, keep)
 
     def uniform(self, key: Any, *, shape: tuple[int, ...]) -> Any:
         """Uniform numbers in [0, 1), a pure function of the integer key."""
-        from torchlean_nb.backend.random import uniform  # noqa: PLC0415 - only random rows need it
-
         return uniform(int(key), shape)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from torchlean_nb.engine.reverse import Plain, Recorded
+from torchlean_nb.engine.tape import Tape
 from torchlean_nb.errors import RuleError
 
 
@@ -92,8 +93,6 @@ def _jvp(at: Plain, i: int, k: int, t: Any, y: Any, args: list[Any], attrs: dict
 
 def _open(at: Plain, i: int, tangents: list[Any]) -> Any:
     """A composite without a JVP: open it into the rows it is made of, and push through those."""
-    from torchlean_nb.engine.tape import Tape  # noqa: PLC0415 - the tape module uses this one's siblings
-
     op, parents, attrs, _ = at.tape.records[i]
     if isinstance(at, Recorded):
         inner, ids = at, list(parents)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from torchlean_nb.backend.namespace import numpy_namespace
-from torchlean_nb.backend.random import Rng
+from torchlean_nb.backend.random import Rng, key_of
 from torchlean_nb.engine import backward as _backward
 from torchlean_nb.engine.cells import IntegerCells
 from torchlean_nb.engine.data import as_data, check_dtype, check_name
@@ -293,8 +293,6 @@ class Session(Looking, IntegerCells):
 
     def draw_key(self) -> int:
         """Key for one random op, as TorchLean draws it: the op's seed and the session's draw count."""
-        from torchlean_nb.backend.random import key_of  # noqa: PLC0415
-
         key = key_of(self.rng.op_seed(), self._draws)
         self._draws += 1
         return key

@@ -25,6 +25,13 @@ def moments(g, s, h):
     return h.beta1 * s.m + (1 - h.beta1) * g, h.beta2 * s.v + (1 - h.beta2) * (g * g)
 
 
+def _decayed(g, p, h):
+    """Decay through the gradient, or as a term of its own: gradient and term."""
+    if h.decoupled_weight_decay:
+        return g, -(h.lr * h.weight_decay) * p
+    return g + h.weight_decay * p, 0 * p
+
+
 def _adam_step(xp, g, p, s, h, t):
     """Moments, corrections and the step that Adam and AdamW share."""
     m, v = moments(g, s, h)
@@ -95,8 +102,7 @@ def adamax(xp, g, p, s, h, t):
 )
 def nadam(xp, g, p, s, h, t):
     """Adam with Nesterov's look-ahead, its momentum warming up."""
-    decay = -(h.lr * h.weight_decay) * p if h.decoupled_weight_decay else 0 * p
-    g = g if h.decoupled_weight_decay else g + h.weight_decay * p
+    g, decay = _decayed(g, p, h)
     m, v = moments(g, s, h)
     mu, mu_next = (h.beta1 * (1 - 0.5 * 0.96 ** (k * h.momentum_decay)) for k in (t, t + 1))
     product = s.mu_product * mu
@@ -122,8 +128,7 @@ def nadam(xp, g, p, s, h, t):
 )
 def radam(xp, g, p, s, h, t):
     """Adam that waits: plain momentum until the variance can be trusted."""
-    decay = -(h.lr * h.weight_decay) * p if h.decoupled_weight_decay else 0 * p
-    g = g if h.decoupled_weight_decay else g + h.weight_decay * p
+    g, decay = _decayed(g, p, h)
     m, v = moments(g, s, h)
     m_hat, b2t = m / (1 - h.beta1**t), h.beta2**t
     most = 2 / (1 - h.beta2) - 1
