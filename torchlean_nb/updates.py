@@ -20,7 +20,7 @@ from torchlean_nb.errors import HyperparameterError, RuleError, UnknownNameError
 from torchlean_nb.hypers import Hyper, check_all
 
 RULES: dict[str, UpdateRule] = {}
-SCOPES = ("element", "tensor", "matrix")
+SCOPES = ("element", "tensor", "matrix", "group")
 
 
 @dataclass(frozen=True)
@@ -33,10 +33,13 @@ class Slot:
         ``start(xp, p, h)`` gives the first value.
     when : str
         Name of a hyperparameter that must be truthy for the slot to exist.
+    symbol : str
+        LaTeX; the slot's own name unless given.
     """
 
     start: Any = "zeros"
     when: str = ""
+    symbol: str = ""
 
     def first(self, xp: Any, p: Any, h: Any) -> Any:
         """Value before the first step."""
@@ -57,10 +60,14 @@ class UpdateRule:
     slots : mapping of str to Slot
     latex : tuple of (str, str)
         Statement by statement: name of a term and its formula.
-    scope : {"element", "tensor", "matrix"}
-        What a step of one element may depend on: itself; its tensor (norms); its matrix.
+    scope : {"element", "tensor", "matrix", "group"}
+        What a step of one element may depend on: itself; its tensor (norms); its matrix; all parameters
+        of the group, which the rule then gets as one flat vector. A slot of such a rule has either the
+        shape of the vector or none, ``()``: one number for the whole group.
     needs : frozenset of str
         Beyond the gradient: ``"value"``.
+    average : str
+        Name of the slot that holds the parameters to evaluate with, where a rule averages them.
     tuples : mapping of str to tuple of str
         Arguments of the class that hold several hyperparameters, as ``betas``.
     check : callable or None
@@ -76,6 +83,7 @@ class UpdateRule:
     latex: tuple[tuple[str, str], ...] = ()
     scope: str = "element"
     needs: frozenset[str] = frozenset()
+    average: str = ""
     tuples: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     check: Callable[[Any], None] | None = None
     title: str = ""

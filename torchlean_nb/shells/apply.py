@@ -6,14 +6,19 @@ has to join the gradients.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from torchlean_nb.backend.namespace import numpy_namespace
+from torchlean_nb.errors import DTypeError
 from torchlean_nb.shells.explain import Explanation
 from torchlean_nb.shells.state import ParamState
 from torchlean_nb.updates import UpdateRule
+
+# A vector no rule takes for one number: what is as long as it is kept per element.
+_PAIR = np.ones(2)
 
 
 class Update(NamedTuple):
@@ -32,7 +37,12 @@ class Update(NamedTuple):
 def run(rule: UpdateRule, h: Any, todo: list[Update]) -> list[tuple[np.ndarray, ParamState]]:
     """New value and state of each parameter."""
     kinds = {(u.count, u.grad.dtype) for u in todo}
-    if rule.scope == "element" and len(todo) > 1 and len(kinds) == 1:
+    if rule.scope == "group" and len(kinds) > 1:
+        raise DTypeError(
+            f"{rule.class_name}: a group with parameters of {', '.join(sorted(str(d) for _, d in kinds))}",
+            "this rule sees the whole group as one vector", "one dtype in a group",
+        )
+    if rule.scope in ("element", "group") and len(todo) > 1 and len(kinds) == 1:
         return _together(rule, h, todo)
     return [_alone(rule, h, u) for u in todo]
 
@@ -46,27 +56,42 @@ def _alone(rule: UpdateRule, h: Any, u: Update) -> tuple[np.ndarray, ParamState]
 
 def _together(rule: UpdateRule, h: Any, todo: list[Update]) -> list[tuple[np.ndarray, ParamState]]:
     values = [u.cell.value for u in todo]
-    every = [_slots(rule, h, u) for u in todo]
-    slots: dict[str, np.ndarray] = {}
-    for k in every[0]:
-        parts = [s[k] for s in every]
-        if all(a.shape == p.shape for a, p in zip(parts, values, strict=True)):
-            slots[k] = _joined(parts)
-        elif all(np.array_equal(a, parts[0]) for a in parts):
-            slots[k] = parts[0]  # one number for all, such as a product of rates
-        else:
-            return [_alone(rule, h, u) for u in todo]
     p = _joined(values)
+    if rule.scope == "group" and todo[0].before is None:
+        slots = rule.start(p, h, numpy_namespace())
+        every = [_own(slots, p, at, u.cell.value) for at, u in _places(todo)]
+    else:
+        every, slots = [_slots(rule, h, u) for u in todo], {}
+        shapes = {k: np.shape(a) for k, a in rule.start(_PAIR.astype(p.dtype), h, numpy_namespace()).items()}
+        for k, shape in shapes.items():
+            parts = [s[k] for s in every]
+            if shape == _PAIR.shape:
+                slots[k] = _joined(parts)
+            elif all(np.array_equal(a, parts[0]) for a in parts):
+                slots[k] = parts[0]  # one number for all, such as a product of rates
+            else:
+                return [_alone(rule, h, u) for u in todo]
     terms = rule.terms(np.concatenate([u.grad.ravel() for u in todo]), p, slots, h, todo[0].count)
     value = _frozen((p + terms["delta"]).astype(p.dtype, copy=False))
     new = {k: _frozen(terms[k]) for k in slots}
-    out, at = [], 0
-    for u, old, before in zip(todo, values, every, strict=True):
-        end = at + old.size
-        kept = {k: a[at:end].reshape(old.shape) if a.shape == p.shape else a for k, a in new.items()}
-        out.append((value[at:end].reshape(old.shape), _after(rule, h, u, old, before, kept)))
-        at = end
+    out = []
+    for (at, u), old, before in zip(_places(todo), values, every, strict=True):
+        kept = _own(new, p, at, old)
+        out.append((value[at : at + old.size].reshape(old.shape), _after(rule, h, u, old, before, kept)))
     return out
+
+
+def _places(todo: list[Update]) -> Iterator[tuple[int, Update]]:
+    """Each update with where it begins in the flat vector."""
+    at = 0
+    for u in todo:
+        yield at, u
+        at += u.cell.value.size
+
+
+def _own(slots: Any, whole: np.ndarray, at: int, p: np.ndarray) -> dict[str, np.ndarray]:
+    """What of the slots of the flat vector belongs to one parameter."""
+    return {k: a[at : at + p.size].reshape(p.shape) if a.shape == whole.shape else a for k, a in slots.items()}
 
 
 def _slots(rule: UpdateRule, h: Any, u: Update) -> Any:

@@ -188,7 +188,10 @@ class Optimizer:
             flat = self.rule.resolve({k: v for k, v in g.items() if k not in ("params", "maximize", "initial_lr")})
             if "value" in self.rule.needs and value is None:
                 raise CapabilityError(f"{self.rule.class_name}: this rule uses the loss", None, "opt.step(grads, loss)")
-            chosen = [k for k in range(at, at + len(g["params"])) if grads[k] is not None]
+            mine = range(at, at + len(g["params"]))
+            chosen = [k for k in mine if grads[k] is not None]
+            if chosen and self.rule.scope == "group":  # one vector: what has no gradient has a zero one
+                chosen, grads = [*mine], [self._or_zeros(k, a) for k, a in enumerate(grads)]
             todo = [Update(p := g["params"][k - at], self._gradient(p, grads[k], g["maximize"]), after[k])
                     for k in chosen]  # fmt: skip
             with np.errstate(all="ignore"):
@@ -200,6 +203,9 @@ class Optimizer:
             at += len(g["params"])
         new[self._key] = OptState(tuple(after), state.steps + 1)
         return new
+
+    def _or_zeros(self, k: int, grad: Any) -> Any:
+        return np.zeros_like(self._cells[k].value) if grad is None else grad
 
     def _gradient(self, p: Any, g: Any, maximize: bool) -> np.ndarray:
         """A gradient that fits its parameter, negated when going up."""
