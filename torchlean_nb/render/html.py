@@ -52,7 +52,8 @@ def assets(kind: str) -> tuple[str, str]:
     """
     if kind not in parts():
         raise UnknownNameError(f"html: unknown widget {kind!r}", did_you_mean(kind, parts()))
-    return "\n".join(_lean(f"{name}.js") for name in parts()[kind]), _lean("frame.css") + theme.rules()
+    styles = ["frame.css", *(f"{name}.css" for name in parts()[kind] if (STATIC / f"{name}.css").is_file())]
+    return "\n".join(_lean(f"{name}.js") for name in parts()[kind]), "".join(map(_lean, styles)) + theme.rules()
 
 
 def _lean(name: str) -> str:
