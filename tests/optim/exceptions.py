@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from torchlean_nb.optim.matrix import newton_schulz
+from torchlean_nb.optim.projections import block_threshold, project_hyperplane
 
 HALF = np.linalg.qr(np.random.default_rng(0).normal(size=(4, 2)))[0]
 
@@ -14,8 +15,12 @@ def half(like):
     return HALF.astype(like.dtype)
 
 
-# Callables that make the matrix rules more than their default, the identity.
+# Callables that make the matrix rules more than their default, the identity; a rate that does not cap.
 GIVEN = {
+    "barzilai_borwein": {"high": 0.1},  # exact in two steps on a round bowl
+    "projected_gradient": {"onto": lambda xp, x: project_hyperplane(xp, x, 1 + 0 * x, 1.0)},
+    "proximal_gradient": {"prox": lambda xp, x, lr: block_threshold(xp, x, 0.1 * lr)},
+    "momo_adam": {"lr": 1.0},
     "orthogonal_momentum": {"orthogonalizer": newton_schulz()},
     "projected_sgd": {"project": lambda xp, g: half(g).T @ g, "lift": lambda xp, s: half(s) @ s},
 }
@@ -23,8 +28,16 @@ MATRICES = {"muon", "orthogonal_momentum", "projected_sgd"}
 
 # -- exceptions, each with its reason -------------------------------------------------------------
 RESTLESS = {
+    "projected_gradient": "it starts beside its plane",
+    "proximal_gradient": "its proximal step shrinks",
     "fromage": "its shrinkage is part of the step, not an option",
     "yogi": "its mean starts at v0, not at 0",
+}
+ALONE = {
+    "frank_wolfe": "which corner it heads for is all that they share, and on these the changed one never leads",
+    "coordinate_descent": "which element moves is all that they share, and on these the changed one never leads",
+    "prodigy": "its estimate, all that its elements share, rises where gradients agree: not on these",
+    "dadapt_adamw": "its estimate, all that its elements share, rises where gradients agree: not on these",
 }
 UNSWEPT = {("asgd", "t0"): "Python's max looks at it, so that float32 stays float32"}
 UNWRITTEN = {
@@ -38,4 +51,4 @@ SYMBOLS = {
     "axis3": "a_k", "buf": "b",
 }  # fmt: skip
 OWN_SYMBOLS = {("muon", "buf"): "B", ("orthogonal_momentum", "buf"): "B"}
-DECAYS = {"weight_decay", "lambd"}
+DECAYS = {"weight_decay", "lambd", "l1"}

@@ -3,7 +3,8 @@
 ``gradient`` (descent, momentum, signs), ``adam`` and its nearest relatives, ``adaptive`` (AdaGrad,
 RMSProp, Adadelta), ``variants`` of Adam, ``layerwise`` (norms of whole tensors), ``extrapolating``
 (looking ahead and averaging), ``economical`` (little memory), ``matrix`` (Muon, projections),
-``torchlean`` (its own forms). ``tl.optim.Adam(params, lr=...)`` is the row ``adam`` in its torch-shaped shell.
+``parameter_free`` (rates found, not given), ``torchlean`` (its own forms).
+``tl.optim.Adam(params, lr=...)`` is the row ``adam`` in its torch-shaped shell.
 """
 
 from importlib import import_module
@@ -16,6 +17,7 @@ from torchlean_nb.optim import extrapolating as extrapolating
 from torchlean_nb.optim import gradient as gradient
 from torchlean_nb.optim import layerwise as layerwise
 from torchlean_nb.optim import matrix as matrix
+from torchlean_nb.optim import parameter_free as parameter_free
 from torchlean_nb.optim import torchlean as torchlean
 from torchlean_nb.optim import variants as variants
 from torchlean_nb.updates import RULES as rules

@@ -107,7 +107,7 @@ def novograd(xp, g, p, s, h, t):
 
 
 @update_rule(
-    title="PolyakSGD", scope="tensor", needs=frozenset({"value"}),
+    title="PolyakSGD", scope="group", needs=frozenset({"value"}),
     hypers={
         "lr": lr(1.0), "f_min": Hyper(0.0, r"f^{*}"), "eps": nonnegative(0.0, r"\epsilon"),
         "variant": Hyper("sps", kind="choice", choices=("sps", "sps+")),
@@ -119,7 +119,7 @@ def novograd(xp, g, p, s, h, t):
     references=("Polyak 1987", "Loizou et al. 2020, arXiv 2002.10542"),
 )
 def polyak_sgd(xp, g, p, s, h, t):
-    """A step as long as the loss allows if the minimum is known; lengths are taken per parameter tensor."""
+    """A step as long as the loss allows if the minimum is known; the length is taken over all parameters."""
     gap = h.value - h.f_min
     gap = xp.maximum(gap, 0.0) if h.variant == "sps+" else gap
     square = xp.sum(g * g) + h.eps
