@@ -39,6 +39,8 @@ _LAZY = {
     "laws": "torchlean_nb.laws",
     "schedules": "torchlean_nb.schedules",
     "lessons": "torchlean_nb.lessons",
+    "minimize": "torchlean_nb.minimizers:minimize",
+    "minimizers": "torchlean_nb.minimizers",
     "optim": "torchlean_nb.optim",
     "render": "torchlean_nb.render",
     "train": "torchlean_nb.train",

@@ -18,7 +18,7 @@ HOUSE = """
     train race
     nn laws
     engine shells
-    ops optim schedules extend trace data
+    ops optim schedules extend trace data minimizers
     rows updates
     backend domains hypers tex
     errors

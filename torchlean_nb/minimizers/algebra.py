@@ -1,0 +1,50 @@
+"""Small linear algebra that also runs on exact numbers: arrays of fractions, or of many digits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+
+def solve(a: np.ndarray, b: np.ndarray) -> np.ndarray | None:
+    """The solution of ``a x = b``; None when `a` is singular."""
+    if a.dtype != object:
+        try:
+            x = np.linalg.solve(a, b)
+        except np.linalg.LinAlgError:
+            return None
+        return x if np.isfinite(x).all() else None
+    n, a, b = len(b), a.copy(), b.copy()
+    for j in range(n):
+        pivot = max(range(j, n), key=lambda i: abs(a[i, j]))
+        if a[pivot, j] == 0:
+            return None
+        a[[j, pivot]], b[[j, pivot]] = a[[pivot, j]], b[[pivot, j]]
+        for i in range(j + 1, n):
+            factor = a[i, j] / a[j, j]
+            a[i, j:] = a[i, j:] - factor * a[j, j:]
+            b[i] = b[i] - factor * b[j]
+    x = b.copy()
+    for i in reversed(range(n)):
+        x[i] = (b[i] - a[i, i + 1 :] @ x[i + 1 :]) / a[i, i]
+    return x
+
+
+def positive_definite(a: np.ndarray) -> bool:
+    """Whether a Cholesky factorization of `a` exists."""
+    try:
+        np.linalg.cholesky(a)
+    except np.linalg.LinAlgError:
+        return False
+    return True
+
+
+def largest(v: np.ndarray) -> Any:
+    """Largest magnitude among the elements."""
+    return abs(v).max()
+
+
+def first_length(g: np.ndarray) -> Any:
+    """A first step length that moves no further than 1 in the sum of magnitudes."""
+    return 1 / max(1, abs(g).sum())
