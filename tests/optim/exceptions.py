@@ -34,6 +34,8 @@ RESTLESS = {
     "yogi": "its mean starts at v0, not at 0",
 }
 ALONE = {
+    "stable_adamw": "it looks around only where gradients outgrow their second moment: not on these",
+    "avagrad": "what all elements share, the mean of their rates, is that of two steps ago",
     "frank_wolfe": "which corner it heads for is all that they share, and on these the changed one never leads",
     "coordinate_descent": "which element moves is all that they share, and on these the changed one never leads",
     "prodigy": "its estimate, all that its elements share, rises where gradients agree: not on these",

@@ -1,0 +1,89 @@
+"""Second opinions on the classics and the popular extras: pytorch_optimizer, and the projections of optax."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import torchlean_nb as tl
+from torchlean_nb.backend.namespace import numpy_namespace
+from torchlean_nb.optim import projections
+from torchlean_nb.updates import RULES
+
+pytestmark = [pytest.mark.oracle, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
+STEPS, CLOSE = 100, 1e-12
+SHAPES = ((4, 3), (5,), (2, 3, 4))
+SLOW = {"weight_decay": 0.1, "lr": 0.01}
+
+# Class in pytorch_optimizer, and the settings under which each rule is compared beside its defaults.
+THEIRS = {
+    "qhadam": ("QHAdam", [{"nus": (0.7, 0.9), "weight_decay": 0.1}]),
+    "adamod": ("AdaMod", [{"betas": (0.8, 0.9, 0.95), "weight_decay": 0.1, "eps": 1e-3}]),
+    "laprop": ("LaProp", [{"betas": (0.8, 0.9), "eps": 1e-3, **SLOW}]),
+    "padam": ("PAdam", [{"partial": 0.4, "eps": 0.1, **SLOW}]),
+    "grams": ("Grams", [{"betas": (0.8, 0.9), "eps": 1e-3, **SLOW}]),
+    "stable_adamw": ("StableAdamW", [{"betas": (0.8, 0.9), "eps": 1e-3, **SLOW}]),
+    "mars": ("MARS", [{"gamma": 0.3, "betas": (0.8, 0.9), "eps": 1e-3, **SLOW}]),
+    "avagrad": ("AvaGrad", [{"betas": (0.8, 0.9), "eps": 1e-3, **SLOW}]),
+    "came": ("CAME", [{"betas": (0.8, 0.9, 0.95), "clip": 0.5, **SLOW}]),
+}
+# What pytorch_optimizer calls otherwise, and what it is told so that it runs the method by itself.
+NAMES = {"clip": "clip_threshold"}
+TOLD = {"mars": {"optimize_1d": True}}
+RUNS = [
+    pytest.param(name, given, id=f"{name}-{i}")
+    for name, (_, more) in THEIRS.items() for i, given in enumerate([{}, *more])
+]  # fmt: skip
+
+
+def trajectory(shape, seed, steps=STEPS):
+    """A starting point, and gradients for every step."""
+    rng = np.random.default_rng(seed)
+    scale = np.exp(rng.normal(size=shape))
+    return np.asarray(rng.normal(size=shape)), [np.asarray(scale * rng.normal(size=shape) + 0.3) for _ in range(steps)]
+
+
+def ours(name, start, gradients, **given):
+    """Parameters after every step."""
+    opt = getattr(tl.optim, RULES[name].class_name)({"w": start}, **given)
+    out = []
+    for g in gradients:
+        opt.step({"w": g})
+        out.append(opt.params["w"])
+    return np.array(out)
+
+
+def theirs(name, start, gradients, **given):
+    """Parameters of the same run in pytorch_optimizer."""
+    torch, library = pytest.importorskip("torch"), pytest.importorskip("pytorch_optimizer")
+    p = torch.tensor(start, requires_grad=True)
+    given = {NAMES.get(k, k): v for k, v in given.items()} | TOLD.get(name, {})
+    opt = getattr(library, THEIRS[name][0])([p], foreach=False, **given)
+    out = []
+    for g in gradients:
+        p.grad = torch.tensor(g)
+        opt.step()
+        out.append(p.detach().numpy().copy())
+    return np.array(out)
+
+
+def same(a, b, close=CLOSE):
+    """Equal up to a fraction of the largest element."""
+    assert a.shape == b.shape
+    assert np.abs(a - b).max() <= close * np.abs(b).max()
+
+
+@pytest.fixture
+def exactly(monkeypatch):
+    """The library without its safeguards: what it keeps in 32 bits, and its 1e-15 under every root."""
+    torch = pytest.importorskip("torch")
+    library = pytest.importorskip("pytorch_optimizer")
+    monkeypatch.setattr(torch, "float32", torch.float64)
+    monkeypatch.setattr(library.base.optimizer.BaseOptimizer.apply_ams_bound, "__defaults__", (0.0,))
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize(("name", "given"), RUNS)
+def test_a_hundred_steps_as_pytorch_optimizer_takes_them(exactly, name, given, shape):
+    start, gradients = trajectory(shape, len(shape))
+    same(ours(name, start, gradients, **given), theirs(name, start, gradients, **given))
