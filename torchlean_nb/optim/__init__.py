@@ -3,7 +3,8 @@
 ``gradient`` (descent, momentum, signs), ``adam`` and its nearest relatives, ``adaptive`` (AdaGrad,
 RMSProp, Adadelta), ``variants`` of Adam, ``layerwise`` (norms of whole tensors), ``extrapolating``
 (looking ahead and averaging), ``economical`` (little memory), ``matrix`` (Muon, projections),
-``parameter_free`` (rates found, not given), ``torchlean`` (its own forms).
+``parameter_free`` (rates found, not given), ``torchlean`` (its own forms),
+``classics`` of the textbooks, ``proximal`` (constraints and kinks), ``relatives`` of Adam.
 ``tl.optim.Adam(params, lr=...)`` is the row ``adam`` in its torch-shaped shell.
 """
 
@@ -12,12 +13,15 @@ from typing import Any
 
 from torchlean_nb.optim import adam as adam
 from torchlean_nb.optim import adaptive as adaptive
+from torchlean_nb.optim import classics as classics
 from torchlean_nb.optim import economical as economical
 from torchlean_nb.optim import extrapolating as extrapolating
 from torchlean_nb.optim import gradient as gradient
 from torchlean_nb.optim import layerwise as layerwise
 from torchlean_nb.optim import matrix as matrix
 from torchlean_nb.optim import parameter_free as parameter_free
+from torchlean_nb.optim import proximal as proximal
+from torchlean_nb.optim import relatives as relatives
 from torchlean_nb.optim import torchlean as torchlean
 from torchlean_nb.optim import variants as variants
 from torchlean_nb.updates import RULES as rules
