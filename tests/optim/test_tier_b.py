@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
+from optim import test_rule_laws as laws
 
 import torchlean_nb as tl
 
@@ -128,3 +131,76 @@ def test_the_terms_of_one_parameter_compose_to_its_step_in_the_group():
     before = opt.params["a"]
     descend(opt, 1)
     assert np.array_equal(before + opt.explain("a").delta, opt.params["a"])
+
+
+# -- curvature ----------------------------------------------------------------------------------------
+CURVATURE = [r for r in RULES.values() if "curvature" in r.needs]
+
+
+def curved(rule, p, gradient, diagonal, steps, **given):
+    """Steps without the shell: gradient and diagonal are functions of the parameter."""
+    h = SimpleNamespace(**rule.resolve({}) | given)
+    slots, out = rule.start(p, h), [p]
+    for t in range(1, steps + 1):
+        h.curvature = diagonal(p)
+        terms = rule.terms(gradient(p), p, slots, h, t)
+        p, slots = p + terms["delta"], {k: terms[k] for k in slots}
+        out.append(p)
+    return out
+
+
+@pytest.mark.parametrize("rule", CURVATURE, ids=lambda r: r.name)
+@pytest.mark.parametrize("law", [
+    laws.test_every_hyperparameter_and_slot_occurs_in_the_formula, laws.test_formulas_are_drawn_by_mathtext,
+    laws.test_every_switch_has_no_symbol_and_every_number_has_one,
+    laws.test_a_row_has_a_sentence_references_and_checked_defaults,
+], ids=lambda law: law.__name__)  # fmt: skip
+def test_what_rules_with_curvature_say_about_themselves(rule, law):
+    law(rule)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("rule", CURVATURE, ids=lambda r: r.name)
+def test_rules_with_curvature_keep_shape_and_dtype_and_are_elementwise(rule, dtype):
+    p, scale = RNG(0).normal(size=(3, 4)).astype(dtype), RNG(1).uniform(0.5, 3, size=(3, 4)).astype(dtype)
+    run = curved(rule, p, lambda x: scale * x, lambda x: scale, 5, update_interval=2)
+    assert all(x.shape == p.shape and x.dtype == dtype for x in run)
+    for i in range(3):
+        row = curved(rule, p[i], lambda x: scale[i] * x, lambda x: scale[i], 5, update_interval=2)  # noqa: B023
+        assert np.array_equal(row[-1], run[-1][i])
+
+
+@pytest.mark.parametrize("rule", CURVATURE, ids=lambda r: r.name)
+def test_rows_of_rules_with_curvature_may_have_hyperparameters_of_their_own(rule):
+    p, scale = RNG(0).normal(size=(3, 4)), RNG(1).uniform(0.5, 3, size=(3, 4))
+    swept = [k for k, h in rule.hypers.items() if h.kind == "float" and h.default]
+    each = [{k: f * rule.hypers[k].default for k in swept} for f in (1.0, 0.9, 0.5)]
+    together = {k: np.array([[e[k]] for e in each]) for k in swept}
+    whole = curved(rule, p, lambda x: scale * x, lambda x: scale, 5, **together)[-1]
+    for i, e in enumerate(each):
+        alone = curved(rule, p[i], lambda x: scale[i] * x, lambda x: scale[i], 5, **e)[-1]  # noqa: B023
+        assert np.allclose(whole[i], alone, rtol=1e-13, atol=0)
+
+
+def test_sophia_takes_newtons_step_where_the_diagonal_is_the_hessian():
+    scale = np.array([1e-3, 1.0, 1e3])
+    start = np.array([0.3, -0.2, 0.5])
+    run = curved(
+        RULES["sophia"], start, lambda x: scale * x, lambda x: scale, 3, lr=1.0, beta1=0.0, beta2=0.0, gamma=1.0,
+        weight_decay=0.0, update_interval=1, eps=1e-12,
+    )  # fmt: skip
+    # The first step has no diagonal yet: it is the sign, clipped. The second is Newton's.
+    assert np.array_equal(run[1], start - np.sign(start))
+    assert np.allclose(run[2], 0.0, atol=1e-15)
+
+
+def test_sophia_does_not_follow_negative_curvature():
+    run = curved(RULES["sophia"], np.array([0.5]), lambda x: -x, lambda x: -np.ones(1), 20, lr=0.1, weight_decay=0.0)
+    assert (np.diff(np.array(run)[:, 0]) > 0).all() and np.isclose(run[-1][0], 0.5 + 20 * 0.1)
+
+
+def test_a_step_without_the_diagonal_it_needs_says_so_and_moves_nothing():
+    opt = tl.optim.Sophia({"w": np.ones(2)})
+    with pytest.raises(tl.errors.CapabilityError, match="curvature"):
+        opt.step({"w": np.ones(2)})
+    assert np.array_equal(opt.params["w"], np.ones(2))

@@ -28,6 +28,7 @@ OTHERS = {
     "ademamix": [{"weight_decay": 0.1, "betas": (0.8, 0.95, 0.99), "alpha": 2.0}],
     "simplified_ademamix": [{"weight_decay": 0.1, "alpha": 3.0}],
     "adopt": [{"betas": (0.8, 0.95), "clip": False}, {"eps": 0.5}],
+    "amsgrad": [{"correct_mean": False, "correct_square": False}, {"weight_decay": 0.1, "betas": (0.8, 0.95)}],
     "sm3": [{"momentum": 0.0, "eps": 1e-3}],
     "optimistic_gd": [{"alpha": 0.7, "beta": 1.5}],
     "optimistic_adam": [{"alpha": 0.7, "beta": 1.5, "betas": (0.8, 0.95)}],

@@ -3,7 +3,7 @@
 ``gradient`` (descent, momentum, signs), ``adam`` and its nearest relatives, ``adaptive`` (AdaGrad,
 RMSProp, Adadelta), ``variants`` of Adam, ``layerwise`` (norms of whole tensors), ``extrapolating``
 (looking ahead and averaging), ``economical`` (little memory), ``matrix`` (Muon, projections),
-``parameter_free`` (rates found, not given), ``torchlean`` (its own forms),
+``parameter_free`` (rates found, not given), ``curvature`` (diagonals of the Hessian), ``torchlean`` (its own forms),
 ``classics`` of the textbooks, ``proximal`` (constraints and kinks), ``relatives`` of Adam.
 ``tl.optim.Adam(params, lr=...)`` is the row ``adam`` in its torch-shaped shell.
 """
@@ -14,6 +14,7 @@ from typing import Any
 from torchlean_nb.optim import adam as adam
 from torchlean_nb.optim import adaptive as adaptive
 from torchlean_nb.optim import classics as classics
+from torchlean_nb.optim import curvature as curvature
 from torchlean_nb.optim import economical as economical
 from torchlean_nb.optim import extrapolating as extrapolating
 from torchlean_nb.optim import gradient as gradient

@@ -72,6 +72,36 @@ def adamw(xp, g, p, s, h, t):
 
 
 @update_rule(
+    title="AMSGrad", tuples=BETAS,
+    hypers=adam_hypers(1e-3) | {"correct_mean": flag(True), "correct_square": flag(True)},
+    slots={"m": Slot(), "v": Slot(), "v_max": Slot(symbol="w")},
+    latex=(
+        MEAN, SQUARE, *CORRECTED, ("w", r"\max(w, \hat{v})"),
+        (r"\Delta", r"-\eta\,\lambda\,\theta - \eta\,\frac{\hat{m}}{\sqrt{w} + \epsilon}"),
+    ),
+    optax=lambda optax, lr, beta1, beta2, eps, weight_decay, correct_mean, correct_square: optax.chain(
+        optax.scale_by_amsgrad(
+            beta1, beta2, eps, bias_correction_mu=correct_mean, bias_correction_nu=correct_square
+        ),
+        optax.add_decayed_weights(weight_decay), optax.scale_by_learning_rate(lr),
+    ),
+    references=("Reddi, Kale and Kumar 2018, arXiv 1904.09237",),
+)
+def amsgrad(xp, g, p, s, h, t):
+    """Adam that never forgets the largest second moment, corrected for its start before it is compared.
+
+    ``Adam(amsgrad=True)`` compares first and corrects afterwards, as PyTorch does; the paper corrects nothing.
+    """
+    m, v = moments(g, s, h)
+    m_hat = m / (1 - h.beta1**t) if h.correct_mean else m
+    v_hat = v / (1 - h.beta2**t) if h.correct_square else v
+    v_max = xp.maximum(s.v_max, v_hat)
+    u = m_hat / (xp.sqrt(v_max) + h.eps)
+    return {"m": m, "v": v, "m_hat": m_hat, "v_hat": v_hat, "v_max": v_max, "u": u,
+            "delta": -h.lr * (u + h.weight_decay * p)}  # fmt: skip
+
+
+@update_rule(
     title="Adamax", torch="Adamax", tuples=BETAS, hypers=adam_hypers(2e-3), slots={"m": Slot(), "u": Slot()},
     latex=(
         COUPLED, MEAN, ("u", r"\max(\beta_2 u, |g| + \epsilon)"),
