@@ -39,6 +39,7 @@ _LAZY = {
     "laws": "torchlean_nb.laws",
     "schedules": "torchlean_nb.schedules",
     "lessons": "torchlean_nb.lessons",
+    "lr_find": "torchlean_nb.shells.lr_find:lr_find",
     "minimize": "torchlean_nb.minimizers:minimize",
     "minimizers": "torchlean_nb.minimizers",
     "optim": "torchlean_nb.optim",
@@ -49,7 +50,7 @@ _LAZY = {
 _OWN = [
     "Gradients", "GraphTrace", "Ledger", "Node", "Param", "Rng", "Session", "StepReport", "Tape", "Tensor",
     "check_adjoint", "check_gradients", "check_op", "extend", "grad", "hessian", "hvp", "jacfwd", "jacrev", "jvp",
-    "ops", "optim", "value_and_grad", "vjp",
+    "lr_find", "ops", "optim", "value_and_grad", "vjp",
 ]  # fmt: skip
 _OPS = {name: f for name, f in (ops | _functions).items() if name not in _OWN}
 globals().update(_OPS)
