@@ -15,12 +15,15 @@ def half(like):
     return HALF.astype(like.dtype)
 
 
-# Callables that make the matrix rules more than their default, the identity; a rate that does not cap.
+# Callables that make the matrix rules more than their default, the identity; a rate that does not cap,
+# and subspaces renewed on the way.
 GIVEN = {
     "barzilai_borwein": {"high": 0.1},  # exact in two steps on a round bowl
     "projected_gradient": {"onto": lambda xp, x: project_hyperplane(xp, x, 1 + 0 * x, 1.0)},
     "proximal_gradient": {"prox": lambda xp, x, lr: block_threshold(xp, x, 0.1 * lr)},
     "momo_adam": {"lr": 1.0},
+    "galore": {"rank": 2, "update_proj_gap": 2},
+    "galore_sgd": {"rank": 2, "update_proj_gap": 2},
     "orthogonal_momentum": {"orthogonalizer": newton_schulz()},
     "projected_sgd": {"project": lambda xp, g: half(g).T @ g, "lift": lambda xp, s: half(s) @ s},
 }
@@ -28,12 +31,15 @@ MATRICES = {"muon", "orthogonal_momentum", "projected_sgd"}
 
 # -- exceptions, each with its reason -------------------------------------------------------------
 RESTLESS = {
+    "ftrl": "without a gradient the best point for all of them is 0",
     "projected_gradient": "it starts beside its plane",
     "proximal_gradient": "its proximal step shrinks",
     "fromage": "its shrinkage is part of the step, not an option",
     "yogi": "its mean starts at v0, not at 0",
 }
 ALONE = {
+    "swats": "what its elements share is the rate that it switches to, and here it does not switch",
+    "sgd_sai": "what its elements share is settled by the first gradient",
     "stable_adamw": "it looks around only where gradients outgrow their second moment: not on these",
     "avagrad": "what all elements share, the mean of their rates, is that of two steps ago",
     "frank_wolfe": "which corner it heads for is all that they share, and on these the changed one never leads",

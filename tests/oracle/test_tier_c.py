@@ -26,9 +26,18 @@ THEIRS = {
     "mars": ("MARS", [{"gamma": 0.3, "betas": (0.8, 0.9), "eps": 1e-3, **SLOW}]),
     "avagrad": ("AvaGrad", [{"betas": (0.8, 0.9), "eps": 1e-3, **SLOW}]),
     "came": ("CAME", [{"betas": (0.8, 0.9, 0.95), "clip": 0.5, **SLOW}]),
+    "pid": ("PID", [{"momentum": 0.9}, {"momentum": 0.8, "dampening": 0.3, "derivative": 2.0, **SLOW}]),
+    "accsgd": ("AccSGD", [{"kappa": 100.0, "xi": 5.0, "constant": 0.5, **SLOW}]),
+    "sgdp": ("SGDP", [{"momentum": 0.9, "delta": d, "dampening": 0.2, **SLOW} for d in (0.4, 2.0)]),
+    "adamp": ("AdamP", [{"delta": d, "wd_ratio": 0.3, "nesterov": True, **SLOW} for d in (0.4, 2.0)]),
+    "swats": ("SWATS", [{"eps": 0.3, **SLOW}, {"eps": 0.1, "betas": (0.5, 0.8)}]),
+    "tiger": ("Tiger", [{"beta": 0.8, **SLOW}]),
+    "ftrl": ("FTRL", [{"beta": 1.0, "lr": 0.1}, {"lambda1": 3.0, "lambda2": 0.5, "lr": 0.3}]),
+    "kate": ("Kate", [{"delta": 0.1, "eps": 0.1, **SLOW}]),
+    "sgd_sai": ("SGDSaI", [{"momentum": 0.5, "eps": 0.1}]),
 }
 # What pytorch_optimizer calls otherwise, and what it is told so that it runs the method by itself.
-NAMES = {"clip": "clip_threshold"}
+NAMES = {"clip": "clip_threshold", "lambda1": "lambda_1", "lambda2": "lambda_2"}
 TOLD = {"mars": {"optimize_1d": True}}
 RUNS = [
     pytest.param(name, given, id=f"{name}-{i}")
