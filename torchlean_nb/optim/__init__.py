@@ -15,6 +15,7 @@ from torchlean_nb.optim import adam as adam
 from torchlean_nb.optim import adaptive as adaptive
 from torchlean_nb.optim import classics as classics
 from torchlean_nb.optim import curvature as curvature
+from torchlean_nb.optim import descents as descents
 from torchlean_nb.optim import economical as economical
 from torchlean_nb.optim import extrapolating as extrapolating
 from torchlean_nb.optim import gradient as gradient
