@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,6 +10,8 @@ import pytest
 from optim import test_rule_laws as laws
 
 import torchlean_nb as tl
+from torchlean_nb.backend.namespace import ArrayNamespace
+from torchlean_nb.optim.matrix import CUBIC, gram_schmidt, low_rank, newton_schulz
 
 RULES = tl.optim.rules
 RNG = np.random.default_rng
@@ -204,3 +207,97 @@ def test_a_step_without_the_diagonal_it_needs_says_so_and_moves_nothing():
     with pytest.raises(tl.errors.CapabilityError, match="curvature"):
         opt.step({"w": np.ones(2)})
     assert np.array_equal(opt.params["w"], np.ones(2))
+
+
+# -- subspaces ----------------------------------------------------------------------------------------
+W = RNG(4).normal(size=(5, 3))
+SLOPES = [RNG(10 + t).normal(size=(5, 3)) + 0.5 for t in range(30)]
+
+
+def walk(opt, gradients=SLOPES):
+    for g in gradients:
+        opt.step({"w": g})
+    return opt.params["w"]
+
+
+@pytest.mark.parametrize("name", ["GaLore", "GaLoreSGD"])
+@pytest.mark.parametrize("proj_type", ["std", "reverse_std"])
+def test_signs_of_singular_vectors_do_not_matter(monkeypatch, name, proj_type):
+    given = {"rank": 2, "update_proj_gap": 3, "proj_type": proj_type, "lr": 0.1}
+    before = walk(getattr(tl.optim, name)({"w": W}, **given))
+    true, coin = ArrayNamespace.left_singular, RNG(5)
+    monkeypatch.setattr(ArrayNamespace, "left_singular", lambda *a, **k: true(*a, **k) * coin.choice([-1, 1], size=2))
+    assert np.allclose(walk(getattr(tl.optim, name)({"w": W}, **given)), before, rtol=1e-13, atol=0)
+
+
+def test_galore_of_full_rank_is_adam_in_the_coordinates_of_the_singular_vectors():
+    opt = tl.optim.GaLore({"w": W}, lr=0.1)
+    after = walk(opt)
+    turn = slot(opt, "w", "P")
+    assert np.allclose(turn.T @ turn, np.eye(3))
+    assert np.allclose(walk(tl.optim.Adam({"w": W @ turn}, lr=0.1), [g @ turn for g in SLOPES]) @ turn.T, after)
+
+
+def test_galore_is_adam_where_the_singular_vectors_are_the_axes():
+    first = np.eye(5, 3) * [3.0, 2.0, 1.0]
+    mine = walk(tl.optim.GaLore({"w": W}, lr=0.1, weight_decay=0.1), [first, *SLOPES])
+    assert np.allclose(mine, walk(tl.optim.AdamW({"w": W}, lr=0.1, weight_decay=0.1), [first, *SLOPES]), rtol=1e-12)
+
+
+def test_galore_keeps_as_much_as_its_rank_and_leaves_other_parameters_to_adam():
+    both = {"w": W, "b": np.ones(4)}
+    opt, adam = tl.optim.GaLore(both, rank=1, lr=0.1), tl.optim.Adam({"b": np.ones(4)}, lr=0.1)
+    for g in SLOPES:
+        opt.step({"w": g, "b": g[:4, 0]})
+        adam.step({"b": g[:4, 0]})
+    kept = [slot(opt, "w", k).shape for k in ("P", "m", "v")]
+    assert kept == [(3, 1), (5, 1), (5, 1)] and np.array_equal(opt.params["b"], adam.params["b"])
+
+
+@pytest.mark.parametrize("rank", [1, 2])
+def test_a_step_of_galore_has_its_rank_and_a_basis_lasts_as_long_as_its_gap(rank):
+    opt, seen = tl.optim.GaLore({"w": W}, rank=rank, update_proj_gap=4), []
+    for g in SLOPES[:9]:
+        before = opt.params["w"]
+        opt.step({"w": g})
+        seen.append(slot(opt, "w", "P"))
+        assert np.linalg.matrix_rank(opt.params["w"] - before, tol=1e-10) == rank
+    changed = [not np.array_equal(a, b) for a, b in pairwise(seen)]
+    assert [t + 2 for t, new in enumerate(changed) if new] == [5, 9]
+
+
+@pytest.mark.parametrize(("shape", "proj_type", "size"), [
+    ((5, 3), "std", 3), ((3, 5), "std", 3), ((5, 3), "reverse_std", 5), ((3, 5), "reverse_std", 5),
+    ((5, 3), "left", 5), ((5, 3), "right", 3),
+])  # fmt: skip
+def test_the_projected_side(shape, proj_type, size):
+    opt = tl.optim.GaLore({"w": np.ones(shape)}, rank=2, proj_type=proj_type)
+    opt.step({"w": RNG(0).normal(size=shape)})
+    assert slot(opt, "w", "P").shape == (size, 2)
+
+
+def test_projected_descent_with_singular_vectors():
+    full, plain = tl.optim.GaLoreSGD({"w": W}, lr=0.1), tl.optim.SGD({"w": W}, lr=0.1)
+    assert np.allclose(walk(full), walk(plain), rtol=1e-12)
+    each_step = tl.optim.GaLoreSGD({"w": W}, lr=0.1, rank=2, update_proj_gap=1)
+    nearest = tl.optim.ProjectedSGD({"w": W}, lr=0.1, project=low_rank(2))
+    assert np.allclose(walk(each_step), walk(nearest), rtol=1e-12)
+    u, sizes, v = np.linalg.svd(SLOPES[0])
+    one = tl.optim.ProjectedSGD({"w": W}, lr=1.0, project=low_rank(2))
+    assert np.allclose(W - walk(one, SLOPES[:1]), (u[:, :2] * sizes[:2]) @ v[:2])
+
+
+@pytest.mark.parametrize("name", ["GaLore", "GaLoreSGD"])
+def test_a_gradient_that_is_not_finite_is_refused_before_its_singular_vectors(name):
+    opt = getattr(tl.optim, name)({"w": W})
+    with pytest.raises(tl.errors.NonFiniteError):
+        opt.step({"w": np.full_like(W, np.nan)})
+    assert np.array_equal(opt.params["w"], W)
+
+
+@pytest.mark.parametrize("shape", [(5, 3), (3, 5), (4, 4)])
+@pytest.mark.parametrize("orthogonalizer", [newton_schulz(CUBIC, steps=40), gram_schmidt])
+def test_both_orthogonalizers_of_muon_make_all_singular_values_one(orthogonalizer, shape):
+    opt = tl.optim.OrthogonalMomentum({"w": np.zeros(shape)}, lr=1.0, orthogonalizer=orthogonalizer)
+    opt.step({"w": RNG(7).normal(size=shape)})
+    assert np.allclose(np.linalg.svd(opt.params["w"], compute_uv=False), 1.0, atol=1e-9)

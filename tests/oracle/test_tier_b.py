@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from types import SimpleNamespace
 
 import numpy as np
@@ -176,3 +177,65 @@ def test_adan_as_pytorch_optimizer(given):
     for k, (start, gradients, _) in TREE.items():
         mine = ours(RULES["adan"], {k: TREE[k]}, LOSSES, **given)[k]
         same(mine, of_pytorch_optimizer("Adan", start, gradients, **given))
+
+
+# -- subspaces -------------------------------------------------------------------------------------------
+@pytest.fixture
+def wide_svd(monkeypatch, optax):
+    """Optax takes singular vectors in float32; let them be float64."""
+    import jax.numpy as jnp
+
+    module = importlib.import_module("optax.contrib._galore")
+    monkeypatch.setattr(module, "jnp", SimpleNamespace(**vars(jnp) | {"float32": jnp.float64}))
+
+
+MATRICES = {
+    str(s): trajectory(s, 70 + i) for i, s in enumerate([(4, 3), (3, 5), (4, 4), (5,), ()])
+}  # fmt: skip
+
+
+# A mean in the coordinates of vectors that may change sign at a renewal: without the mean, or without a renewal.
+@pytest.mark.parametrize("given", [
+    {"rank": 2}, {"rank": 1, "scale": 0.25, "weight_decay": 0.1, "eps": 1e-3, "betas": (0.8, 0.95)}, {},
+    {"rank": 2, "update_proj_gap": 7, "betas": (0.0, 0.9)}, {"rank": 3, "update_proj_gap": 1, "betas": (0.0, 0.99)},
+])  # fmt: skip
+def test_galore_of_the_longer_side_as_optax(optax, wide_svd, given):
+    rule = RULES["galore"]
+    given = {"proj_type": "reverse_std", **given}
+    h = rule.resolve(given)
+    make = optax.contrib.galore(
+        h["lr"], h["rank"], h["update_proj_gap"], h["scale"], optax.scale_by_adam(h["beta1"], h["beta2"], h["eps"]),
+        h["weight_decay"],
+    )  # fmt: skip
+    mine, other = ours(rule, MATRICES, LOSSES, **given), theirs(make, MATRICES, LOSSES)
+    for k in MATRICES:
+        same(mine[k], other[k])
+
+
+@pytest.mark.parametrize("proj_type", ["std", "reverse_std", "left", "right"])
+def test_galore_of_every_side_as_pytorch_optimizer(monkeypatch, proj_type):
+    torch = pytest.importorskip("torch")
+    library = pytest.importorskip("pytorch_optimizer")
+    monkeypatch.setattr(torch.Tensor, "float", torch.Tensor.clone)
+    for k, (start, gradients, losses) in MATRICES.items():
+        p = torch.tensor(start, requires_grad=True)
+        subspace = {"rank": 2, "update_proj_gap": 1000, "scale": 0.5, "projection_type": proj_type}
+        opt, out = library.GaLore([{"params": [p], **subspace}], lr=0.01, eps=0.0), []
+        for g in gradients:
+            p.grad = torch.tensor(g)
+            opt.step()
+            out.append(p.detach().numpy().copy())
+        given = {"rank": 2, "scale": 0.5, "proj_type": proj_type, "lr": 0.01, "eps": 0.0}
+        same(ours(RULES["galore"], {k: (start, gradients, losses)}, losses, **given)[k], np.array(out))
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.1])
+def test_muon_without_nesterov_is_optax_with_rows_and_columns_exchanged(optax, decay):
+    """Optax counts a matrix as (in, out), PyTorch as (out, in)."""
+    tree = {k: v for k, v in MATRICES.items() if k in ("(4, 3)", "(3, 5)", "(4, 4)")}
+    turned = {k: (p.T, [g.T for g in gradients], losses) for k, (p, gradients, losses) in tree.items()}
+    make = optax.contrib.muon(0.02, eps=0.0, weight_decay=decay, nesterov=False)
+    mine = ours(RULES["muon"], tree, LOSSES, lr=0.02, eps=0.0, weight_decay=decay, nesterov=False)
+    other = theirs(make, turned, LOSSES)
+    for k in tree:
+        same(mine[k], np.swapaxes(other[k], -1, -2))

@@ -128,6 +128,13 @@ class ArrayNamespace:
         """Matrix product over the last two axes."""
         return self.np.matmul(a, b)
 
+    def left_singular(self, x: Any, *, rank: int) -> Any:
+        """First left singular vectors of a matrix as columns; signs are LAPACK's, not finite in gives NaN out."""
+        wide = x.astype(self.np.promote_types(x.dtype, self.np.float32), copy=False)
+        if not self.all_finite(wide):
+            return self.np.full((x.shape[0], min(rank, *x.shape)), self.np.nan, x.dtype)
+        return self.np.linalg.svd(wide, full_matrices=False)[0][:, :rank].astype(x.dtype)
+
     def reshape(self, x: Any, *, shape: tuple[int, ...]) -> Any:
         """Same elements, row-major, another shape."""
         return x.reshape(shape)

@@ -2,7 +2,7 @@
 
 ``gradient`` (descent, momentum, signs), ``adam`` and its nearest relatives, ``adaptive`` (AdaGrad,
 RMSProp, Adadelta), ``variants`` of Adam, ``layerwise`` (norms of whole tensors), ``extrapolating``
-(looking ahead and averaging), ``economical`` (little memory), ``matrix`` (Muon, projections),
+(looking ahead and averaging), ``economical`` (little memory), ``matrix`` (Muon, projections), ``lowrank`` (GaLore),
 ``parameter_free`` (rates found, not given), ``curvature`` (diagonals of the Hessian), ``torchlean`` (its own forms),
 ``classics`` of the textbooks, ``proximal`` (constraints and kinks), ``relatives`` of Adam.
 ``tl.optim.Adam(params, lr=...)`` is the row ``adam`` in its torch-shaped shell.
@@ -20,6 +20,7 @@ from torchlean_nb.optim import economical as economical
 from torchlean_nb.optim import extrapolating as extrapolating
 from torchlean_nb.optim import gradient as gradient
 from torchlean_nb.optim import layerwise as layerwise
+from torchlean_nb.optim import lowrank as lowrank
 from torchlean_nb.optim import matrix as matrix
 from torchlean_nb.optim import parameter_free as parameter_free
 from torchlean_nb.optim import proximal as proximal

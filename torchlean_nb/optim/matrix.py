@@ -47,7 +47,9 @@ def newton_schulz(coefficients=QUINTIC, steps=5, normalize=True, eps=1e-7):
 
 
 def gram_schmidt(xp, x):
-    """Q of the QR decomposition with a positive diagonal of R, column by column; needs independent columns.
+    """Q of the QR decomposition with a positive diagonal of R, column by column; needs full rank.
+
+    Of a matrix with more columns than rows the rows are taken instead.
 
     Examples
     --------
@@ -56,6 +58,8 @@ def gram_schmidt(xp, x):
     >>> gram_schmidt(numpy_namespace(), np.array([[3.0, 1.0], [4.0, 1.0]])).tolist()
     [[0.6, 0.8], [0.8, -0.6]]
     """
+    if x.shape[-2] < x.shape[-1]:
+        return xp.swapaxes(gram_schmidt(xp, xp.swapaxes(x, axis1=-2, axis2=-1)), axis1=-2, axis2=-1)
     columns = []
     for k in range(x.shape[-1]):
         v = x[:, k : k + 1]
@@ -64,6 +68,24 @@ def gram_schmidt(xp, x):
             v = v - q * xp.sum(q * v)
         columns.append(v / xp.sqrt(xp.sum(v * v)))
     return xp.concatenate(*columns, axis=1)
+
+
+def low_rank(rank):
+    """Projector that leaves the part of a gradient in its leading singular directions: the nearest of that rank.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from torchlean_nb.backend.namespace import numpy_namespace
+    >>> low_rank(1)(numpy_namespace(), np.array([[2.0, 0.0], [0.0, 1.0]])).tolist()
+    [[2.0, 0.0], [0.0, 0.0]]
+    """
+
+    def project(xp, g):
+        u = xp.left_singular(g, rank=rank)
+        return xp.matmul(u, xp.matmul(xp.swapaxes(u, axis1=-2, axis2=-1), g))
+
+    return project
 
 
 def _matrix_only(rule, p):
@@ -124,6 +146,9 @@ def orthogonal_momentum(xp, g, p, s, h, t):
     references=("Zhao et al. 2024 (GaLore), arXiv 2403.03507",),
 )
 def projected_sgd(xp, g, p, s, h, t):
-    """Descent on what a projector leaves of the gradient: ``project(xp, g)`` down, ``lift(xp, small)`` back."""
+    """Descent on what a projector leaves of the gradient: ``project(xp, g)`` down, ``lift(xp, small)`` back.
+
+    ``project=low_rank(r)`` takes a new singular basis at every step; `GaLoreSGD` keeps one for a while.
+    """
     small = h.project(xp, g)
     return {"small": small, "delta": -h.lr * h.lift(xp, small)}
