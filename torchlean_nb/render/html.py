@@ -52,7 +52,7 @@ def assets(kind: str) -> tuple[str, str]:
     """
     if kind not in parts():
         raise UnknownNameError(f"html: unknown widget {kind!r}", did_you_mean(kind, parts()))
-    styles = ["frame.css", *(f"{name}.css" for name in parts()[kind] if (STATIC / f"{name}.css").is_file())]
+    styles = [f"{name}.css" for name in parts()[kind] if (STATIC / f"{name}.css").is_file()]
     return "\n".join(_lean(f"{name}.js") for name in parts()[kind]), "".join(map(_lean, styles)) + theme.rules()
 
 
