@@ -35,10 +35,16 @@ THEIRS = {
     "ftrl": ("FTRL", [{"beta": 1.0, "lr": 0.1}, {"lambda1": 3.0, "lambda2": 0.5, "lr": 0.3}]),
     "kate": ("Kate", [{"delta": 0.1, "eps": 0.1, **SLOW}]),
     "sgd_sai": ("SGDSaI", [{"momentum": 0.5, "eps": 0.1}]),
+    "shampoo": ("Shampoo", [{"eps": 0.1, **SLOW}]),
+    "soap": ("SOAP", [{"betas": (0.8, 0.9), "eps": 1e-3, "frequency": 3, **SLOW}]),
 }
 # What pytorch_optimizer calls otherwise, and what it is told so that it runs the method by itself.
-NAMES = {"clip": "clip_threshold", "lambda1": "lambda_1", "lambda2": "lambda_2"}
+NAMES = {
+    "came": {"clip": "clip_threshold"}, "ftrl": {"lambda1": "lambda_1", "lambda2": "lambda_2"},
+    "shampoo": {"eps": "matrix_eps"}, "soap": {"frequency": "precondition_frequency"},
+}  # fmt: skip
 TOLD = {"mars": {"optimize_1d": True}}
+MATRICES = {"shampoo", "soap"}
 RUNS = [
     pytest.param(name, given, id=f"{name}-{i}")
     for name, (_, more) in THEIRS.items() for i, given in enumerate([{}, *more])
@@ -66,7 +72,7 @@ def theirs(name, start, gradients, **given):
     """Parameters of the same run in pytorch_optimizer."""
     torch, library = pytest.importorskip("torch"), pytest.importorskip("pytorch_optimizer")
     p = torch.tensor(start, requires_grad=True)
-    given = {NAMES.get(k, k): v for k, v in given.items()} | TOLD.get(name, {})
+    given = {NAMES.get(name, {}).get(k, k): v for k, v in given.items()} | TOLD.get(name, {})
     opt = getattr(library, THEIRS[name][0])([p], foreach=False, **given)
     out = []
     for g in gradients:
@@ -94,5 +100,34 @@ def exactly(monkeypatch):
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize(("name", "given"), RUNS)
 def test_a_hundred_steps_as_pytorch_optimizer_takes_them(exactly, name, given, shape):
+    shape = shape if name not in MATRICES else shape[:2]
     start, gradients = trajectory(shape, len(shape))
     same(ours(name, start, gradients, **given), theirs(name, start, gradients, **given))
+
+
+# -- projections --------------------------------------------------------------------------------------
+NORMAL = np.array([[1.0, -2.0, 0.5], [0.0, 3.0, -1.0]])
+SETS = [
+    ("non_negative", ()), ("box", (-0.3, 0.7)), ("box", (NORMAL - 1, NORMAL)), ("simplex", ()), ("simplex", (2.5,)),
+    ("l1_sphere", ()), ("l1_sphere", (7.0,)), ("l1_ball", ()), ("l1_ball", (3.0,)), ("l2_sphere", (0.5,)),
+    ("l2_ball", ()), ("l2_ball", (2.0,)), ("linf_ball", ()), ("linf_ball", (0.2,)), ("hyperplane", (NORMAL, 1.5)),
+    ("halfspace", (NORMAL, 1.5)), ("halfspace", (NORMAL, -8.0)),
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def optax():
+    jax = pytest.importorskip("jax")
+    before = jax.config.jax_enable_x64
+    jax.config.update("jax_enable_x64", True)
+    yield pytest.importorskip("optax")
+    jax.config.update("jax_enable_x64", before)
+
+
+@pytest.mark.parametrize("size", [0.1, 1.0, 10.0])
+@pytest.mark.parametrize(("name", "numbers"), SETS, ids=[f"{name}-{i}" for i, (name, _) in enumerate(SETS)])
+def test_nearest_points_as_optax_finds_them(optax, name, numbers, size):
+    for seed in range(5):
+        x = size * np.random.default_rng(seed).normal(size=NORMAL.shape)
+        mine = getattr(projections, f"project_{name}")(numpy_namespace(), x, *numbers)
+        same(mine, np.asarray(getattr(optax.projections, f"projection_{name}")(x, *numbers)))

@@ -135,6 +135,18 @@ class ArrayNamespace:
             return self.np.full((x.shape[0], min(rank, *x.shape)), self.np.nan, x.dtype)
         return self.np.linalg.svd(wide, full_matrices=False)[0][:, :rank].astype(x.dtype)
 
+    def eigh(self, x: Any) -> tuple[Any, Any]:
+        """Eigenvalues of a symmetric matrix, rising, and its eigenvectors as columns; not finite in gives NaN out."""
+        wide = x.astype(self.np.float64)
+        if not self.all_finite(wide):
+            return x[..., 0] * math.nan, x * math.nan
+        values, vectors = self.np.linalg.eigh(wide)
+        return values.astype(x.dtype), vectors.astype(x.dtype)
+
+    def orthonormal(self, x: Any) -> Any:
+        """Q of the QR decomposition: columns that span, one after the other, what those of `x` do."""
+        return self.np.linalg.qr(x.astype(self.np.float64))[0].astype(x.dtype)
+
     def reshape(self, x: Any, *, shape: tuple[int, ...]) -> Any:
         """Same elements, row-major, another shape."""
         return x.reshape(shape)
