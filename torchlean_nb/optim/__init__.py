@@ -23,6 +23,7 @@ from torchlean_nb.optim import layerwise as layerwise
 from torchlean_nb.optim import lowrank as lowrank
 from torchlean_nb.optim import matrix as matrix
 from torchlean_nb.optim import parameter_free as parameter_free
+from torchlean_nb.optim import preconditioned as preconditioned
 from torchlean_nb.optim import proximal as proximal
 from torchlean_nb.optim import relatives as relatives
 from torchlean_nb.optim import torchlean as torchlean
