@@ -91,7 +91,8 @@ DAMPED = {"damping": nonnegative(1e-2, r"\lambda_0"), "factor": Hyper(10.0, r"\n
 DAMPING = {"damping": Slot(lambda xp, p, h: np.asarray(h.damping), symbol=r"\lambda")}
 CHANGE = (
     (r"\rho", r"\frac{f(x) - f(x + d)}{f(x) - \frac{1}{2} \|r + J d\|^2}"),
-    (r"\lambda", r"\lambda / \nu \;\mathrm{and}\; x + d \;\mathrm{where}\; \rho > 0, \;\mathrm{else}\; \nu \lambda"),
+    (r"\lambda", r"\lambda / \nu \;\mathrm{where}\; \rho > 0, \;\mathrm{else}\; \nu \lambda, \; \lambda_1 = \lambda_0"),
+    ("x", r"x + d \;\mathrm{where}\; \rho > 0"),
 )
 
 

@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from torchlean_nb.errors import NonFiniteError, quote
+from torchlean_nb.errors import CapabilityError, NonFiniteError, quote
 from torchlean_nb.hypers import Hyper, check_all, nonnegative
 from torchlean_nb.minimizers.algebra import largest
 from torchlean_nb.minimizers.asking import Evaluate, Point, Step, drive
 from torchlean_nb.minimizers.objective import Objective
-from torchlean_nb.minimizers.table import Method, method_of
+from torchlean_nb.minimizers.rules import method_of
+from torchlean_nb.minimizers.table import Method
 
 RUN = {
     "steps": Hyper(1000, low=0, kind="int"), "tol": nonnegative(1e-8, r"\epsilon"),
@@ -141,7 +142,7 @@ def minimize(
         of least squares; for finite sums ``f(x, i)`` is example `i`, and ``examples=`` says how many.
     x0 : array or dict of arrays
     method : str
-        Of ``tl.minimizers.METHODS``.
+        Of ``tl.minimizers.METHODS``, or an update rule of ``tl.optim``.
     steps : int
         At most.
     tol : float
@@ -166,6 +167,11 @@ def minimize(
     check_all("tl.minimize", RUN, {"steps": steps, "tol": tol, "nonfinite": nonfinite})
     h = SimpleNamespace(**row.resolve(hypers), tol=float(tol))
     ask = Objective(f, x0, getattr(h, "examples", None))
+    if row.scope == "tensor" and (len(ask.shapes) > 1 or len(ask.shapes[0]) > 1):
+        raise CapabilityError(
+            f"{row.class_name}: this rule treats each tensor by its shape", "here all parameters are one vector",
+            f"tl.optim.{row.class_name}",
+        )
     x = ask.start
     at = start = known(row, ask, Point(x)) if row.want else Point(x)
     _require_finite(row, 0, start, "")

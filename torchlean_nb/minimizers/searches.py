@@ -257,7 +257,7 @@ def line_search(
     --------
     >>> from torchlean_nb.minimizers import line_search
     >>> found = line_search(lambda x: (x @ x, 2 * x), [1.0, 2.0], method="exact")
-    >>> found.t
+    >>> float(found.t)
     0.5
     """
     if method not in SEARCHES:

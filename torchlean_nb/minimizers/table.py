@@ -3,20 +3,20 @@
 ``update(at, s, h, k)`` is one iteration, a generator: it gets the point where it stands (with what the
 row needs known there), its slots ``s.H``, the hyperparameters ``h.c1`` and its number ``k``, asks for
 further points with ``yield Evaluate(x)``, and returns every intermediate value by name, in order.
-``"x"`` is where it leads, each slot's new value stands under the slot's name, ``"next"`` is the Point
-at ``x`` where it is known already, ``"stop"`` says in words why the method ends.
+``"x"`` is where it leads, or ``"next"``, the Point there with what is known already; each slot's new
+value stands under the slot's name; ``"stop"`` says in words why the method ends.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
-from torchlean_nb.errors import RuleError, UnknownNameError, did_you_mean, quote
+from torchlean_nb.errors import RuleError
 from torchlean_nb.minimizers.asking import Asking, Evaluate, Point, Step
 from torchlean_nb.updates import UpdateRule
 
@@ -64,12 +64,12 @@ class Method(UpdateRule):
                 break
             answer = yield Evaluate(_frozen(request.x), request.want, request.example)
             asked.append(answer)
-        missing = [name for name in ("x", *slots) if name not in terms]
+        missing = [name for name in ("next" if "next" in terms else "x", *slots) if name not in terms]
         if missing:
             raise RuleError(f"{self.name}: the iteration returned no {missing[0]!r}", f"it returned {', '.join(terms)}")
         terms = {name: _frozen(v) for name, v in terms.items()}
-        after = terms.pop("next", None) or Point(terms["x"])
-        return Step(k, at, terms, after, tuple(asked))
+        after = terms.pop("next") if "next" in terms else Point(terms["x"])
+        return Step(k, at, terms, replace(after, x=_frozen(after.x)), tuple(asked))
 
     def call(self, at: Point, slots: Mapping[str, Any], h: Any, k: int) -> Asking:
         """What one call of the torch-shaped class does, as a generator that returns its Steps."""
@@ -112,17 +112,3 @@ def method(*, needs: str = "gradient", **fields: Any) -> Callable[[Callable[...,
         return row
 
     return wrap
-
-
-def method_of(name: Any) -> Method:
-    """Row of that name or class name.
-
-    Raises
-    ------
-    UnknownNameError
-        With the closest known names.
-    """
-    for row in METHODS.values():
-        if isinstance(name, str) and name in (row.name, row.class_name):
-            return row
-    raise UnknownNameError(f"no method named {quote(name)}", did_you_mean(str(name).lower(), METHODS))
