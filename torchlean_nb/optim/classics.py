@@ -148,8 +148,9 @@ def exponentiated_gradient(xp, g, p, s, h, t):
     weights are taken by their magnitudes.
     """
     a = -h.lr * g * xp.sign(p)
-    # Lowered by its maximum, as in softmax: nothing overflows, and the sum takes it out again.
-    grown = xp.exp(a - xp.max(a))
+    # Lowered by the largest that has a weight, as in softmax: the sum takes it out again and is never 0.
+    best = xp.max(xp.where(xp.equal(p, 0), xp.min(a), a))
+    grown = xp.exp(xp.minimum(a - best, 0.0))
     total, weighed = xp.sum(xp.abs(p)), xp.sum(xp.abs(p) * grown)
     k = grown * (total / xp.where(xp.greater(weighed, 0), weighed, weighed + 1))
     return {"a": a, "k": k, "delta": p * (k - 1)}
