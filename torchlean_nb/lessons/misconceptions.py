@@ -114,4 +114,60 @@ MISCONCEPTIONS: dict[str, Misconception] = {
         "The seed was added up too. Each sweep sets the gradient of the output to one.",
         "lesson 03, Do it in code",
     ),
+    "M3": Misconception(
+        "Downhill is the steepest way from here, and not the way to the minimum. The two agree only in a round bowl.",
+        "lesson 09, Step",
+    ),
+    "M13": Misconception(
+        "The buffer is no average. It is a sum in which old gradients fade, so that steps in a steady direction grow.",
+        "lesson 09, Break it",
+    ),
+    "degrees": Misconception(
+        "That is the same angle told otherwise: in radians, or as its cosine. Asked are degrees.",
+        "lesson 09, Predict",
+    ),
+    "velocity": Misconception(
+        "Part of the motion got lost. A step consists of what is left of earlier steps and of the new gradient.",
+        "lesson 09, Explain",
+    ),
+    "limit": Misconception(
+        "Along a steep axis momentum does not narrow the limit, it widens it: steps to and fro cancel in the buffer.",
+        "lesson 09, Do it in code",
+    ),
+    "ahead": Misconception(
+        "That takes the slope where w is. Nesterov takes it where the velocity is about to lead.",
+        "lesson 09, Explain",
+    ),
+    "rate": Misconception(
+        "PyTorch keeps bare gradients in the buffer and multiplies by the rate last. Other books put the rate inside.",
+        "lesson 09, Explain",
+    ),
+    "scale": Misconception(
+        "The gradient is divided by its own size, measured over the past. Its unit drops out.",
+        "lesson 10, Step",
+    ),
+    "root": Misconception(
+        "Squares are collected, so a root has to be taken before dividing, and squares are in it before the root.",
+        "lesson 10, Explain",
+    ),
+    "history": Misconception(
+        "The sum of squares only grows, so each step is shorter than the one before.",
+        "lesson 10, Explain",
+    ),
+    "M14": Misconception(
+        "A mean that begins at zero is too small, and one divides by it. Without correction early steps are too long.",
+        "lesson 10, Break it",
+    ),
+    "uncorrected": Misconception(
+        "That would be so with the correction of Adam. RMSProp has none.",
+        "lesson 10, Break it",
+    ),
+    "M15": Misconception(
+        "Adam scales the coordinates among each other. How long a step is remains the decision of the learning rate.",
+        "lesson 10, Do it in code",
+    ),
+    "M16": Misconception(
+        "In Adam an L2 penalty is measured along with the gradient, so its size drops out. Decoupled decay is not.",
+        "lesson 10, Explain",
+    ),
 }
