@@ -24,6 +24,7 @@ GIVEN = {
     "momo_adam": {"lr": 1.0},
     "galore": {"rank": 2, "update_proj_gap": 2},
     "galore_sgd": {"rank": 2, "update_proj_gap": 2},
+    "sgld": {"temperature": 1e-6},  # cold enough to go down
     "orthogonal_momentum": {"orthogonalizer": newton_schulz()},
     "projected_sgd": {"project": lambda xp, g: half(g).T @ g, "lift": lambda xp, s: half(s) @ s},
 }
@@ -35,6 +36,8 @@ RESTLESS = {
     "projected_gradient": "it starts beside its plane",
     "proximal_gradient": "its proximal step shrinks",
     "fromage": "its shrinkage is part of the step, not an option",
+    "noisy_sgd": "noise moves it",
+    "sgld": "noise moves it",
     "yogi": "its mean starts at v0, not at 0",
 }
 ALONE = {
@@ -46,11 +49,20 @@ ALONE = {
     "coordinate_descent": "which element moves is all that they share, and on these the changed one never leads",
     "prodigy": "its estimate, all that its elements share, rises where gradients agree: not on these",
     "dadapt_adamw": "its estimate, all that its elements share, rises where gradients agree: not on these",
+    "noisy_sgd": "all that its elements share is a stream of noise",
+    "sgld": "all that its elements share is a stream of noise",
+    "sam": "its climb, all that its elements share, is taken back by the next call",
+}
+CALLS = {"lookahead": 5, "sam": 2}  # calls to one step of theirs: between they go back, or climb
+PLACED = {
+    "noisy_sgd": "noise belongs to a place among the parameters",
+    "sgld": "noise belongs to a place among the parameters",
 }
 UNSWEPT = {("asgd", "t0"): "Python's max looks at it, so that float32 stays float32"}
 UNWRITTEN = {
     ("adam", "v_max"): "formula of the default form, without amsgrad",
     ("adamw", "v_max"): "formula of the default form, without amsgrad",
+    ("lookahead", "v_max"): "formula of the default form, without amsgrad",
     ("rmsprop", "mean"): "formula of the default form, not centered",
 }
 SYMBOLS = {
