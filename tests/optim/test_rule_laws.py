@@ -9,7 +9,17 @@ import numpy as np
 import pytest
 from matplotlib.mathtext import MathTextParser
 from optim.exceptions import (
-    ALONE, CALLS, DECAYS, GIVEN, MATRICES, OWN_SYMBOLS, PLACED, RESTLESS, SYMBOLS, UNSWEPT, UNWRITTEN,
+    ALONE,
+    CALLS,
+    DECAYS,
+    GIVEN,
+    MATRICES,
+    OWN_SYMBOLS,
+    PLACED,
+    RESTLESS,
+    SYMBOLS,
+    UNSWEPT,
+    UNWRITTEN,
 )  # fmt: skip
 
 import torchlean_nb as tl
