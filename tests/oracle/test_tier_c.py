@@ -105,6 +105,31 @@ def test_a_hundred_steps_as_pytorch_optimizer_takes_them(exactly, name, given, s
     same(ours(name, start, gradients, **given), theirs(name, start, gradients, **given))
 
 
+@pytest.mark.parametrize("name", THEIRS)
+def test_gradients_of_zero_are_taken_as_pytorch_optimizer_takes_them(exactly, name):
+    """First steps without any, elements without any for long: where a quotient has to be defined."""
+    start, gradients = trajectory((4, 3), 9)
+    seen = (np.arange(12) % 4 > 0).reshape(4, 3)
+    gradients = [g * (seen | (t > 20)) * (t not in (0, 1, 7)) for t, g in enumerate(gradients)]
+    for first in (start, start * seen, np.zeros_like(start)):
+        same(ours(name, first, gradients), theirs(name, first, gradients))
+
+
+def test_avagrad_takes_its_mean_over_all_parameters_as_pytorch_optimizer_does(exactly):
+    torch, library = pytest.importorskip("torch"), pytest.importorskip("pytorch_optimizer")
+    paths = {k: trajectory(shape, i) for i, (k, shape) in enumerate({"a": (4, 3), "b": (5,)}.items())}
+    mine = tl.optim.AvaGrad({k: start for k, (start, _) in paths.items()})
+    tensors = {k: torch.tensor(start, requires_grad=True) for k, (start, _) in paths.items()}
+    other = library.AvaGrad(list(tensors.values()), foreach=False)
+    for t in range(STEPS):
+        mine.step({k: g[t] for k, (_, g) in paths.items()})
+        for k, p in tensors.items():
+            p.grad = torch.tensor(paths[k][1][t])
+        other.step()
+        for k, p in tensors.items():
+            same(mine.params[k], p.detach().numpy())
+
+
 # -- projections --------------------------------------------------------------------------------------
 NORMAL = np.array([[1.0, -2.0, 0.5], [0.0, 3.0, -1.0]])
 SETS = [
