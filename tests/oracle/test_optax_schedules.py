@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from torchlean_nb import schedules as s
@@ -67,3 +69,36 @@ def test_optax_agrees_at_every_step(name):
 def test_every_row_that_names_an_optax_schedule_is_compared():
     named = {row.name for row in s.SCHEDULES.values() if row.optax}
     assert named <= {schedule.name for schedule, _ in CASES.values()}
+
+
+MACHINES = [
+    {}, {"factor": 0.5, "patience": 1}, {"patience": 2, "cooldown": 3}, {"patience": 3, "rtol": 0.0, "atol": 0.05},
+    {"patience": 1, "cooldown": 1, "accumulation_size": 3},
+    {"patience": 2, "rtol": 0.1, "atol": 0.01, "min_scale": 0.05},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("options", MACHINES, ids=repr)
+@pytest.mark.parametrize("seed", [0, 1])
+def test_optax_sees_the_same_plateaus(options, seed):
+    optax = pytest.importorskip("optax")
+    jax = pytest.importorskip("jax")
+    jax.config.update("jax_enable_x64", True)
+    try:
+        rng = random.Random(seed)
+        theirs, ours = optax.contrib.reduce_on_plateau(**options), s.reduce_on_plateau(**options)
+        one = jax.numpy.ones(1, dtype="float64")
+        a, b = theirs.init(one), ours.init()
+        update = jax.jit(lambda state, value: theirs.update(one, state, value=value))
+        for k in range(120):
+            value = 2 * 0.9 ** min(k, 20) + 0.05 * rng.random() + (k > 80)
+            updates, a = update(a, value)
+            b = ours.update(b, value)
+            for name in ("plateau_count", "cooldown_count", "count"):
+                assert getattr(b, name) == int(getattr(a, name)), (k, name)
+            for name in ("scale", "best_value", "avg_value"):
+                assert getattr(b, name) == pytest.approx(float(getattr(a, name)), rel=1e-12), (k, name)
+            assert float(updates[0]) == pytest.approx(b.scale, rel=1e-12)
+        assert b.scale < 1
+    finally:
+        jax.config.update("jax_enable_x64", False)

@@ -115,7 +115,58 @@ def warmup_cosine(k, base, warmup, total, minimum, clamped):
     return minimum + (base - minimum) * half(ratio(k - warmup, total - warmup))
 
 
+def climb(then):
+    """A factor that climbs from 0 in a straight line, and what comes after it."""
+
+    def formula(k, base, warmup, total, **rest):
+        if k < warmup:
+            return base * ratio(k, warmup)
+        return then(base, k - warmup, total - warmup, **rest)
+
+    return formula
+
+
+def waves(base, k, total, cycles, minimum=0):
+    return minimum + (base - minimum) * (1 + COS(2 * PI * cycles * ratio(k, total))) / 2
+
+
+def waves_start(k, base, warmup, total, minimum, start, cycles):
+    if k >= warmup:
+        return waves(base, k - warmup + 1, total - warmup, cycles, minimum)
+    return base * ratio(k + 1, warmup) if start is None else start + (base - start) * ratio(k, warmup - 1)
+
+
+def floored(k, base, minimum, warmup, total):
+    return base * ratio(k + 1, warmup) if k < warmup else waves(base, min(k, total) - warmup, total - warmup, F(1) / 2,
+                                                                 minimum)  # fmt: skip
+
+
+def nodes(k, low, high, total, order):
+    places = [0]
+    while order == "fractal" and len(places) < total:
+        places = [j for i in places for j in (i, 2 * len(places) - 1 - i)]
+    places = places if order == "fractal" else range(total)
+    return 2 / (high + low - (high - low) * COS((2 * places[k % total] + 1) * PI / (2 * total)))
+
+
 TEXTBOOK = {
+    "warmup_cosine_floor": floored,
+    "warmup_linear": climb(lambda base, k, total: base * max(1 - ratio(k, total), 0)),
+    "warmup_waves": climb(waves),
+    "warmup_waves_min": climb(waves),
+    "warmup_waves_start": waves_start,
+    "warmup_restarts": climb(lambda base, k, total, cycles: base * half(cycles * ratio(k, total) % 1) * (k < total)),
+    "warmup_polynomial": climb(lambda base, k, total, end, power: end
+                               + (base - end) * max(1 - ratio(k, total), 0) ** power),
+    "warmup_inverse_sqrt": lambda k, base, warmup, timescale: base * ratio(k, warmup) if k < warmup else base
+    / mp.sqrt(ratio(k + (timescale or warmup or 10_000) - warmup, timescale or warmup or 10_000)),
+    "natural_exp": lambda k, base, rate, total, staircase: base * mp.exp(-rate * ratio(k, total)),
+    "sqrt_decay": lambda k, base: base / mp.sqrt(k + 1),
+    "bottou": lambda k, base, rate: base / (1 + base * rate * k),
+    "deeplab_poly": lambda k, base, total, power: base * (1 - ratio(min(k, total), total)) ** power,
+    "snapshot": lambda k, base, total, cycles: base * half(ratio(k % mp.ceil(ratio(total, cycles)),
+                                                                 mp.ceil(ratio(total, cycles)))),
+    "chebyshev": nodes,
     "constant": lambda k, base: base,
     "step_decay": lambda k, base, size, gamma: base * gamma ** (k // size),
     "multistep": lambda k, base, milestones, gamma: base * gamma ** sum(m <= k for m in milestones),

@@ -44,7 +44,7 @@ def rates(o):
 
 
 def test_every_scheduler_has_a_maker():
-    assert {*MAKERS, "LRScheduler", "ReduceLROnPlateau"} == set(lrs.__all__)
+    assert {*MAKERS, "LRScheduler", "ReduceLROnPlateau", "ReduceOnPlateau"} == set(lrs.__all__)
 
 
 @pytest.mark.parametrize("name", PURE)

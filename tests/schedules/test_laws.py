@@ -138,7 +138,13 @@ def test_values_and_defaults_are_plain_data():
 
 
 def test_the_table_can_be_asked():
-    assert schedules.available() == sorted(SCHEDULES) and schedules.lookup("cosine") is schedules.cosine
+    names = schedules.available()
+    assert names == sorted(set(names)) and schedules.lookup("cosine") is schedules.cosine
+    assert {*SCHEDULES, "sgdr", "StepLR", "SWALR", "ReduceLROnPlateau", "reduce_on_plateau"} <= set(names)
+    assert all(callable(getattr(schedules, "lambda_" if n == "lambda" else n)) for n in names)
+    assert set(names) <= set(dir(schedules))
+    with pytest.raises(AttributeError, match="available"):
+        _ = schedules.nothing
     with pytest.raises(UnknownNameError, match="did you mean"):
         schedules.lookup("cosin")
     with pytest.raises(RuleError, match="exists already"):

@@ -19,6 +19,7 @@ from torchlean_nb.schedules import (
     step_decay,
     triangular,
     warmup_cosine,
+    warmup_cosine_floor,
 )
 
 
@@ -34,6 +35,12 @@ def test_warmup_cosine_starts_at_zero_and_rebounds_as_fact_15_says():
     climb = [0, 0.5, 1, 0.8535533906, 0.5, 0.1464466094, 0]
     close(warmup_cosine(1, 2, 6, clamped=False), [*climb, 0.1464466094, 0.5, 0.8535533906, 1])
     close(warmup_cosine(1, 2, 6), [*climb, 0, 0, 0, 0])
+
+
+def test_the_trainers_warmup_cosine_wastes_no_step_and_stays_at_its_floor():
+    close(warmup_cosine_floor(1, 0.2, 2, 6), [0.5, 1, 1, 0.8828427125, 0.6, 0.3171572875, 0.2, 0.2, 0.2])
+    with pytest.raises(HyperparameterError, match="warmup=6"):
+        warmup_cosine_floor(1, 0.2, warmup=6, total=6)
 
 
 def test_cyclic_modes_are_fact_16():

@@ -11,6 +11,7 @@ import math
 import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from importlib import import_module
 from typing import Any
 
 from torchlean_nb import tex
@@ -49,7 +50,7 @@ class Row:
         in which ``{name}`` stands for the name of another one.
     jumps, signed, fractional : bool
         Whether it jumps at its points, may be negative, and takes steps between the whole ones.
-    torch, optax, torchlean : str
+    torch, optax, torchlean, transformers : str
         Its name there.
     samples : tuple of dict
         Hyperparameters for the laws.
@@ -67,6 +68,7 @@ class Row:
     torch: str = ""
     optax: str = ""
     torchlean: str = ""
+    transformers: str = ""
     samples: tuple[Mapping[str, Any], ...] = ()
     builtin: bool = False
 
@@ -120,7 +122,8 @@ class Row:
         for name, h in self.hypers.items():
             default = "" if h.default is REQUIRED else f", default `{h.default!r}`"
             lines.append(f"- `{name}`{f' ${h.symbol}$' if h.symbol else ''}: {h.allowed}{default}")
-        twins = {"PyTorch": self.torch, "optax": self.optax, "TorchLean": self.torchlean}
+        twins = {"PyTorch": self.torch, "optax": self.optax, "TorchLean": self.torchlean,
+                 "Transformers": self.transformers}  # fmt: skip
         return "\n".join([*lines, "", ", ".join(f"{who}: `{name}`" for who, name in twins.items() if name)]).strip()
 
     def _repr_markdown_(self) -> str:
@@ -250,8 +253,15 @@ def lookup(name: str) -> Row:
 
 
 def available() -> list[str]:
-    """Names of all schedules."""
-    return sorted(SCHEDULES)
+    """Names of all that moves a rate, in `torchlean_nb.schedules`: the rows, and the schedulers that use them.
+
+    Examples
+    --------
+    >>> {"cosine", "sgdr", "CosineAnnealingLR", "reduce_on_plateau"} <= set(available())
+    True
+    """
+    schedulers = import_module("torchlean_nb.schedules.lr_scheduler").__all__
+    return sorted({*SCHEDULES, "sgdr", "reduce_on_plateau", *schedulers} - {"LRScheduler"})
 
 
 def schedule(**fields: Any) -> Callable[[Callable[..., float]], Row]:

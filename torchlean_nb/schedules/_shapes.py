@@ -87,3 +87,9 @@ def callable_(values: dict[str, Any], fail: Any, name: str) -> None:
     """Refuse what cannot be called."""
     if not callable(values[name]):
         raise fail(name, "must be a function of the step")
+
+
+def shorter(values: dict[str, Any], fail: Any) -> None:
+    """Refuse a warmup that leaves no step for what follows."""
+    if values["warmup"] >= values["total"]:
+        raise fail("warmup", f"must be < {{total}}, which is {values['total']}")

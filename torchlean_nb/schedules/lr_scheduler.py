@@ -28,6 +28,7 @@ from torchlean_nb.schedules._row import Schedule
 from torchlean_nb.schedules.combined import ChainedScheduler, SequentialLR
 from torchlean_nb.schedules.facade import LRScheduler, groups_of, per_group
 from torchlean_nb.schedules.plateau import ReduceLROnPlateau
+from torchlean_nb.schedules.reduce import ReduceOnPlateau
 
 Rate = float | Sequence[float]
 Function = Callable[[int], float]
@@ -287,5 +288,5 @@ class OneCycleLR(_Momentum):
 __all__ = [
     "LRScheduler", "LambdaLR", "MultiplicativeLR", "StepLR", "MultiStepLR", "ConstantLR", "LinearLR", "ExponentialLR",
     "PolynomialLR", "CosineAnnealingLR", "CosineAnnealingWarmRestarts", "CyclicLR", "OneCycleLR", "SequentialLR",
-    "ChainedScheduler", "ReduceLROnPlateau", "SWALR",
+    "ChainedScheduler", "ReduceLROnPlateau", "SWALR", "ReduceOnPlateau",
 ]  # fmt: skip

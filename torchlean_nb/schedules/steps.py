@@ -16,7 +16,7 @@ def _multiples(n, count=3):
 
 @schedule(
     hypers={"base": BASE}, latex=r"\eta", optax="constant_schedule", torchlean="constantScheduler",
-    samples=({"base": 0.1},),
+    transformers="get_constant_schedule",     samples=({"base": 0.1},),
 )
 def constant(k, *, base):
     """Always the same.

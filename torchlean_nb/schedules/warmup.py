@@ -23,6 +23,7 @@ from torchlean_nb.schedules._shapes import (
     TOTAL,
     WARMUP,
     line,
+    shorter,
     wave,
 )  # fmt: skip
 from torchlean_nb.schedules.decay import exponential_decay
@@ -34,15 +35,11 @@ def _climb(k, start, peak, warmup):
     return line(start, peak, k, warmup - k)
 
 
-def _shorter(v, fail):
-    if v["warmup"] >= v["total"]:
-        raise fail("warmup", f"must be < {{total}}, which is {v['total']}")
-
-
 @schedule(
     hypers={"base": BASE, "warmup": WARMUP, "start": START}, points=lambda warmup, **_: [warmup],
     latex=r"\eta_{0} + (\eta - \eta_{0})\,\min(k/W,\,1)", optax="warmup_constant_schedule",
-    torchlean="linearWarmupScheduler", samples=({"base": 0.2, "warmup": 1000, "start": 0.05},),
+    torchlean="linearWarmupScheduler", transformers="get_constant_schedule_with_warmup",
+    samples=({"base": 0.2, "warmup": 1000, "start": 0.05},),
 )
 def linear_warmup(k, *, base, warmup, start=0.0):
     """Up in a straight line from `start`, then `base`.
@@ -57,7 +54,7 @@ def linear_warmup(k, *, base, warmup, start=0.0):
 
 @schedule(
     hypers={"base": BASE, "warmup": WARMUP, "total": TOTAL, "minimum": MINIMUM, "clamped": flag(True)},
-    points=lambda warmup, total, **_: [warmup, total], check=_shorter, torchlean="warmupCosineScheduler",
+    points=lambda warmup, total, **_: [warmup, total], check=shorter, torchlean="warmupCosineScheduler",
     latex=r"\min(\frac{k}{W},\,1)\left(\eta_{\min} + (\eta - \eta_{\min})\,"
           r"\cos^{2}\left(\frac{\pi \max(k - W,\,0)}{2\,(T - W)}\right)\right)",
     samples=({"base": 1.0, "warmup": 200, "total": 1000}, {"base": 0.1, "warmup": 100, "total": 1000,
@@ -82,9 +79,36 @@ def warmup_cosine(k, *, base, warmup, total, minimum=0.0, clamped=True):
     return cosine_annealing.f(k - warmup, base=base, total=total - warmup, minimum=minimum)
 
 
+def _above(v, fail):
+    shorter(v, fail)
+    if v["minimum"] > v["base"]:
+        raise fail("minimum", f"must be <= {{base}}, which is {v['base']!r}")
+
+
+@schedule(
+    hypers={"base": BASE, "minimum": MINIMUM, "warmup": WARMUP, "total": TOTAL}, check=_above,
+    points=lambda warmup, total, **_: [warmup, total], torchlean="Trainer.Scheduler.warmupCosine",
+    latex=r"\eta\,\frac{k + 1}{W} \rightarrow_{W - 1} \eta_{\min} + (\eta - \eta_{\min})\,"
+          r"\cos^{2}\left(\frac{\pi \min(k - W,\,T - W)}{2\,(T - W)}\right)",
+    samples=({"base": 1.0, "warmup": 200, "total": 1000}, {"base": 0.1, "minimum": 0.01, "warmup": 100, "total": 9000}),
+)  # fmt: skip
+def warmup_cosine_floor(k, *, base, minimum=0.0, warmup, total):
+    """Up by ``(k + 1)/warmup``, so that every step counts, then down along half a cosine, and stay at `minimum`.
+
+    Examples
+    --------
+    >>> [round(v, 4) for v in warmup_cosine_floor(1.0, 0.5, warmup=2, total=6).values(8)]
+    [0.5, 1.0, 1.0, 0.9268, 0.75, 0.5732, 0.5, 0.5]
+    """
+    if k < warmup:
+        return base * (k + 1) / warmup
+    k = min(k, total)
+    return wave(base, minimum, k - warmup, total - k)
+
+
 @schedule(
     hypers={"start": START, "peak": MAXIMUM, "warmup": WARMUP, "total": TOTAL, "end": END, "exponent": POWER},
-    points=lambda warmup, total, **_: [warmup, total], check=_shorter, optax="warmup_cosine_decay_schedule",
+    points=lambda warmup, total, **_: [warmup, total], check=shorter, optax="warmup_cosine_decay_schedule",
     latex=r"\eta_{0} \rightarrow_{W} \eta_{\max},\quad "
           r"\eta_{T} + (\eta_{\max} - \eta_{T})\,\cos^{2p}\left(\frac{\pi\,(k - W)}{2\,(T - W)}\right)",
     samples=({"peak": 1.0, "warmup": 200, "total": 1000, "end": 0.01},
@@ -143,6 +167,7 @@ _ENDINGS = {
             "decay": Hyper(REQUIRED, "D", 1, kind="int"), "minimum": MINIMUM,
             "way": Hyper("linear", kind="choice", choices=tuple(_ENDINGS))},
     points=lambda warmup, stable, decay, **_: [warmup, warmup + stable, warmup + stable + decay],
+    transformers="get_wsd_schedule",
     latex=r"0 \rightarrow_{W} \eta \rightarrow_{W + S} \eta \rightarrow_{W + S + D} \eta_{\min}",
     samples=tuple({"base": 0.1, "warmup": 100, "stable": 500, "decay": 5000, "way": w} for w in _ENDINGS),
 )  # fmt: skip
