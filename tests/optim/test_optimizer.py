@@ -205,7 +205,7 @@ def test_stop_pressed_at_any_instruction_of_a_step_tears_nothing():
 @pytest.mark.parametrize("name", sorted(RULES))
 def test_the_terms_compose_to_the_actual_step_bit_for_bit(name):
     rule = RULES[name]
-    if rule.needs or rule.scope in ("matrix", "group"):
+    if rule.needs or rule.scope == "matrix":
         pytest.skip("needs more than a gradient: has its own test")
     opt = getattr(tl.optim, rule.class_name)({"w": W, "b": B})
     for g in GRADS[:4]:

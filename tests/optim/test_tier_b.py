@@ -1,4 +1,4 @@
-"""Rules that find their own rate, that see curvature, a subspace or noise: what each one teaches."""
+"""Rules that find their own rate, that see curvature or keep to a subspace: what each one teaches."""
 
 from __future__ import annotations
 
@@ -127,7 +127,6 @@ def test_numbers_of_a_group_are_the_same_for_all_its_parameters(name):
             assert np.array_equal(v, second[k])
 
 
-@pytest.mark.xfail(strict=True, reason="an explanation replays a rule on one parameter, not on its group")
 def test_the_terms_of_one_parameter_compose_to_its_step_in_the_group():
     opt = tl.optim.DoG(ZEROS)
     descend(opt, 3)

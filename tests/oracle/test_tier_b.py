@@ -10,6 +10,7 @@ import pytest
 from oracle.test_optim_rules import SHAPES, STEPS, optax, same, theirs_of_optax, trajectory
 
 import torchlean_nb as tl
+from torchlean_nb.optim.noisy import dp_aggregate
 from torchlean_nb.updates import RULES
 
 pytestmark = [pytest.mark.oracle, pytest.mark.filterwarnings("ignore::DeprecationWarning:optax.*")]
@@ -239,3 +240,37 @@ def test_muon_without_nesterov_is_optax_with_rows_and_columns_exchanged(optax, d
     other = theirs(make, turned, LOSSES)
     for k in tree:
         same(mine[k], np.swapaxes(other[k], -1, -2))
+
+
+# -- noise -----------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("given", [{}, {"lr": 0.5, "variance": 4.0, "gamma": 1.5}])
+def test_noisy_sgd_as_optax_with_the_same_noise(optax, monkeypatch, given):
+    import jax
+    import jax.numpy as jnp
+
+    ones = lambda key, target_tree, sampler: jax.tree.map(jnp.ones_like, target_tree)  # noqa: E731
+    monkeypatch.setattr(optax.tree, "random_like", ones)
+    monkeypatch.setattr("torchlean_nb.optim.noisy.gaussian", lambda xp, seed, t, like: np.ones_like(like))
+    h = RULES["noisy_sgd"].resolve(given)
+    mine = ours(RULES["noisy_sgd"], TREE, LOSSES, **given)
+    other = theirs(optax.noisy_sgd(h["lr"], h["variance"], h["gamma"], key=0), TREE, LOSSES)
+    for k in TREE:
+        same(mine[k], other[k])
+
+
+@pytest.mark.parametrize("given", [{}, {"momentum": 0.9}, {"momentum": 0.9, "nesterov": True}])
+@pytest.mark.parametrize("clip", [0.5, 8.0, 1e6])
+def test_clipping_each_example_then_sgd_is_dpsgd_of_optax(optax, given, clip):
+    batches = {}
+    for k, (start, gradients, losses) in TREE.items():
+        batches[k] = start, [np.stack([g, 1 - 2 * g, gradients[t - 1]]) for t, g in enumerate(gradients)], losses
+    make = optax.contrib.dpsgd(0.1, clip, 0.0, 0, **given)
+    opt, mine = tl.optim.SGD({k: v[0] for k, v in TREE.items()}, lr=0.1, **given), {k: [] for k in TREE}
+    for t in range(STEPS):
+        batch = {k: v[1][t] for k, v in batches.items()}
+        opt.step(dp_aggregate(batch, l2_norm_clip=clip, noise_multiplier=0.0, seed=0, t=t + 1))
+        for k in TREE:
+            mine[k].append(opt.params[k])
+    other = theirs(make, batches, LOSSES)
+    for k in TREE:
+        same(np.array(mine[k]), other[k])
