@@ -171,6 +171,8 @@ class Reading:
         delta = self.of.get("delta")
         parts = summands(delta.right) if delta else []
         spare += [("", text) for part in parts for text in (part, self._fraction(part)) if text]
+        readings = alternatives(delta.right) if delta else []
+        spare += [("", m[1]) for text in readings if (m := re.search(r"\(([^()]+)\)$", text))]
         for k, wanted in self.terms.items():
             if k in self.of or k in self.e.slots or not wanted.size or not np.any(wanted):
                 continue

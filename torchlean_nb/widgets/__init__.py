@@ -2,13 +2,15 @@
 
 ``base.View`` is what they share: one payload, a small state, static twins. `GraphStepper` steps
 through a trace, `TapeTable` lists it, `GradientLedger` takes one gradient apart, `TensorView`
-shows an array, `ScheduleDesigner` shapes learning rates. The front end is plain JavaScript in ``render/static``.
+shows an array, `ScheduleDesigner` shapes learning rates, `UpdateAnatomy` takes an
+optimizer's step apart. The front end is plain JavaScript in ``render/static``.
 """
 
+from torchlean_nb.widgets.anatomy import UpdateAnatomy as UpdateAnatomy
 from torchlean_nb.widgets.gradient_ledger import GradientLedger as GradientLedger
 from torchlean_nb.widgets.graph_stepper import GraphStepper as GraphStepper
 from torchlean_nb.widgets.schedule_designer import ScheduleDesigner as ScheduleDesigner
 from torchlean_nb.widgets.tape_table import TapeTable as TapeTable
 from torchlean_nb.widgets.tensor_view import TensorView as TensorView
 
-__all__ = ["GradientLedger", "GraphStepper", "ScheduleDesigner", "TapeTable", "TensorView"]
+__all__ = ["GradientLedger", "GraphStepper", "ScheduleDesigner", "TapeTable", "TensorView", "UpdateAnatomy"]
