@@ -14,7 +14,14 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from torchlean_nb.backend.store import Store
-from torchlean_nb.errors import CheckpointError, HyperparameterError, HyperparameterTypeError, ShapeError, quote
+from torchlean_nb.errors import (
+    CheckpointError,
+    HyperparameterError,
+    HyperparameterTypeError,
+    NonFiniteError,
+    ShapeError,
+    quote,
+)
 from torchlean_nb.hypers import Hyper, flag
 from torchlean_nb.shells.cells import one_store, read_groups
 
@@ -102,7 +109,7 @@ class Averaging(ABC):
 
         Raises
         ------
-        HyperparameterError, ShapeError
+        HyperparameterError, ShapeError, NonFiniteError
             And nothing has changed.
         """
         given = self._given(values or {})
@@ -169,6 +176,8 @@ class Averaging(ABC):
                     f"{owner}: value of {quote(name)} has shape {a.shape} and dtype {a.dtype}",
                     f"the parameter has {old.shape} and {old.dtype}",
                 )
+            if not np.isfinite(a).all():
+                raise NonFiniteError(f"{owner}: value of {quote(name)} holds an inf or NaN", "nothing was changed")
             out[cells[name].__tl_cell__[1]] = _frozen(a.astype(old.dtype))
         return out
 
