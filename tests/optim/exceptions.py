@@ -28,7 +28,7 @@ GIVEN = {
     "orthogonal_momentum": {"orthogonalizer": newton_schulz()},
     "projected_sgd": {"project": lambda xp, g: half(g).T @ g, "lift": lambda xp, s: half(s) @ s},
 }
-MATRICES = {"muon", "orthogonal_momentum", "projected_sgd"}
+MATRICES = {"muon", "muon_debiased", "orthogonal_momentum", "projected_sgd"}
 
 # -- exceptions, each with its reason -------------------------------------------------------------
 RESTLESS = {

@@ -10,6 +10,7 @@ import pytest
 from oracle.test_optim_rules import SHAPES, STEPS, optax, same, theirs_of_optax, trajectory
 
 import torchlean_nb as tl
+from torchlean_nb.optim.matrix import CUBIC
 from torchlean_nb.optim.noisy import dp_aggregate
 from torchlean_nb.updates import RULES
 
@@ -240,6 +241,25 @@ def test_muon_without_nesterov_is_optax_with_rows_and_columns_exchanged(optax, d
     other = theirs(make, turned, LOSSES)
     for k in tree:
         same(mine[k], np.swapaxes(other[k], -1, -2))
+
+
+DEBIASED = [
+    {}, {"lr": 0.02, "momentum": 0.8, "nesterov": False, "weight_decay": 0.1, "eps": 1e-2},
+    {"ns_coefficients": CUBIC, "ns_steps": 8, "adaptive": True}, {"consistent_rms": 0.2},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("given", DEBIASED)
+def test_debiased_muon_as_optax(optax, given):
+    h = RULES["muon_debiased"].resolve(given)
+    tree = {k: v for k, v in MATRICES.items() if np.ndim(v[0]) == 2}
+    make = optax.contrib.muon(
+        h["lr"], (h["a"], h["b"], h["c"]), h["ns_steps"], h["momentum"], h["eps"], h["weight_decay"],
+        nesterov=h["nesterov"], adaptive=h["adaptive"], consistent_rms=h["consistent_rms"],
+    )  # fmt: skip
+    mine, other = ours(RULES["muon_debiased"], tree, LOSSES, **given), theirs(make, tree, LOSSES)
+    for k in tree:
+        same(mine[k], other[k])
 
 
 # -- noise -----------------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """Rules for matrices: gradients orthogonalised or projected before they become a step."""
 
 from torchlean_nb.errors import ShapeError
-from torchlean_nb.hypers import Hyper, flag, lr, nonnegative
+from torchlean_nb.hypers import Hyper, flag, lr, nonnegative, unit
 from torchlean_nb.updates import Slot, update_rule
 
 CUBIC, QUINTIC = (1.5, -0.5, 0.0), (3.4445, -4.775, 2.0315)
@@ -122,6 +122,50 @@ def muon(xp, g, p, s, h, t):
     rows, columns = p.shape
     r = 0.2 * max(rows, columns) ** 0.5 if h.adjust_lr_fn == "match_rms_adamw" else max(1, rows / columns) ** 0.5
     return {"buf": buf, "u": u, "orth": orth, "r": r, "delta": -(h.lr * h.weight_decay) * p - h.lr * r * orth}
+
+
+@update_rule(
+    title="DebiasedMuon", scope="matrix", tuples={"ns_coefficients": ("a", "b", "c")},
+    hypers={
+        "lr": lr(1e-3), "momentum": unit(0.95, r"\mu"), "nesterov": flag(True),
+        "a": Hyper(QUINTIC[0], "a"), "b": Hyper(QUINTIC[1], "b"), "c": Hyper(QUINTIC[2], "c"),
+        "ns_steps": Hyper(5, "k", 0, 99, kind="int"), "eps": nonnegative(1e-8, r"\epsilon"),
+        "consistent_rms": Hyper(None, r"\rho", 0.0, none=True), "adaptive": flag(),
+        "weight_decay": nonnegative(0.0, r"\lambda"),
+    },
+    slots={"buf": Slot(symbol="B")},
+    latex=(
+        ("B", r"\mu\,B + (1 - \mu)\,g"),
+        ("u", r"\frac{\mu\,B}{1 - \mu^{t+1}} + \frac{(1 - \mu)\,g}{1 - \mu^{t}}"),
+        ("X", r"\frac{u}{\Vert u \Vert + \epsilon}"),
+        ("X", r"a X + (b\,X X^{\top} + c\,(X X^{\top})^{2})\,X, \; k \;\mathrm{times}"),
+        ("r", r"\sqrt{\max(1, \mathrm{columns} / \mathrm{rows})} \;\mathrm{or}\;"
+              r"\rho\,\sqrt{\max(\mathrm{rows}, \mathrm{columns})}"),
+        (r"\Delta", r"-\eta\,\lambda\,\theta - \eta\,r\,X"),
+    ),
+    references=("Jordan et al. 2024, kellerjordan.github.io/posts/muon", "Bernstein and Newhouse 2024, 2409.20325"),
+)
+def muon_debiased(xp, g, p, s, h, t):
+    """Muon as in optax: the mean corrected for its start, and matrices read as inputs by outputs.
+
+    ``adaptive`` gives the step the length that the gradient has in the dual norm; ``consistent_rms`` makes the
+    root mean square of a step the same for all shapes.
+    """
+    _matrix_only("DebiasedMuon", p)
+    buf = h.momentum * s.buf + (1 - h.momentum) * g
+    u = buf / (1 - h.momentum**t)
+    if h.nesterov:
+        u = h.momentum * buf / (1 - h.momentum ** (t + 1)) + (1 - h.momentum) * g / (1 - h.momentum**t)
+    unit_u = u / (xp.sqrt(xp.sum(u * u)) + h.eps)
+    orth = newton_schulz((h.a, h.b, h.c), h.ns_steps, normalize=False)(xp, unit_u)
+    dual = xp.sum(u * orth) if h.adaptive else 1.0
+    rows, columns = p.shape
+    wide = max(1, columns / rows) ** 0.5
+    r = wide if h.consistent_rms is None else h.consistent_rms * max(rows, columns) ** 0.5
+    return {
+        "buf": buf, "u": u, "orth": orth, "dual": dual, "r": r,
+        "delta": -h.lr * (r * dual * orth + h.weight_decay * p),
+    }  # fmt: skip
 
 
 @update_rule(
