@@ -101,6 +101,30 @@ def test_a_session_trains_with_lbfgs():
     assert losses[0] == seen[0] and len(seen) == opt.state_dict()["state"][0]["evaluations"]
 
 
+def test_a_session_step_says_that_a_closure_is_needed():
+    s = tl.Session()
+    w = s.param(W, name="w")
+    opt = tl.optim.BFGS([w])
+    with pytest.raises(errors.HyperparameterTypeError, match="step\\(\\) got Gradients, it needs a closure"):
+        s.step(opt, lambda: (w * w).sum())
+    assert np.array_equal(w.value, W)
+
+
+def test_a_line_search_sees_values_on_a_fresh_tape():
+    s = tl.Session()
+    w = s.param([3.0], name="w")
+    opt, nodes = tl.optim.BFGS([w]), []
+
+    def closure():
+        loss = (w - tl.log(w)).sum()
+        nodes.append(len(s.tape.values))
+        return loss, s.backward(loss)
+
+    while opt.step(closure) > 1 + 1e-12:
+        pass
+    assert w.value == pytest.approx(1.0, abs=1e-6) and len(set(nodes)) == 1 < len(nodes)
+
+
 def test_a_closure_reads_the_parameters_or_is_handed_them():
     ends = []
     for make in (lambda o: lambda: squares(o.params), lambda o: squares, lambda o: lambda p, scale=1.0: squares(p)):
@@ -343,6 +367,27 @@ def test_a_value_that_is_no_number_where_the_step_begins(bad):
         else:
             opt.step(closure)
         assert digest(opt) == before
+
+
+def test_a_fixed_step_out_of_the_domain_is_refused_and_says_where():
+    s = tl.Session()
+    w = s.param([3.0], name="w")
+    opt = tl.optim.Newton([w])
+    first = tl.optim.LBFGS([w], lr=9.0)
+
+    def closure():
+        loss = (w - tl.log(w)).sum()
+        return loss, s.backward(loss)
+
+    before = digest(first)
+    with pytest.raises(errors.NonFiniteError, match="LBFGS") as caught:
+        first.step(closure)
+    assert "log" in str(caught.value.__cause__) and digest(first) == before
+    w.value = [-1.0]
+    before = digest(opt)
+    with pytest.raises(errors.DomainError, match="log"):
+        opt.step(closure)
+    assert digest(opt) == before
 
 
 # -- taken apart -------------------------------------------------------------------------------

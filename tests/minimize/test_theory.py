@@ -115,12 +115,16 @@ def test_updates_are_exact_on_fractions():
         assert (update(H, s, y) @ y == s).all()
 
 
+@pytest.mark.parametrize("n", range(1, 5))
 @pytest.mark.parametrize("name", ["bfgs", "dfp"])
-def test_exact_line_searches_find_the_hessian_of_a_quadratic_in_n_steps(name):
-    A = positive(4, 10.0)
-    steps = run(name, of_quadratic(A, RNG.normal(size=4)), np.zeros(4), 4, line_search="exact")
-    assert np.abs(steps[-1].after.gradient).max() < 1e-10
-    assert np.allclose(steps[-1].terms["H"], np.linalg.inv(A), atol=1e-8)
+def test_exact_line_searches_find_the_hessian_of_a_quadratic_in_n_steps(name, n):
+    A = np.array([[Fraction(1, i + j + 1) for j in range(n)] for i in range(n)])
+    b = np.array([Fraction(i * i - 2) for i in range(n)])
+    steps = run(name, of_quadratic(A, b), np.array([Fraction(0)] * n), n, line_search="exact", scale=False)
+    assert (A @ steps[-1].after.x == b).all() and (steps[-1].terms["H"] @ A == np.eye(n, dtype=int)).all()
+    # From H = 1 both walk through the points of conjugate gradients.
+    twin = run("conjugate_gradient", of_quadratic(A, b), np.array([Fraction(0)] * n), n)
+    assert all((one.after.x == two.after.x).all() for one, two in zip(steps, twin, strict=True))
 
 
 def test_sr1_finds_the_hessian_without_exact_line_searches():
@@ -208,6 +212,15 @@ def test_damping_makes_gauss_newton_safe():
         assert all(s.after.value < s.before.value for s in found.steps if s.terms["accepted"])
 
 
+def test_marquardts_damping_does_not_see_units_and_levenbergs_does():
+    units = np.array([1.0, 1000.0])
+    scaled = lambda u: rosenbrock_residuals(u * units)  # noqa: E731
+    for name, same in (("levenberg_marquardt", True), ("levenberg", False)):
+        one = tl.minimize(rosenbrock_residuals, [-1.2, 1.0], name, steps=8)
+        two = tl.minimize(scaled, [-1.2, 0.001], name, steps=8)
+        assert np.allclose(two.points * units, one.points, rtol=1e-8) == same
+
+
 def test_strong_damping_is_a_short_step_down_the_gradient():
     found = tl.minimize(rosenbrock_residuals, [-1.2, 1.0], "levenberg", damping=1e9, steps=1)
     d, g = found.steps[0].terms["d"], found.start.gradient
@@ -245,6 +258,14 @@ def test_spsas_estimate_of_a_quadratics_gradient_is_right_on_average():
     assert np.allclose(np.mean(estimates, axis=0), g)
     (step,) = run("spsa", lambda ask: Point(ask.x, value(ask.x)), x, 1)
     assert any(np.allclose(step.terms["estimate"], e) for e in estimates) and len(step.asked) == 3
+
+
+@pytest.mark.parametrize("name", ["spsa", "cma_es", "coordinate_search"])
+def test_another_seed_is_another_path(name):
+    option = {"order": "random"} if name == "coordinate_search" else {}
+    f = lambda x: ((x - 3.0) ** 2 * [1.0, 2.0, 3.0]).sum()  # noqa: E731
+    paths = [tl.minimize(f, np.zeros(3), name, steps=8, seed=seed, **option).points[:6] for seed in (0, 1)]
+    assert not np.array_equal(*paths)
 
 
 # -- finite sums -------------------------------------------------------------------------------
@@ -290,5 +311,7 @@ def test_kaczmarz_steps_onto_one_equation_and_never_away_from_the_solution():
     for s in found.steps:
         i = s.terms["i"]
         assert abs(ROWS[i] @ s.after.x - ROWS[i] @ TRUE) < 1e-12
+    drawn = np.bincount([s.terms["i"] for s in found.steps], minlength=10)
+    assert np.argmax(drawn) in np.argsort((ROWS**2).sum(1))[-3:]
     distances = np.linalg.norm(found.points - TRUE, axis=1)
     assert (np.diff(distances) <= 1e-15).all()

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from torchlean_nb.errors import CapabilityError, HyperparameterTypeError, ShapeError, quote
+from torchlean_nb.errors import CapabilityError, DomainError, HyperparameterTypeError, ShapeError, quote
 from torchlean_nb.minimizers import Evaluate, Point
 
 # What a closure returns for a method that needs ..., in words.
@@ -26,6 +26,8 @@ class Asked:
 
     def __init__(self, owner: Any, closure: Callable[..., Any]):
         self.owner, self.closure, self.count, self.floats = owner, closure, 0, np.geterr()
+        self.first: Point | None = None
+        self.outside: DomainError | None = None
         self.need = next(iter(owner.rule.needs))
         self.sessions = {id(s): s for s in (getattr(p, "session", None) for p in owner._cells) if s is not None}
         self.takes_params = _required(closure) == 1 + (self.need == "examples")
@@ -39,8 +41,26 @@ class Asked:
         arguments = [owner.params] if self.takes_params else []
         if self.need == "examples":
             arguments.append(ask.example)
-        with np.errstate(**self.floats):
-            result = self.closure(*arguments)
+        try:
+            with np.errstate(**self.floats):
+                result = self.closure(*arguments)
+        except DomainError as outside:
+            # A trial may leave the domain, where a search turns back; the start may not.
+            if self.first is None or owner.nonfinite == "ieee":
+                raise
+            self.outside = outside
+            return self._nowhere(ask)
+        point = self._point(ask, result)
+        self.first = self.first or point
+        return point
+
+    def _nowhere(self, ask: Evaluate) -> Point:
+        """A point where nothing is a number, known as the first one is."""
+        known = {name: getattr(self.first, name) for name in ("gradient", "hessian", "residuals", "jacobian")}
+        return Point(ask.x, np.nan, **{k: None if a is None else np.full(a.shape, np.nan) for k, a in known.items()})
+
+    def _point(self, ask: Evaluate, result: Any) -> Point:
+        """What a closure returned, checked."""
         if self.need == "value":
             return Point(ask.x, self._number(result[0] if isinstance(result, tuple) and result else result))
         parts = 3 if self.need == "hessian" else 2

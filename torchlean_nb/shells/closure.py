@@ -166,13 +166,13 @@ class Minimizer(Optimizer):
         start = Point(flat([p.value for p in self._cells]))
         ask = Asked(self, closure)
         at = known(rule, ask, start)
-        if self._refused(at):
+        if self._refused(at, ask):
             return at.value, None
         slots = rule.start(at.x, h) if state.slots is None else state.slots
         with np.errstate(all="ignore"):
             steps = drive(rule.call(at, slots, h, state.iterations + 1), ask)
         end = steps[-1].after if steps else at
-        if self._refused(end):
+        if self._refused(end, ask):
             return at.value, None
         slots = {k: np.asarray(v) for k, v in rule.slots_of(steps[-1], h).items()} if steps else state.slots
         after = MethodState(slots, state.steps + 1, state.iterations + len(steps), state.evaluations + ask.count, steps)
@@ -189,7 +189,7 @@ class Minimizer(Optimizer):
             at += old.size
         return out
 
-    def _refused(self, p: Point) -> bool:
+    def _refused(self, p: Point, ask: Asked) -> bool:
         """Whether a point is to be skipped; an error under the policy "raise"."""
         what = {"value": p.value, "gradient": p.gradient, "new point": p.x}
         bad = [name for name, a in what.items() if a is not None and not np.isfinite(a).all()]
@@ -197,7 +197,7 @@ class Minimizer(Optimizer):
             raise NonFiniteError(
                 f"{self.rule.class_name}: the {bad[0]} is not finite", "step not applied, nothing was changed",
                 "a smaller lr, or a line search",
-            )
+            ) from ask.outside
         return bool(bad) and self.nonfinite == "skip"
 
     # -- state -----------------------------------------------------------------------------
