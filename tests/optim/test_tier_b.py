@@ -10,7 +10,7 @@ import pytest
 from optim import test_rule_laws as laws
 
 import torchlean_nb as tl
-from torchlean_nb.backend.namespace import ArrayNamespace
+from torchlean_nb.backend.namespace import ArrayNamespace, numpy_namespace
 from torchlean_nb.optim.matrix import CUBIC, gram_schmidt, low_rank, newton_schulz
 
 RULES = tl.optim.rules
@@ -300,3 +300,24 @@ def test_both_orthogonalizers_of_muon_make_all_singular_values_one(orthogonalize
     opt = tl.optim.OrthogonalMomentum({"w": np.zeros(shape)}, lr=1.0, orthogonalizer=orthogonalizer)
     opt.step({"w": RNG(7).normal(size=shape)})
     assert np.allclose(np.linalg.svd(opt.params["w"], compute_uv=False), 1.0, atol=1e-9)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_left_singular_vectors_are_orthonormal_and_lead(dtype):
+    a = RNG(3).normal(size=(6, 4)).astype(dtype)
+    u = numpy_namespace().left_singular(a, rank=2)
+    close = 8 * np.finfo(dtype).eps
+    assert u.shape == (6, 2) and u.dtype == dtype
+    assert np.allclose(u.astype(float).T @ u, np.eye(2), atol=close)
+    sizes = np.linalg.norm(u.astype(float).T @ a.astype(float), axis=1)
+    assert np.allclose(sizes, np.linalg.svd(a.astype(float), compute_uv=False)[:2], rtol=close)
+    lost = numpy_namespace().left_singular(np.array([[np.inf, 1.0]]).astype(dtype), rank=3)
+    assert lost.shape == (1, 1) and np.isnan(lost).all()
+
+
+def test_dog_of_a_single_tensor_is_its_layerwise_form():
+    one, layer = tl.optim.DoG({"a": ZEROS["a"]}), tl.optim.LDoG({"a": ZEROS["a"]})
+    for _ in range(30):
+        for opt in (one, layer):
+            opt.step({"a": opt.params["a"] - TARGET["a"]})
+    assert np.array_equal(one.params["a"], layer.params["a"])
