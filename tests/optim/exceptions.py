@@ -18,6 +18,9 @@ def half(like):
 # Callables that make the matrix rules more than their default, the identity; a rate that does not cap,
 # and subspaces renewed on the way.
 GIVEN = {
+    "adanorm": {"r": 0.5},  # quick to take gradients for shorter than usual
+    "adams": {"eps": 1.0},  # its decay is divided by the gradients, here 0
+    "adashift": {"keep": 1},  # its first steps only watch
     "barzilai_borwein": {"high": 0.1},  # exact in two steps on a round bowl
     "projected_gradient": {"onto": lambda xp, x: project_hyperplane(xp, x, 1 + 0 * x, 1.0)},
     "proximal_gradient": {"prox": lambda xp, x, lr: block_threshold(xp, x, 0.1 * lr)},
@@ -41,6 +44,8 @@ RESTLESS = {
     "yogi": "its mean starts at v0, not at 0",
 }
 ALONE = {
+    "gravity": "what its elements share is the steepest slope, and on these the changed one never leads",
+    "adashift": "what its elements share is the steepest slope, and on these the changed one never leads",
     "swats": "what its elements share is the rate that it switches to, and here it does not switch",
     "sgd_sai": "what its elements share is settled by the first gradient",
     "stable_adamw": "it looks around only where gradients outgrow their second moment: not on these",

@@ -274,6 +274,12 @@ KIN = [
     ("sgdp", {"delta": 0.0, "momentum": 0.9}, "sgd", {"momentum": 0.9}), ("swats", PLAIN, "adam", PLAIN),
     ("tiger", {"beta": 0.9}, "lion", {"betas": (0.9, 0.9), "weight_decay": 0.01}), ("ftrl", {}, "adagrad", PLAIN),
     ("tiger", {"weight_decay": 0.0, "beta": 0.8}, "signum", {"beta": 0.8}),
+    ("adanorm", {"r": 0.0, **PLAIN}, "adam", {"betas": (0.9, 0.99), **PLAIN}),
+    ("adams", {"weight_decay": 0.0}, "adam", {}),
+    ("grokfast_adamw", {"lamb": 0.0, "weight_decay": 0.1, **PLAIN}, "adamw", {
+        "betas": (0.9, 0.99), "weight_decay": 0.1, **PLAIN,
+    }),
+    ("adasmooth", {"betas": (0.9, 0.9), "eps": 1e-20}, "rmsprop", {"alpha": 0.99, **PLAIN}),
 ]
 
 
@@ -332,6 +338,23 @@ def test_steps_along_the_sphere_keep_the_length():
     assert lengths["SGDP"] < 1 + 0.5 * (lengths["SGD"] - 1)
 
 
+def test_a_steady_slope_is_all_signal_and_noise_is_mostly_none():
+    assert np.allclose(run("msvag", np.ones(2), np.ones((20, 2)), 20, lr=0.1)[-1], 1 - 20 * 0.1, rtol=1e-9)
+    noise = np.random.default_rng(6).normal(size=(200, 1000))
+    path = run("msvag", np.zeros(1000), noise, 200, lr=0.1)
+    momentum = run("sgdw", np.zeros(1000), noise, 200, lr=0.01, weight_decay=0.0)
+    assert (path[-1] ** 2).mean() < 0.6 * (momentum[-1] ** 2).mean()
+
+
+def test_momentum_of_two_signs_keeps_the_mean_and_widens_the_noise():
+    noise = np.random.default_rng(8).normal(size=(400, 500)) + 1.0
+    paths = {b: run("pnm", np.zeros(500), noise, 400, lr=1.0, betas=(0.9, b)) for b in (0.0, 1.0)}
+    moves = {b: np.diff(path, axis=0)[100:] for b, path in paths.items()}
+    # Divided by the length of its weights (2, -1) the difference has sqrt(5) times less mean for the same noise.
+    ratio = [np.abs(m.mean()) / m.std() for m in moves.values()]
+    assert np.isclose(moves[1.0].mean() * 5**0.5, moves[0.0].mean(), rtol=1e-2) and ratio[1] < 0.6 * ratio[0]
+
+
 # -- words -----------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("name", ["Shampoo", "SOAP"])
 def test_more_than_two_axes_are_refused_with_the_way_out(name):
@@ -353,9 +376,10 @@ def test_what_makes_no_sense_is_refused_by_name(name, bad):
 
 @pytest.mark.parametrize("name", """HeavyBall NesterovAGD PolyakAveraging BarzilaiBorwein CoordinateDescent EGU
     ExponentiatedGradient ProjectedGradient FrankWolfe ISTA FISTA ProximalGradient QHAdam AdaMod LaProp PAdam Grams
-    StableAdamW MARS AvaGrad CAME PID AccSGD SGDP AdamP SWATS Tiger FTRL Kate SGDSaI Shampoo SOAP""".split())
+    StableAdamW MARS AvaGrad CAME PID AccSGD SGDP AdamP SWATS Tiger FTRL Kate SGDSaI Shampoo SOAP
+    Adai MSVAG PNM Gravity AdaShift GrokFastAdamW AdaNorm AdaSmooth Ano AdamS""".split())
 def test_every_rule_is_reached_by_its_name(name):
     opt = getattr(tl.optim, name)({"w": np.ones((2, 2))})
-    opt.step({"w": np.eye(2)})
-    opt.step({"w": np.eye(2)})
+    for _ in range(12):
+        opt.step({"w": np.eye(2)})
     assert name in dir(tl.optim) and (opt.params["w"] != 1).any()

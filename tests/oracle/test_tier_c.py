@@ -35,15 +35,26 @@ THEIRS = {
     "ftrl": ("FTRL", [{"beta": 1.0, "lr": 0.1}, {"lambda1": 3.0, "lambda2": 0.5, "lr": 0.3}]),
     "kate": ("Kate", [{"delta": 0.1, "eps": 0.1, **SLOW}]),
     "sgd_sai": ("SGDSaI", [{"momentum": 0.5, "eps": 0.1}]),
+    "adai": ("Adai", [{"dampening": 0.5, "eps": 0.1, **SLOW}]),
+    "msvag": ("MSVAG", [{"beta": 0.99}, {"beta": 0.5, "lr": 0.1}]),
+    "pnm": ("PNM", [{"betas": (0.8, 0.5), **SLOW}]),
+    "gravity": ("Gravity", [{"beta": 0.5, "lr": 0.1}]),
+    "adashift": ("AdaShift", [{"keep": 3, "betas": (0.8, 0.9), "eps": 1e-3}]),
+    "grokfast_adamw": ("GrokFastAdamW", [{"alpha": 0.9, "lamb": 0.5, "eps": 0.1, **SLOW}]),
+    "adanorm": ("AdaNorm", [{"r": 0.8, "betas": (0.8, 0.9), "eps": 1e-3, **SLOW}]),
+    "adasmooth": ("AdaSmooth", [{"betas": (0.2, 0.9), "eps": 1e-2, **SLOW}]),
+    "ano": ("Ano", [{"betas": (0.8, 0.9), "eps": 1e-3, **SLOW}]),
+    "adams": ("AdamS", [{"betas": (0.8, 0.9), "eps": 1e-3, **SLOW}]),
     "shampoo": ("Shampoo", [{"eps": 0.1, **SLOW}]),
     "soap": ("SOAP", [{"betas": (0.8, 0.9), "eps": 1e-3, "frequency": 3, **SLOW}]),
 }
 # What pytorch_optimizer calls otherwise, and what it is told so that it runs the method by itself.
 NAMES = {
+    "adashift": {"keep": "keep_num"}, "grokfast_adamw": {"alpha": "grokfast_alpha", "lamb": "grokfast_lamb"},
     "came": {"clip": "clip_threshold"}, "ftrl": {"lambda1": "lambda_1", "lambda2": "lambda_2"},
     "shampoo": {"eps": "matrix_eps"}, "soap": {"frequency": "precondition_frequency"},
 }  # fmt: skip
-TOLD = {"mars": {"optimize_1d": True}}
+TOLD = {"mars": {"optimize_1d": True}, "gravity": {"alpha": 0.0}}
 MATRICES = {"shampoo", "soap"}
 RUNS = [
     pytest.param(name, given, id=f"{name}-{i}")

@@ -4,7 +4,8 @@
 RMSProp, Adadelta), ``variants`` of Adam, ``layerwise`` (norms of whole tensors), ``extrapolating``
 (looking ahead and averaging), ``economical`` (little memory), ``matrix`` (Muon, projections), ``lowrank`` (GaLore),
 ``parameter_free`` (rates found, not given), ``curvature`` (diagonals of the Hessian), ``torchlean`` (its own forms),
-``classics`` of the textbooks, ``proximal`` (constraints and kinks), ``relatives`` of Adam, ``noisy`` ones.
+``classics`` of the textbooks, ``proximal`` (constraints and kinks), ``relatives`` of Adam, ``descents`` (relatives of
+SGD), ``momenta`` (what to make of past gradients), ``preconditioned`` (Shampoo, SOAP), ``noisy`` ones.
 ``compose`` puts them together: ``transforms`` in a chain, wrappers (``wrapping``), ``schedule_free`` forms.
 ``tl.optim.Adam(params, lr=...)`` is the row ``adam`` in its torch-shaped shell.
 """
@@ -23,6 +24,7 @@ from torchlean_nb.optim import gradient as gradient
 from torchlean_nb.optim import layerwise as layerwise
 from torchlean_nb.optim import lowrank as lowrank
 from torchlean_nb.optim import matrix as matrix
+from torchlean_nb.optim import momenta as momenta
 from torchlean_nb.optim import noisy as noisy
 from torchlean_nb.optim import parameter_free as parameter_free
 from torchlean_nb.optim import preconditioned as preconditioned
