@@ -11,7 +11,13 @@ from hypothesis.extra.numpy import arrays
 
 import torchlean_nb as tl
 from torchlean_nb.backend.store import Store
-from torchlean_nb.errors import CheckpointError, HyperparameterError, HyperparameterTypeError, NonFiniteError, ShapeError
+from torchlean_nb.errors import (
+    CheckpointError,
+    HyperparameterError,
+    HyperparameterTypeError,
+    NonFiniteError,
+    ShapeError,
+)
 from torchlean_nb.shells.averaging import swapped
 
 W, B = np.array([[1.0, -2.0], [3.0, 0.5]]), np.array([4.0])
@@ -195,6 +201,32 @@ def test_an_update_that_is_interrupted_has_happened_or_not():
         if stop.left > 0:
             break
     assert outcomes == sorted(outcomes) and outcomes[0] == 0 and outcomes[-1] == 1 and len(outcomes) > 50
+
+
+@pytest.mark.parametrize("fused", [False, True])
+def test_a_step_inside_a_block_ends_with_it(fused):
+    opt = tl.optim.Adam({"w": W, "b": B}, lr=0.1, fused=fused)
+    ema = tl.optim.EMA(opt, decay=0.5)
+    for _ in range(3):
+        opt.step(opt.params)
+        ema.update()
+    before = values(opt.params)
+    with ema.applied():
+        for _ in range(3):
+            opt.step(opt.params)
+        assert values(opt.params) != before
+    assert values(opt.params) == before
+
+
+@pytest.mark.parametrize("fused", [False, True])
+def test_averages_do_not_change_with_later_steps(fused):
+    opt = tl.optim.Adam({"w": W, "b": B}, lr=0.1, fused=fused)
+    opt.step(opt.params)
+    swa = tl.optim.SWA(opt)
+    first = values(swa.averages)
+    for _ in range(3):
+        opt.step(opt.params)
+    assert values(swa.averages) == first
 
 
 # -- kept -------------------------------------------------------------------------------------------------

@@ -47,7 +47,9 @@ def swapped(store: Store, new: Mapping[Any, Any]) -> Iterator[None]:
     >>> store.read("w")
     array([1., 1.])
     """
-    old = {k: dict.__getitem__(store, k) for k in new}
+    # Of a parameter in a flat array a copy: a step inside the block would write there.
+    held = ((k, dict.__getitem__(store, k), store.read(k)) for k in new)
+    old = {k: a if a is entry else _frozen(a) for k, entry, a in held}
     # Twice, so that Stop being pressed on the way back cannot prevent it.
     try:
         try:
@@ -83,7 +85,7 @@ class Averaging(ABC):
             raise HyperparameterError(f"{owner}: two parameters are named {quote(twice)}", None, "a name for each")
         self.options = options
         self._key = f"averages {next(_numbers)}"
-        self._store[self._key] = Averages(0, tuple(p.value for p in self._cells))
+        self._store[self._key] = Averages(0, tuple(_frozen(p.value) for p in self._cells))
 
     @property
     def _state(self) -> Averages:
@@ -121,7 +123,7 @@ class Averaging(ABC):
     def applied(self) -> Any:
         """Context manager: the averages in the place of the parameters, which come back at its end.
 
-        A step taken inside is lost with the averages.
+        Steps taken inside end with the block: what they moved were the averages.
         """
         keys = [p.__tl_cell__[1] for p in self._cells]
         return swapped(self._store, dict(zip(keys, self.averages.values(), strict=True)))
@@ -247,7 +249,7 @@ class EMA(Averaging):
 
 
 class SWA(Averaging):
-    r"""Equal weights: :math:`\bar\theta \leftarrow \bar\theta + (\theta - \bar\theta)/(n + 1)`; stochastic weight averaging.
+    r"""Stochastic weight averaging: :math:`\bar\theta \leftarrow \bar\theta + (\theta - \bar\theta)/(n + 1)`.
 
     Parameters
     ----------
