@@ -13,7 +13,7 @@ from torchlean_nb.render.schedule_knobs import knobs
 from torchlean_nb.render.schedule_tree import Path, at, put
 from torchlean_nb.schedules import Schedule
 
-_INT = re.compile(r"[+-]?[\d_]+")
+_INT = re.compile(r"[+-]?\d+", re.ASCII)
 
 
 def read(text: Any, h: Hyper, old: Any = None) -> Any:

@@ -139,7 +139,7 @@ def _exponential(v: Any, rate: str = "base", shift: int = 0, floor: bool = True)
     top, low = getattr(v, rate), v.begin + shift
     down = top * v.gamma
     down = down if v.end is None else max(down, v.end) if v.gamma < 1 else min(down, v.end)
-    one = Knob(f"after {v.total} steps", low + v.total, down, _step("total", low), _rate("gamma", lambda y: y / top))
+    one = Knob("after total steps", low + v.total, down, _step("total", low), _rate("gamma", lambda y: y / top))
     return [Knob("start" if not shift else "peak", low, top, _step("begin", shift), _rate(rate)), one]
 
 
@@ -193,10 +193,12 @@ def _warm_restarts(v: Any) -> list[Knob]:
 
 
 def _cyclic(v: Any, first: str = "base", then: str = "maximum") -> list[Knob]:
-    down = v.down or v.up
-    return [_start(getattr(v, first), first),
-            Knob("end of the climb", v.up, getattr(v, then), _step("up"), _rate(then)),
-            Knob("end of the cycle", v.up + down, getattr(v, first), _step("down", v.up))]  # fmt: skip
+    a, b, down = getattr(v, first), getattr(v, then), v.down or v.up
+    h = v.gamma**v.up if v.mode == "exp_range" else 1.0
+    h = h if v.scale is None else v.scale(1 if v.scale_by == "cycle" else v.up)
+    return [_start(a, first),
+            Knob("end of the climb", v.up, a + (b - a) * h, _step("up"), _rate(then, lambda y: a + (y - a) / h)),
+            Knob("end of the cycle", v.up + down, a, _step("down", v.up))]  # fmt: skip
 
 
 def _triangular(v: Any) -> list[Knob]:
@@ -277,19 +279,19 @@ KNOBS: dict[str, Callable[[Any], list[Knob]]] = {
 
 
 # -- compositions: the knobs of the parts, moved to where the parts stand -----------------------
-def _lift(p: Knob, step: Path, shift: int = 0, there: Any = None, back: Any = None) -> Knob:
-    """A knob of a part as one of the whole: `shift` steps later, its value through `there` and `back`."""
+def _lift(p: Knob, step: Path, shift: int = 0, there: Any = None, back: Any = None, last: float = math.inf) -> Knob:
+    """A knob of a part as one of the whole: `shift` steps later, up to `last`, its value through `there` and `back`."""
     x, up = p.x, p.up
     return replace(
         p, path=step + p.path, k=p.k + shift, y=there(p.y) if there and p.y is not None else p.y,
-        x=x and (lambda k: x(k - shift)), up=up and ((lambda y: up(back(y))) if back else up),
+        x=x and (lambda k: x(min(k, last) - shift)), up=up and ((lambda y: up(back(y))) if back else up),
     )  # fmt: skip
 
 
 def _join(s: Schedule, v: Any) -> list[Knob]:
     starts = (0, *v.boundaries)
     inner = [
-        _lift(p, ("parts", i), a)
+        _lift(p, ("parts", i), a, last=b)
         for i, (part, a, b) in enumerate(zip(v.parts, starts, (*v.boundaries, math.inf), strict=True))
         for p in knobs(part) if a + p.k < b or (p.k and a + p.k == b)
     ]  # fmt: skip
@@ -323,8 +325,14 @@ _INNER = {"join": _join, "scale": _scale, "add": _add, "lambda": _lambda, "custo
 
 
 def _guess(s: Schedule) -> list[Knob]:
-    """Of a row of the user's own: numbers that are the value at the start, whole numbers at which a piece begins."""
-    hypers, kinds = s.hypers, {n: h.kind for n, h in s.row.hypers.items()}
-    first = next((n for n, v in hypers.items() if kinds[n] == "float" and v is not None and v == s(0)), None)
-    across = [n for n, v in hypers.items() if kinds[n] == "int" and v in s.points]
-    return ([_start(s(0), first)] if first else []) + [Knob(n, hypers[n], None, _step(n)) for n in across]
+    """Of a row that is not in the table: whole numbers at which a piece begins, rates that are the value there."""
+    hypers, kinds, out, used = s.hypers, s.row.hypers, [], set()
+    whole = {n: v for n, v in hypers.items() if kinds[n].kind == "int" and (v in s.points or n == "total")}
+    for k in sorted({0, *whole.values()}, reverse=True):
+        x = next((n for n, v in whole.items() if v == k and k), None)
+        up = next((n for n, v in hypers.items() if kinds[n].log and v == s(k) and n not in {*whole, *used}), None)
+        used.add(up)
+        if x or up:
+            y = s(k) if up else None
+            out.append(Knob(x or ("start" if not k else str(up)), k, y, x and _step(x), up and _rate(up)))
+    return out

@@ -154,9 +154,13 @@ def slider(h: Hyper, v: float, steps: int) -> dict[str, Any]:
     whole, log = h.kind == "int", h.log
     high = h.high if h.high < math.inf else max(2 * steps, v) if whole else max(10.0 if log else 2.0, 2 * v)
     low = h.low if h.low > -math.inf else -high
-    zero = log and low == 0
-    if zero:
+    zero = log and low == 0 and not h.open_low
+    if log and low == 0:
         low = min(1e-6, v) if v > 0 else 1e-6
+    elif h.open_low and v > low:
+        low = min(v, low + (high - low) / 1000)
+    if h.open_high and high == h.high:
+        high = max(v, high - (high - low) / 1000)
     return {"low": low, "high": high, "log": log, "whole": whole, "zero": zero, "at": v}
 
 
