@@ -33,7 +33,7 @@ FLOOR = {name: height for height, line in enumerate(reversed(HOUSE.split("\n")))
 THIRD_PARTY = {
     "numpy": set(FLOOR) - {"ops", "optim", "schedules"},
     "cupy": {"backend"},
-    "numba": {"backend", "engine"},
+    "numba": {"backend", "engine", "shells"},
     "tqdm": {"train", "race"},
     "sklearn": {"data", "lessons"},
     "graphviz": {"render"},

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from torchlean_nb.backend.store import Store
 from torchlean_nb.engine.data import as_data
 from torchlean_nb.engine.tensor import Computes, Tensor
 from torchlean_nb.errors import ForeignHandleError, SerializationError, ShapeError
@@ -43,10 +44,10 @@ class Param(Computes):
     @property
     def value(self) -> np.ndarray:
         """Current value, read-only; assign to change it."""
-        return self.session.store[self.key]
+        return self.session.store.read(self.key)
 
     @property
-    def __tl_cell__(self) -> tuple[dict[Any, Any], Any]:
+    def __tl_cell__(self) -> tuple[Store, Any]:
         return self.session.store, self.key
 
     @value.setter

@@ -12,6 +12,7 @@ import numpy as np
 
 from torchlean_nb.backend.namespace import numpy_namespace
 from torchlean_nb.backend.random import Rng, key_of
+from torchlean_nb.backend.store import Store
 from torchlean_nb.engine import backward as _backward
 from torchlean_nb.engine.cells import IntegerCells
 from torchlean_nb.engine.data import as_data, check_dtype, check_name
@@ -98,7 +99,7 @@ class Session(Looking, IntegerCells):
         self._draws = 0
         self._closed = False
         # Values of parameters and state of optimizers: one dict, so that a step replaces all of it in one call.
-        self.store: dict[Any, Any] = {}
+        self.store = Store()
         self.params: dict[str, Param] = {}
         self._grads: Gradients | None = None
         super().__init__()

@@ -7,13 +7,14 @@ has to join the gradients.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from torchlean_nb.backend.namespace import numpy_namespace
 from torchlean_nb.errors import DTypeError
-from torchlean_nb.shells.explain import Explanation
+from torchlean_nb.shells.explain import Record
 from torchlean_nb.shells.state import ParamState
 from torchlean_nb.updates import UpdateRule
 
@@ -22,11 +23,12 @@ _PAIR = np.ones(2)
 
 
 class Update(NamedTuple):
-    """A parameter, its gradient, and its state before the step."""
+    """A parameter, its gradient, its state before the step, and the curvature where a rule uses it."""
 
     cell: Any
     grad: np.ndarray
     before: ParamState | None
+    curvature: np.ndarray | None = None
 
     @property
     def count(self) -> int:
@@ -49,17 +51,18 @@ def run(rule: UpdateRule, h: Any, todo: list[Update]) -> list[tuple[np.ndarray, 
 
 def _alone(rule: UpdateRule, h: Any, u: Update) -> tuple[np.ndarray, ParamState]:
     p, slots = u.cell.value, _slots(rule, h, u)
+    h = _with_curvature(h, u.curvature)
     terms = rule.terms(u.grad, p, slots, h, u.count)
     value = _frozen((p + terms["delta"]).astype(p.dtype, copy=False))
-    return value, _after(rule, h, u, p, slots, {k: _frozen(terms[k]) for k in slots})
+    record = Record(rule, u.grad, p, slots, h, u.count)
+    return value, ParamState(u.count, {k: _frozen(terms[k]) for k in slots}, (record, None))
 
 
 def _together(rule: UpdateRule, h: Any, todo: list[Update]) -> list[tuple[np.ndarray, ParamState]]:
     values = [u.cell.value for u in todo]
-    p = _joined(values)
+    p = _frozen(_joined(values))
     if rule.scope == "group" and todo[0].before is None:
         slots = rule.start(p, h, numpy_namespace())
-        every = [_own(slots, p, at, u.cell.value) for at, u in _places(todo)]
     else:
         every, slots = [_slots(rule, h, u) for u in todo], {}
         shapes = {k: np.shape(a) for k, a in rule.start(_PAIR.astype(p.dtype), h, numpy_namespace()).items()}
@@ -71,14 +74,21 @@ def _together(rule: UpdateRule, h: Any, todo: list[Update]) -> list[tuple[np.nda
                 slots[k] = parts[0]  # one number for all, such as a product of rates
             else:
                 return [_alone(rule, h, u) for u in todo]
-    terms = rule.terms(np.concatenate([u.grad.ravel() for u in todo]), p, slots, h, todo[0].count)
+    if todo[0].curvature is not None:
+        h = _with_curvature(h, np.concatenate([u.curvature.ravel() for u in todo]))
+    g = _frozen(np.concatenate([u.grad.ravel() for u in todo]))
+    terms = rule.terms(g, p, slots, h, todo[0].count)
     value = _frozen((p + terms["delta"]).astype(p.dtype, copy=False))
     new = {k: _frozen(terms[k]) for k in slots}
-    out = []
-    for (at, u), old, before in zip(_places(todo), values, every, strict=True):
-        kept = _own(new, p, at, old)
-        out.append((value[at : at + old.size].reshape(old.shape), _after(rule, h, u, old, before, kept)))
-    return out
+    record = Record(rule, g, p, slots, h, todo[0].count)
+    return [
+        (value[at : at + old.size].reshape(old.shape), ParamState(u.count, _own(new, p, at, old), (record, at)))
+        for (at, u), old in zip(_places(todo), values, strict=True)
+    ]
+
+
+def _with_curvature(h: Any, curvature: np.ndarray | None) -> Any:
+    return h if curvature is None else SimpleNamespace(**{**vars(h), "curvature": curvature})
 
 
 def _places(todo: list[Update]) -> Iterator[tuple[int, Update]]:
@@ -96,10 +106,6 @@ def _own(slots: Any, whole: np.ndarray, at: int, p: np.ndarray) -> dict[str, np.
 
 def _slots(rule: UpdateRule, h: Any, u: Update) -> Any:
     return rule.start(u.cell.value, h, numpy_namespace()) if u.before is None else u.before.slots
-
-
-def _after(rule: UpdateRule, h: Any, u: Update, p: Any, slots: Any, kept: Any) -> ParamState:
-    return ParamState(u.count, kept, Explanation(rule, u.cell.name, u.grad, p, slots, h, u.count))
 
 
 def _joined(parts: list[np.ndarray]) -> np.ndarray:

@@ -1,9 +1,4 @@
-"""Where parameters live: cells in a store, so that a step can put back all of them at once.
-
-A store is a plain dict. ``store.update(new)`` with plain keys is one call into C, which a
-KeyboardInterrupt cannot split: after it every parameter and all optimizer state are new, before it
-all are old.
-"""
+"""Parameters that belong to no session, and groups of parameters as users give them."""
 
 from __future__ import annotations
 
@@ -13,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from torchlean_nb.backend.store import Store
 from torchlean_nb.errors import DTypeError, HyperparameterError, HyperparameterTypeError, NonFiniteError, quote
 
 _keys = count()
@@ -23,17 +19,17 @@ class Cell:
 
     __slots__ = ("key", "name", "store")
 
-    def __init__(self, store: dict[Any, Any], name: str, value: Any):
+    def __init__(self, store: Store, name: str, value: Any):
         self.store, self.name, self.key = store, name, f"cell {next(_keys)}"
         store[self.key] = _own(value, name)
 
     @property
     def value(self) -> np.ndarray:
         """Current value, read-only."""
-        return self.store[self.key]
+        return self.store.read(self.key)
 
     @property
-    def __tl_cell__(self) -> tuple[dict[Any, Any], Any]:
+    def __tl_cell__(self) -> tuple[Store, Any]:
         return self.store, self.key
 
     def __repr__(self) -> str:
@@ -65,7 +61,7 @@ def read_groups(owner: str, params: Any) -> list[dict[str, Any]]:
         )
     if isinstance(params, set | frozenset):
         raise HyperparameterTypeError(f"{owner}: params is a set, whose order is not fixed", None, "a list")
-    store: dict[Any, Any] = {}
+    store = Store()
     if isinstance(params, Mapping):
         groups: list[dict[str, Any]] = [{"params": _from_arrays(owner, params, store)}]
     else:
@@ -94,14 +90,14 @@ def _listed(params: Any) -> list[Any]:
     return [params] if hasattr(params, "__tl_cell__") else list(params)
 
 
-def _from_arrays(owner: str, arrays: Mapping[str, Any], store: dict[Any, Any]) -> list[Cell]:
+def _from_arrays(owner: str, arrays: Mapping[str, Any], store: Store) -> list[Cell]:
     for name in arrays:
         if not isinstance(name, str):
             raise HyperparameterTypeError(f"{owner}: a parameter's name must be a str, got {quote(name, 40)}")
     return [Cell(store, name, a) for name, a in arrays.items()]
 
 
-def one_store(owner: str, params: Iterable[Any]) -> dict[Any, Any]:
+def one_store(owner: str, params: Iterable[Any]) -> Store:
     """The store all parameters live in.
 
     Raises
@@ -121,4 +117,4 @@ def one_store(owner: str, params: Iterable[Any]) -> dict[Any, Any]:
             )
         seen.add(key)
         store = where
-    return {} if store is None else store
+    return Store() if store is None else store

@@ -2,14 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from torchlean_nb.updates import UpdateRule
+
+
+@dataclass(frozen=True, eq=False)
+class Record:
+    """Inputs of one evaluation of a rule, for one parameter or for several in one flat vector."""
+
+    rule: UpdateRule
+    grad: np.ndarray
+    before: np.ndarray
+    slots: Mapping[str, np.ndarray]
+    hypers: Any
+    step: int
+
+    def terms(self, hypers: Any = None) -> dict[str, Any]:
+        """Every named term in order, under other hyperparameters if given."""
+        with np.errstate(all="ignore"):
+            return self.rule.terms(self.grad, self.before, self.slots, hypers or self.hypers, self.step)
+
+    def of(self, name: str | None, at: int | None, shape: tuple[int, ...]) -> Explanation:
+        """What concerns the parameter that begins at this place; None when it is the only one."""
+        size = math.prod(shape)
+
+        def own(a: Any) -> Any:
+            joined = at is not None and np.shape(a) == self.before.shape
+            return a[at : at + size].reshape(shape) if joined else a  # type: ignore[operator]
+
+        slots = {k: own(a) for k, a in self.slots.items()}
+        return Explanation(self.rule, name, own(self.grad), own(self.before), slots, self.hypers, self.step, self, own)
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,12 +63,13 @@ class Explanation:
     slots: Mapping[str, np.ndarray]
     hypers: Any
     step: int
+    record: Record = field(repr=False)
+    own: Callable[[Any], Any] = field(repr=False)
 
     @cached_property
     def terms(self) -> dict[str, Any]:
         """Every named term in order, ``"delta"`` among them."""
-        with np.errstate(all="ignore"):
-            return self.rule.terms(self.grad, self.before, self.slots, self.hypers, self.step)
+        return {k: self.own(a) for k, a in self.record.terms().items()}
 
     @property
     def delta(self) -> np.ndarray:
@@ -53,10 +83,8 @@ class Explanation:
 
     def without(self, **hypers: Any) -> np.ndarray:
         """The step as it would have been with other hyperparameters: a ghost."""
-        changed = {**vars(self.hypers), **hypers}
-        h = type(self.hypers)(**changed)
-        with np.errstate(all="ignore"):
-            return self.rule.terms(self.grad, self.before, self.slots, h, self.step)["delta"]
+        changed = type(self.hypers)(**{**vars(self.hypers), **hypers})
+        return self.own(self.record.terms(changed)["delta"])
 
     def to_text(self) -> str:
         """Table of the terms."""

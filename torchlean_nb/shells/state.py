@@ -15,11 +15,28 @@ from torchlean_nb.updates import UpdateRule
 
 @dataclass(frozen=True)
 class ParamState:
-    """Count of steps, slots, and what explains the last update, of one parameter."""
+    """Count of steps, slots, and what explains the last update, of one parameter.
+
+    Parameters
+    ----------
+    step : int
+    stored : mapping of str to ndarray
+        The slots, but for a factor where one is given.
+    last : (Record, int), optional
+        What the last update was computed from, and where in it this parameter begins.
+    factors : mapping of str to float
+        What a stored array is to be multiplied with to be the slot; of the fused path.
+    """
 
     step: int
-    slots: Mapping[str, np.ndarray]
+    stored: Mapping[str, np.ndarray]
     last: Any = field(default=None, compare=False, repr=False)
+    factors: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def slots(self) -> Mapping[str, np.ndarray]:
+        """The slots themselves."""
+        return {k: a * self.factors.get(k, 1.0) for k, a in self.stored.items()} if self.factors else self.stored
 
 
 @dataclass(frozen=True)
@@ -37,10 +54,14 @@ class OptState:
             numbered.append({**{k: v for k, v in g.items() if k != "params"}, "params": list(range(at, at + n))})
             at += n
         state = {
-            i: {"step": s.step, **{k: np.array(v) for k, v in s.slots.items()}}
+            i: {"step": s.step, **{k: np.array(v) for k, v in s.stored.items()}, **_factors(s)}
             for i, s in enumerate(self.params) if s is not None
         }
         return {"rule": rule, "steps": self.steps, "state": state, "param_groups": numbered}
+
+
+def _factors(s: ParamState) -> dict[str, Any]:
+    return {"factors": dict(s.factors)} if s.factors else {}
 
 
 def read_state_dict(
@@ -77,11 +98,15 @@ def _read(rule: UpdateRule, i: int, entry: Mapping[str, Any], p: Any, options: M
     owner = f"{rule.class_name}: state of parameter {i} ({quote(p.name)})"
     own = {k: v for k, v in options.items() if k not in ("maximize", "initial_lr")}
     want = rule.start(p.value, SimpleNamespace(**rule.resolve(own)))
-    if set(entry) != {"step", *want}:
+    factors = entry.get("factors", {})
+    if set(entry) - {"factors"} != {"step", *want}:
         raise CheckpointError(f"{owner} has {', '.join(map(str, entry))}", f"expected step, {', '.join(want)}")
     step = entry["step"]
     if isinstance(step, bool) or not isinstance(step, int | np.integer) or step < 0:
         raise CheckpointError(f"{owner}: step {quote(step)} is not a count")
+    good = isinstance(factors, Mapping) and set(factors) <= set(want)
+    if not good or not all(isinstance(f, float) and 0 < f < np.inf for f in factors.values()):
+        raise CheckpointError(f"{owner}: factors {quote(factors)}", "a positive number for a slot")
     slots = {}
     for k, first in want.items():
         a = np.array(entry[k])
@@ -89,4 +114,4 @@ def _read(rule: UpdateRule, i: int, entry: Mapping[str, Any], p: Any, options: M
             raise CheckpointError(f"{owner}: {k} has shape {a.shape} and dtype {a.dtype}, expected {np.shape(first)}")
         a.setflags(write=False)
         slots[k] = a
-    return ParamState(int(step), slots)
+    return ParamState(int(step), slots, None, dict(factors))
