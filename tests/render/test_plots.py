@@ -2,9 +2,11 @@
 
 import subprocess
 import sys
+from io import BytesIO
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from torchlean_nb.errors import HyperparameterError, ShapeError
 from torchlean_nb.render.plots import contours, curves
@@ -27,7 +29,20 @@ def looks(picture):
 def test_paths_differ_in_more_than_colour_and_are_named():
     picture = contours(bowl, walks(7))
     assert len({mark for _, mark in looks(picture)}) == len({ink for ink, _ in looks(picture)}) == 7
-    assert [t.get_text() for t in picture.figure.axes[0].get_legend().get_texts()] == list(walks(7))
+    assert [t.get_text() for t in picture.figure.legends[0].get_texts()] == list(walks(7))
+
+
+def test_a_point_alone_has_its_name_beside_it():
+    ax = contours(bowl, {"start": (1, 1)} | walks(1)).figure.axes[0]
+    assert [t.get_text() for t in ax.texts][-1:] == ["start"]
+    assert [t.get_text() for t in ax.get_legend().get_texts()] == ["path 0"]
+    assert contours(bowl, {"start": (1, 1)}).figure.axes[0].get_legend() is None
+
+
+def test_colours_reach_the_file_as_they_are():
+    drawn = Image.open(BytesIO(curves({f"{k}": [k, k + 1.0] for k in range(7)}).to_png())).convert("RGB")
+    seen = {"#{:02X}{:02X}{:02X}".format(*rgb) for _, rgb in drawn.getcolors(10**6)}
+    assert {"#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#FFFFFF"} <= seen
 
 
 def test_words_say_where_a_path_begins_and_ends():
@@ -79,7 +94,7 @@ def test_names_are_hostile_text():
 def test_functions_with_holes_and_flat_ones_are_drawn():
     assert contours(lambda x, y: np.log(x) + y, {}, bounds=(-1, 1, 0, 1)).to_png()
     assert contours(lambda x, y: 3.0, {"a": [[0, 0]]}).to_png()
-    assert contours(bowl, {"a": [[0, 0], [np.nan, 1]]}, levels=[1, 0.5], equal=True).to_png()
+    assert contours(bowl, {"a": [[0, 0], [np.nan, 1]]}, levels=[1, 0.5], fill=True).to_png()
     assert len(curves({}).lines) == 1
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from io import BytesIO
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -38,9 +40,8 @@ class Picture:
     def to_png(self) -> bytes:
         """The picture as PNG, the same bytes for the same data."""
         self.figure.canvas.draw()
-        out, drawn = BytesIO(), Image.fromarray(np.asarray(self.figure.canvas.buffer_rgba()))
-        # Few colours are in use: a palette makes stored notebooks three times smaller.
-        drawn.convert("RGB").quantize(64).save(out, format="png", optimize=True)
+        out = BytesIO()
+        _few_colours(np.asarray(self.figure.canvas.buffer_rgba())[..., :3]).save(out, "png", optimize=True)
         return out.getvalue()
 
     def __repr__(self) -> str:
@@ -54,7 +55,7 @@ class Picture:
 
 def contours(
     f: Callable[[np.ndarray, np.ndarray], Any], paths: Mapping[str, Any], bounds: Sequence[float] | None = None,
-    levels: Sequence[float] | int = 12, title: str = "", names: tuple[str, str] = ("x", "y"), equal: bool = False,
+    levels: Sequence[float] | int = 12, title: str = "", names: tuple[str, str] = ("x", "y"), fill: bool = False,
 ) -> Picture:
     """Contours of a function of two variables, with paths on them.
 
@@ -63,13 +64,13 @@ def contours(
     f : callable
         Of two arrays; must be elementwise.
     paths : mapping of str to array_like, shape (n, 2)
-        One point alone is a mark. At most a thousand points of each are drawn, the first ones.
+        One point alone is a mark with its name beside it. Of each path the first thousand points are drawn.
     bounds : (left, right, bottom, top), optional
         By default what the paths need, and a little more.
     levels : sequence of float, or int
         A number of levels is spread evenly over the logarithm when `f` is not negative.
-    equal : bool
-        One unit is as long in either direction.
+    fill : bool
+        Shade the map, the darker the lower.
 
     Raises
     ------
@@ -91,20 +92,25 @@ def contours(
         Z = np.ma.masked_invalid(np.broadcast_to(np.asarray(f(X, Y), dtype=float), X.shape))
     at = _spread(Z, levels) if isinstance(levels, int) else sorted(levels)
     if len(at):
-        drawn = ax.contour(X, Y, Z, levels=at, colors=LIGHT["line2"], linewidths=0.7)
+        if fill and len(at) > 1:
+            ax.contourf(X, Y, Z, levels=at, colors=_shades(len(at) + 1), extend="both")
+        drawn = ax.contour(X, Y, Z, levels=at, colors=LIGHT["text2" if fill else "line2"], linewidths=0.7)
         ax.clabel(drawn, drawn.levels[1::3] if isinstance(levels, int) else drawn.levels, fmt="%.3g", fontsize=7)
     lines = [f"contours over {escape.visible(names[0])} and {escape.visible(names[1])}, {_many(len(walks), 'path')}"]
     for k, (name, walk) in enumerate(walks.items()):
         ink, mark, dash = _style(k)
-        ax.plot(*walk[:MOST].T, color=ink, ls=dash, lw=1.3, marker=mark, ms=4.5, mec="white", mew=0.5, label=name)
+        alone = len(walk) == 1
+        ax.plot(*walk[:MOST].T, color=ink, ls=dash, lw=1.3, marker=mark, ms=9 if alone else 4.5, mec="white",
+                mew=0.5, label="_" if alone else name, clip_on=not alone, zorder=3)  # fmt: skip
+        if alone:
+            ax.annotate(escape.visible(name, 40), walk[0], (8, 5), textcoords="offset points", fontsize=8,
+                        parse_math=False, bbox={"fc": "white", "ec": "none", "alpha": 0.8, "pad": 1})  # fmt: skip
         ends = [f"({a:.4g}, {b:.4g}), value {float(np.asarray(f(a, b))):.4g}" for a, b in walk[[0, -1]]]
         points = f"{_many(len(walk), 'point')} from {ends[0]}, to {ends[1]}" if len(walk) > 1 else f"at {ends[0]}"
         lines.append(f"{escape.visible(name)}: {points}")
     ax.set_xlim(left, right)
     ax.set_ylim(bottom, top)
-    if equal:
-        ax.set_aspect("equal")
-    return _finish(fig, ax, title, lines, bool(walks))
+    return _finish(fig, ax, title, lines, any(len(walk) > 1 for walk in walks.values()))
 
 
 def curves(
@@ -139,9 +145,8 @@ def curves(
         if xs.shape != ys.shape or xs.ndim != 1 or not len(xs):
             raise ShapeError(f"curves: {quote(name)} has shapes {xs.shape} and {ys.shape}, expected two of length n")
         ink, mark, dash = _style(k)
-        few = len(xs) <= 30
         ax.plot(xs, ys, color=ink, ls=dash, lw=1.5, marker=mark, ms=5, mec="white", mew=0.5, label=str(name),
-                markevery=None if few else (len(xs) // 40 * k, max(1, len(xs) // 8)))  # fmt: skip
+                markevery=None if len(xs) <= 30 else (0.03 * k, 0.12))  # fmt: skip
         lines.append(f"{escape.visible(name)}: {_course(xs, ys)}")
     ax.set_xscale("log" if "x" in log else "linear")
     ax.set_yscale("log" if "y" in log else "linear")
@@ -191,6 +196,29 @@ def _spread(Z: Any, count: int) -> np.ndarray:
     return np.linspace(low, high, count + 2)[1:-1]
 
 
+@cache
+def _palette() -> np.ndarray:
+    """Every ink in steps from white, and greys."""
+    tints = [255 - (255 - np.array(to_rgb(ink)) * 255) * k / 20 for ink in _INKS for k in range(1, 21)]
+    greys = np.linspace(0, 255, 256 - len(tints))[:, None].repeat(3, axis=1)
+    return np.concatenate([tints, greys]).round().astype(int)
+
+
+def _few_colours(pixels: np.ndarray) -> Image.Image:
+    """Each pixel in the nearest colour of the palette: a stored notebook gets three times smaller."""
+    flat = pixels.reshape(-1, 3).astype(int) @ (1 << 16, 1 << 8, 1)
+    codes, back = np.unique(flat, return_inverse=True)
+    rgb = np.stack([codes >> 16, codes >> 8 & 255, codes & 255], axis=1)
+    nearest = ((rgb[:, None] - _palette()) ** 2).sum(axis=2).argmin(axis=1)
+    page = Image.fromarray(nearest[back].reshape(pixels.shape[:2]).astype(np.uint8))
+    page.putpalette(_palette().ravel().tolist())
+    return page
+
+
+def _shades(count: int) -> list[tuple[float, ...]]:
+    return [tuple(1 - (1 - c) * k for c in to_rgb(LIGHT["inp"])) for k in np.linspace(0.9, 0.0, count)]
+
+
 def _style(k: int) -> tuple[str, str, str]:
     return _INKS[k % len(_INKS)], _MARKS[k % len(_MARKS)], _DASHES[k % len(_DASHES)]
 
@@ -210,7 +238,9 @@ def _page(title: str, x: str, y: str) -> tuple[Figure, Axes]:
 
 def _finish(fig: Figure, ax: Axes, title: str, lines: list[str], named: bool) -> Picture:
     if named:
-        for text in ax.legend(fontsize=8, framealpha=0.9).get_texts():
+        handles, labels = ax.get_legend_handles_labels()
+        owner, where = (ax, "best") if len(handles) <= 3 else (fig, "outside right upper")
+        for text in owner.legend(handles, labels, loc=where, fontsize=8, framealpha=0.9).get_texts():
             text.set_text(escape.visible(text.get_text(), 40))
             text.set_parse_math(False)
     head = [f"{escape.visible(title)}: {lines[0]}" if title else lines[0]]
