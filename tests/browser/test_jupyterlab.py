@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -24,6 +25,11 @@ COMPOSITE = """\
 z = s.param([[1.0, 2.0, -1.0]], name="z")
 v = s.show(tl.cross_entropy(z, [0]).named("L"), step=1)
 v"""
+DESIGNER = """\
+import torchlean_nb as tl
+d = tl.widgets.ScheduleDesigner(tl.schedules.warmup_cosine(0.1, warmup=20, total=200), steps=200)
+d"""
+NOTEBOOKS = {"one": (CELL, "print('step', w.step, w.state)", COMPOSITE), "designer": (DESIGNER, "print(d.value)")}
 READY = """() => {
   const panel = window.jupyterapp && window.jupyterapp.shell.currentWidget;
   const s = panel && panel.sessionContext;
@@ -38,15 +44,15 @@ RUN_ALL = """() => Promise.race([
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
-    """Address of a JupyterLab with its own settings, in a folder with one notebook."""
+    """Address of a JupyterLab with its own settings, in a folder with the notebooks."""
     pytest.importorskip("jupyterlab", reason="JupyterLab is not installed")
     folder = tmp_path_factory.mktemp("lab")
     blank = {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None}
-    sources = (CELL, "print('step', w.step, w.state)", COMPOSITE)
-    cells = [blank | {"id": f"c{i}", "source": text} for i, text in enumerate(sources)]
     spec = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    book = {"nbformat": 4, "nbformat_minor": 5, "metadata": spec, "cells": cells}
-    (folder / "one.ipynb").write_text(json.dumps(book), encoding="utf-8")
+    for name, sources in NOTEBOOKS.items():
+        cells = [blank | {"id": f"c{i}", "source": text} for i, text in enumerate(sources)]
+        book = {"nbformat": 4, "nbformat_minor": 5, "metadata": spec, "cells": cells}
+        (folder / f"{name}.ipynb").write_text(json.dumps(book), encoding="utf-8")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -116,4 +122,40 @@ def test_the_widget_steps_in_jupyterlab(lab, watch):
     light = page.evaluate("getComputedStyle(document.querySelector('.tl')).colorScheme")
     page.evaluate("document.body.dataset.jpThemeLight = 'false'")
     assert (light, page.evaluate("getComputedStyle(document.querySelector('.tl')).colorScheme")) == ("light", "dark")
+    seen.errors[:] = [e for e in seen.errors if "widget" in e]  # JupyterLab has warnings of its own
+
+
+def test_a_knob_is_dragged_in_jupyterlab_and_the_kernel_follows(lab, watch):
+    seen = watch(width=1300)
+    page = seen.page
+    page.goto(f"{lab}/lab/tree/designer.ipynb?reset")
+    page.wait_for_function(READY, timeout=60_000)
+    assert page.evaluate(RUN_ALL) == "ran"
+    knob = page.locator('.tl-sd-knob[aria-label="end of warmup"]')
+    expect(knob).to_have_attribute("aria-valuetext", "step 20, lr 0.1", timeout=30_000)
+
+    box = knob.locator("path").bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    for i in range(1, 9):
+        page.mouse.move(x + 8 * i, y + 4 * i)
+    page.mouse.up()
+    code = page.locator(".tl-sd-code")
+    expect(code).not_to_contain_text("warmup=20,", timeout=20_000)
+    page.wait_for_timeout(1000)
+    said = code.inner_text().splitlines()[-1]
+    page.evaluate("window.jupyterapp.shell.currentWidget.content.activeCellIndex = 1")
+    page.evaluate("() => Promise.race([window.jupyterapp.commands.execute('notebook:run-cell'),"
+                  " new Promise(done => setTimeout(done, 20000))])")
+    values = said.split("warmup_cosine(")[1].rstrip(")")
+    expect(page.locator(".jp-OutputArea-output").nth(1)).to_contain_text(values, timeout=20_000)
+
+    field = page.locator(".tl-sd-field", has_text="warmup").locator("input[type=text]")
+    field.fill("500")
+    field.press("Enter")
+    expect(page.locator(".tl-sd-refused")).to_contain_text("warmup must be < total, which is 200", timeout=20_000)
+    field.fill("33")
+    field.press("Enter")
+    expect(knob).to_have_attribute("aria-valuetext", re.compile("^step 33,"), timeout=20_000)
     seen.errors[:] = [e for e in seen.errors if "widget" in e]  # JupyterLab has warnings of its own

@@ -125,7 +125,8 @@ def _twin(s: Schedule) -> tuple[str, float | None]:
         inner = "".join(f"    {call},\n" for call, _ in made)
         ends = list(s.hypers["boundaries"])
         return f"{head}SequentialLR(optimizer, [\n{inner}], milestones={ends!r})", rates.pop()
-    if s.name not in TWINS or not s.row.builtin:
+    # PyTorch divides by the factor when it has done its time.
+    if s.name not in TWINS or not s.row.builtin or s.hypers.get("factor") == 0:
         return "", None
     cls, names = TWINS[s.name]
     if any(n not in names and n != "base" and not _usual(s, n, v) for n, v in s.items):
