@@ -77,7 +77,7 @@ def polyak_averaging(xp, g, p, s, h, t):
         "lr": lr(1e-3), "variant": Hyper("bb1", kind="choice", choices=("bb1", "bb2")),
         "low": nonnegative(1e-10, r"\eta_{\min}"), "high": nonnegative(1e10, r"\eta_{\max}"),
     },
-    slots={"prev": Slot(here, symbol=r"\theta_{\mathrm{prev}}"), "grad": Slot(symbol=r"g_{\mathrm{prev}}")},
+    slots={"prev": Slot(here, symbol=r"\theta_{\mathrm{prev}}"), "prev_grad": Slot(symbol=r"g_{\mathrm{prev}}")},
     latex=(
         ("s", r"\theta - \theta_{\mathrm{prev}}"), ("y", r"g - g_{\mathrm{prev}}"),
         ("r", r"\frac{s^{\top} s}{s^{\top} y} \;\mathrm{or}\; \frac{s^{\top} y}{y^{\top} y}, \; r_1 = \eta"),
@@ -91,13 +91,13 @@ def barzilai_borwein(xp, g, p, s, h, t):
     ``"bb1"`` takes the longer of the two estimates, ``"bb2"`` the shorter. The first step, and every
     step after negative curvature, takes ``lr``.
     """
-    move, change = p - s.prev, g - s.grad
+    move, change = p - s.prev, g - s.prev_grad
     along = xp.sum(move * change)
     top, bottom = (xp.sum(move * move), along) if h.variant == "bb1" else (along, xp.sum(change * change))
     known = xp.greater(along, 0) * (t > 1)
     fitted = xp.minimum(xp.maximum(top / xp.where(known, bottom, bottom * 0 + 1), h.low), h.high)
     rate = xp.where(known, fitted, fitted * 0 + h.lr)
-    return {"move": move, "change": change, "rate": rate, "prev": p, "grad": g, "delta": -rate * g}
+    return {"move": move, "change": change, "rate": rate, "prev": p, "prev_grad": g, "delta": -rate * g}
 
 
 @update_rule(
