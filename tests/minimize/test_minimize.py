@@ -79,6 +79,8 @@ def test_a_start_outside_the_domain_is_an_error():
         ({"method": 3}, errors.UnknownNameError, "no method named 3"),
         ({"method": "newton", "lr": -1}, errors.HyperparameterError, "Newton: lr=-1"),
         ({"method": "bfgs", "c1": 1.0}, errors.HyperparameterError, "c1=1.0"),
+        ({"method": "bfgs", "c1": 0.5, "c2": 0.1}, errors.HyperparameterError, "c1 < c2"),
+        ({"method": "nonlinear_cg", "c2": 1e-5}, errors.HyperparameterError, "c1 < c2"),
         ({"method": "bfgs", "line_search": "wolfe"}, errors.HyperparameterError, "strong_wolfe"),
         ({"method": "bfgs", "lr": 1.0}, errors.HyperparameterError, "there is no option 'lr'"),
         ({"method": "svrg"}, errors.HyperparameterError, "examples is missing"),

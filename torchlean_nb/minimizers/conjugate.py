@@ -6,7 +6,7 @@ from torchlean_nb.hypers import Hyper
 from torchlean_nb.minimizers.algebra import first_length
 from torchlean_nb.minimizers.asking import Evaluate, Point
 from torchlean_nb.minimizers.descent import MOVE, zeros
-from torchlean_nb.minimizers.searches import C1, along
+from torchlean_nb.minimizers.searches import C1, along, check_wolfe
 from torchlean_nb.minimizers.table import method
 from torchlean_nb.updates import Slot
 
@@ -48,7 +48,7 @@ def beta_of(rule, g, g_old, d):
 
 
 @method(
-    title="NonlinearCG",
+    title="NonlinearCG", check=check_wolfe,
     hypers={
         "beta": Hyper("PR+", kind="choice", choices=("FR", "PR+", "HS", "DY")),
         "line_search": Hyper("strong_wolfe", kind="choice", choices=("strong_wolfe", "exact", "armijo")),

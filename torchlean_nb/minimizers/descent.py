@@ -3,7 +3,7 @@
 import numpy as np
 
 from torchlean_nb.hypers import Hyper, lr
-from torchlean_nb.minimizers.searches import C1, C2, along
+from torchlean_nb.minimizers.searches import C1, C2, along, check_wolfe
 from torchlean_nb.minimizers.table import method
 
 SLOPE = ("d", r"-\nabla f(x)")
@@ -17,7 +17,7 @@ def zeros(xp, p, h):
 
 
 @method(
-    title="SteepestDescent",
+    title="SteepestDescent", check=check_wolfe,
     hypers={
         "line_search": Hyper("exact", kind="choice", choices=("exact", "armijo", "strong_wolfe")), "lr": lr(1.0),
         "c1": C1, "c2": C2,
@@ -34,7 +34,7 @@ def steepest_descent(at, s, h, k):
 
 
 @method(
-    title="CoordinateSearch",
+    title="CoordinateSearch", check=check_wolfe,
     hypers={
         "line_search": Hyper("exact", kind="choice", choices=("exact", "armijo", "strong_wolfe")),
         "order": Hyper("cyclic", kind="choice", choices=("cyclic", "greedy", "random")), "lr": lr(1.0),

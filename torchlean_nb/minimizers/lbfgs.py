@@ -69,7 +69,11 @@ def _scalar(value):
     references=("Nocedal 1980", "Liu and Nocedal 1989"),
 )
 def lbfgs(at, s, h, k):
-    """Limited-memory BFGS as in PyTorch: a fixed step ``lr``, or PyTorch's strong-Wolfe search."""
+    """Limited-memory BFGS as in PyTorch: a fixed step ``lr``, or PyTorch's strong-Wolfe search.
+
+    One call of the class makes up to ``max_iter`` iterations and ``max_eval`` evaluations, ``max_iter * 5 // 4``
+    unless given; so with ``max_iter=1`` the search has no trial beyond the first, and may never move.
+    """
     g, S, Y, gamma = at.gradient, s.S, s.Y, s.gamma
     terms = {}
     if k == 1:

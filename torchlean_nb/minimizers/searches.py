@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from torchlean_nb.errors import ShapeError, UnknownNameError, did_you_mean, quote
+from torchlean_nb.errors import HyperparameterError, ShapeError, UnknownNameError, did_you_mean, quote
 from torchlean_nb.hypers import Hyper
 from torchlean_nb.minimizers.asking import Asking, Evaluate, Point, drive
 
@@ -227,6 +227,14 @@ SEARCHES: dict[str, Callable[..., Asking]] = {"armijo": armijo, "exact": exact, 
 # Hyperparameters of the methods that search along a direction.
 C1 = Hyper(1e-4, "c_1", 0.0, 1.0, open_low=True, open_high=True, log=True)
 C2 = Hyper(0.9, "c_2", 0.0, 1.0, open_low=True, open_high=True)
+
+
+def check_wolfe(h: Any) -> None:
+    """Refuse constants for which a step with both conditions need not exist."""
+    if h.c1 >= h.c2:
+        raise HyperparameterError(
+            f"line search: c1={h.c1}, c2={h.c2} is not allowed", "a step is sure to exist only for c1 < c2"
+        )
 
 
 def along(at: Point, d: np.ndarray, h: Any, t: Any) -> Asking:

@@ -5,7 +5,7 @@ import numpy as np
 from torchlean_nb.hypers import Hyper
 from torchlean_nb.minimizers.algebra import first_length
 from torchlean_nb.minimizers.descent import MOVE
-from torchlean_nb.minimizers.searches import C1, C2, along
+from torchlean_nb.minimizers.searches import C1, C2, along, check_wolfe
 from torchlean_nb.minimizers.table import method
 from torchlean_nb.updates import Slot
 
@@ -64,7 +64,7 @@ def _curved(H, s, y):
 
 
 @method(
-    title="BFGS", hypers=HYPERS, slots=SLOTS,
+    title="BFGS", hypers=HYPERS, slots=SLOTS, check=check_wolfe,
     latex=(
         DIRECTION, STEP, MOVE, *PAIR, (r"\rho", r"\frac{1}{y^{\top} s}"),
         ("H", r"(I - \rho\,s\,y^{\top})\,H\,(I - \rho\,y\,s^{\top}) + \rho\,s\,s^{\top}"),
@@ -77,7 +77,7 @@ def bfgs(at, s, h, k):
 
 
 @method(
-    title="DFP", hypers=HYPERS, slots=SLOTS,
+    title="DFP", hypers=HYPERS, slots=SLOTS, check=check_wolfe,
     latex=(
         DIRECTION, STEP, MOVE, *PAIR,
         ("H", r"H - \frac{H y\,y^{\top} H}{y^{\top} H y} + \frac{s\,s^{\top}}{y^{\top} s}"),
@@ -90,7 +90,7 @@ def dfp(at, s, h, k):
 
 
 @method(
-    title="SR1", hypers=HYPERS, slots=SLOTS,
+    title="SR1", hypers=HYPERS, slots=SLOTS, check=check_wolfe,
     latex=(
         DIRECTION, STEP, MOVE, *PAIR,
         ("H", r"H + \frac{(s - H y)(s - H y)^{\top}}{(s - H y)^{\top} y}"),

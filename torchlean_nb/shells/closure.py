@@ -6,6 +6,7 @@ closure or around it, one update of the store puts back every value and the stat
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -285,7 +286,7 @@ def _counted(owner: str, numbers: Mapping[str, Any]) -> dict[str, int]:
 @cache
 def class_of_method(row: Method) -> type[Minimizer]:
     """The torch-shaped class of a row."""
-    doc = f"{row.summary}\n\n{row.card()}\n\n{ANSWERS[next(iter(row.needs))]}."
+    doc = f"{inspect.getdoc(row)}\n\n{row.card()}\n\n{ANSWERS[next(iter(row.needs))]}."
     return type(row.class_name, (Minimizer,), {"rule": row, "__doc__": doc, "__module__": row.__module__})
 
 
