@@ -27,6 +27,8 @@ GIVEN = {
     "momo_adam": {"lr": 1.0},
     "galore": {"rank": 2, "update_proj_gap": 2},
     "galore_sgd": {"rank": 2, "update_proj_gap": 2},
+    "sophia": {"update_interval": 2},
+    "adahessian": {"update_interval": 2},
     "sgld": {"temperature": 1e-6},  # cold enough to go down
     "orthogonal_momentum": {"orthogonalizer": newton_schulz()},
     "projected_sgd": {"project": lambda xp, g: half(g).T @ g, "lift": lambda xp, s: half(s) @ s},

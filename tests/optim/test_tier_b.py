@@ -7,7 +7,6 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from optim import test_rule_laws as laws
 
 import torchlean_nb as tl
 from torchlean_nb.backend.namespace import ArrayNamespace, numpy_namespace
@@ -136,8 +135,6 @@ def test_the_terms_of_one_parameter_compose_to_its_step_in_the_group():
 
 
 # -- curvature ----------------------------------------------------------------------------------------
-CURVATURE = [r for r in RULES.values() if "curvature" in r.needs]
-
 
 def curved(rule, p, gradient, diagonal, steps, **given):
     """Steps without the shell: gradient and diagonal are functions of the parameter."""
@@ -151,37 +148,26 @@ def curved(rule, p, gradient, diagonal, steps, **given):
     return out
 
 
-@pytest.mark.parametrize("rule", CURVATURE, ids=lambda r: r.name)
-@pytest.mark.parametrize("law", [
-    laws.test_every_hyperparameter_and_slot_occurs_in_the_formula, laws.test_formulas_are_drawn_by_mathtext,
-    laws.test_every_switch_has_no_symbol_and_every_number_has_one,
-    laws.test_a_row_has_a_sentence_references_and_checked_defaults,
-], ids=lambda law: law.__name__)  # fmt: skip
-def test_what_rules_with_curvature_say_about_themselves(rule, law):
-    law(rule)
+@pytest.mark.parametrize("name", ["sophia", "adahessian"])
+def test_each_parameter_of_a_group_gets_its_own_diagonal(name):
+    rule, p = RULES[name], {"a": RNG(0).normal(size=(3, 4)), "b": RNG(1).normal(size=5)}
+    scale = {k: RNG(2).uniform(0.5, 3, size=v.shape) for k, v in p.items()}
+    opt = getattr(tl.optim, rule.class_name)(p, update_interval=2)
+    for _ in range(5):
+        opt.step({k: scale[k] * v for k, v in opt.params.items()}, curvature=scale)
+    for k in p:
+        alone = curved(rule, p[k], lambda x, k=k: scale[k] * x, lambda x, k=k: scale[k], 5, update_interval=2)
+        assert np.array_equal(alone[-1], opt.params[k])
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("rule", CURVATURE, ids=lambda r: r.name)
-def test_rules_with_curvature_keep_shape_and_dtype_and_are_elementwise(rule, dtype):
-    p, scale = RNG(0).normal(size=(3, 4)).astype(dtype), RNG(1).uniform(0.5, 3, size=(3, 4)).astype(dtype)
-    run = curved(rule, p, lambda x: scale * x, lambda x: scale, 5, update_interval=2)
-    assert all(x.shape == p.shape and x.dtype == dtype for x in run)
-    for i in range(3):
-        row = curved(rule, p[i], lambda x: scale[i] * x, lambda x: scale[i], 5, update_interval=2)  # noqa: B023
-        assert np.array_equal(row[-1], run[-1][i])
+@pytest.mark.parametrize(("name", "given"), [("sophia", {"gamma": 1e3}), ("adahessian", {})])
+def test_a_diagonal_is_taken_in_once_per_interval(name, given):
+    def after(louder):
+        sizes = iter([1.0 + 9.0 * (t == louder) for t in range(1, 6)])
+        ones = np.ones(2)
+        return curved(RULES[name], ones, lambda x: x, lambda x: next(sizes) * ones, 5, update_interval=3, **given)[-1]
 
-
-@pytest.mark.parametrize("rule", CURVATURE, ids=lambda r: r.name)
-def test_rows_of_rules_with_curvature_may_have_hyperparameters_of_their_own(rule):
-    p, scale = RNG(0).normal(size=(3, 4)), RNG(1).uniform(0.5, 3, size=(3, 4))
-    swept = [k for k, h in rule.hypers.items() if h.kind == "float" and h.default]
-    each = [{k: f * rule.hypers[k].default for k in swept} for f in (1.0, 0.9, 0.5)]
-    together = {k: np.array([[e[k]] for e in each]) for k in swept}
-    whole = curved(rule, p, lambda x: scale * x, lambda x: scale, 5, **together)[-1]
-    for i, e in enumerate(each):
-        alone = curved(rule, p[i], lambda x: scale[i] * x, lambda x: scale[i], 5, **e)[-1]  # noqa: B023
-        assert np.allclose(whole[i], alone, rtol=1e-13, atol=0)
+    assert [t for t in range(1, 6) if not np.array_equal(after(t), after(None))] == [1, 4]
 
 
 def test_sophia_takes_newtons_step_where_the_diagonal_is_the_hessian():
