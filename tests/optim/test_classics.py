@@ -355,6 +355,26 @@ def test_momentum_of_two_signs_keeps_the_mean_and_widens_the_noise():
     assert np.isclose(moves[1.0].mean() * 5**0.5, moves[0.0].mean(), rtol=1e-2) and ratio[1] < 0.6 * ratio[0]
 
 
+@pytest.mark.parametrize("name", ["Shampoo", "SOAP"])
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_decompositions_of_what_is_not_finite_pass_it_on(name, bad):
+    more = {"frequency": 1} if name == "SOAP" else {}
+    opt = getattr(tl.optim, name)({"w": np.ones((3, 2))}, nonfinite="ieee", **more)
+    for g in (np.eye(3, 2), np.where(np.eye(3, 2), bad, 1.0), np.eye(3, 2)):
+        opt.step({"w": g})
+    assert np.isnan(opt.params["w"]).all()
+
+
+def test_a_tensor_without_slope_keeps_its_axes():
+    """A basis of nothing is still a basis: rows that never had a gradient do not break the others."""
+    opt = tl.optim.SOAP({"w": np.ones((4, 3))}, lr=0.1, frequency=2, weight_decay=0.0)
+    for g in np.random.default_rng(0).normal(size=(9, 4, 3)) * np.array([[1.0], [0.0], [1.0], [0.0]]):
+        opt.step({"w": g})
+    P = slot(opt, "P")
+    assert np.allclose(P.T @ P, np.eye(4), atol=1e-12)
+    assert np.allclose(opt.params["w"][1::2], 1.0, atol=1e-12) and (opt.params["w"][::2] != 1).all()
+
+
 # -- words -----------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("name", ["Shampoo", "SOAP"])
 def test_more_than_two_axes_are_refused_with_the_way_out(name):
