@@ -1,12 +1,12 @@
-"""A rule applied to the parameters of a group: all at once in one flat buffer where the rule allows it.
+"""A rule applied to the parameters of a group: all at once in one flat array where the rule allows it.
 
-New values and slots are views of flat arrays, so the next step finds them joined already and only
-has to join the gradients.
+New values are views of one flat array, slots are cut from another when asked for, so the next step
+finds them joined already and only has to join the gradients.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
@@ -20,6 +20,35 @@ from torchlean_nb.updates import UpdateRule
 
 # A vector no rule takes for one number: what is as long as it is kept per element.
 _PAIR = np.ones(2)
+
+
+class Joint(NamedTuple):
+    """Values and slots of a group after a step that was made for all of it at once."""
+
+    value: np.ndarray
+    views: list[np.ndarray]
+    slots: dict[str, np.ndarray]
+
+
+class Cut(Mapping[str, np.ndarray]):
+    """Slots of one parameter, cut from those of the group when asked for."""
+
+    __slots__ = ("at", "joint", "view")
+
+    def __init__(self, joint: Joint, at: int, view: np.ndarray):
+        self.joint, self.at, self.view = joint, at, view
+
+    def __getitem__(self, k: str) -> np.ndarray:
+        a = self.joint.slots[k]
+        if a.shape != self.joint.value.shape:
+            return a
+        return a[self.at : self.at + self.view.size].reshape(self.view.shape)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.joint.slots)
+
+    def __len__(self) -> int:
+        return len(self.joint.slots)
 
 
 class Update(NamedTuple):
@@ -36,8 +65,8 @@ class Update(NamedTuple):
         return 1 if self.before is None else self.before.step + 1
 
 
-def run(rule: UpdateRule, h: Any, todo: list[Update]) -> list[tuple[np.ndarray, ParamState]]:
-    """New value and state of each parameter."""
+def run(rule: UpdateRule, h: Any, todo: list[Update]) -> tuple[list[tuple[np.ndarray, ParamState]], np.ndarray | None]:
+    """New value and state of each parameter, and all new values in one array where they were made together."""
     kinds = {(u.count, u.grad.dtype) for u in todo}
     if rule.scope == "group" and len(kinds) > 1:
         raise DTypeError(
@@ -45,8 +74,11 @@ def run(rule: UpdateRule, h: Any, todo: list[Update]) -> list[tuple[np.ndarray, 
             "this rule sees the whole group as one vector", "one dtype in a group",
         )
     if rule.scope in ("element", "group") and len(todo) > 1 and len(kinds) == 1:
-        return _together(rule, h, todo)
-    return [_alone(rule, h, u) for u in todo]
+        values = [u.cell.value for u in todo]
+        joined = _before(rule, h, todo, values)
+        if joined is not None:
+            return _together(rule, h, todo, values, *joined)
+    return [_alone(rule, h, u) for u in todo], None
 
 
 def _alone(rule: UpdateRule, h: Any, u: Update) -> tuple[np.ndarray, ParamState]:
@@ -58,68 +90,56 @@ def _alone(rule: UpdateRule, h: Any, u: Update) -> tuple[np.ndarray, ParamState]
     return value, ParamState(u.count, {k: _frozen(terms[k]) for k in slots}, (record, None))
 
 
-def _together(rule: UpdateRule, h: Any, todo: list[Update]) -> list[tuple[np.ndarray, ParamState]]:
-    values = [u.cell.value for u in todo]
-    p = _frozen(_joined(values))
+def _before(rule: UpdateRule, h: Any, todo: list[Update], values: list[np.ndarray]) -> Any:
+    """Values and slots of the group as flat arrays; None where a slot differs from parameter to parameter."""
+    last = todo[0].before and todo[0].before.stored
+    if isinstance(last, Cut) and len(last.joint.views) == len(todo):
+        joint = last.joint
+        for u, old, view in zip(todo, values, joint.views, strict=True):
+            if old is not view or u.before.stored.__class__ is not Cut or u.before.stored.joint is not joint:
+                break
+        else:
+            return joint.value, joint.slots
+    p = _frozen(np.concatenate([v.ravel() for v in values]))
     if rule.scope == "group" and todo[0].before is None:
-        slots = rule.start(p, h, numpy_namespace())
-    else:
-        every, slots = [_slots(rule, h, u) for u in todo], {}
-        shapes = {k: np.shape(a) for k, a in rule.start(_PAIR.astype(p.dtype), h, numpy_namespace()).items()}
-        for k, shape in shapes.items():
-            parts = [s[k] for s in every]
-            if shape == _PAIR.shape:
-                slots[k] = _joined(parts)
-            elif all(np.array_equal(a, parts[0]) for a in parts):
-                slots[k] = parts[0]  # one number for all, such as a product of rates
-            else:
-                return [_alone(rule, h, u) for u in todo]
+        return p, rule.start(p, h, numpy_namespace())
+    every, slots = [_slots(rule, h, u) for u in todo], {}
+    shapes = {k: np.shape(a) for k, a in rule.start(_PAIR.astype(p.dtype), h, numpy_namespace()).items()}
+    for k, shape in shapes.items():
+        parts = [s[k] for s in every]
+        if shape == _PAIR.shape:
+            slots[k] = _frozen(np.concatenate([a.ravel() for a in parts]))
+        elif all(np.array_equal(a, parts[0]) for a in parts):
+            slots[k] = parts[0]  # one number for all, such as a product of rates
+        else:
+            return None
+    return p, slots
+
+
+def _together(
+    rule: UpdateRule, h: Any, todo: list[Update], values: list[np.ndarray], p: np.ndarray, slots: Any
+) -> tuple[list[tuple[np.ndarray, ParamState]], np.ndarray]:
     if todo[0].curvature is not None:
         h = _with_curvature(h, np.concatenate([u.curvature.ravel() for u in todo]))
-    g = _frozen(np.concatenate([u.grad.ravel() for u in todo]))
-    terms = rule.terms(g, p, slots, h, todo[0].count)
+    g, count = _frozen(np.concatenate([u.grad.ravel() for u in todo])), todo[0].count
+    terms = rule.terms(g, p, slots, h, count)
     value = _frozen((p + terms["delta"]).astype(p.dtype, copy=False))
-    new = {k: _frozen(terms[k]) for k in slots}
-    record = Record(rule, g, p, slots, h, todo[0].count)
-    return [
-        (value[at : at + old.size].reshape(old.shape), ParamState(u.count, _own(new, p, at, old), (record, at)))
-        for (at, u), old in zip(_places(todo), values, strict=True)
-    ]
+    joint = Joint(value, [], {k: _frozen(terms[k]) for k in slots})
+    record, at, out = Record(rule, g, p, slots, h, count), 0, []
+    for old in values:
+        view = value[at : at + old.size].reshape(old.shape)
+        joint.views.append(view)
+        out.append((view, ParamState(count, Cut(joint, at, view), (record, at))))
+        at += old.size
+    return out, value
 
 
 def _with_curvature(h: Any, curvature: np.ndarray | None) -> Any:
     return h if curvature is None else SimpleNamespace(**{**vars(h), "curvature": curvature})
 
 
-def _places(todo: list[Update]) -> Iterator[tuple[int, Update]]:
-    """Each update with where it begins in the flat vector."""
-    at = 0
-    for u in todo:
-        yield at, u
-        at += u.cell.value.size
-
-
-def _own(slots: Any, whole: np.ndarray, at: int, p: np.ndarray) -> dict[str, np.ndarray]:
-    """What of the slots of the flat vector belongs to one parameter."""
-    return {k: a[at : at + p.size].reshape(p.shape) if a.shape == whole.shape else a for k, a in slots.items()}
-
-
 def _slots(rule: UpdateRule, h: Any, u: Update) -> Any:
     return rule.start(u.cell.value, h, numpy_namespace()) if u.before is None else u.before.slots
-
-
-def _joined(parts: list[np.ndarray]) -> np.ndarray:
-    """Arrays one after the other; the flat array they are views of when they lie there in this order."""
-    base = parts[0].base
-    if isinstance(base, np.ndarray) and base.ndim == 1 and base.size == sum(a.size for a in parts):
-        start, at = base.__array_interface__["data"][0], 0
-        for a in parts:
-            if a.base is not base or a.__array_interface__["data"][0] != start + at * a.itemsize:
-                break
-            at += a.size
-        else:
-            return base
-    return np.concatenate([a.ravel() for a in parts])
 
 
 def _frozen(a: Any) -> np.ndarray:

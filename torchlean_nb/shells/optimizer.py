@@ -263,9 +263,10 @@ class Optimizer:
                 bent = None if curvature is None else self._gradient(p, curvature[k], g["maximize"], "curvature")
                 todo.append(Update(p, self._gradient(p, grads[k], g["maximize"]), after[k], bent))
             with np.errstate(all="ignore"):
-                done = run(self.rule, SimpleNamespace(**flat, value=value), todo)
+                done, whole = run(self.rule, SimpleNamespace(**flat, value=value), todo)
+            check = self.nonfinite != "ieee" and (whole is None or not np.isfinite(whole).all())
             for k, u, (result, kept) in zip(chosen, todo, done, strict=True):
-                if self.nonfinite != "ieee" and not np.isfinite(result).all():
+                if check and not np.isfinite(result).all():
                     return self._refuse(u, result)
                 new[u.cell.__tl_cell__[1]], after[k] = result, kept
             at += len(g["params"])
@@ -277,8 +278,10 @@ class Optimizer:
 
     def _gradient(self, p: Any, g: Any, maximize: bool, what: str = "gradient") -> np.ndarray:
         """A gradient that fits its parameter, negated when going up."""
-        old, label = p.value, f"{self.rule.class_name}: {what} of {quote(p.name)}"
-        g = np.asarray(g)
+        old = p.value
+        if g.__class__ is np.ndarray and g.dtype is old.dtype and g.shape == old.shape:
+            return -g if maximize else g
+        label, g = f"{self.rule.class_name}: {what} of {quote(p.name)}", np.asarray(g)
         if g.dtype.kind not in "fiu":
             raise DTypeError(f"{label} has dtype {g.dtype}")
         if g.shape != old.shape:
