@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import doctest
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -151,6 +153,17 @@ def test_acceleration_measured_in_waves_is_unstable_where_theory_says():
     for rate, settles in ((1.9, True), (2.1, False)):
         path = run("heavy_ball", [1.0], lambda x: x, 2000, lr=rate * 1.5, momentum=0.5)
         assert (np.abs(path[-1]) < 1e-6) == settles
+
+
+@pytest.mark.parametrize(("name", "kept"), [("NesterovAGD", "x"), ("FISTA", "x"), ("PolyakAveraging", "mean")])
+def test_what_to_evaluate_with_is_shown_and_can_take_the_place_of_the_parameters(name, kept):
+    opt = getattr(tl.optim, name)({"w": np.zeros(8)}, lr=0.5 / LARGEST)
+    for _ in range(20):
+        opt.step({"w": slope(opt.params["w"])})
+    ahead = opt.params["w"]
+    with opt.averaged():
+        assert np.array_equal(opt.params["w"], slot(opt, kept)) and not np.array_equal(opt.params["w"], ahead)
+    assert np.array_equal(opt.params["w"], ahead)
 
 
 # -- sets ---------------------------------------------------------------------------------------------------
@@ -403,3 +416,12 @@ def test_every_rule_is_reached_by_its_name(name):
     for _ in range(12):
         opt.step({"w": np.eye(2)})
     assert name in dir(tl.optim) and (opt.params["w"] != 1).any()
+
+
+def test_examples_of_rules_print_what_they_say():
+    finder, runner, found = doctest.DocTestFinder(), doctest.DocTestRunner(), 0
+    for rule in RULES.values():
+        for test in finder.find(rule.update, rule.name, globs={}) if rule.builtin else ():
+            found += bool(test.examples)
+            assert runner.run(test).failed == 0, rule.name
+    assert found >= 3

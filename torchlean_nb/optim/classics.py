@@ -45,9 +45,19 @@ def nesterov_agd(xp, g, p, s, h, t):
     r"""Accelerated descent in its original form: the gradient is taken ahead of the point it moves.
 
     The parameters are the points ahead, where the loss is differentiated; the sequence that converges as
-    :math:`2 L \Vert x_0 - x^{*} \Vert^{2} / (k + 1)^{2}` for ``lr = 1 / L`` is the slot ``x``. With
-    ``momentum`` given it is constant; for a strongly convex loss of condition :math:`\kappa` it should be
-    :math:`(\sqrt{\kappa} - 1) / (\sqrt{\kappa} + 1)`.
+    :math:`2 L \Vert x_0 - x^{*} \Vert^{2} / (k + 1)^{2}` for ``lr = 1 / L`` is the slot ``x``, shown by
+    ``opt.averages``. With ``momentum`` given it is constant; for a strongly convex loss of condition
+    :math:`\kappa` it should be :math:`(\sqrt{\kappa} - 1) / (\sqrt{\kappa} + 1)`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import torchlean_nb as tl
+    >>> opt = tl.optim.NesterovAGD({"w": np.array([8.0])}, lr=0.5, momentum=0.5)
+    >>> for _ in range(2):
+    ...     opt.step({"w": opt.params["w"]})
+    >>> opt.params["w"].tolist(), opt.averages["w"].tolist()
+    ([-0.5], [1.0])
     """
     x = p - h.lr * g
     k, weight = ahead(xp, s.k)

@@ -77,7 +77,7 @@ def ista(xp, g, p, s, h, t):
     references=("Beck and Teboulle 2009",),
 )
 def fista(xp, g, p, s, h, t):
-    """ISTA with Nesterov's momentum: gradients are taken ahead, at the parameters; the answer is the slot ``x``."""
+    """ISTA with Nesterov's momentum: gradients are taken ahead, at the parameters; ``opt.averages`` is the answer."""
     z = p - h.lr * g
     x = soft_threshold(xp, z, h.lr * h.l1)
     k, weight = ahead(xp, s.k)
