@@ -21,7 +21,7 @@ def test_the_twin_makes_the_same_rates(s):
     code, _ = torch_program(s)
     if not code:
         pytest.skip("momentum moves inside another scheduler")
-    rate = 1.0 if "lr=1.0" in code else s.hypers.get("base", s(0)) if s.name != "join" else 0.1
+    rate = 1.0 if "has lr=1.0" in code else s.hypers.get("base", s(0)) if s.name != "join" else 0.1
     optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=float(rate) or 1.0)
     space = {"optimizer": optimizer, **functions(s)}
     with warnings.catch_warnings():

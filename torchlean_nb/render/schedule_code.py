@@ -104,14 +104,15 @@ def torch_program(s: Schedule) -> tuple[str, str]:
         return "", f"In PyTorch momentum moves inside {owner}: base_momentum={low!r}, max_momentum={high!r}."
     call, rate = _twin(s)
     if not call:
-        call, rate = "torch.optim.lr_scheduler.LambdaLR(optimizer, lr_lambda=schedule)", 1.0
+        call = "torch.optim.lr_scheduler.LambdaLR(optimizer, lr_lambda=schedule)"
         note = "No class of PyTorch makes this curve; LambdaLR takes the schedule itself, with lr=1.0."
-        return f"import torch\n{program(s)}\nscheduler = {call}  # optimizer with lr=1.0", note
-    names, comment = functions(s), "" if rate is None else f"  # optimizer with lr={rate!r}"
+        return f"import torch\n{program(s)}\n# the optimizer has lr=1.0\nscheduler = {call}", note
+    names = functions(s)
     heads = ["import torch"] + (["import torchlean_nb as tl"] if "tl.schedules." in call else [])
     own = [f"# {', '.join(names)}: of your own"] if names else []
+    own += [] if rate is None else [f"# the optimizer has lr={rate!r}"]
     note = "The same rates in PyTorch" + ("." if rate is None else f", on an optimizer with lr={rate!r}.")
-    return "\n".join([*heads, "", *own, f"scheduler = {call}{comment}"]), note
+    return "\n".join([*heads, "", *own, f"scheduler = {call}"]), note
 
 
 def _twin(s: Schedule) -> tuple[str, float | None]:

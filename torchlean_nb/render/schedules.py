@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,9 +14,10 @@ from torchlean_nb.render.schedule_code import program, torch_program
 from torchlean_nb.render.schedule_formula import formula, numbered
 from torchlean_nb.render.schedule_knobs import Knob, knobs
 from torchlean_nb.render.schedule_tree import COMPOSED, Path, begins, parts, walk
-from torchlean_nb.schedules import SCHEDULES, Schedule
+from torchlean_nb.schedules import SCHEDULES, Row, Schedule
 
 POINTS = 1000
+_MATH = re.compile(r"[:,;]? *:math:`.*")
 Curve = Sequence[float | None]
 
 
@@ -81,7 +83,19 @@ def entry(name: str, s: Schedule, ks: Sequence[int], steps: int) -> dict[str, An
 
 def catalogue() -> list[dict[str, str]]:
     """The rows to choose from: name and summary."""
-    return [{"name": visible(n, 40), "row": n, "summary": visible(SCHEDULES[n].summary)} for n in sorted(SCHEDULES)]
+    return [{"name": visible(n, 40), "row": n, "summary": summary(SCHEDULES[n])} for n in sorted(SCHEDULES)]
+
+
+def summary(row: Row) -> str:
+    """First line of the docstring in plain words: formulas have a place of their own.
+
+    Examples
+    --------
+    >>> from torchlean_nb.schedules import cosine, wsd
+    >>> summary(cosine), summary(wsd)[-12:]
+    ('Down along half a cosine, then minimum.', 'as 1 - sqrt.')
+    """
+    return visible(_MATH.sub(".", row.summary).replace("`", ""))
 
 
 def _knobs(s: Schedule) -> list[Knob]:
@@ -109,7 +123,7 @@ def _node(s: Schedule, path: Path, node: Schedule, steps: int) -> dict[str, Any]
     whole = at_parent(s, path)
     return {
         "path": list(path), "row": node.name, "label": visible(node.name, 40), "from": start, "to": stop,
-        "summary": visible(node.row.summary.replace("`", "")),
+        "summary": summary(node.row),
         # Parts have symbols of their own, so of a composition only the numbers mean something.
         "formula": formula(node.latex) if isinstance(node.row.latex, str) else "", "numbers": formula(numbered(node)),
         "fields": [_field(node, n, h, v, steps) for n, h, v in _editable(node)],

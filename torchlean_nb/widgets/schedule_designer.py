@@ -218,7 +218,7 @@ class ScheduleDesigner(View):
         except (TorchLeanError, TypeError, ValueError, KeyError) as e:
             said = str(e)
         if said:
-            self.send({"kind": "say", "text": visible(said, 600)})
+            self.send({"kind": "say", "text": visible(". ".join(map(str.strip, said.splitlines())), 600)})
         if self.payload["serial"] != self._serial:
             self._paint()
 

@@ -92,9 +92,12 @@ function render({ model, el }) {
   );
   f.root.classList.add("tl-sd", "tl-flow");
   const at = (i) => (payload.k ? payload.k[i] : i);
+  /** Step of the cursor, null where there is none; a state from elsewhere may say anything. */
+  const rest = () => (Number.isInteger(f.state.at) ? Math.max(0, Math.min(payload.steps, f.state.at)) : null);
+  const cursor = () => (hover === null ? rest() : Math.min(hover, payload.steps));
   const shift = (d) => {
     const count = payload.k ? payload.k.length - 1 : payload.steps;
-    return at(Math.max(0, Math.min(count, nearest(payload.k, f.state.at || 0) + d)));
+    return at(Math.max(0, Math.min(count, nearest(payload.k, rest() || 0) + d)));
   };
   const scrub = (k) => f.set({ at: k });
   const shown = () => payload.entries.map((_, i) => i).filter((i) => !off().includes(payload.entries[i].name));
@@ -169,12 +172,11 @@ function render({ model, el }) {
   });
   const side = scheduleEditor(f.panel, { rows: options.rows || [], live, ask: f.guard(ask), set: (patch) => f.set(patch) });
   const code = codeBox(f.below, (patch) => f.set(patch));
-  const cursor = () => (hover === null ? f.state.at : hover);
 
   /** Values at the cursor: in the chips and, at rest, as the sentence. */
   function readout() {
     const k = cursor(),
-      i = k === null || k === undefined ? null : nearest(payload.k, k);
+      i = k === null ? null : nearest(payload.k, k);
     made.forEach((c, j) => {
       const v = i === null ? undefined : payload.entries[j].values[i];
       c.value.textContent = v === undefined ? "" : v === null ? "none" : short(v, 4);
@@ -190,10 +192,10 @@ function render({ model, el }) {
       count = payload.k ? payload.k.length - 1 : payload.steps,
       picks = new Set(Array.from({ length: 21 }, (_, i) => Math.round((i * count) / 20)));
     for (const p of entry().knobs) for (const d of [-1, 0]) if (p.k + d >= 0) picks.add(nearest(payload.k, p.k + d));
-    const here = nearest(payload.k, f.state.at || 0);
+    const here = nearest(payload.k, rest() || 0);
     picks.add(here);
     const row = (i) =>
-      h("tr", { class: i === here && f.state.at !== null ? "tl-now" : "" }, h("td", { class: "tl-n" }, at(i)), list.map((e) => h("td", { class: "tl-n" }, e.values[i] === null ? "none" : short(e.values[i], 6))));
+      h("tr", { class: i === here && rest() !== null ? "tl-now" : "" }, h("td", { class: "tl-n" }, at(i)), list.map((e) => h("td", { class: "tl-n" }, e.values[i] === null ? "none" : short(e.values[i], 6))));
     const head = h("tr", null, h("th", { class: "tl-n" }, "step"), list.map((e) => h("th", { class: "tl-n" }, e.name)));
     grid.replaceChildren(h("table", null, h("thead", null, head), h("tbody", null, [...picks].filter((i) => i <= count).sort((a, b) => a - b).map(row))));
   }
@@ -222,7 +224,7 @@ function render({ model, el }) {
     side.draw(entry(), state.path);
     code(entry(), state.tab);
     const now = shown();
-    view.el.dataset.at = state.at === null ? "" : state.at;
+    view.el.dataset.at = rest() === null ? "" : rest();
     // The chart grows with what stands beside it, and stays so: a picture that jumps cannot be compared.
     const beside = f.panel.parentElement.offsetTop === f.stage.offsetTop ? f.panel.offsetHeight - 2 : 0;
     tall = beside > 0 ? Math.max(tall, Math.min(beside, 420), 300) : 240;

@@ -148,7 +148,7 @@ export function scheduleChart(host, on) {
   // -- knobs ---------------------------------------------------------------------------------
   const idOf = (p) => JSON.stringify([view.chosen, p.path, p.name]);
   function dot(id) {
-    const g = s("g", { class: "tl-sd-knob", role: "slider" }, s("circle", { class: "tl-sd-hit", r: 15 }), s("path"), s("title"));
+    const g = s("g", { class: "tl-sd-knob", role: "slider" }, s("circle", { class: "tl-sd-hit", r: 15 }), s("path"), s("text", { "aria-hidden": "true" }));
     const move = (e) => {
       if (!drag || drag.id !== id) return;
       const [px, py] = local(e),
@@ -209,7 +209,13 @@ export function scheduleChart(host, on) {
     const value = axis ? "" : `, ${plot.unit} ${short(p.y, 4)}`;
     g.setAttribute("aria-valuetext", `step ${p.k}${value}`);
     g.setAttribute("aria-valuenow", p.x || axis ? p.k : p.y);
-    g.querySelector("title").textContent = `${p.name}: step ${p.k}${value}${p.hypers.length ? ` (${p.hypers.join(", ")})` : ""}`;
+    // What it changes stands beside it, on the side where there is room.
+    const text = g.querySelector("text"),
+      left = x > plot.left + plot.wide / 2;
+    text.textContent = `${p.hypers.join(", ") || p.name}: ${p.x || axis ? `step ${p.k}` : ""}${p.x && !axis ? ", " : ""}${axis ? "" : short(p.y, 4)}`;
+    text.setAttribute("text-anchor", left ? "end" : "start");
+    text.setAttribute("x", left ? -11 : 11);
+    text.setAttribute("y", y - plot.top < 26 ? 20 : -11);
   }
 
   function drawKnobs() {
