@@ -105,7 +105,7 @@ class Anatomy:
             rows.append(Row("unclipped", anatomy_words.UNCLIPPED, GRADIENT, self.places["unclipped"], "grad", left="g"))
             rows.append(Row("clipped", anatomy_words.CLIPPED, GRADIENT, self.places["grad"], "grad"))
         else:
-            rows.append(Row("grad", anatomy_words.RAW, GRADIENT, self.places["grad"], "grad", left="g"))
+            rows.append(Row("raw", anatomy_words.RAW, GRADIENT, self.places["grad"], "grad", left="g"))
         titles: dict[str, str] = {}
         for key in last.terms:
             if key == "delta" or not self._tells(key):
@@ -136,7 +136,7 @@ class Anatomy:
         return sorted(rows, key=lambda r: r.block)
 
     def _tells(self, key: str) -> bool:
-        """Whether a term is anything but a copy of the gradient, of nothing, or of the step."""
+        """Whether a term is anything but zero decay or a copy: of the gradient, of a term before it, of the step."""
         def same(a: Any, b: Any) -> bool:
             return np.shape(a) == np.shape(b) and np.array_equal(a, b, equal_nan=True)
 
@@ -144,8 +144,8 @@ class Anatomy:
             v = r.terms.get(key)
             if v is None or not v.size:
                 return True
-            copies = (r.terms[k] for k in r.terms if k not in (key, "delta"))
-            if key not in r.e.slots and key not in r.of and any(same(v, c) for c in copies):
+            earlier = [r.terms[k] for k in list(r.terms)[: list(r.terms).index(key)] if k != "delta"]
+            if key not in r.e.slots and any(same(v, c) for c in earlier):
                 return True
             return (key == "g" and same(v, r.e.grad)) or (key == "decay" and not v.any()) or same(v, r.terms["delta"])
 
@@ -296,8 +296,8 @@ def flat_index(shape: tuple[int, ...], index: Any) -> int:
     whole = index if isinstance(index, tuple | list) else (index,)
     size = int(np.prod(shape))
     ints = all(isinstance(i, int | np.integer) and not isinstance(i, bool) for i in whole)
-    if ints and len(whole) == 1 and len(shape) != 1 and 0 <= whole[0] < size:
-        return int(whole[0])
+    if ints and whole == (index,) and 0 <= index < size:
+        return int(index)
     if ints and len(whole) == len(shape) and all(0 <= i < n for i, n in zip(whole, shape, strict=True)):
         return int(np.ravel_multi_index(tuple(whole), shape)) if shape else 0
     raise HyperparameterError(f"coordinates: {visible(index, 40)} is no index of an array of shape {shape}")

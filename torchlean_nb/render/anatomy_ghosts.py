@@ -111,8 +111,14 @@ def _step(
         h = SimpleNamespace(**vars(e.hypers) | hypers)
         if e.rule.active(h).keys() == e.slots.keys():
             return e.without(**hypers)
+    together = (rule or e.rule).scope == "group"  # such a rule sees all parameters of its group as one vector
+    source = e.record if together else e
+    if together and grad is not None and source.before.shape != e.before.shape:
+        raise ValueError("the other gradients of the group are not known")
     rule, h = rule or e.rule, SimpleNamespace(**vars(e.hypers) | hypers)
-    kept = {k: e.slots[k] if k in e.slots else s.first(None, e.before, h) for k, s in rule.active(h).items()}
-    grad = e.grad if grad is None else grad
+    first = rule.start(source.before, h)
+    kept = {k: source.slots.get(k, first[k]) for k in first}
+    grad = source.grad if grad is None else grad
     with np.errstate(all="ignore"):
-        return rule.terms(grad, e.before, kept, h, e.step if count is None else count)["delta"]
+        out = rule.terms(grad, source.before, kept, h, e.step if count is None else count)["delta"]
+    return e.own(out) if together else out

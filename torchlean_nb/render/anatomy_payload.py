@@ -118,7 +118,8 @@ def numbers_text(a: Anatomy, step: int, row: Row, at: int) -> str:
         x = float("nan") if v is None else float(v if v.shape == () else v.reshape(-1)[at])
         return f"({fmt(x, 4)})" if x < 0 else fmt(x, 4)
 
-    return plain(_PRIVATE.sub(number, _dotted(row.template))) or ""
+    said = plain(_PRIVATE.sub(number, _dotted(row.template))) or ""
+    return f"√({said})" if row.root and said else said
 
 
 def anatomy_text(a: Anatomy, step: int, columns: Sequence[int]) -> str:

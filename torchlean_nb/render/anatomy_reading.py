@@ -207,24 +207,30 @@ class Reading:
     def direction(self) -> Statement | None:
         """What is multiplied by the learning rate: the fraction in the step whose lower part is an array."""
         delta = self.of.get("delta")
-        for part in summands(delta.right) if delta and delta.template else ():
-            found = fraction(part)
-            if found is None:
+        for text, template in self._summands(delta) if delta else ():
+            found, written = fraction(template), self._fraction(text)
+            if found is None or not written:
                 continue
-            text = self._fraction(part)
-            _, under = self._worth(found[1], None)
-            template, value = self._worth(text, None)
-            if under is None or value is None or under.shape != self.e.before.shape:
-                continue
-            if not any(self.near(value, v) for v in self.terms.values()):
-                return Statement("u" if "u" not in self.env else "d", text, template, value)
+            under, value = (self._again(t) for t in (found[1], self._fraction(template)))
+            if under.shape == self.e.before.shape and not any(self.near(value, v) for v in self.terms.values()):
+                return Statement("", written, self._fraction(template), value)
         return None
 
     def parts(self, statement: Statement) -> list[tuple[str, np.ndarray]]:
         """The two summands of a statement with their values; none when it is no sum of two."""
-        pieces = summands(statement.right) if statement.template else []
-        worth = [(p, self._worth(p, None)[1]) for p in pieces]
-        return [(p, v) for p, v in worth if v is not None] if len(worth) == 2 else []
+        found = [(text, self._again(template)) for text, template in self._summands(statement)]
+        return found if len(found) == 2 else []
+
+    @staticmethod
+    def _summands(statement: Statement) -> list[tuple[str, str]]:
+        """Summands in LaTeX and as templates, whose symbols mean what they meant there."""
+        if not statement.template:
+            return []
+        texts, templates = summands(statement.right), summands(statement.template)
+        return list(zip(texts, templates, strict=True)) if len(texts) == len(templates) else []
+
+    def _again(self, template: str) -> np.ndarray:
+        return evaluate(template, self.values.__getitem__)
 
 
 def uses(template: str) -> set[int]:

@@ -92,7 +92,7 @@ function mount({ model, el }) {
         : h("div", { class: "ua-f" }, h("span", { class: "tl-meta" }, `${payload.names[a]}: `), h("b", null, short(v, 5))),
     );
     drawPlane(now, row, value, ghosts);
-    const exact = now.step.exact ? `${payload.name} + step is the new ${payload.name}, bit for bit` : `${payload.name} + step is not the new ${payload.name}`;
+    const exact = now.step.exact ? "bit for bit" : `${payload.name} + step is not the new ${payload.name}`;
     f.narr.replaceChildren(now.step.says, " ", h("span", { class: now.step.exact ? "tl-ok" : "tl-bad" }, now.step.exact ? "\u2713 " : "\u2717 "), h("span", { class: "tl-meta" }, exact));
     const count = f.root.querySelector(".tl-count");
     if (count) count.replaceChildren("t = ", h("b", null, String(now.step.t)), ` of ${payload.steps.at(-1).t}`);

@@ -192,7 +192,7 @@ export function termTable(payload, { pick, choose }) {
       const other = now.ghosts[q].deltas ? now.ghosts[q].deltas[chosen] : NaN;
       line.replaceChildren(...(Number.isNaN(other) ? [] : [h("span", null, `${short(other / v, 2)} \u00d7 the step`), h("span", null, say(other))]));
     });
-    const said = row.key === "delta" ? [short(value(payload.before, chosen), 6), " \u2192 ", short(value(payload.before, chosen) + v, 6)] : row.n ? [filled(row, value, chosen)] : [];
+    const said = row.key === "delta" ? [short(value(payload.before, chosen), 6), " \u2192 ", short(value(payload.before, chosen) + v, 6)] : row.n ? [rooted(row, filled(row, value, chosen))] : [];
     l.text.replaceChildren(...said);
     l.number.textContent = Number.isNaN(v) && single(step, row.v) ? "" : say(v);
   }
@@ -200,6 +200,15 @@ export function termTable(payload, { pick, choose }) {
   /** Element of a row, for the focus. */
   const lineOf = (i) => (lines[i] ? lines[i].line : null);
   return { el, update, lineOf };
+}
+
+/** The formula of what is drawn, where that is the root of the term. */
+function rooted(row, math) {
+  if (!row.root) return math;
+  const root = document.createElementNS(math.namespaceURI, "msqrt");
+  root.append(...math.childNodes);
+  math.append(root);
+  return math;
 }
 
 /** A row's formula with the numbers of one coordinate. */

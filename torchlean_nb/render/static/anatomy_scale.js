@@ -70,8 +70,8 @@ export function fillIn(math, number) {
   };
   walk(math);
   const long = math.textContent.length;
-  math.classList.toggle("tl-long", long > 16 && long <= 30);
-  math.classList.toggle("tl-longer", long > 30);
+  math.classList.toggle("tl-long", long > 16 && long <= 22);
+  math.classList.toggle("tl-longer", long > 22);
   return math;
 }
 
