@@ -43,6 +43,11 @@ class Transform(UpdateRule):
         """The same transform with these hyperparameters."""
         return self.with_hypers(**_named(self, values, given))
 
+    def card(self) -> str:
+        """What the row knows, as Markdown."""
+        vector = r"\Delta" if self.place == "after" else "g"
+        return UpdateRule.card(replace(self, title=self.name, latex=_about(vector, self.latex)))
+
 
 @dataclass(frozen=True, eq=False)
 class Wrapper(UpdateRule):
@@ -55,6 +60,10 @@ class Wrapper(UpdateRule):
     def __call__(self, rule: Any, *values: Any, **given: Any) -> UpdateRule:
         """The rule, or the rule of that name, wrapped."""
         return _wrapped(self.with_hypers(**_named(self, values, given)), row_of(rule))
+
+    def card(self) -> str:
+        """What the row knows, as Markdown."""
+        return UpdateRule.card(replace(self, title=self.name))
 
 
 def transform(**fields: Any) -> Callable[[Callable[..., dict[str, Any]]], Transform]:
@@ -113,8 +122,7 @@ def chain(*pieces: Any) -> UpdateRule:
             terms |= part.outside(out, part.label + ".")
         out = main.run(xp, g, p, s, h, t)
         delta = out.pop("delta")
-        terms |= {f"{rule.name}.delta": delta} if last else {}
-        terms |= main.outside(out)
+        terms |= main.outside(out) | ({f"{rule.name}.delta": delta} if last else {})
         for part in last:
             out = part.run(xp, delta, p, s, h, t)
             delta = out["g"]
@@ -122,7 +130,8 @@ def chain(*pieces: Any) -> UpdateRule:
         return terms | {"delta": delta}
 
     update.__doc__ = f"{rule.class_name} with {' and '.join(part.label for part in parts)}."
-    latex = [part.said("g") for part in first] + [main.latex] + [part.said(r"\Delta") for part in last]
+    latex = [_about("g", part.latex) for part in first]
+    latex += [main.latex, *(_about(r"\Delta", part.latex) for part in last)]
     return _joined(f"chain({', '.join(row.name for row in rows)})", rows, [main, *parts], update, sum(latex, ()))
 
 
@@ -188,10 +197,6 @@ class Part:
     def latex(self) -> Statements:
         """Statements with the symbols outside."""
         return tuple((self.symbol(left), self.symbol(right)) for left, right in self.row.latex)
-
-    def said(self, vector: str) -> Statements:
-        """Statements of a transform about this vector."""
-        return tuple((left.replace("#", vector), right.replace("#", vector)) for left, right in self.latex)
 
 
 def _wrapped(outer: Wrapper, rule: UpdateRule) -> UpdateRule:
@@ -305,6 +310,11 @@ def _entered(table: dict[str, Any], kind: type, update: Any, fields: dict[str, A
         raise RuleError(f"{kind.__name__.lower()} {row.name!r} exists already", None, "another name")
     table[row.name] = row
     return row
+
+
+def _about(vector: str, latex: Statements) -> Statements:
+    """Statements of a transform about this vector."""
+    return tuple((left.replace("#", vector), right.replace("#", vector)) for left, right in latex)
 
 
 def _exchanged(latex: str, old: str, new: str) -> str:

@@ -1,8 +1,20 @@
-r"""Wrappers: what may be done around a whole rule; each gives a rule again.
+"""Wrappers: what may be done around a whole rule; each gives a rule again.
 
-``lookahead("adam", k=5)`` is a row; ``tl.optim.class_of`` makes its class. Rules for parameters of
-different kinds need no wrapper: they are groups, ``[{"params": matrices}, {"params": vectors, "lr": 0.1}]``.
-Skipping steps with an inf or NaN is ``nonfinite="skip"`` of the optimizer.
+Two things need no wrapper. Parameters of different kinds are groups,
+``[{"params": matrices}, {"params": vectors, "lr": 0.1}]``, or two optimizers; which parameters a rule moves
+is decided by which it is given. Skipping steps with an inf or NaN is ``nonfinite="skip"`` of the optimizer.
+
+Examples
+--------
+>>> import numpy as np
+>>> import torchlean_nb as tl
+>>> rule = tl.optim.accumulate(tl.optim.chain("clip_global_norm", "adam"), k=2)
+>>> opt = tl.optim.class_of(rule)({"w": np.array([1.0])}, lr=0.1)
+>>> for g in (3.0, 5.0):
+...     opt.step({"w": np.array([g])})
+...     print(opt.params["w"].round(6))
+[1.]
+[0.9]
 """
 
 from dataclasses import replace
