@@ -50,7 +50,7 @@ _LAZY = {
 _OWN = [
     "Gradients", "GraphTrace", "Ledger", "Node", "Param", "Rng", "Session", "StepReport", "Tape", "Tensor",
     "check_adjoint", "check_gradients", "check_op", "extend", "grad", "hessian", "hvp", "jacfwd", "jacrev", "jvp",
-    "lr_find", "ops", "optim", "value_and_grad", "vjp",
+    "lr_find", "ops", "optim", "schedules", "value_and_grad", "vjp",
 ]  # fmt: skip
 _OPS = {name: f for name, f in (ops | _functions).items() if name not in _OWN}
 globals().update(_OPS)

@@ -190,6 +190,8 @@ def test_every_misconception_is_used_and_fits_on_a_line():
         ("01.sigmoids", 0.25**20), ("01.exp", 2 * np.exp(0.6)), ("02.nodes", 3),
         ("09.angle", 78.58), ("09.three", 0.561), ("09.limit", 2 * 1.9 / 40), ("09.ahead", 0.33), ("09.drop", 0.3),
         ("10.adagrad", 0.2 * sum(k**-0.5 for k in (1, 2, 3, 4))), ("10.rms", 0.15), ("10.coupled", 4.8),
+        ("11.cosine", 0.4 * (1 + np.cos(np.pi / 6))), ("11.stairs", 0.144), ("11.warm", 0.05 * 0.4375),
+        ("11.units", 0.45),
     ],
 )  # fmt: skip
 def test_known_numbers_come_out(exercise, answer):

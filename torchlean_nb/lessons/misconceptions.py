@@ -147,7 +147,7 @@ MISCONCEPTIONS: dict[str, Misconception] = {
         "lesson 10, Step",
     ),
     "root": Misconception(
-        "Squares are collected, so a root has to be taken before dividing, and squares are in it before the root.",
+        "Squares are collected. Their root is what one divides by, so it has the unit of a gradient.",
         "lesson 10, Explain",
     ),
     "history": Misconception(
@@ -169,5 +169,33 @@ MISCONCEPTIONS: dict[str, Misconception] = {
     "M16": Misconception(
         "In Adam an L2 penalty is measured along with the gradient, so its size drops out. Decoupled decay is not.",
         "lesson 10, Explain",
+    ),
+    "straight": Misconception(
+        "That is the straight line. A cosine falls slowly at first, fastest in the middle, and slowly at the end.",
+        "lesson 11, Step",
+    ),
+    "angle": Misconception(
+        "The angle goes from 0 to pi while the rate goes from its first value to its last, and the cosine to -1.",
+        "lesson 11, Step",
+    ),
+    "stairs": Misconception(
+        "Stairs: the rate stands still for a whole period, then is multiplied by gamma, at once and all of it.",
+        "lesson 11, Do it in code",
+    ),
+    "factor": Misconception(
+        "start_factor is no rate. It is the part of the optimizer's rate with which the climb begins.",
+        "lesson 11, Do it in code",
+    ),
+    "count": Misconception(
+        "Off by one. Before the first call of step() the rate is that of step 0.",
+        "lesson 11, Do it in code",
+    ),
+    "bottom": Misconception(
+        "There the loss has not run away yet, but it would. A smoothed loss looks back, and no rate is kept for long.",
+        "lesson 11, Explain",
+    ),
+    "units": Misconception(
+        "A scheduler counts calls of step(), whatever they stand for. Its length has to be in the same unit.",
+        "lesson 11, Transfer",
     ),
 }
