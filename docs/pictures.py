@@ -1,7 +1,7 @@
-"""Make the pictures of the README from the real stepper: ``python docs/pictures.py``.
+"""Make the pictures of the README from the real widgets: ``python docs/pictures.py``.
 
 Needs the `browser` extra and a Chromium (`CHROMIUM` names another one than the system's).
-Writes ``docs/img/stepper.png``, ``stepper_dark.png`` and ``stepper.gif``.
+Writes ``docs/img/stepper.png``, ``stepper_dark.png``, ``stepper.gif``, ``designer.png`` and ``designer_dark.png``.
 """
 
 import io
@@ -34,6 +34,14 @@ def two_layers() -> tl.GraphTrace:
     return s.trace((ce + penalty).named("L"), title="Two layers, one step")
 
 
+def three_rates() -> tl.widgets.ScheduleDesigner:
+    """Three learning rates of one length, one of them made of two parts."""
+    s = tl.schedules
+    parts = s.join([s.linear_warmup(0.08, 30), s.cosine(0.08, total=120)], [30])
+    rates = {"cosine": s.warmup_cosine(0.1, 20, 200), "stairs": s.step_decay(0.1, 60, gamma=0.5), "joined": parts}
+    return tl.widgets.ScheduleDesigner(rates, steps=200, title="Three learning rates", state={"at": 57})
+
+
 def main() -> None:
     """Step through the page and keep what it shows."""
     OUT.mkdir(exist_ok=True)
@@ -50,6 +58,16 @@ def main() -> None:
             page.goto(page_file.as_uri())
             page.get_by_role("slider", name="Step").fill(str(min(POSTER, trace.steps)))
             page.wait_for_timeout(200)
+            page.locator(".tl").first.screenshot(path=OUT / name)
+            page.close()
+        designer = Path(folder) / "designer.html"
+        three_rates().to_html(designer)
+        for scheme, name in (("light", "designer.png"), ("dark", "designer_dark.png")):
+            page = browser.new_page(
+                viewport={"width": WIDTH, "height": HEIGHT}, device_scale_factor=2, color_scheme=scheme
+            )
+            page.goto(designer.as_uri())
+            page.wait_for_timeout(300)
             page.locator(".tl").first.screenshot(path=OUT / name)
             page.close()
         page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT}, color_scheme="light")

@@ -209,10 +209,10 @@ export function scheduleChart(host, on) {
     const value = axis ? "" : `, ${plot.unit} ${short(p.y, 4)}`;
     g.setAttribute("aria-valuetext", `step ${p.k}${value}`);
     g.setAttribute("aria-valuenow", p.x || axis ? p.k : p.y);
-    // What it changes stands beside it, on the side where there is room.
+    // Where it is stands beside it, on the side where there is room.
     const text = g.querySelector("text"),
-      left = x > plot.left + plot.wide / 2;
-    text.textContent = `${p.hypers.join(", ") || p.name}: ${p.x || axis ? `step ${p.k}` : ""}${p.x && !axis ? ", " : ""}${axis ? "" : short(p.y, 4)}`;
+      left = x > plot.left + plot.wide - 100;
+    text.textContent = [p.x && `step ${p.k}`, !axis && short(p.y, 4)].filter(Boolean).join(", ");
     text.setAttribute("text-anchor", left ? "end" : "start");
     text.setAttribute("x", left ? -11 : 11);
     text.setAttribute("y", y - plot.top < 26 ? 20 : -11);
