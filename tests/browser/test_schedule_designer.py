@@ -225,6 +225,8 @@ def test_curves_are_added_named_chosen_and_removed(live):
     settled(page, w, lambda: w.value == S.cosine(0.1, total=100))
     page.get_by_role("button", name="Remove <b>stairs</b>").click()
     settled(page, w, lambda: list(w.schedules) == ["a"])
+    page.get_by_label("Add a curve").select_option("a copy of this one")
+    settled(page, w, lambda: list(w.schedules) == ["a", "a 2"] and w.chosen == "a 2")
     steps = page.get_by_label("steps", exact=True)
     steps.fill("60")
     steps.press("Enter")

@@ -216,6 +216,24 @@ def test_a_message_that_means_nothing_changes_nothing(asked, message):
     assert asked.w.schedules == before and asked.w.payload["serial"] == 7 and asked.said
 
 
+def test_a_function_that_fails_can_be_looked_at_composed_and_left():
+    def broken(k):
+        raise RuntimeError("no rate today")
+
+    asked = Asked(S.custom(broken), steps=10)
+    assert asked.w.payload["entries"][0]["values"] == [None] * 11
+    assert "broken" in asked.w.to_code() and "no value at step 0: no rate today" in asked.w.to_text()
+    asked.w.to_svg()
+    assert asked("then", path=[]).hypers["parts"][1] == S.constant(0.1)
+    assert asked("row", path=["parts", 0], row="cosine").hypers["parts"][0].hypers["base"] == 0.1
+
+
+def test_the_cosine_of_the_lesson_is_read_off():
+    text = ScheduleDesigner(S.cosine(1.0, total=100), steps=100).to_text()
+    for k, rate in ((25, "0.853553"), (50, "0.5"), (75, "0.146447")):
+        assert re.search(rf"^ *{k} +{rate}$", text, re.MULTILINE)
+
+
 def test_other_messages_are_not_for_it(asked):
     payload = asked.w.payload
     for message in (None, 3, "x", {"kind": "open"}, []):

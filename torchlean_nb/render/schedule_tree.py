@@ -101,7 +101,11 @@ def followed(s: Schedule, path: Sequence[Any], steps: int) -> Schedule:
 
 
 def _level(s: Schedule, k: int) -> float:
-    return max(s(max(k, 0)), 0.0)
+    """Rate at a step, 0.1 where a function of the user's own has no value."""
+    try:
+        return max(s(max(k, 0)), 0.0)
+    except Exception:
+        return 0.1
 
 
 def scaled(s: Schedule, path: Sequence[Any]) -> Schedule:
@@ -160,7 +164,7 @@ def fresh(row: Row, like: Schedule, steps: int) -> Schedule:
 
 def _starters(row: Row, like: Schedule, steps: int) -> dict[str, Any]:
     """Values to begin with, where a row asks for one."""
-    rate = max((like(k) for k in range(0, steps, max(steps // 20, 1))), default=0.1) or 0.1
+    rate = max(_level(like, k) for k in range(0, steps, max(steps // 20, 1))) or 0.1
     return {
         "base": rate / 10 if "maximum" in row.hypers else rate, "maximum": rate, "peak": rate, "minimum": rate / 1000,
         "target": rate / 10, "total": steps - steps // 10, "warmup": steps // 10, "stable": steps // 2,

@@ -8,14 +8,7 @@ from typing import Any
 
 import traitlets
 
-from torchlean_nb.errors import (
-    HyperparameterError,
-    HyperparameterTypeError,
-    TorchLeanError,
-    UnknownNameError,
-    did_you_mean,
-    quote,
-)
+from torchlean_nb.errors import HyperparameterError, HyperparameterTypeError, UnknownNameError, did_you_mean, quote
 from torchlean_nb.hypers import Hyper
 from torchlean_nb.render import schedules as drawn
 from torchlean_nb.render.escape import visible
@@ -215,8 +208,8 @@ class ScheduleDesigner(View):
         self._serial = message.get("serial") if isinstance(message.get("serial"), int) else None
         try:
             said = self._do(message)
-        except (TorchLeanError, TypeError, ValueError, KeyError) as e:
-            said = str(e)
+        except Exception as e:  # a function of the user's own may raise anything
+            said = str(e) or type(e).__name__
         if said:
             self.send({"kind": "say", "text": visible(". ".join(map(str.strip, said.splitlines())), 600)})
         if self.payload["serial"] != self._serial:

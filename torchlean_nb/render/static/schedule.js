@@ -114,8 +114,16 @@ function render({ model, el }) {
   const chips = h("div", { class: "tl-sd-chips", role: "group", "aria-label": "Curves" });
   const more = h(
     "select",
-    { "aria-label": "Add a curve", title: "Add a curve", onchange: () => (ask({ do: "add", row: more.value }), (more.value = "")) },
+    {
+      "aria-label": "Add a curve",
+      title: "Add a curve",
+      onchange: () => {
+        ask(more.value === "=" ? { do: "copy" } : { do: "add", row: more.value });
+        more.value = "";
+      },
+    },
     h("option", { value: "" }, "+ Add"),
+    h("option", { value: "=" }, "a copy of this one"),
     (options.rows || []).map((r) => h("option", { value: r.row, title: r.summary }, r.name)),
   );
   const steps = h("input", { type: "text", class: "tl-sd-steps", disabled: !live, onchange: () => ask({ do: "steps", text: steps.value }) });
