@@ -166,7 +166,7 @@ class Fused:
         if grads is not None:
             self.gather(grads)
         opt = self.opt
-        parts = self._quietly(self._advance, state, opt.nonfinite != "ieee")
+        parts = self._quietly(_advance, self.groups, state.parts, opt.nonfinite != "ieee")
         if parts is None:
             return False
         if parts[0] is not state.parts[0]:  # else the step was made in place, its count with it
@@ -174,15 +174,6 @@ class Fused:
             new = FlatState.at(parts, state.steps + 1) if in_place else FlatState(parts, state.base + 1)
             dict.__setitem__(opt._store, opt._key, new)
         return True
-
-    def _advance(self, state: FlatState, check: bool) -> tuple[Part, ...] | None:
-        parts = []
-        for group, part in zip(self.groups, state.parts, strict=True):
-            new = group.advance(part, check)
-            if new is None:
-                return None
-            parts.append(new)
-        return tuple(parts)
 
     def culprit(self) -> tuple[Update, np.ndarray]:
         """The first parameter with a non-finite result in the set written last."""
@@ -195,3 +186,8 @@ class Fused:
                     return Update(p, g, None), own
         raise AssertionError("no parameter is non-finite")
 
+
+def _advance(groups: list[FlatGroup], parts: tuple[Part, ...], check: bool) -> tuple[Part, ...] | None:
+    """Next state of all groups; None when one of them needs the rule itself."""
+    new = [group.advance(part, check) for group, part in zip(groups, parts, strict=True)]
+    return None if None in new else tuple(new)

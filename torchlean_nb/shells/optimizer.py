@@ -191,11 +191,12 @@ class Optimizer:
 
     def _fused_step(self, grads: Any) -> bool:
         """Whether the fast path did, or skipped, this step."""
-        aligned = None if grads is None else self._aligned(grads)
-        if aligned is not None and any(g is None for g in aligned):
-            return False
+        if grads is not None:
+            grads = self._aligned(grads)
+            if any(g is None for g in grads):
+                return False
         try:
-            return self._fused.step(aligned)
+            return self._fused.step(grads)
         except FloatingPointError:
             self._refuse(*self._fused.culprit())
             self._skipped += 1

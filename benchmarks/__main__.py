@@ -1,0 +1,48 @@
+"""Measure, print a table, keep it.
+
+``python -m benchmarks`` runs everything, ``python -m benchmarks W6a --quick`` one workload in a few
+seconds; ``--json`` keeps the result under benchmarks/results and writes docs/benchmarks.md from it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from benchmarks import optimizers
+from benchmarks.harness import machine, measure
+from benchmarks.page import page, table
+
+WORKLOADS = {name: optimizers for name in optimizers.SIZES}
+HERE = Path(__file__).parent
+
+
+def main() -> None:
+    """Run what the command line asks for."""
+    cli = argparse.ArgumentParser(prog="python -m benchmarks", description="Speed against peers, one thread each.")
+    cli.add_argument("workloads", nargs="*", help=f"of {', '.join(WORKLOADS)}; all unless given")
+    cli.add_argument("--quick", action="store_true", help="few and short rounds: about a minute in all")
+    cli.add_argument("--json", action="store_true", help="keep the result and write the page in docs/")
+    given = cli.parse_args()
+    names = given.workloads or [*WORKLOADS]
+    if unknown := [n for n in names if n not in WORKLOADS]:
+        cli.error(f"no workload {unknown[0]}; there are {', '.join(WORKLOADS)}")
+    rounds, seconds = (5, 0.02) if given.quick else (15, 0.1)
+    results: dict[str, Any] = {}
+    for name in tqdm(names, disable=None):
+        results[name] = measure(WORKLOADS[name], name, rounds, seconds)
+        print(f"\n{name}  {results[name]['title']}\n{table(results[name])}", flush=True)
+    if given.json:
+        whole = {"date": date.today().isoformat(), "machine": machine(), "workloads": results}
+        version = whole["machine"]["packages"]["torchlean_nb"]
+        (HERE / "results" / f"{version}.json").write_text(json.dumps(whole, indent=1) + "\n")
+        (HERE.parent / "docs" / "benchmarks.md").write_text(page(whole))
+
+
+if __name__ == "__main__":
+    main()
