@@ -102,3 +102,44 @@ def test_projected_parameters_stay_in_the_set():
         assert all(np.linalg.norm(a) <= 0.5 + 1e-12 for a in opt.params.values())
         assert (positive.params["w"] >= 0).all()
     assert (positive.params["w"] == 0).any()
+
+
+SINGLE = [t for t in TRANSFORMS.values() if t.scope != "group" and t is not tf.add_noise]
+EARLY, LATE = ([t for t in SINGLE if t.place != place] for place in ("after", "before"))
+
+
+class Piece:
+    """A row stepped by itself, its slots with it."""
+
+    def __init__(self, row, p, **hypers):
+        self.row, self.h = row, SimpleNamespace(**row.resolve(hypers))
+        self.slots = row.start(p, self.h)
+
+    def __call__(self, g, p, t):
+        terms = self.row.update(numpy_namespace(), g, p, SimpleNamespace(**self.slots), self.h, t)
+        self.slots = {k: terms[k] for k in self.slots}
+        return terms["g" if self.row in SINGLE else "delta"]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.sampled_from(EARLY), max_size=3), st.lists(st.sampled_from(LATE), max_size=3),
+    st.sampled_from(["sgd", "adam", "rmsprop", "nadam", "lamb"]), st.integers(0, 2**32 - 1),
+)  # fmt: skip
+def test_any_chain_is_its_pieces_one_after_the_other_bit_for_bit(before, after, name, seed):
+    rng, p = np.random.default_rng(seed), np.abs(W)
+    opt = tl.optim.class_of(tl.optim.chain(*before, name, *after))({"w": p}, lr=0.1)
+    rule = Piece(tl.optim.rule_of(name), p, lr=0.1)
+    pieces = [*(Piece(row, p) for row in before), rule, *(Piece(row, p) for row in after)]
+    for t in range(1, 5):
+        vector = rng.normal(size=p.shape)
+        opt.step({"w": vector})
+        for piece in pieces:
+            vector = piece(vector, p, t)
+        p = p + vector
+        assert np.array_equal(opt.params["w"], p)
+    again = tl.optim.class_of(opt.rule)({"w": p})
+    again.load_state_dict(opt.state_dict())
+    for each in (opt, again):
+        each.step({"w": G})
+    assert np.array_equal(opt.params["w"], again.params["w"])
