@@ -1,7 +1,7 @@
 """Make the pictures of the README from the real widgets: ``python docs/pictures.py``.
 
 Needs the `browser` extra and a Chromium (`CHROMIUM` names another one than the system's).
-Writes ``docs/img/stepper.png``, ``stepper_dark.png``, ``stepper.gif``, ``designer.png`` and ``designer_dark.png``.
+Writes into ``docs/img``: ``stepper.gif``, and ``stepper``, ``designer`` and ``anatomy``, light and ``_dark``.
 """
 
 import io
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Browser, sync_playwright
 
 import torchlean_nb as tl
 
@@ -42,6 +42,29 @@ def three_rates() -> tl.widgets.ScheduleDesigner:
     return tl.widgets.ScheduleDesigner(rates, steps=200, title="Three learning rates", state={"at": 57})
 
 
+def three_updates() -> tl.widgets.UpdateAnatomy:
+    """Three steps of AdamW on four coordinates whose gradients differ by a factor of a thousand."""
+    opt = tl.optim.AdamW({"w": np.array([0.8, -1.2, 0.05, 3.0])}, lr=0.01, weight_decay=0.1)
+    steps = []
+    for g in ([0.42, 0.05, 0.0021, -0.3], [0.36, -0.42, 0.0020, 0.25], [0.31, -4.2, 0.0025, -0.12]):
+        opt.step({"w": np.array(g)})
+        steps.append(opt.explain("w"))
+    return tl.widgets.UpdateAnatomy(steps, state={"at": 1})
+
+
+def still(browser: Browser, widget: tl.widgets.base.View, file: Path) -> None:
+    """A widget as it opens, light and dark."""
+    widget.to_html(file)
+    for scheme, end in (("light", ""), ("dark", "_dark")):
+        page = browser.new_page(
+            viewport={"width": WIDTH, "height": HEIGHT}, device_scale_factor=2, color_scheme=scheme
+        )
+        page.goto(file.as_uri())
+        page.wait_for_timeout(300)
+        page.locator(".tl").first.screenshot(path=OUT / f"{file.stem}{end}.png")
+        page.close()
+
+
 def main() -> None:
     """Step through the page and keep what it shows."""
     OUT.mkdir(exist_ok=True)
@@ -60,16 +83,8 @@ def main() -> None:
             page.wait_for_timeout(200)
             page.locator(".tl").first.screenshot(path=OUT / name)
             page.close()
-        designer = Path(folder) / "designer.html"
-        three_rates().to_html(designer)
-        for scheme, name in (("light", "designer.png"), ("dark", "designer_dark.png")):
-            page = browser.new_page(
-                viewport={"width": WIDTH, "height": HEIGHT}, device_scale_factor=2, color_scheme=scheme
-            )
-            page.goto(designer.as_uri())
-            page.wait_for_timeout(300)
-            page.locator(".tl").first.screenshot(path=OUT / name)
-            page.close()
+        still(browser, three_rates(), Path(folder) / "designer.html")
+        still(browser, three_updates(), Path(folder) / "anatomy.html")
         page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT}, color_scheme="light")
         page.goto(page_file.as_uri())
         frames = []

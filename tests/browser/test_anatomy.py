@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import numpy as np
@@ -166,6 +167,35 @@ def test_a_typed_index_shows_another_coordinate(watch, pages):
         field.fill(typed)
         field.press("Enter")
         expect(page.locator(".tl-narr")).to_contain_text(said)
+
+
+def test_a_notebook_sends_the_coordinate_that_is_missing(watch, pages, tmp_path):
+    rng = np.random.default_rng(0)
+    opt = tl.optim.Adam({"W": rng.normal(size=(20, 30))}, lr=0.1)
+    opt.step({"W": rng.normal(size=(20, 30))})
+    w = UpdateAnatomy(opt)
+    text = w.to_html()
+    w.send_coordinate([7, 7])
+    more = json.dumps(w.payload).replace("<", "\\u003c")
+    # What a kernel does: it hears the message, and its payload changes.
+    live = """standalone = (doc) => {
+      const data = JSON.parse(doc.getElementById("data").textContent), heard = {};
+      const model = { get: (k) => data[k], set: (k, v) => { data[k] = v; }, save_changes() {}, off() {},
+        on: (name, fn) => { heard[name] = fn; },
+        send: (m) => { window.sent = m; data.payload = MORE; heard["change:payload"](); } };
+      widget.render({ model, el: doc.getElementById("widget") });
+    };
+    standalone(document);""".replace("MORE", more)
+    head, _, tail = text.rpartition("standalone(document);")
+    path = tmp_path / "live.html"
+    path.write_text(head.replace("export function standalone(", "export let standalone; function alone(") + live + tail,
+                    encoding="utf-8")
+    page = watch(path).page
+    field = page.get_by_role("textbox", name="Index of a coordinate")
+    field.fill("7, 7")
+    field.press("Enter")
+    expect(page.locator(".ua-head button[aria-pressed=true]")).to_contain_text("W[7, 7]")
+    assert page.evaluate("window.sent") == {"kind": "coordinate", "index": 217}
 
 
 def test_a_large_parameter_has_histograms_and_a_schedule_its_curve(watch, pages):

@@ -364,6 +364,6 @@ def test_formulas_are_taken_apart():
     assert split(r"G + g^{2}, \; G_0") == ("G + g^{2}", ["G_0"])
     assert split(r"\langle a, b \rangle") == (r"\langle a, b \rangle", [])
     assert summands(r"-\eta\,(a - b) + c^{-1}") == [r"-\eta\,(a - b)", "c^{-1}"]
-    assert alternatives(r"-\eta\,(b \;\mathrm{or}\; g + \mu\,b)") == [r"-\eta\,(b)", r"-\eta\,(g + \mu\,b)"]
+    assert alternatives(r"-\eta\,(b \;\mathrm{or}\; g + \mu\,b)") == [r"-\eta\,b", r"-\eta\,(g + \mu\,b)"]
     assert fraction(r"-\frac{a}{2}\,\frac{m}{\sqrt{v}}") == ("m", r"\sqrt{v}")
     assert fraction("a b") is None

@@ -98,7 +98,11 @@ def alternatives(text: str) -> list[str]:
     while b < len(text) and not (depth == 0 and text[b] in ")]}"):
         depth += (text[b] in "([{") - (text[b] in ")]}")
         b += 1
-    return [text[:a] + kept.strip() + text[b:] for kept in (text[a:start], text[end:b])]
+    out = []
+    for kept in (text[a:start].strip(), text[end:b].strip()):
+        alone = re.fullmatch(r"\\?\w+", kept) and text[a - 1 : a] + text[b : b + 1] == "()"
+        out.append(text[: a - 1] + kept + text[b + 1 :] if alone else text[:a] + kept + text[b:])
+    return out
 
 
 def fraction(text: str) -> tuple[str, str] | None:

@@ -54,7 +54,7 @@ _RATE = r"(?:\\[a-z]+(?:_\d)?|\w(?:_\d)?)"
 def _thing(latex: str, titles: Mapping[str, str]) -> str:
     """Words for a piece of a formula."""
     latex = latex.strip()
-    return _THINGS.get(latex) or titles.get(latex) or plain(latex) or "what comes before"
+    return _THINGS.get(latex) or titles.get(latex) or plain(latex) or "rest"
 
 
 def describe(key: str, left: str, right: str, titles: Mapping[str, str]) -> Words:
@@ -93,7 +93,8 @@ def describe(key: str, left: str, right: str, titles: Mapping[str, str]) -> Word
         return Words("trust ratio", "length ÷ length", "How long the parameter is against what would be added to it.")
     if r.startswith(r"\max(") and re.search(rf"(?<![a-z\\]){old}(?![a-z])", r):
         return Words("largest so far", "fading or kept", "The largest value met so far.")
-    return Words(visible(key, 24), plain(right) or "", f"A term of the rule, called {visible(key, 24)!r} in its code.")
+    said = "the formula says how it comes about" if right else "the rule works it out by itself"
+    return Words(visible(key, 24), plain(right) or "", f"A quantity of this rule: {said}.")
 
 
 def _mean(what: str, titles: Mapping[str, str]) -> Words:

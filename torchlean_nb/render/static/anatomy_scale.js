@@ -54,7 +54,7 @@ export function waterfallOf(payload, step, places) {
 export function span(from, to, scale, room = 46) {
   const far = (v) => (Number.isNaN(v) ? 0 : (v / scale) * room),
     past = Math.abs(far(to)) > 48,
-    edge = past ? 41 : 48;
+    edge = past ? 49 : 48;
   const cut = (v) => Math.max(-edge, Math.min(edge, far(v)));
   const a = cut(from),
     b = cut(to);
