@@ -61,5 +61,7 @@ test("one edit is under way, and of a drag only the latest waits", () => {
   mail.answered(sent[1].serial);
   assert.equal(sent[2].do, "undo");
   mail.answered(sent[2].serial);
-  assert.equal(mail.busy(), false);
+  mail.ask({ do: "steps" });
+  assert.equal(sent.length, 4);
+  mail.stop();
 });

@@ -364,3 +364,24 @@ def test_a_state_from_elsewhere_may_say_anything(alone):
         page = alone(ScheduleDesigner(S.cosine(0.1, total=40), state={
             "at": at, "off": 3, "path": {"a": 1}, "chosen": ["x"], "tab": 7, "log": "yes"}))  # fmt: skip
         assert "NaN" not in page.locator(".tl").inner_text()
+
+
+@pytest.mark.parametrize("big", [False, True], ids=["plain", "presentation"])
+def test_the_knob_stays_under_the_pointer(live, big):
+    w = ScheduleDesigner(S.cosine(0.1, total=150), steps=200, presentation=big)
+    page = live(w, 960)
+    shape = page.locator(KNOB.format("end")).locator("path")
+
+    def middle():
+        box = shape.bounding_box()
+        return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+    x, y = middle()
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x - 90, y - 50, steps=8)
+    settled(page, w, lambda: w.value.hypers["total"] < 140 and w.value.hypers["minimum"] > 0)
+    page.wait_for_timeout(100)
+    there = middle()
+    page.mouse.up()
+    assert there == pytest.approx((x - 90, y - 50), abs=5)

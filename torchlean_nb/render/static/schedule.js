@@ -28,7 +28,6 @@ export function courier(send, silent) {
       clearTimeout(timer);
       next();
     },
-    busy: () => waiting !== 0,
     stop: () => clearTimeout(timer),
   };
 }

@@ -334,5 +334,5 @@ export function scheduleChart(host, on) {
     area.setAttribute("aria-valuenow", next.at(i));
     area.setAttribute("aria-valuetext", next.says(i));
   }
-  return { el: svg, draw, drawCursor, dragging: () => drag !== null };
+  return { el: svg, draw, drawCursor };
 }
