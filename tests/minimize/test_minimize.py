@@ -38,6 +38,7 @@ def test_residuals_of_a_dict():
     y = 2.0 * np.exp(-t)
     found = tl.minimize(lambda p: p["a"] * tl.exp(-p["k"] * t) - y, {"a": 1.0, "k": 0.5}, "levenberg_marquardt")
     assert found.converged and np.allclose([found.x["a"], found.x["k"]], [2.0, 1.0])
+    assert found.values[0] == pytest.approx(((np.exp(-0.5 * t) - y) ** 2).sum() / 2)
 
 
 def test_the_path_and_its_text():

@@ -83,7 +83,8 @@ def test_a_direction_that_leads_up_is_refused_in_words(method):
 
 def test_a_line_without_a_bottom_ends_in_words():
     down = lambda x: (-x.sum(), -np.ones_like(x))  # noqa: E731
-    assert "no minimum" in line_search(down, [0.0], method="exact").why
+    straight = line_search(down, [0.0], method="exact")
+    assert "no minimum" in straight.why and not straight.found and straight.t == 0
     found = line_search(down, [0.0], method="strong_wolfe", max_trials=5)
     assert not found.found and [r.t for r in found.trials] == [1, 2, 4, 8, 16] and "5 trials" in found.why
     never = line_search(lambda x: (abs(x).sum() * 1.0, -np.ones_like(x)), [0.0], method="armijo", max_trials=3)

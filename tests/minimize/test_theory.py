@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from fractions import Fraction
 from types import SimpleNamespace
 
@@ -11,6 +12,7 @@ import pytest
 
 import torchlean_nb as tl
 from torchlean_nb.minimizers import METHODS, Point, iterates
+from torchlean_nb.minimizers.direct import _cma_numbers
 from torchlean_nb.minimizers.lbfgs import two_loop
 from torchlean_nb.minimizers.secant import bfgs_update, dfp_update, sr1_update
 
@@ -69,6 +71,15 @@ def test_all_betas_are_linear_cg_on_a_quadratic(beta):
     assert np.allclose([s.after.x for s in other], [s.after.x for s in linear], rtol=0, atol=1e-9)
 
 
+def test_nonlinear_cg_starts_anew_where_the_direction_leads_up():
+    found = tl.minimize(rosenbrock, [-1.2, 1.0], "nonlinear_cg", beta="HS", c2=0.9, steps=60)
+    terms = [s.terms for s in found.steps]
+    again = [k for k, t in enumerate(terms) if t["restart"]]
+    assert terms[0]["beta"] == 0 and len(again) > 3
+    for k in again:
+        assert terms[k]["beta"] == 0 and np.array_equal(terms[k]["d"], -found.steps[k].before.gradient)
+
+
 # -- steepest descent --------------------------------------------------------------------------
 def test_exact_steps_zigzag_and_no_faster_than_the_bound():
     A, b = np.diag([1.0, 9.0]), np.zeros(2)
@@ -87,6 +98,11 @@ def test_a_coordinate_search_ends_with_a_gradient_of_zero_there(order):
         assert abs(s.after.gradient[i]) < 1e-12 and np.count_nonzero(s.after.x - s.before.x) <= 1
         assert order != "cyclic" or i == k % 4
         assert order != "greedy" or abs(s.before.gradient[i]) == abs(s.before.gradient).max()
+
+
+def test_a_coordinate_at_rest_is_passed_by():
+    steps = run("coordinate_search", of_quadratic(np.eye(2), np.zeros(2)), np.array([0.0, 4.0]), 2)
+    assert [s.terms["t"] for s in steps] == [0, 1] and not steps[1].after.x.any() and len(steps[0].asked) == 0
 
 
 # -- quasi-Newton ------------------------------------------------------------------------------
@@ -188,6 +204,7 @@ def test_newton_climbs_to_a_saddle_and_damped_newton_descends():
 def test_a_singular_hessian_ends_newton_in_words():
     found = tl.minimize(lambda x: x[0] ** 2 + 0.0 * x[1] + x[1] ** 3, [1.0, 0.0], "newton")
     assert "singular" in found.stopped and not found.converged and len(found.steps) == 1
+    assert not found.steps[0].terms["d"].any() and np.array_equal(*found.points)
 
 
 # -- least squares -----------------------------------------------------------------------------
@@ -247,6 +264,15 @@ def test_cma_learns_the_inverse_hessian_of_a_quadratic():
     C = found.steps[len(found.steps) // 2].terms["C"]
     shape = C @ A / (np.trace(C @ A) / 3)
     assert np.abs(shape - np.eye(3)).max() < 0.7 and np.linalg.cond(C) > 15
+
+
+def test_the_constants_of_cma_are_those_of_the_tutorial():
+    weights, mu, cs, cc, c1, cm, damping, chi = _cma_numbers(10, 10)
+    assert np.allclose(weights, [0.45627, 0.27075, 0.16223, 0.08524, 0.02551], atol=1e-5)
+    assert np.allclose([mu, cs, cc, c1, cm], [3.16730, 0.28443, 0.29498, 0.015284, 0.020157], rtol=2e-4)
+    assert damping == 1 + cs and chi == pytest.approx(np.sqrt(2) * math.gamma(5.5) / math.gamma(5), rel=2e-4)
+    *_, cm, damping, _ = _cma_numbers(2, 200)
+    assert damping == pytest.approx(8.21081, abs=1e-5) and cm == pytest.approx(0.968500, abs=1e-6)
 
 
 def test_spsas_estimate_of_a_quadratics_gradient_is_right_on_average():
