@@ -20,6 +20,7 @@ from torchlean_nb.engine import Tape as Tape
 from torchlean_nb.engine import Tensor as Tensor
 from torchlean_nb.engine import grad as grad
 from torchlean_nb.engine import hessian as hessian
+from torchlean_nb.engine import hessian_diagonal as hessian_diagonal
 from torchlean_nb.engine import hvp as hvp
 from torchlean_nb.engine import jacfwd as jacfwd
 from torchlean_nb.engine import jacrev as jacrev
@@ -49,8 +50,8 @@ _LAZY = {
 }
 _OWN = [
     "Gradients", "GraphTrace", "Ledger", "Node", "Param", "Rng", "Session", "StepReport", "Tape", "Tensor",
-    "check_adjoint", "check_gradients", "check_op", "extend", "grad", "hessian", "hvp", "jacfwd", "jacrev", "jvp",
-    "lr_find", "ops", "optim", "schedules", "value_and_grad", "vjp",
+    "check_adjoint", "check_gradients", "check_op", "extend", "grad", "hessian", "hessian_diagonal", "hvp",
+    "jacfwd", "jacrev", "jvp", "lr_find", "ops", "optim", "schedules", "value_and_grad", "vjp",
 ]  # fmt: skip
 _OPS = {name: f for name, f in (ops | _functions).items() if name not in _OWN}
 globals().update(_OPS)

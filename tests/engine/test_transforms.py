@@ -94,3 +94,32 @@ def test_second_derivatives_reach_through_saved_residuals():
 def test_functions_inherit_float32():
     g = tl.grad(lambda x: (x * x).sum())(np.ones(3, dtype=np.float32))
     assert g.dtype == np.float32
+
+
+def test_the_diagonal_of_a_hessian_exact_and_estimated():
+    def f(x, y):
+        return (x * x * y).sum() + tl.exp(x[0] * x[1]) + (y**3).sum()
+
+    at = (np.array([0.5, -1.0]), np.array([2.0, 3.0]))
+    whole = np.diag(tl.hessian(lambda x: f(x, at[1]))(at[0]))
+    exact = tl.hessian_diagonal(f, at)
+    assert np.allclose(exact[0], whole, rtol=1e-12) and np.allclose(exact[1], 6 * at[1], rtol=1e-12)
+    guess = tl.hessian_diagonal(f, at, samples=400, seed=1)
+    assert np.abs(np.concatenate(guess) - np.concatenate(exact)).max() < 0.35
+    assert np.array_equal(guess[0], tl.hessian_diagonal(f, at, samples=400, seed=1)[0])
+    # Where the Hessian is diagonal one draw is exact.
+    assert tl.hessian_diagonal(lambda x: (x**4).sum(), np.array([1.0, 2.0]), samples=1).tolist() == [12.0, 48.0]
+    for bad in (0, -1, 1.5, True):
+        with pytest.raises(tl.errors.HyperparameterError, match="samples"):
+            tl.hessian_diagonal(f, at, samples=bad)
+
+
+def test_sophia_takes_a_diagonal_every_few_steps():
+    w = np.array([1.0, -2.0, 3.0])
+    bowl = np.array([1.0, 10.0, 100.0])
+    opt = tl.optim.Sophia({"w": w}, lr=0.05, gamma=1.0, update_interval=4, weight_decay=0.0)
+    for k in range(200):
+        p = opt.params["w"]
+        h = {"w": tl.hessian_diagonal(lambda x: (x * x * bowl).sum() / 2, p, samples=1)} if k % 4 == 0 else None
+        opt.step({"w": bowl * p}, curvature=h)
+    assert np.abs(opt.params["w"]).max() < 0.2

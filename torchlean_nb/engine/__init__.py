@@ -5,6 +5,7 @@ and ``forward`` are the two sweeps, ``tensor`` and ``session`` what users hold, 
 functions of functions, ``tracing`` makes a sweep into a `GraphTrace`.
 """
 
+from torchlean_nb.engine.curvature import hessian_diagonal as hessian_diagonal
 from torchlean_nb.engine.gradients import Gradients as Gradients
 from torchlean_nb.engine.session import Param as Param
 from torchlean_nb.engine.session import Session as Session
@@ -22,6 +23,6 @@ from torchlean_nb.engine.transforms import value_and_grad as value_and_grad
 from torchlean_nb.engine.transforms import vjp as vjp
 
 __all__ = [
-    "Gradients", "Node", "Param", "Session", "StepReport", "Tape", "Tensor", "grad", "hessian", "hvp", "jacfwd",
-    "jacrev", "jvp", "value_and_grad", "vjp",
+    "Gradients", "Node", "Param", "Session", "StepReport", "Tape", "Tensor", "grad", "hessian", "hessian_diagonal",
+    "hvp", "jacfwd", "jacrev", "jvp", "value_and_grad", "vjp",
 ]  # fmt: skip

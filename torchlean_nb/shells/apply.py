@@ -119,7 +119,7 @@ def _before(rule: UpdateRule, h: Any, todo: list[Update], values: list[np.ndarra
 def _together(
     rule: UpdateRule, h: Any, todo: list[Update], values: list[np.ndarray], p: np.ndarray, slots: Any
 ) -> tuple[list[tuple[np.ndarray, ParamState]], np.ndarray]:
-    if todo[0].curvature is not None:
+    if all(u.curvature is not None for u in todo):
         h = _with_curvature(h, np.concatenate([u.curvature.ravel() for u in todo]))
     g, count = _frozen(np.concatenate([u.grad.ravel() for u in todo])), todo[0].count
     terms = rule.terms(g, p, slots, h, count)

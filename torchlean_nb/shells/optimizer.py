@@ -165,7 +165,7 @@ class Optimizer:
         value : float, optional
             Loss at the current parameters, for rules that use it.
         curvature : like grads, optional
-            Diagonal of the Hessian, for rules that use it; arrays in the shapes of the parameters.
+            Diagonal of the Hessian, in the steps in which a rule uses it; see `hessian_diagonal`.
 
         Raises
         ------
@@ -249,11 +249,6 @@ class Optimizer:
             flat = self.rule.resolve({k: v for k, v in g.items() if k not in ("params", "maximize", "initial_lr")})
             if "value" in self.rule.needs and value is None:
                 raise CapabilityError(f"{self.rule.class_name}: this rule uses the loss", None, "opt.step(grads, loss)")
-            if "curvature" in self.rule.needs and (curvature is None or any(c is None for c in curvature)):
-                raise CapabilityError(
-                    f"{self.rule.class_name}: this rule uses the curvature of every parameter", None,
-                    "opt.step(grads, curvature={name: diagonal of the Hessian})",
-                )  # fmt: skip
             mine = range(at, at + len(g["params"]))
             chosen = [k for k in mine if grads[k] is not None]
             if chosen and self.rule.scope == "group":  # one vector: what has no gradient has a zero one
@@ -261,7 +256,8 @@ class Optimizer:
             todo = []
             for k in chosen:
                 p = g["params"][k - at]
-                bent = None if curvature is None else self._gradient(p, curvature[k], g["maximize"], "curvature")
+                bent = curvature[k] if curvature is not None else None
+                bent = None if bent is None else self._gradient(p, bent, g["maximize"], "curvature")
                 todo.append(Update(p, self._gradient(p, grads[k], g["maximize"]), after[k], bent))
             with np.errstate(all="ignore"):
                 done, whole = run(self.rule, SimpleNamespace(**flat, value=value), todo)
