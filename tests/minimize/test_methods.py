@@ -129,12 +129,11 @@ def test_a_rule_that_looks_at_shapes_is_refused_more_than_one_vector():
         tl.minimize(lambda p: (p["a"] ** 2).sum() + (p["b"] ** 2).sum(), {"a": X0, "b": X0}, "lars")
 
 
-def test_a_method_of_ones_own_is_one_generator():
+def test_a_method_of_ones_own_is_one_function():
     @tl.minimizers.method(hypers={}, latex=(("x", r"x - \nabla f(x) / 8"),))
     def eighth(at, s, h, k):
         """An eighth of the gradient."""
         return {"x": at.x - at.gradient / 8}
-        yield
 
     try:
         assert tl.minimize(quadratic, X0, "eighth").converged
@@ -150,7 +149,6 @@ def test_an_iteration_that_forgets_where_it_leads_is_told_so():
     def nowhere(at, s, h, k):
         """Nowhere."""
         return {"d": at.gradient}
-        yield
 
     try:
         with pytest.raises(errors.RuleError, match="returned no 'x'"):

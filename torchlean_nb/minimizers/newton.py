@@ -25,7 +25,6 @@ def newton(at, s, h, k):
         return {"d": 0 * at.x, "x": at.x, "next": at, "stop": SINGULAR}
     # Exact numbers stay exact where the step is a whole one.
     return {"d": d, "x": at.x + (d if h.lr == 1 else h.lr * d)}
-    yield
 
 
 @method(
@@ -62,7 +61,6 @@ def gauss_newton(at, s, h, k):
     """Gauss-Newton for a sum of squares: the Hessian without the second derivatives of the residuals."""
     d = np.linalg.lstsq(at.jacobian, -at.residuals, rcond=None)[0]
     return {"d": d, "x": at.x + h.lr * d}
-    yield
 
 
 def _damped(scaling, at, s, h):

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from torchlean_nb.errors import CapabilityError, UnknownNameError, did_you_mean, quote
-from torchlean_nb.minimizers.asking import Asking, Point
+from torchlean_nb.minimizers.asking import Point
 from torchlean_nb.minimizers.table import METHODS, Method
 from torchlean_nb.updates import RULES, UpdateRule
 
@@ -32,11 +32,10 @@ def of_rule(rule: UpdateRule) -> Method:
             f"tl.optim.{rule.class_name}",
         )
 
-    def update(at: Point, s: Any, h: Any, k: int) -> Asking:
+    def update(at: Point, s: Any, h: Any, k: int) -> dict[str, Any]:
         known = SimpleNamespace(**vars(h), value=at.value)
         terms = rule.terms(at.gradient, at.x, vars(s), known, k)
         return {**terms, "next": Point(at.x + terms["delta"])}
-        yield
 
     update.__doc__, update.__module__ = rule.update.__doc__, rule.__module__
     return Method(

@@ -39,6 +39,17 @@ def iterates(
         Hyperparameters, and ``tol``.
     at : Point, optional
         What is known at `x` already.
+
+    Examples
+    --------
+    >>> from fractions import Fraction
+    >>> from torchlean_nb.minimizers import METHODS
+    >>> cg, h = METHODS["conjugate_gradient"], SimpleNamespace(tol=0)
+    >>> def parabola(ask):
+    ...     return Point(ask.x, ask.x @ ask.x, 2 * ask.x)
+    >>> step = next(iterates(cg, parabola, np.array([Fraction(1, 3)]), h))
+    >>> step.terms["t"], step.after.x
+    (Fraction(1, 2), array([Fraction(0, 1)], dtype=object))
     """
     slots, k = method.start(x, h), 0
     at = at or known(method, evaluate, Point(x))

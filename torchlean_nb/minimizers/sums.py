@@ -87,4 +87,3 @@ def kaczmarz(at, s, h, k):
     i = int(np.random.default_rng([h.seed, k]).choice(len(r), p=sizes / sizes.sum()))
     d = -r[i] / sizes[i] * A[i]
     return {"i": i, "d": d, "x": at.x + h.lr * d}
-    yield

@@ -4,7 +4,8 @@
 row needs known there), its slots ``s.H``, the hyperparameters ``h.c1`` and its number ``k``, asks for
 further points with ``yield Evaluate(x)``, and returns every intermediate value by name, in order.
 ``"x"`` is where it leads, or ``"next"``, the Point there with what is known already; each slot's new
-value stands under the slot's name; ``"stop"`` says in words why the method ends.
+value stands under the slot's name; ``"stop"`` says in words why the method ends. An iteration that asks
+for nothing is a plain function.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ class Method(UpdateRule):
     Parameters
     ----------
     update : callable
-        ``update(at, s, h, k)``, a generator that returns the terms.
+        ``update(at, s, h, k)``, a generator that returns the terms, or a function.
     needs : frozenset of str
         One of the keys of `NEEDS`.
     loop : callable or None
@@ -56,12 +57,13 @@ class Method(UpdateRule):
     def step(self, at: Point, slots: Mapping[str, Any], h: Any, k: int) -> Asking:
         """One iteration as a generator that returns its Step."""
         asking, asked, answer = self.update(at, SimpleNamespace(**slots), h, k), [], None
-        while True:
+        terms = asking if isinstance(asking, Mapping) else None
+        while terms is None:
             try:
                 request = asking.send(answer)
             except StopIteration as end:
                 terms = end.value
-                break
+                continue
             answer = yield Evaluate(_frozen(request.x), request.want, request.example)
             asked.append(answer)
         missing = [name for name in ("next" if "next" in terms else "x", *slots) if name not in terms]
@@ -99,7 +101,26 @@ def _frozen(v: Any) -> Any:
 
 
 def method(*, needs: str = "gradient", **fields: Any) -> Callable[[Callable[..., Asking]], Method]:
-    """Declare a method: the decorated generator becomes its row and enters the table."""
+    r"""Declare a method: the decorated generator becomes its row and enters the table.
+
+    Parameters
+    ----------
+    needs : str
+        A key of `NEEDS`.
+    **fields
+        Of the row.
+
+    Examples
+    --------
+    >>> import torchlean_nb as tl
+    >>> @tl.minimizers.method(hypers={"lr": tl.extend.Hyper(0.25, r"\eta", 0.0)})
+    ... def my_descent(at, s, h, k):
+    ...     "Gradient descent, once more."
+    ...     return {"d": -at.gradient, "x": at.x - h.lr * at.gradient}
+    >>> tl.minimize(lambda x: (x * x).sum(), [8.0], "my_descent", steps=3).points.tolist()
+    [[8.0], [4.0], [2.0], [1.0]]
+    >>> del tl.minimizers.METHODS["my_descent"]
+    """
 
     def wrap(update: Callable[..., Asking]) -> Method:
         builtin = (update.__module__ or "").startswith("torchlean_nb.")
