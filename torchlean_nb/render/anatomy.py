@@ -44,7 +44,7 @@ class Row:
 
     key: str
     words: Words
-    block: int
+    block: int | None
     value: int
     hue: str = "value"
     root: bool = False
@@ -111,25 +111,23 @@ class Anatomy:
             if key == "delta" or not self._tells(key):
                 continue
             s = last.of.get(key) or Statement(last.symbol(key), "", None, None)
-            row = self._row(key, s, found.get(key), found.get("delta"))
-            row.words = describe(key, s.left, s.right, titles)
-            titles[s.left] = row.words.title
-            rows.append(row)
+            words = describe(key, s.left, s.right, titles)
+            titles[s.left] = words.title
+            rows.append(self._row(key, words, s, found))
         if direction := last.direction():
             k = self.places.setdefault("direction", len(self.places))
             for r in self.readings:
                 there = r.direction()
                 r.values[k] = there.value if there else np.full(self.shape, np.nan)
-            rows.append(Row("direction", anatomy_words.DIRECTION, NUMBER, k, left="", right=direction.right,
-                            template=self._agreed([r.direction() for r in self.readings])))
+            template = self._agreed([r.direction() for r in self.readings])
+            rows.append(Row("direction", anatomy_words.DIRECTION, NUMBER, k, right=direction.right, template=template))
         if self.schedule is not None:
             k = self.places.setdefault("schedule", len(self.places))
             for r in self.readings:
                 r.values[k] = np.asarray(float(self.schedule(r.e.step - 1)))
             rows.append(Row("schedule", anatomy_words.SCHEDULE, STEP, k, "const", own=True, left=r"\eta"))
         end = last.of.get("delta") or Statement(r"\Delta", "", None, None)
-        rows.append(self._row("delta", end, found.get("delta"), found.get("delta")))
-        rows[-1].words = describe("delta", "", "", {})
+        rows.append(self._row("delta", describe("delta", "", "", {}), end, found))
         for i in range(len(rows) - 2, -1, -1):  # what has no unit of its own stands with what it leads to
             if rows[i].block is None:
                 rows[i].block = rows[i + 1].block
@@ -151,9 +149,9 @@ class Anatomy:
 
         return not all(dull(r) for r in self.readings)
 
-    def _row(self, key: str, s: Statement, unit: Unit | None, of_step: Unit | None) -> Row:
-        k = self.places[f"term {key}"]
-        row = Row(key, anatomy_words.RAW, STEP, k, left=s.left, right=s.right)
+    def _row(self, key: str, words: Words, s: Statement, found: Mapping[str, Unit]) -> Row:
+        unit, of_step = found.get(key), found.get("delta")
+        row = Row(key, words, STEP, self.places[f"term {key}"], left=s.left, right=s.right)
         row.template = self._agreed([r.of.get(key) for r in self.readings])
         if key in ("delta", "decay") or (unit == of_step is not None and unit.rate):
             row.hue = "par" if key == "decay" else "upd"
@@ -163,9 +161,9 @@ class Anatomy:
         elif unit == (0, 0, 0):
             row.block = NUMBER
         else:
-            row.block, row.own, row.hue = None, True, "const"  # type: ignore[assignment]
+            row.block, row.own, row.hue = None, True, "const"
         if all(r.terms[key].size == 1 and r.terms[key].shape != self.shape for r in self.readings):
-            row.block, row.own, row.hue = None, True, "const"  # type: ignore[assignment]
+            row.block, row.own, row.hue = None, True, "const"
         if row.block == GRADIENT and not row.root:
             row.parts = self._parts(key)
         return row
