@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 
 import torchlean_nb as tl
 from torchlean_nb.backend.namespace import numpy_namespace
+from torchlean_nb.hypers import Hyper
 from torchlean_nb.optim import transforms as tf
-from torchlean_nb.optim.compose import TRANSFORMS
+from torchlean_nb.optim.compose import TRANSFORMS, transform
+from torchlean_nb.updates import Slot
 
 RNG = np.random.default_rng(4)
 W, B = RNG.normal(size=(4, 3)), RNG.normal(size=(5,))
@@ -49,11 +51,11 @@ def test_a_transform_is_pure_and_zero_stays_zero(name):
 def test_what_is_clipped_is_at_most_the_limit_and_points_the_same_way(limit, size):
     g = size * G
     assert np.abs(applied(tf.clip_value(limit), g)).max() <= limit
-    for transform, length in (
+    for shortened, length in (
         (tf.clip_norm, np.linalg.norm), (tf.clip_global_norm, np.linalg.norm),
         (tf.clip_block_rms, lambda x: np.sqrt(np.mean(x * x))),
     ):  # fmt: skip
-        cut = applied(transform(limit), g)
+        cut = applied(shortened(limit), g)
         assert length(cut) <= limit * (1 + 1e-12)
         assert np.allclose(cut, g * (min(limit, length(g)) / length(g)), rtol=1e-12, atol=0)
     share = applied(tf.agc(limit), g, W)
@@ -102,6 +104,27 @@ def test_projected_parameters_stay_in_the_set():
         assert all(np.linalg.norm(a) <= 0.5 + 1e-12 for a in opt.params.values())
         assert (positive.params["w"] >= 0).all()
     assert (positive.params["w"] == 0).any()
+
+
+def test_a_transform_of_ones_own_brings_its_slots_and_switches(monkeypatch):
+    monkeypatch.setattr("torchlean_nb.optim.compose.TRANSFORMS", dict(TRANSFORMS))
+    switch, slots = Hyper(False, kind="bool"), {"b": Slot(when="nesterov")}
+
+    @transform(hypers={"nesterov": switch}, slots=slots, latex=(("b", "#"), ("#", "# + b")), references=("none",))
+    def again(xp, g, p, s, h, t):
+        "The last one once more."
+        return {"b": g, "g": g + s.b} if h.nesterov else {"g": g}
+
+    rule = tl.optim.chain("again", "sgd")
+    assert "again" not in TRANSFORMS and list(rule.hypers)[-1] == "again_nesterov"
+    ends = []
+    for on in (False, True):
+        opt = tl.optim.class_of(rule)({"w": W}, lr=1.0, again_nesterov=on)
+        for _ in range(2):
+            opt.step({"w": G})
+        assert ("again_b" in opt.explain("w").slots) == on
+        ends.append(opt.params["w"])
+    assert np.allclose(ends[0], W - 2 * G) and np.allclose(ends[1], W - 3 * G)
 
 
 SINGLE = [t for t in TRANSFORMS.values() if t.scope != "group" and t is not tf.add_noise]

@@ -305,8 +305,9 @@ def _named(row: UpdateRule, values: tuple[Any, ...], given: Mapping[str, Any]) -
 
 
 def _entered(table: dict[str, Any], kind: type, update: Any, fields: dict[str, Any]) -> Any:
-    row = kind(name=update.__name__.rstrip("_"), update=update, builtin=True, **fields)
-    if row.name in table:
+    builtin = update.__module__.startswith("torchlean_nb.")
+    row = kind(name=update.__name__.rstrip("_"), update=update, builtin=builtin, **fields)
+    if row.name in table and (builtin or table[row.name].builtin):
         raise RuleError(f"{kind.__name__.lower()} {row.name!r} exists already", None, "another name")
     table[row.name] = row
     return row

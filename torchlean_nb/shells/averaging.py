@@ -47,9 +47,8 @@ def swapped(store: Store, new: Mapping[Any, Any]) -> Iterator[None]:
     >>> store.read("w")
     array([1., 1.])
     """
-    # Of a parameter in a flat array a copy: a step inside the block would write there.
-    held = ((k, dict.__getitem__(store, k), store.read(k)) for k in new)
-    old = {k: a if a is entry else _frozen(a) for k, entry, a in held}
+    # Values, not leases: those would read what a step inside the block makes of their flat array.
+    old = {k: store.read(k) for k in new}
     # Twice, so that Stop being pressed on the way back cannot prevent it.
     try:
         try:
