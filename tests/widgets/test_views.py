@@ -13,12 +13,13 @@ import torchlean_nb as tl
 from torchlean_nb.errors import HandleTypeError, HyperparameterError, UnknownNameError, UnknownNodeError
 from torchlean_nb.trace.graph import GraphTrace
 from torchlean_nb.trace.ledger import Ledger
-from torchlean_nb.widgets import GradientLedger, GraphStepper, TapeTable, TensorView, base
+from torchlean_nb.widgets import GradientLedger, GraphStepper, ScheduleDesigner, TapeTable, TensorView, base
 
 KINDS = {
     "stepper": lambda **o: GraphStepper(_traces.two_layers(), **o),
     "table": lambda **o: TapeTable(_traces.two_layers(), **o),
     "ledger": lambda **o: GradientLedger(_traces.two_layers(), "W2", **o),
+    "schedules": lambda **o: ScheduleDesigner(tl.schedules.cosine(0.1, total=80), steps=100, **o),
     "tensor": lambda **o: TensorView(np.arange(24.0).reshape(2, 3, 4) - 7, "t", **o),
 }
 EVERY = pytest.mark.parametrize("make", KINDS.values(), ids=KINDS)

@@ -63,7 +63,7 @@ def picture(
 ) -> str:
     """SVG of the curves with their names at the ends, and the cursor where there is one."""
     names, hues = [visible(n, 24) for n in names], hues or range(len(names))
-    right = min(150.0, max([40.0, *(text_width(n, bold=True) + 14 for n in names)]))
+    right = min(150.0, max([40.0, *(text_width(n, bold=True) + 22 for n in names)]))
     low, high = span(curves, log, not label.startswith("momentum"))
     wide, tall, last = WIDTH - _LEFT - right, HEIGHT - _TOP - _LOW, max(ks[-1], 1)
 
@@ -74,7 +74,8 @@ def picture(
         done = math.log(v / low) / math.log(high / low) if log else (v - low) / (high - low)
         return _TOP + tall * (1 - max(0.0, min(1.0, done)))
 
-    body = [words(12, 20, fit(visible(title), WIDTH - 120, 11.5, bold=True), "b"), words(WIDTH - 12, 20, label, "s e")]
+    body = [words(12, 20, fit(visible(title), WIDTH - 120, 11.5, bold=True), "b"),
+            words(WIDTH - 12, 20, label + ", log" * log, "s e")]  # fmt: skip
     for t in ticks(low, high, log):
         body.append(f'<path class="ax" d="M{_LEFT} {num(y(t))}H{num(_LEFT + wide)}"/>')
         body.append(words(_LEFT - 6, y(t) + 3.5, fmt(t, 4), "s e"))
@@ -83,6 +84,7 @@ def picture(
     for i in [*(i for i in range(len(curves)) if i != chosen), *([chosen] if chosen < len(curves) else [])]:
         body.append(f'<path class="c{hues[i]}{" ch" if i == chosen else ""}" d="{_path(ks, curves[i], x, y, log)}"/>')
     if at is not None:
+        body.append(words(x(at), _TOP - 4, f"step {at}", "s m"))
         body.append(f'<path class="cur" d="M{num(x(at))} {_TOP}V{HEIGHT - _LOW}"/>')
     ends = [(next((y(v) for v in reversed(c) if v is not None and (v > 0 or not log)), _TOP + tall), i)
             for i, c in enumerate(curves)]  # fmt: skip
