@@ -285,7 +285,7 @@ def _widest(name: str, rows: list[UpdateRule]) -> str:
             f"{name}: {scopes['group']} sees a group as one vector, {scopes[min(narrow)]} each tensor by itself",
             None, "the first on the gradients themselves, as tl.optim.clip_grad_norm(grads, 1.0)",
         )  # fmt: skip
-    return max(scopes, key=SCOPES.index)
+    return max(scopes, key=list(SCOPES).index)
 
 
 def _flat(row: UpdateRule) -> dict[str, Any]:
