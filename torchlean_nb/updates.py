@@ -17,10 +17,13 @@ from typing import Any
 
 from torchlean_nb.backend.namespace import numpy_namespace
 from torchlean_nb.errors import HyperparameterError, RuleError, UnknownNameError, did_you_mean
-from torchlean_nb.hypers import Hyper, check_all
+from torchlean_nb.hypers import REQUIRED, Hyper, check_all
 
 RULES: dict[str, UpdateRule] = {}
-SCOPES = ("element", "tensor", "matrix", "group")
+SCOPES = {
+    "element": "Each element for itself", "tensor": "Each tensor as a whole", "matrix": "Each matrix as a whole",
+    "group": "All parameters of a group as one vector",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -158,17 +161,31 @@ class UpdateRule:
         return replace(self, given={**self.given, **given})
 
     def card(self) -> str:
-        """What the row knows, as Markdown."""
+        """What the row knows, as Markdown: formula, hyperparameters, state, scope, its names elsewhere, papers."""
+        inside = {part: name for name, parts in self.tuples.items() for part in parts}
         lines = [f"**`{self.class_name}`** {self.summary}", ""]
-        lines += [f"${left} = {right}$  " for left, right in self.latex]
-        lines += ["", *(f"- `{k}` ${h.symbol}$ {h.allowed}" for k, h in self.hypers.items() if h.symbol)]
-        return "\n".join([*lines, "", *self.references])
+        lines += [f"${left} = {right}$  " for left, right in self.latex] + [""]
+        for k, h in self.hypers.items():
+            where = f" in `{inside[k]}`" if k in inside else ""
+            value = "required" if h.default is REQUIRED else f"default {_short(h.default)}"
+            lines.append(f"- `{k}`{f' ${h.symbol}$' if h.symbol else ''}{where}: {h.allowed}, {value}")
+        facts = [SCOPES[self.scope]]
+        if self.slots:
+            facts.append(f"state {', '.join(f'`{k}`' for k in self.slots)}")
+        if self.average:
+            facts.append(f"`opt.averages` are the slot `{self.average}`")
+        facts += [f"`torch.optim.{self.torch}`"] if self.torch else []
+        return "\n".join([*lines, "", "; ".join(facts) + ".", "", *(f"{r}  " for r in self.references)]).rstrip()
 
     def _repr_markdown_(self) -> str:
         return self.card()
 
     def __repr__(self) -> str:
         return f"<rule {self.name}: {self.summary}>"
+
+
+def _short(value: Any) -> str:
+    return f"`{getattr(value, '__name__', None) or repr(value)}`"
 
 
 def update_rule(**fields: Any) -> Callable[[Callable[..., dict[str, Any]]], UpdateRule]:

@@ -7,6 +7,7 @@ import pkgutil
 import pytest
 
 import torchlean_nb
+from torchlean_nb.minimizers import METHODS
 
 MODULES = sorted(m.name for m in pkgutil.walk_packages(torchlean_nb.__path__, "torchlean_nb."))
 
@@ -20,5 +21,8 @@ def test_examples_run(name):
     for op in torchlean_nb.ops.values():
         if op.builtin and op.__module__ == name:
             found += finder.find(op.forward, f"{name}.{op.name}", module=module, globs=vars(module))
+    for rule in [*torchlean_nb.optim.rules.values(), *METHODS.values()]:
+        if rule.builtin and rule.__module__ == name:
+            found += finder.find(rule.update, f"{name}.{rule.name}", module=module, globs=vars(module))
     for test in found:
         assert runner.run(test).failed == 0, test.name

@@ -85,8 +85,7 @@ class Method(UpdateRule):
 
     def card(self) -> str:
         """What the row knows, as Markdown."""
-        switches = [f"- `{k}` {h.allowed}" for k, h in self.hypers.items() if not h.symbol]
-        return "\n".join([super().card(), "", *switches, "", f"Asks for {NEEDS[next(iter(self.needs))][1]}."])
+        return f"{super().card()}\n\nAsks for {NEEDS[next(iter(self.needs))][1]}."
 
     def __repr__(self) -> str:
         return f"<method {self.name}: {self.summary}>"

@@ -59,8 +59,26 @@ _classes: dict[str, Any] = {}
 
 
 def available() -> list[str]:
-    """Names of all update rules."""
-    return sorted(rules)
+    """Names of all optimizers: update rules, methods that evaluate the function themselves, what goes around them."""
+    return sorted({*rules, *import_module(_METHODS).METHODS, *wrappers()})
+
+
+def row(name: str) -> Any:
+    """Row of an update rule or a method, by its own name or that of its class.
+
+    Raises
+    ------
+    UnknownNameError
+        With the closest known names.
+
+    Examples
+    --------
+    >>> row("LBFGS").name, row("adamw").class_name
+    ('lbfgs', 'AdamW')
+    """
+    methods = import_module(_METHODS).METHODS
+    found = next((m for m in methods.values() if name in (m.name, m.class_name)), None)
+    return found or rule_of(name)
 
 
 def wrappers() -> list[str]:
@@ -87,4 +105,4 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     names = [*(r.class_name for r in rules.values()), *import_module(_METHODS).class_names()]
-    return sorted([*names, *_SHOWN, *_AVERAGING, *_WRAPPING, "available", "lr_scheduler", "rule_of", "rules"])
+    return sorted([*names, *_SHOWN, *_AVERAGING, *_WRAPPING, "available", "lr_scheduler", "row", "rule_of", "rules"])

@@ -1,8 +1,10 @@
-"""Imperative shells over the pure update rules: the torch-shaped classes of ``tl.optim``.
+"""Imperative shells over pure rows: the torch-shaped classes of ``tl.optim``.
 
-``cells`` is where parameters live, ``optimizer`` plans and commits a step, ``state`` is what it
-remembers, ``explain`` takes the last update apart, ``clip`` cuts gradients to size. No formula of
-an optimizer stands here.
+``cells`` are parameters without a session, ``optimizer`` plans and commits a step, ``apply`` runs a rule
+on a group, ``state`` is what is remembered, ``explain`` takes the last update apart. ``symbols`` and
+``program`` trace a rule to a straight line, ``flat`` and ``fused`` step whole groups with it.
+``closure``, ``asked`` and ``explain_method`` are the classes that evaluate the function themselves;
+``averaging``, ``clip`` and ``lr_find`` go with any of them. No formula of an optimizer stands here.
 """
 
 from torchlean_nb.shells.clip import clip_by_norm as clip_by_norm
