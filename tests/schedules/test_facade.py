@@ -32,6 +32,9 @@ MAKERS = {
     "CosineAnnealingWarmRestarts": lambda o: lrs.CosineAnnealingWarmRestarts(o, T_0=3, T_mult=2),
     "CyclicLR": lambda o: lrs.CyclicLR(o, 0.1, 1.0, step_size_up=3, mode="triangular2"),
     "OneCycleLR": lambda o: lrs.OneCycleLR(o, 1.0, total_steps=30),
+    "ScheduleLR": lambda o: lrs.ScheduleLR(o, [
+        schedules.join([schedules.linear_warmup(0.3, 4), schedules.warmup_waves(0.3, 2, 12)], [4]),
+        2 * schedules.cosine(0.1, total=9) + schedules.custom(lambda k: 0.01 * k)]),
     "SWALR": lambda o: lrs.SWALR(o, 0.3, anneal_epochs=5),
     "ChainedScheduler": lambda o: lrs.ChainedScheduler([lrs.ConstantLR(o, total_iters=4), lrs.ExponentialLR(o, 0.9)]),
     "SequentialLR": lambda o: lrs.SequentialLR(o, [lrs.LinearLR(o), lrs.CosineAnnealingLR(o, 8)], [5]),

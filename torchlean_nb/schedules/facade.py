@@ -197,6 +197,11 @@ class LRScheduler:
         return [{n: list(v) if isinstance(v, tuple) else v for n, v in s.items if n != "base" and not callable(v)}
                 for s in self.schedules]  # fmt: skip
 
+    def _rebased(self, bases: list[float]) -> list[Schedule]:
+        if "base" not in self.schedules[0].hypers:
+            return self.schedules
+        return [s.with_(base=b) for s, b in zip(self.schedules, bases, strict=True)]
+
     def state_dict(self) -> dict[str, Any]:
         """All that a resumed scheduler needs, as plain data; functions are not kept."""
         return {
@@ -217,8 +222,7 @@ class LRScheduler:
         if state["hypers"] != self._hypers():
             raise CheckpointError(f"{owner}: the state has other hyperparameters",
                                   f"{quote(state['hypers'], 300)} instead of {quote(self._hypers(), 300)}")  # fmt: skip
-        if "base" in self.schedules[0].hypers:
-            self.schedules = [s.with_(base=b) for s, b in zip(self.schedules, state["base_lrs"], strict=True)]
+        self.schedules = self._rebased(state["base_lrs"])
         self.last_epoch, self.base_lrs = state["last_epoch"], list(state["base_lrs"])
         self._last_lr, self._owns = list(state["last_lr"]), list(state["owns"])
 

@@ -1,7 +1,7 @@
 """PyTorch's schedulers by name, for anything with ``param_groups``.
 
 Arguments, defaults and numbers are PyTorch's; hyperparameters are checked when a scheduler is made, and more
-strictly.
+strictly. `ScheduleLR` does the same with any pure schedule, and `ReduceOnPlateau` is optax's.
 
 Examples
 --------
@@ -21,7 +21,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from torchlean_nb.errors import CheckpointError, HyperparameterError, quote
+from torchlean_nb.errors import CheckpointError, HyperparameterError, HyperparameterTypeError, quote
 from torchlean_nb.hypers import Hyper
 from torchlean_nb.schedules import cycles, decay, steps, waves
 from torchlean_nb.schedules._row import Schedule
@@ -40,6 +40,52 @@ class _Plain(LRScheduler):
     def _same(self, optimizer, last_epoch, row, names, floor="", unit=None, **given):
         n = len(groups_of(type(self).__name__, optimizer))
         self._start(optimizer, last_epoch, row, names, [dict(given)] * n, {"base": 1.0, **(unit or {})}, floor)
+
+
+class ScheduleLR(LRScheduler):
+    """The rates of a pure schedule, or of one per group, whatever they were before.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> from torchlean_nb.schedules import warmup_linear
+    >>> opt = SimpleNamespace(param_groups=[{"lr": 1.0}])
+    >>> scheduler = ScheduleLR(opt, warmup_linear(0.5, warmup=2, total=6))
+    >>> for _ in range(3):
+    ...     scheduler.step()
+    >>> opt.param_groups[0]["lr"]
+    0.375
+    """
+
+    chains = False
+
+    def __init__(self, optimizer: Any, schedule: Schedule | Sequence[Schedule], last_epoch: int = -1):
+        owner = type(self).__name__
+        groups = groups_of(owner, optimizer)
+        self.schedules = per_group(owner, "schedule", schedule, len(groups))
+        for s in self.schedules:
+            if not isinstance(s, Schedule):
+                raise HyperparameterTypeError(f"{owner}: schedule={quote(s)} is a {type(s).__name__}",
+                                              "it must be a schedule; custom(f) makes one of a function")  # fmt: skip
+        self.last_epoch = Hyper(kind="int", low=-1).check(owner, "last_epoch", last_epoch)
+        self.optimizer, self.base_lrs = optimizer, [float(g.get("initial_lr", g["lr"])) for g in groups]
+        self._enter()
+        for group, base in zip(groups, self.base_lrs, strict=True):
+            group.setdefault("initial_lr", base)
+
+    def _hypers(self) -> list[dict[str, Any]]:
+        return [_described(s) for s in self.schedules]
+
+    def _rebased(self, bases: list[float]) -> list[Schedule]:
+        return self.schedules
+
+
+def _described(value: Any) -> Any:
+    """A schedule as plain data, its functions left out."""
+    if isinstance(value, Schedule):
+        kept = {n: v for n, v in value.items if isinstance(v, Schedule) or not callable(v)}
+        return {"schedule": value.name, **{n: _described(v) for n, v in kept.items()}}
+    return [_described(v) for v in value] if isinstance(value, tuple) else value
 
 
 class LambdaLR(LRScheduler):
@@ -289,4 +335,5 @@ __all__ = [
     "LRScheduler", "LambdaLR", "MultiplicativeLR", "StepLR", "MultiStepLR", "ConstantLR", "LinearLR", "ExponentialLR",
     "PolynomialLR", "CosineAnnealingLR", "CosineAnnealingWarmRestarts", "CyclicLR", "OneCycleLR", "SequentialLR",
     "ChainedScheduler", "ReduceLROnPlateau", "SWALR", "ReduceOnPlateau",
+    "ScheduleLR",
 ]  # fmt: skip

@@ -54,6 +54,10 @@ def warmup_linear(k, *, base, warmup, total):
 def warmup_waves(k, *, base, warmup, total, cycles=0.5):
     """Up in a straight line, then `cycles` waves of a cosine until `total`, and on: half a wave climbs back later.
 
+    References
+    ----------
+    Wolf et al., "Transformers: state-of-the-art natural language processing", 2020.
+
     Examples
     --------
     >>> [round(v, 4) for v in warmup_waves(1.0, warmup=2, total=6).values(9)]
@@ -71,6 +75,10 @@ def warmup_waves(k, *, base, warmup, total, cycles=0.5):
 )  # fmt: skip
 def warmup_waves_min(k, *, base, warmup, total, minimum, cycles=0.5):
     """Like `warmup_waves`, but down to `minimum`; the way up begins at 0.
+
+    References
+    ----------
+    Wolf et al., "Transformers: state-of-the-art natural language processing", 2020.
 
     Examples
     --------
@@ -95,6 +103,10 @@ def warmup_waves_start(k, *, base, warmup, total, minimum, start=None, cycles=0.
 
     The way up is ``(k + 1)/warmup``, or in a straight line from `start` to `base` at ``warmup - 1``.
 
+    References
+    ----------
+    Wolf et al., "Transformers: state-of-the-art natural language processing", 2020.
+
     Examples
     --------
     >>> [round(v, 4) for v in warmup_waves_start(1.0, warmup=2, total=6, minimum=0.5).values(6)]
@@ -118,6 +130,10 @@ def warmup_waves_start(k, *, base, warmup, total, minimum, start=None, cycles=0.
 )  # fmt: skip
 def warmup_restarts(k, *, base, warmup, total, cycles=1):
     """Up in a straight line, then half a cosine `cycles` times, each from `base` again, and stay at 0.
+
+    References
+    ----------
+    Loshchilov, Hutter, "SGDR: stochastic gradient descent with warm restarts", 2017.
 
     Examples
     --------
@@ -146,6 +162,10 @@ def _polynomial(v, fail):
 )  # fmt: skip
 def warmup_polynomial(k, *, base, warmup, total, end=1e-7, power=1.0):
     """Up in a straight line, down along a power of what is left, and stay at `end`.
+
+    References
+    ----------
+    Devlin et al., "BERT: pre-training of deep bidirectional transformers", 2019, with power 1.
 
     Examples
     --------
