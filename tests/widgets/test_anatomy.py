@@ -127,10 +127,13 @@ def test_the_chosen_coordinates_and_ghosts_are_in_the_twins():
     assert "w[2]" in w.to_text() and "w[0]" not in w.to_text().splitlines()[1]
     picture = w.to_svg()
     assert "no decay" in picture and ">no momentum<" not in picture and "t = 2" in picture
+    w.state = w.state | {"at": 3}
+    assert "with the numbers of w[3]" in w.to_text() and "with the numbers of w[3]" in w.to_svg() != picture
+    picture = w.to_svg()
     again = UpdateAnatomy(steps, state=json.dumps(w.now))
     assert again.to_svg() == picture
-    for bad in ({"columns": [99]}, {"columns": "x"}, {"columns": [0, None]}, {"ghosts": 3}, {"columns": []}):
-        strange = UpdateAnatomy(steps, state=bad)
+    for key, bad in (("columns", [99]), ("columns", "x"), ("columns", [0, None]), ("ghosts", 3), ("at", [1])):
+        strange = UpdateAnatomy(steps, state={key: bad})
         assert strange.columns == [0, 1, 2, 3]
         assert "no bias correction" in strange.to_svg()
 

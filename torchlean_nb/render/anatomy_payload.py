@@ -23,6 +23,8 @@ _PRIVATE = re.compile("[\ue000-\uf8ff]")
 # Where two factors meet: letters may stand side by side, numbers may not.
 _MEET = re.compile(r"(?<=[\ue000-\uf8ff)}])(?:\\[,;]|\s)+(?=[\ue000-\uf8ff(\d]|\\frac|\\sqrt)")
 
+_TWICE = re.compile(r"\(\(([^()]*)\)\)")
+
 
 def anatomy_payload(a: Anatomy, columns: Sequence[int], sent: Sequence[int]) -> dict[str, Any]:
     """Payload of the widget: `columns` are shown at first, `sent` can be chosen without a kernel."""
@@ -118,21 +120,22 @@ def numbers_text(a: Anatomy, step: int, row: Row, at: int) -> str:
         x = float("nan") if v is None else float(v if v.shape == () else v.reshape(-1)[at])
         return f"({fmt(x, 4)})" if x < 0 else fmt(x, 4)
 
-    said = plain(_PRIVATE.sub(number, _dotted(row.template))) or ""
+    said = _TWICE.sub(r"(\1)", plain(_PRIVATE.sub(number, _dotted(row.template))) or "")
     return f"√({said})" if row.root and said else said
 
 
-def anatomy_text(a: Anatomy, step: int, columns: Sequence[int]) -> str:
+def anatomy_text(a: Anatomy, step: int, columns: Sequence[int], at: int | None = None) -> str:
     """Table of one step: a line per term with the chosen coordinates, then ghosts, words and what is remarkable."""
     e = a.steps[step]
-    head = ["", *(label(a, i) for i in columns), "with the numbers of " + label(a, columns[0]) if columns else ""]
+    at = columns[0] if at not in columns and columns else at
+    head = ["", *(label(a, i) for i in columns), "with the numbers of " + label(a, at) if columns else ""]
     lines = [head]
 
     def cells(v: np.ndarray | None, digits: int = 5) -> list[str]:
         return ["" if v is None else fmt(v if v.shape == () else v.reshape(-1)[i], digits) for i in columns]
 
     for r in a.rows:
-        said = numbers_text(a, step, r, columns[0]) if columns else ""
+        said = numbers_text(a, step, r, at) if columns else ""
         lines.append([f"√ {r.words.title}" if r.root else r.words.title, *cells(a.drawn(step, r)), said])
     lines += [[f"  {g.label}", *cells(g.delta), ""] for g in a.ghosts[step]]
     lines.append(["parameter after", *cells(e.after, 6), ""])

@@ -14,15 +14,28 @@ from torchlean_nb.render.numbers import fmt
 from torchlean_nb.render.routes import num
 from torchlean_nb.render.stills import PAD, WIDTH, still, words
 
-_TERM, _FORMULA, _ROW, _BLOCK, _GHOST = 138, 168, 32, 18, 17
+_TERM, _FORMULA, _ROW, _BLOCK, _GHOST = 130, 156, 32, 18, 17
 _HUES = {k: f'class="h{k[0]}"' for k in ("grad", "value", "upd")} | {"const": 'class="hn"', "par": 'fill="#E69F00"'}
 _BLOCKS = ("1 · How large, how steady", "2 · A direction", "3 · The step")
 _UNITS = ("in units of the gradient; each column on its own scale", "no unit", "in units of the parameter")
 _DASHES = ("4 2", "1.5 1.5", "6 2 1.5 2")
 
 
-def anatomy_svg(a: Anatomy, step: int, columns: Sequence[int], on: Collection[str] = ()) -> str:
-    """Picture of one step for some coordinates; `on` are the labels of the ghosts to draw.
+def anatomy_svg(
+    a: Anatomy, step: int, columns: Sequence[int], on: Collection[str] = (), at: int | None = None
+) -> str:
+    """Picture of one step for some coordinates.
+
+    Parameters
+    ----------
+    a : Anatomy
+    step : int
+    columns : sequence of int
+        Row-major places of the coordinates.
+    on : collection of str
+        Labels of the ghosts to draw.
+    at : int, optional
+        The coordinate whose numbers are in the formulas, by default the first.
 
     Examples
     --------
@@ -39,8 +52,9 @@ def anatomy_svg(a: Anatomy, step: int, columns: Sequence[int], on: Collection[st
     title = f"{visible(e.rule.class_name, 40)}, term by term: {a.name} at t = {e.step}"
     body = [words(PAD, 22, fit(title, WIDTH - 2 * PAD, 11.5, bold=True), "b")]
     body += [words(x, 40, fit(label(a, c), wide - 4), "s m") for x, c in zip(middles, columns, strict=True)]
+    at = columns[0] if at not in columns and columns else at
     if columns:
-        body.append(words(WIDTH - PAD, 40, fit(f"with the numbers of {label(a, columns[0])}", _FORMULA - 8), "s e"))
+        body.append(words(WIDTH - PAD, 40, fit(f"with the numbers of {label(a, at)}", _FORMULA - 8), "s e"))
     y, block = 46.0, -1
     scales, before = _scales(a, step, columns), None
     for i, row in enumerate(a.rows):
@@ -49,7 +63,7 @@ def anatomy_svg(a: Anatomy, step: int, columns: Sequence[int], on: Collection[st
             body += [f'<path class="fwd" d="M{PAD} {num(y)}H{WIDTH - PAD}"/>', words(PAD, y + 13, _BLOCKS[block], "b"),
                      words(WIDTH - PAD, y + 13, _UNITS[block], "s e")]
             y += _BLOCK
-        ends = _row(body, a, step, row, columns, middles, y, wide, scales[i], before if i in a.sums else None)
+        ends = _row(body, a, step, row, columns, at, middles, y, wide, scales[i], before if i in a.sums else None)
         before = ends if i in a.sums else before
         y += _ROW
     for k, g in enumerate(g for g in a.ghosts[step] if g.label in on):
@@ -97,8 +111,8 @@ def _values(a: Anatomy, step: int, row: Row, columns: Sequence[int]) -> np.ndarr
 
 
 def _row(
-    body: list[str], a: Anatomy, step: int, row: Row, columns: Sequence[int], middles: Sequence[float], y: float,
-    wide: float, scales: Sequence[float], start: Sequence[float] | None,
+    body: list[str], a: Anatomy, step: int, row: Row, columns: Sequence[int], chosen: int, middles: Sequence[float],
+    y: float, wide: float, scales: Sequence[float], start: Sequence[float] | None,
 ) -> list[float]:
     """One term; returns where its bars end."""
     last = row.key == "delta"
@@ -106,9 +120,9 @@ def _row(
     body += [words(PAD, y + 13, fit(name, _TERM - 6, bold=last), "b" if last else ""),
              words(PAD, y + 26, fit(row.words.line, _TERM - 6), "s")]
     v, ends = a.drawn(step, row), []
-    said = numbers_text(a, step, row, columns[0]) if columns and not last else ""
+    said = numbers_text(a, step, row, chosen) if columns and not last else ""
     if last and columns:
-        old, new = (x.reshape(-1)[columns[0]] for x in (a.steps[step].before, a.steps[step].after))
+        old, new = (x.reshape(-1)[chosen] for x in (a.steps[step].before, a.steps[step].after))
         said = f"{fmt(old, 6)} → {fmt(new, 6)}"
     if said and text_width(said) <= _FORMULA - 10:
         body.append(words(WIDTH - PAD, y + 19, said, "e"))
@@ -121,7 +135,7 @@ def _row(
         unit, end = (wide / 2 - 5) / scales[j], base + float(x)
         lo, hi = (float(np.clip(np.nan_to_num(k * unit), 4 - wide / 2, wide / 2 - 4)) for k in sorted((base, end)))
         at = middles[j]
-        body.append(f'<path class="fwd" d="M{num(at)} {num(y)}v{_ROW}"/>')
+        body.append(f'<path class="fwd" d="M{num(at)} {num(y + 16)}v{_ROW - 16}"/>')
         size = f'width="{num(max(1.0, hi - lo))}" height="9"'
         body.append(f'<rect {_HUES[row.hue]} x="{num(at + lo)}" y="{num(y + 18)}" {size}/>')
         if x < 0:
@@ -142,5 +156,5 @@ def _ghost(body: list[str], v: float, scale: float, at: float, wide: float, y: f
     if past:
         k = 5 if end > 0 else -5
         body.append(f'<path class="fh" d="M{num(at + end)} {num(y + 3)}l{k} 4.5l{-k} 4.5z"/>')
-    said = fit(fmt(v, 2), wide / 2 - 8)
+    said = next((t for t in (fmt(v, 2), fmt(v, 1)) if text_width(t) <= wide / 2 - 4), "")
     body.append(words(at - 4 if v > 0 else at + 4, y + 11, said, "s e" if v > 0 else "s"))

@@ -126,11 +126,11 @@ class UpdateAnatomy(View):
         """Picture of the step that is shown."""
         off = self.state.get("ghosts")
         on = [g for g in off if isinstance(g, str)] if isinstance(off, list) else self.payload["on"]
-        return anatomy_svg(self.anatomy, self.step, self.columns, on)
+        return anatomy_svg(self.anatomy, self.step, self.columns, on, self.state.get("at"))
 
     def to_text(self) -> str:
         """Table of the terms at the step that is shown, and the terms in words."""
-        return anatomy_text(self.anatomy, self.step, self.columns)
+        return anatomy_text(self.anatomy, self.step, self.columns, self.state.get("at"))
 
 
 def _explanations(source: Any, param: Any) -> list[Explanation]:
