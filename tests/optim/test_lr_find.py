@@ -188,6 +188,30 @@ def test_everything_is_bit_for_bit_as_before(kind):
                                                                       strict=True))  # fmt: skip
 
 
+@pytest.mark.parametrize("name", sorted(tl.optim.rules))
+def test_every_optimizer_comes_back_to_the_last_bit(name):
+    s, rng = tl.Session(seed=0), np.random.default_rng(0)
+    w, v = s.param(rng.normal(size=(3, 4)), name="w"), s.param(rng.normal(size=(4, 2)), name="v")
+    opt = getattr(tl.optim, tl.optim.rules[name].class_name)([w, v])
+
+    def closure():
+        value = ((w @ v) ** 2).sum()
+        return float(value), s.backward(value)
+
+    def digest():
+        state = opt.snapshot().state
+        slots = [p and (p.step, {k: v.tobytes() for k, v in p.slots.items()}) for p in state.params]
+        return s.digest(), slots, state.steps, [{k: v for k, v in g.items() if k != "params"} for g in opt.param_groups]
+
+    try:
+        opt.step(closure)
+    except errors.TorchLeanError:
+        pytest.skip("its steps take in more than a loss and gradients")
+    before = digest()
+    found = tl.lr_find(opt, closure, low=1e-4, high=1.0, steps=12)
+    assert len(found.lrs) > 1 and digest() == before
+
+
 def test_tape_gradients_and_random_stream_of_the_session_stay():
     d = Digits()
     loss = d.loss()
