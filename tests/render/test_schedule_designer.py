@@ -260,6 +260,9 @@ def test_a_part_that_follows_begins_at_the_last_value():
     last = followed(s, ("parts", 1), 100)
     assert last.hypers["boundaries"] == (20, 60) and [begins(last, ("parts", i)) for i in range(3)] == [
         (0, 20), (20, 60), (60, None)]  # fmt: skip
+    assert followed(s, (), 100) == last, "after the whole is after its last part"
+    waves = followed(S.join([S.constant(0.1), S.cosine(0.1, total=40)], [10]), (), 100)
+    assert waves.hypers["boundaries"] == (10, 50), "where the part has come to its end"
     assert dropped(last, ("parts", 1)).hypers["boundaries"] == (60,)
     assert dropped(dropped(last, ("parts", 2)), ("parts", 1)) == S.warmup_cosine(0.1, 20, 200)
     with pytest.raises(HyperparameterError, match="nothing would be left"):

@@ -85,13 +85,16 @@ def followed(s: Schedule, path: Sequence[Any], steps: int) -> Schedule:
     (4,)
     """
     path, node = tuple(path), at(s, path)
+    if node.name == "join":  # after the whole is after its last part
+        path, node = (*path, *parts(node)[-1][0]), parts(node)[-1][1]
     outer = path[:-2]
     if path and at(s, outer).name == "join" and path[-2] == "parts":
         whole, i = at(s, outer), path[-1]
         ps, bounds = whole.hypers["parts"], whole.hypers["boundaries"]
         low = bounds[i - 1] if i else 0
         end = bounds[i] if i < len(bounds) else max(steps - begins(s, outer)[0], low + 2)
-        cut = (low + end) // 2 if end - low > 1 else end
+        inner = [low + p for p in node.points if low + p < end] if i == len(bounds) else []
+        cut = inner[-1] if inner else (low + end) // 2 if end - low > 1 else end
         later = [b + (cut + 1 - end if b >= end and cut >= end else 0) for b in bounds[i:]]
         new = (*ps[: i + 1], constant(_level(node, cut - low)), *ps[i + 1 :])
         return put(s, outer, whole.with_(parts=new, boundaries=(*bounds[:i], cut, *later)))

@@ -148,7 +148,7 @@ export function scheduleChart(host, on) {
   // -- knobs ---------------------------------------------------------------------------------
   const idOf = (p) => JSON.stringify([view.chosen, p.path, p.name]);
   function dot(id) {
-    const g = s("g", { class: "tl-sd-knob", role: "slider" }, s("circle", { class: "tl-sd-hit", r: 15 }), s("path"), s("text", { "aria-hidden": "true" }));
+    const g = s("g", { class: "tl-sd-knob", role: "slider" }, s("line", { class: "tl-sd-drop" }), s("circle", { class: "tl-sd-hit", r: 15 }), s("path"), s("text", { "aria-hidden": "true" }));
     const move = (e) => {
       if (!drag || drag.id !== id) return;
       const [px, py] = local(e),
@@ -173,7 +173,7 @@ export function scheduleChart(host, on) {
       g.setPointerCapture(e.pointerId);
       const [px, py] = local(e),
         plot = plotOf();
-      drag = { id, knob: p, plot, dx: plot.x(p.k) - px, dy: (p.y === null ? plot.top + plot.tall : plot.y(p.y)) - py };
+      drag = { id, knob: p, plot, dx: plot.x(p.k) - px, dy: (p.y === null ? plot.top : plot.y(p.y)) - py };
       drag.tag = `${id} ${e.timeStamp}`;
       frozen = { chosen: view.chosen, ends: [plot.low, plot.high] };
       g.classList.add("tl-sd-held");
@@ -203,10 +203,11 @@ export function scheduleChart(host, on) {
   function place(g, p, plot) {
     const axis = p.y === null,
       x = plot.x(p.k),
-      y = axis ? plot.top + plot.tall : plot.y(p.y);
+      y = axis ? plot.top : plot.y(p.y); // a boundary hangs from above, where no curve is
     g.setAttribute("transform", `translate(${x.toFixed(1)} ${y.toFixed(1)})`);
     g.querySelector("path").setAttribute("d", p.x && p.up ? "M-6 0a6 6 0 1 0 12 0a6 6 0 1 0-12 0z" : p.x ? "M-7 0L0-7L7 0L0 7z" : "M-5-6H5V6H-5z");
     const value = axis ? "" : `, ${plot.unit} ${short(p.y, 4)}`;
+    g.querySelector("line").setAttribute("y2", axis ? plot.tall : 0);
     g.setAttribute("aria-valuetext", `step ${p.k}${value}`);
     g.setAttribute("aria-valuenow", p.x || axis ? p.k : p.y);
     // Where it is stands beside it, on the side where there is room.
