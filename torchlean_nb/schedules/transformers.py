@@ -69,7 +69,7 @@ def warmup_waves(k, *, base, warmup, total, cycles=0.5):
 @schedule(
     hypers=_SHAPE | {"minimum": replace(MINIMUM, default=REQUIRED), "cycles": _CYCLES}, check=shorter,
     points=lambda warmup, **_: [warmup], transformers="get_cosine_with_min_lr_schedule_with_warmup",
-    latex=r"\eta\,\frac{k}{W} \rightarrow_{W} \eta_{\min} + (\eta - \eta_{\min})\,"
+    latex=r"0 \rightarrow_{W} \eta,\quad \eta_{\min} + (\eta - \eta_{\min})\,"
           r"\cos^{2}\left(\pi\,c\,\frac{k - W}{T - W}\right)",
     samples=({"base": 0.1, "warmup": 100, "total": 1000, "minimum": 0.01},),
 )  # fmt: skip
@@ -155,7 +155,7 @@ def _polynomial(v, fail):
 @schedule(
     hypers=_SHAPE | {"end": END, "power": POWER}, check=_polynomial, points=lambda warmup, total, **_: [warmup, total],
     transformers="get_polynomial_decay_schedule_with_warmup",
-    latex=r"\eta\,\frac{k}{W} \rightarrow_{W} \eta_{T} + (\eta - \eta_{T})\,"
+    latex=r"0 \rightarrow_{W} \eta,\quad \eta_{T} + (\eta - \eta_{T})\,"
           r"\left(\frac{\max(T - k,\,0)}{T - W}\right)^{p}",
     samples=({"base": 0.1, "warmup": 100, "total": 1000}, {"base": 1.0, "warmup": 100, "total": 9000, "end": 0.01,
                                                           "power": 2.0}),

@@ -88,7 +88,7 @@ def _above(v, fail):
 @schedule(
     hypers={"base": BASE, "minimum": MINIMUM, "warmup": WARMUP, "total": TOTAL}, check=_above,
     points=lambda warmup, total, **_: [warmup, total], torchlean="Trainer.Scheduler.warmupCosine",
-    latex=r"\eta\,\frac{k + 1}{W} \rightarrow_{W - 1} \eta_{\min} + (\eta - \eta_{\min})\,"
+    latex=r"\frac{\eta}{W} \rightarrow_{W - 1} \eta,\quad \eta_{\min} + (\eta - \eta_{\min})\,"
           r"\cos^{2}\left(\frac{\pi \min(k - W,\,T - W)}{2\,(T - W)}\right)",
     samples=({"base": 1.0, "warmup": 200, "total": 1000}, {"base": 0.1, "minimum": 0.01, "warmup": 100, "total": 9000}),
 )  # fmt: skip
