@@ -82,7 +82,7 @@ def test_the_last_bar_is_the_actual_step_bit_for_bit(rule, dtype):
 def test_numbers_are_put_in_only_where_they_give_the_term(rule):
     a = Anatomy(explained(rule))
     for row in a.rows:
-        for i in range(len(a.steps)) if row.template else ():
+        for i in set(range(len(a.steps))) - row.exceptions if row.template else ():
             got = evaluate(row.template, a.readings[i].values.__getitem__)
             assert a.readings[i].near(got, a.readings[i].values[row.value]), (row.key, i)
 
@@ -151,6 +151,15 @@ def test_what_says_nothing_has_no_row():
     assert "g" in keys(anatomy("adam", weight_decay=0.1))
     assert "step" not in keys(anatomy("adam")), "it is the whole step"
     assert "decay" not in keys(anatomy("adamw", weight_decay=0.0))
+
+
+def test_a_first_step_of_its_own_kind_has_no_numbers_in_the_formula():
+    a = anatomy("optimistic_gd")
+    last = a.rows[-1]
+    assert last.exceptions == {0}
+    assert not numbers_text(a, 0, last, 0) and numbers_text(a, 1, last, 0)
+    payload = anatomy_payload(a, [0], [0])
+    assert [len(a.rows) - 1 in s["without"] for s in payload["steps"]] == [True, False, False]
 
 
 def test_lengths_are_one_number_for_all_coordinates():

@@ -16,7 +16,7 @@ import numpy as np
 
 from torchlean_nb.errors import HyperparameterError, ShapeError
 from torchlean_nb.render import anatomy_words
-from torchlean_nb.render.anatomy_formula import FIRST, evaluate
+from torchlean_nb.render.anatomy_formula import FIRST, Unreadable, evaluate
 from torchlean_nb.render.anatomy_ghosts import FASTER, PLAIN, ghosts, telling
 from torchlean_nb.render.anatomy_reading import Reading, Statement
 from torchlean_nb.render.anatomy_units import Unit, units
@@ -39,7 +39,8 @@ class Row:
     """One term: where its numbers stand, what is drawn, and what is said.
 
     `block` is the unit it is drawn in, `root` whether its square root is drawn, `own` whether it has a scale of
-    its own; `parts` are the two summands it is made of, each with the number of its value.
+    its own; `parts` are the two summands it is made of, each with the number of its value. At the steps in
+    `exceptions` the formula does not give the term, often the first.
     """
 
     key: str
@@ -53,6 +54,7 @@ class Row:
     right: str = ""
     template: str = ""
     parts: list[tuple[str, int]] = field(default_factory=list)
+    exceptions: frozenset[int] = frozenset()
 
 
 class Anatomy:
@@ -119,8 +121,9 @@ class Anatomy:
             for r in self.readings:
                 there = r.direction()
                 r.values[k] = there.value if there else np.full(self.shape, np.nan)
-            template = self._agreed([r.direction() for r in self.readings])
-            rows.append(Row("direction", anatomy_words.DIRECTION, NUMBER, k, right=direction.right, template=template))
+            row = Row("direction", anatomy_words.DIRECTION, NUMBER, k, right=direction.right)
+            row.template, row.exceptions = self._agreed([r.direction() for r in self.readings])
+            rows.append(row)
         if self.schedule is not None:
             k = self.places.setdefault("schedule", len(self.places))
             for r in self.readings:
@@ -152,7 +155,7 @@ class Anatomy:
     def _row(self, key: str, words: Words, s: Statement, found: Mapping[str, Unit]) -> Row:
         unit, of_step = found.get(key), found.get("delta")
         row = Row(key, words, STEP, self.places[f"term {key}"], left=s.left, right=s.right)
-        row.template = self._agreed([r.of.get(key) for r in self.readings])
+        row.template, row.exceptions = self._agreed([r.of.get(key) for r in self.readings])
         if key in ("delta", "decay") or (unit == of_step is not None and unit.rate):
             row.hue = "par" if key == "decay" else "upd"
         elif unit in ((1, 0, 0), (2, 0, 0)):
@@ -168,15 +171,21 @@ class Anatomy:
             row.parts = self._parts(key)
         return row
 
-    def _agreed(self, statements: Sequence[Statement | None]) -> str:
-        """Template that gives the term at every step; of several readings there is none."""
-        found = {s.template for s in statements if s is not None}
-        return self._folded(found.pop() or "") if len(found) == 1 and None not in statements else ""
+    def _agreed(self, statements: Sequence[Statement | None]) -> tuple[str, frozenset[int]]:
+        """Template that gives the term, and the steps where it does not; of several readings there is none."""
+        found = [s.template if s is not None else None for s in statements]
+        if len(set(found) - {None}) != 1:
+            return "", frozenset()
+        template = next(t for t in found if t)
+        return self._folded(template), frozenset(i for i, t in enumerate(found) if t is None)
 
     def _folded(self, template: str) -> str:
         """Template in which what is one number for all coordinates is one: norms, and 1 minus a rate."""
         def fold(m: re.Match[str]) -> str:
-            found = [evaluate(m[0], r.values.__getitem__) for r in self.readings]
+            try:
+                found = [evaluate(m[0], r.values.__getitem__) for r in self.readings]
+            except Unreadable:  # at a step where the formula does not hold
+                return m[0]
             if any(v.shape for v in found):
                 return m[0]
             k = self.places.setdefault(f"fold {m[0]}", len(self.places))

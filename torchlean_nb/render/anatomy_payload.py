@@ -70,6 +70,7 @@ def _step(a: Anatomy, i: int, sent: Sequence[int], labels: Sequence[str], many: 
     stood = {g.label: g.delta for g in a.ghosts[i]}
     return {
         "t": a.steps[i].step, "says": a.story(i), "exact": a.exact(i), "values": values,
+        "without": [k for k, r in enumerate(a.rows) if i in r.exceptions],
         "ghosts": [_numbers(stood.get(name), sent) for name in labels],
         "whole": [_whole(a.drawn(i, r)) for r in a.rows] if many else [],
     }  # fmt: skip
@@ -112,7 +113,7 @@ def _curve(a: Anatomy) -> list[float] | None:
 
 def numbers_text(a: Anatomy, step: int, row: Row, at: int) -> str:
     """A row's formula in plain text with the numbers of one coordinate; nothing where it has none."""
-    if not row.template:
+    if not row.template or step in row.exceptions:
         return ""
 
     def number(m: re.Match[str]) -> str:

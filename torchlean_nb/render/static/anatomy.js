@@ -87,7 +87,7 @@ function mount({ model, el }) {
       h("div", { class: "tl-h2" }, row.title, " ", h("span", { class: "tl-meta" }, row.key)),
       h("p", null, row.say),
       row.f ? h("div", { class: "ua-f" }, formula(row.f)) : "",
-      row.n
+      hasNumbers(row, now.step, i)
         ? h("div", { class: "ua-f" }, h("span", { class: "tl-meta" }, `${payload.names[a]}: `), filled(row, value, a), h("b", null, ` = ${short(v, 5)}`))
         : h("div", { class: "ua-f" }, h("span", { class: "tl-meta" }, `${payload.names[a]}: `), h("b", null, short(v, 5))),
     );

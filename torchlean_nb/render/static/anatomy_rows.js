@@ -192,7 +192,7 @@ export function termTable(payload, { pick, choose }) {
       const other = now.ghosts[q].deltas ? now.ghosts[q].deltas[chosen] : NaN;
       line.replaceChildren(...(Number.isNaN(other) ? [] : [h("span", null, `${short(other / v, 2)} \u00d7 the step`), h("span", null, say(other))]));
     });
-    const said = row.key === "delta" ? [short(value(payload.before, chosen), 6), " \u2192 ", short(value(payload.before, chosen) + v, 6)] : row.n ? [rooted(row, filled(row, value, chosen))] : [];
+    const said = row.key === "delta" ? [short(value(payload.before, chosen), 6), " \u2192 ", short(value(payload.before, chosen) + v, 6)] : hasNumbers(row, step, i) ? [rooted(row, filled(row, value, chosen))] : [];
     l.text.replaceChildren(...said);
     l.number.textContent = Number.isNaN(v) && single(step, row.v) ? "" : say(v);
   }
@@ -201,6 +201,9 @@ export function termTable(payload, { pick, choose }) {
   const lineOf = (i) => (lines[i] ? lines[i].line : null);
   return { el, update, lineOf };
 }
+
+/** Whether a row's formula gives its term at this step, so that numbers may stand in it. */
+export const hasNumbers = (row, step, i) => !!row.n && !step.without.includes(i);
 
 /** The formula of what is drawn, where that is the root of the term. */
 function rooted(row, math) {
