@@ -289,6 +289,15 @@ def test_stop_pressed_at_any_instruction_tears_nothing():
     assert len(outcomes) > 50 and outcomes == sorted(outcomes) and outcomes[-1] == 1
 
 
+@pytest.mark.parametrize("make", [
+    lambda: tl.optim.accumulate("adam", k=3), lambda: tl.optim.lookahead("sgd", k=2),
+    lambda: tl.optim.chain(tl.optim.transforms.clip_value(0.5), "adamw"), lambda: tl.optim.ema("lion"),
+], ids=["accumulate", "lookahead", "chain", "ema"])  # fmt: skip
+def test_what_is_put_together_is_fused_as_one(make):
+    cls, grads = tl.optim.class_of(make()), gradients(20)
+    close(run(cls(start(), lr=0.01, fused="numpy"), grads), run(cls(start(), lr=0.01), grads), 1e-11)
+
+
 # -- what it refuses -------------------------------------------------------------------------------------
 def test_what_cannot_be_fused_is_refused_at_construction():
     with pytest.raises(errors.CapabilityError, match="LAMB: fused=True"):

@@ -50,6 +50,14 @@ def test_gradients_come_by_handle_name_position_or_list():
     assert all(np.array_equal(x, y) for r in results for x, y in zip(r, results[0], strict=True))
 
 
+def test_a_parameter_the_loss_does_not_use_gets_no_gradient_of_another_node():
+    s = tl.Session()
+    a, b = s.param([1.0, 1.0], name="a"), s.param([2.0, 3.0], name="b")
+    opt = tl.optim.SGD([a, b], lr=0.1)
+    opt.step(s.backward((b * b).sum()))
+    assert a.value.tolist() == [1.0, 1.0] and b.value.tolist() == pytest.approx([1.6, 2.4])
+
+
 def test_a_parameter_without_a_gradient_is_left_alone_with_its_state():
     opt = adam(weight_decay=0.1)
     opt.step({"w": GRADS[0]["w"], "b": None})

@@ -12,11 +12,22 @@ import numpy as np
 import pytest
 from _payloads import PAYLOADS
 
+import torchlean_nb as tl
 from torchlean_nb.errors import UnknownNameError
 from torchlean_nb.render.html import STATIC, assets, html, page, parts
-from torchlean_nb.widgets import GradientLedger, GraphStepper, TapeTable, TensorView
+from torchlean_nb.widgets import GradientLedger, GraphStepper, ScheduleDesigner, TapeTable, TensorView, UpdateAnatomy
+
+
+def update(name):
+    """One step of SGD."""
+    opt = tl.optim.SGD({name: np.array([1.0, -2.0])}, lr=0.1)
+    opt.step({name: np.array([0.3, -4.0])})
+    return opt.explain(name)
+
 
 MAKE = {
+    "anatomy": lambda name: UpdateAnatomy(update(name)),
+    "schedules": lambda name: ScheduleDesigner({name: tl.schedules.cosine(0.1, total=9)}, steps=9),
     "stepper": lambda name: GraphStepper(_traces.named(name)),
     "table": lambda name: TapeTable(_traces.named(name)),
     "ledger": lambda name: GradientLedger(_traces.named(name), 1),

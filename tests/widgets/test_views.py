@@ -13,9 +13,26 @@ import torchlean_nb as tl
 from torchlean_nb.errors import HandleTypeError, HyperparameterError, UnknownNameError, UnknownNodeError
 from torchlean_nb.trace.graph import GraphTrace
 from torchlean_nb.trace.ledger import Ledger
-from torchlean_nb.widgets import GradientLedger, GraphStepper, ScheduleDesigner, TapeTable, TensorView, base
+from torchlean_nb.widgets import (
+    GradientLedger,
+    GraphStepper,
+    ScheduleDesigner,
+    TapeTable,
+    TensorView,
+    UpdateAnatomy,
+    base,
+)
+
+
+def update(name="w"):
+    """One step of AdamW."""
+    opt = tl.optim.AdamW({name: np.array([1.0, -2.0, 0.5])}, lr=0.1)
+    opt.step({name: np.array([0.3, -4.0, 0.02])})
+    return opt.explain(name)
+
 
 KINDS = {
+    "anatomy": lambda **o: UpdateAnatomy(update(), **o),
     "stepper": lambda **o: GraphStepper(_traces.two_layers(), **o),
     "table": lambda **o: TapeTable(_traces.two_layers(), **o),
     "ledger": lambda **o: GradientLedger(_traces.two_layers(), "W2", **o),

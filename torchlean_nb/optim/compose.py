@@ -211,7 +211,9 @@ def _wrapped(outer: Wrapper, rule: UpdateRule) -> UpdateRule:
             out = main.run(xp, g, p, s, h, t)
             delta = out.pop("delta")
             for k, name in main.slots.items():
-                if when is not True and hasattr(s, name) and getattr(when, "shape", ()) in ((), out[k].shape):
+                if when is True or not hasattr(s, name):
+                    continue
+                if getattr(when, "shape", ()) in ((), getattr(out[k], "shape", ())):
                     out[k] = xp.where(when, out[k], getattr(s, name))
             ran.update(main.outside(out) | {f"{rule.name}.delta": delta})
             return delta

@@ -84,9 +84,11 @@ def run(rule: UpdateRule, h: Any, todo: list[Update]) -> tuple[list[tuple[np.nda
 def _alone(rule: UpdateRule, h: Any, u: Update) -> tuple[np.ndarray, ParamState]:
     p, slots = u.cell.value, _slots(rule, h, u)
     h = _with_curvature(h, u.curvature)
-    terms = rule.terms(u.grad, p, slots, h, u.count)
+    # The caller may write into his gradient again; a slot that is the gradient, and the record, keep this one.
+    g = _frozen(u.grad.copy()) if u.grad.flags.writeable else u.grad
+    terms = rule.terms(g, p, slots, h, u.count)
     value = _frozen((p + terms["delta"]).astype(p.dtype, copy=False))
-    record = Record(rule, u.grad, p, slots, h, u.count)
+    record = Record(rule, g, p, slots, h, u.count)
     return value, ParamState(u.count, {k: _frozen(terms[k]) for k in slots}, (record, None))
 
 

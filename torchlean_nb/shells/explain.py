@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -95,6 +96,10 @@ class Explanation:
 
     def __repr__(self) -> str:
         return self.to_text()
+
+    def _repr_mimebundle_(self, **options: Any) -> Any:
+        view = import_module("torchlean_nb.widgets").UpdateAnatomy(self)
+        return view._repr_mimebundle_(**options)
 
 
 def _brief(v: Any) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextvars import copy_context
 from typing import Any
+from weakref import proxy
 
 import numpy as np
 
@@ -36,7 +37,7 @@ class Fused:
     """
 
     def __init__(self, opt: Any, native: bool):
-        self.opt, self.native = opt, native
+        self.opt, self.native = proxy(opt), native  # no cycle: the arrays go when the optimizer goes
         self.groups: list[FlatGroup] = []
         self.writes, self.seen = -1, [{}]
         # Entering a context in which NumPy is silent costs a tenth of errstate.

@@ -235,7 +235,8 @@ class Optimizer:
 
     @staticmethod
     def _find(grads: Mapping[Any, Any], p: Any, i: int) -> Any:
-        for key in (p, p.name, i):
+        # A session's gradients know node ids too, and those are no positions.
+        for key in (p, p.name, i if isinstance(grads, dict) else None):
             if key is not None and key in grads:
                 return grads[key]
         return None

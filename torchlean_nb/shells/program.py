@@ -23,7 +23,8 @@ from torchlean_nb.updates import UpdateRule
 
 UFUNCS = {
     "add": "add", "sub": "subtract", "mul": "multiply", "div": "divide", "pow": "power", "greater": "greater",
-    "greater_equal": "greater_equal", "equal": "equal", "mod": "remainder", "sqrt": "sqrt", "abs": "absolute",
+    "greater_equal": "greater_equal", "equal": "equal", "mod": "remainder", "floordiv": "floor_divide",
+    "sqrt": "sqrt", "abs": "absolute",
     "sign": "sign", "neg": "negative", "exp": "exp", "expm1": "expm1", "log": "log", "tanh": "tanh",
     "logical_not": "logical_not",
     "maximum": "maximum", "minimum": "minimum", "copy": "positive",
@@ -118,7 +119,10 @@ class Program:
         trace = Trace(["g", "p", *self.slots], self.dtype, exact)
         slots = {k: trace.input(k, f) for k, f in self.factors.items()} | {k: Number(k, False) for k in self.numbers}
         g, p = trace.input("g", -1.0 if maximize else 1.0), trace.input("p")
-        terms = self.rule.terms(g, p, slots, h, Number("t", True), Symbolic(trace))
+        try:
+            terms = self.rule.terms(g, p, slots, h, Number("t", True), Symbolic(trace))
+        except TypeError as e:
+            raise CapabilityError(f"{self.rule.class_name}: fused=True", f"its update cannot be traced: {e}") from e
         return trace, {k: terms[k] for k in slots} | {"p": combine("add", p, terms["delta"])}
 
     def _stored(self, trace: Trace, k: str, x: Any) -> int:

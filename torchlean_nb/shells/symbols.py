@@ -7,13 +7,19 @@ stays where the rule has it.
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 from torchlean_nb.errors import CapabilityError
 
 SIGNS = {
     "add": "+", "sub": "-", "mul": "*", "div": "/", "pow": "**", "greater": ">", "greater_equal": ">=", "equal": "==",
-    "mod": "%",
+    "mod": "%", "floordiv": "//",
+}  # fmt: skip
+_PYTHON = {
+    "add": operator.add, "sub": operator.sub, "mul": operator.mul, "div": operator.truediv, "pow": operator.pow,
+    "greater": operator.gt, "greater_equal": operator.ge, "equal": operator.eq, "mod": operator.mod,
+    "floordiv": operator.floordiv,
 }  # fmt: skip
 UNARY = ("sqrt", "abs", "sign", "neg", "exp", "expm1", "log", "tanh", "logical_not")
 CONSTANT = -1  # stands among the terms of a sum for the number 1
@@ -81,7 +87,7 @@ def combine(op: str, a: Any, b: Any) -> Any:
     if isinstance(a, Sum) or isinstance(b, Sum):
         return (a if isinstance(a, Sum) else b).trace.binary(op, a, b)
     if not isinstance(a, Number) and not isinstance(b, Number):
-        return float(eval_sign(op, float(a), float(b)))
+        return float(_PYTHON[op](float(a), float(b)))
     if op in ("mul", "div") and is_one(b):
         return a
     if op == "mul" and is_one(a):
@@ -94,14 +100,9 @@ def combine(op: str, a: Any, b: Any) -> Any:
     return Number(f"({code(a)} {SIGNS[op]} {code(b)})", sure)
 
 
-def eval_sign(op: str, a: float, b: float) -> float:
-    """The operation on two numbers."""
-    return {"add": a.__add__, "sub": a.__sub__, "mul": a.__mul__, "div": a.__truediv__, "pow": a.__pow__,
-            "mod": a.__mod__, "greater": a.__gt__, "greater_equal": a.__ge__, "equal": a.__eq__}[op](b)  # fmt: skip
-
-
 def _give_operators(cls: type) -> None:
-    for name, op in {"add": "add", "sub": "sub", "mul": "mul", "truediv": "div", "pow": "pow", "mod": "mod"}.items():
+    for op in ("add", "sub", "mul", "div", "pow", "mod", "floordiv"):
+        name = "truediv" if op == "div" else op
         setattr(cls, f"__{name}__", lambda a, b, op=op: combine(op, a, b))
         setattr(cls, f"__r{name}__", lambda a, b, op=op: combine(op, b, a))
     for name, op in {"gt": "greater", "ge": "greater_equal", "eq": "equal"}.items():
