@@ -37,6 +37,7 @@ _LAZY = {
     "check_adjoint": "torchlean_nb.laws:check_adjoint",
     "check_gradients": "torchlean_nb.laws:check_gradients",
     "check_op": "torchlean_nb.laws:check_op",
+    "check_rule": "torchlean_nb.laws:check_rule",
     "laws": "torchlean_nb.laws",
     "schedules": "torchlean_nb.schedules",
     "lessons": "torchlean_nb.lessons",
@@ -50,8 +51,8 @@ _LAZY = {
 }
 _OWN = [
     "Gradients", "GraphTrace", "Ledger", "Node", "Param", "Rng", "Session", "StepReport", "Tape", "Tensor",
-    "check_adjoint", "check_gradients", "check_op", "extend", "grad", "hessian", "hessian_diagonal", "hvp",
-    "jacfwd", "jacrev", "jvp", "lr_find", "ops", "optim", "schedules", "value_and_grad", "vjp",
+    "check_adjoint", "check_gradients", "check_op", "check_rule", "extend", "grad", "hessian", "hessian_diagonal",
+    "hvp", "jacfwd", "jacrev", "jvp", "lr_find", "ops", "optim", "schedules", "value_and_grad", "vjp",
 ]  # fmt: skip
 _OPS = {name: f for name, f in (ops | _functions).items() if name not in _OWN}
 globals().update(_OPS)

@@ -1,81 +1,8 @@
-"""What single rows of the table of update rules do differently, each with its reason."""
+"""What single rows of the table of update rules do differently: with its reason, beside the laws themselves."""
 
-from __future__ import annotations
+from torchlean_nb.laws.rules_known import CALLS as CALLS
+from torchlean_nb.laws.rules_known import EXCEPTIONS as EXCEPTIONS
+from torchlean_nb.laws.rules_known import GIVEN as GIVEN
+from torchlean_nb.laws.rules_known import OWN_SYMBOLS as OWN_SYMBOLS
 
-import numpy as np
-
-from torchlean_nb.optim.matrix import newton_schulz
-from torchlean_nb.optim.projections import block_threshold, project_hyperplane
-
-HALF = np.linalg.qr(np.random.default_rng(0).normal(size=(4, 2)))[0]
-
-
-def half(like):
-    """A basis of half the space of columns."""
-    return HALF.astype(like.dtype)
-
-
-# Callables that make the matrix rules more than their default, the identity; a rate that does not cap,
-# and subspaces renewed on the way.
-GIVEN = {
-    "adanorm": {"r": 0.5},  # quick to take gradients for shorter than usual
-    "adams": {"eps": 1.0},  # its decay is divided by the gradients, here 0
-    "adashift": {"keep": 1},  # its first steps only watch
-    "barzilai_borwein": {"high": 0.1},  # exact in two steps on a round bowl
-    "projected_gradient": {"onto": lambda xp, x: project_hyperplane(xp, x, 1 + 0 * x, 1.0)},
-    "proximal_gradient": {"prox": lambda xp, x, lr: block_threshold(xp, x, 0.1 * lr)},
-    "momo_adam": {"lr": 1.0},
-    "galore": {"rank": 2, "update_proj_gap": 2},
-    "galore_sgd": {"rank": 2, "update_proj_gap": 2},
-    "sophia": {"update_interval": 2},
-    "adahessian": {"update_interval": 2},
-    "sgld": {"temperature": 1e-6},  # cold enough to go down
-    "orthogonal_momentum": {"orthogonalizer": newton_schulz()},
-    "projected_sgd": {"project": lambda xp, g: half(g).T @ g, "lift": lambda xp, s: half(s) @ s},
-}
-MATRICES = {"muon", "muon_debiased", "orthogonal_momentum", "projected_sgd"}
-
-# -- exceptions, each with its reason -------------------------------------------------------------
-RESTLESS = {
-    "ftrl": "without a gradient the best point for all of them is 0",
-    "projected_gradient": "it starts beside its plane",
-    "proximal_gradient": "its proximal step shrinks",
-    "fromage": "its shrinkage is part of the step, not an option",
-    "noisy_sgd": "noise moves it",
-    "sgld": "noise moves it",
-    "yogi": "its mean starts at v0, not at 0",
-}
-ALONE = {
-    "gravity": "what its elements share is the steepest slope, and on these the changed one never leads",
-    "adashift": "what its elements share is the steepest slope, and on these the changed one never leads",
-    "swats": "what its elements share is the rate that it switches to, and here it does not switch",
-    "sgd_sai": "what its elements share is settled by the first gradient",
-    "stable_adamw": "it looks around only where gradients outgrow their second moment: not on these",
-    "avagrad": "what all elements share, the mean of their rates, is that of two steps ago",
-    "frank_wolfe": "which corner it heads for is all that they share, and on these the changed one never leads",
-    "coordinate_descent": "which element moves is all that they share, and on these the changed one never leads",
-    "prodigy": "its estimate, all that its elements share, rises where gradients agree: not on these",
-    "dadapt_adamw": "its estimate, all that its elements share, rises where gradients agree: not on these",
-    "noisy_sgd": "all that its elements share is a stream of noise",
-    "sgld": "all that its elements share is a stream of noise",
-    "sam": "its climb, all that its elements share, is taken back by the next call",
-}
-CALLS = {"lookahead": 5, "sam": 2}  # calls to one step of theirs: between they go back, or climb
-PLACED = {
-    "noisy_sgd": "noise belongs to a place among the parameters",
-    "sgld": "noise belongs to a place among the parameters",
-}
-UNSWEPT = {("asgd", "t0"): "Python's max looks at it, so that float32 stays float32"}
-UNWRITTEN = {
-    ("adam", "v_max"): "formula of the default form, without amsgrad",
-    ("adamw", "v_max"): "formula of the default form, without amsgrad",
-    ("lookahead", "v_max"): "formula of the default form, without amsgrad",
-    ("rmsprop", "mean"): "formula of the default form, not centered",
-}
-SYMBOLS = {
-    "acc": "G", "ax": r"\bar{\theta}", "step_size": "d", "mu_product": "P", "slow": "n", "x0": "x_0",
-    "prev": r"_{\mathrm{prev}}", "b1": "b_1", "b2": "b_2", "b3": "b_3", "axis0": "a_k", "axis1": "a_k", "axis2": "a_k",
-    "axis3": "a_k", "buf": "b",
-}  # fmt: skip
-OWN_SYMBOLS = {("muon", "buf"): "B", ("orthogonal_momentum", "buf"): "B"}
 DECAYS = {"weight_decay", "lambd", "l1"}

@@ -4,6 +4,7 @@ Two independent links say which rule is wrong: finite differences tie the JVP to
 (`slope`), and the adjoint identity ties the VJP to the JVP (`adjoint`), without rounding.
 `LAWS` is the table, ``check_op(op)`` runs it on one row; ``check_gradients`` and
 ``check_adjoint`` do the same for a function; `KINKS` lists the choices made where no derivative exists.
+Update rules have laws of their own: `RULE_LAWS`, and ``check_rule(rule)``.
 """
 
 # In the order in which the laws are told.
@@ -26,8 +27,11 @@ from torchlean_nb.laws.kinks import KINKS as KINKS
 from torchlean_nb.laws.kinks import Kink as Kink
 from torchlean_nb.laws.report import OpReport as OpReport
 from torchlean_nb.laws.report import check_op as check_op
+from torchlean_nb.laws.rules import RULE_LAWS as RULE_LAWS
+from torchlean_nb.laws.rules import RuleReport as RuleReport
+from torchlean_nb.laws.rules import check_rule as check_rule
 
 __all__ = [
-    "KINKS", "LAWS", "AdjointCertificate", "GradientReport", "Kink", "Law", "LawError", "OpReport", "check_adjoint",
-    "check_gradients", "check_op",
+    "KINKS", "LAWS", "RULE_LAWS", "AdjointCertificate", "GradientReport", "Kink", "Law", "LawError", "OpReport",
+    "RuleReport", "check_adjoint", "check_gradients", "check_op", "check_rule",
 ]  # fmt: skip

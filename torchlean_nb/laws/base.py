@@ -61,12 +61,14 @@ def differentiable(op: Op, sample: Any) -> bool:
     return op.kind != "constant" and any(op.rule(k) is not None for k in range(len(sample.args) or len(op.args)))
 
 
-def law(applies: Callable[[Op, Any], bool] = always) -> Callable[[Callable[[Op, Any], None]], Law]:
-    """Enter a function into the table of laws."""
+def law(
+    applies: Callable[[Op, Any], bool] = always, table: dict[str, Law] = LAWS
+) -> Callable[[Callable[[Op, Any], None]], Law]:
+    """Enter a function into a table of laws."""
 
     def wrap(check: Callable[[Op, Any], None]) -> Law:
-        LAWS[check.__name__] = Law(check, applies)
-        return LAWS[check.__name__]
+        table[check.__name__] = Law(check, applies)
+        return table[check.__name__]
 
     return wrap
 

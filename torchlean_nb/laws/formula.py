@@ -13,12 +13,13 @@ from torchlean_nb.laws.point import Point, whole
 
 # Commands that mathtext, MathJax and MathML converters all take, with the number of groups each is given.
 COMMANDS = {
-    "frac": 2, "sqrt": 1, "mathrm": 1, "mathbf": 1, "overline": 1, "hat": 1, "bar": 1, "tilde": 1, "left": 0,
-    "right": 0,
+    "frac": 2, "sqrt": 1, "mathrm": 1, "mathbf": 1, "overline": 1, "hat": 1, "bar": 1, "tilde": 1, "mathcal": 1,
+    "left": 0, "right": 0,
     **dict.fromkeys(
         "alpha beta gamma delta epsilon eta theta kappa lambda mu nu xi pi rho sigma tau phi chi psi omega Phi Sigma "
         "Delta sum prod int max min sup ln log exp sin cos tan arctan sinh cosh tanh top odot cdot times ast circ star "
-        "leq geq neq neg in infty partial nabla quad ldots cdots lfloor rfloor backslash wedge sim to".split(), 0,
+        "leq geq neq neg in infty partial nabla quad ldots cdots lfloor rfloor backslash wedge sim to "
+        "pm Vert langle rangle mid dots".split(), 0,
     ),
     ",": 0, ";": 0, "!": 0, " ": 0, "|": 0, "{": 0, "}": 0, "_": 0, "#": 0, "%": 0, "$": 0,
 }  # fmt: skip
