@@ -1,7 +1,7 @@
 """All laws on one update rule, for ``tl.check_rule(my_rule)``.
 
-`RULE_LAWS` is the table, in the order in which the laws are told: what the function is (`rules_pure`),
-what the optimizer made of it is (`rules_shell`), what the row says about itself (`rules_words`).
+`RULE_LAWS` is the table, in the order in which the laws are told: what the row says about
+itself (`rules_words`), what the function is (`rules_pure`), what the optimizer made of it is (`rules_shell`).
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from typing import Any
 
 # In the order in which the laws are told.
 # isort: off
+from torchlean_nb.laws import rules_words as rules_words
 from torchlean_nb.laws import rules_pure as rules_pure
 from torchlean_nb.laws import rules_shell as rules_shell
-from torchlean_nb.laws import rules_words as rules_words
 
 # isort: on
 from torchlean_nb.errors import HyperparameterError, did_you_mean
@@ -101,13 +101,15 @@ def check_rule(
     >>> import torchlean_nb as tl
     >>> bool(tl.check_rule("adam"))
     True
-    >>> @tl.extend.update_rule(hypers={"lr": tl.extend.Hyper(0.1, r"\eta", 0.0)}, latex=((r"\Delta", r"-\eta\,g"),))
+    >>> @tl.extend.update_rule(
+    ...     hypers={"lr": tl.extend.Hyper(0.1, r"\eta", 0.0)}, latex=((r"\Delta", r"-\eta\,g"),), references=("a slip",)
+    ... )
     ... def uphill(xp, g, p, s, h, t):
     ...     "Descent with a sign lost."
     ...     return {"delta": h.lr * g}
     >>> print(tl.check_rule(uphill).failed[0].complaint)
     uphill, defaults: steps do not go down
-      height: 18.0978, 18.134, 18.1703, 18.2067, 18.2431
+      height: 20.4241, 20.4649, 20.5059, 20.5469, 20.588
     >>> del tl.optim.rules["uphill"]
     """
     rule = rule_of(rule) if isinstance(rule, str) else getattr(rule, "rule", rule)
