@@ -20,9 +20,10 @@ START, SIGNS, ORDER = RNG.normal(size=(4, 3)), np.where(RNG.random((4, 3)) < 0.5
 GRADIENTS = [RNG.normal(size=(4, 3)) for _ in range(8)]
 CURVATURES = [1 + np.abs(RNG.normal(size=(4, 3))) for _ in range(8)]
 LEFT, WHOLE = (np.linalg.qr(RNG.normal(size=(n, n)))[0] for n in (4, 12))
-# Where the loss is scaled: the "same" steps, "about" the same, or "along": steps that grow with it. Where signs are flipped, or places
-# exchanged: the same steps "bit" for bit, or up to "round"ing. Turned: "space" of all coordinates, or "columns" alone.
-# Units of the parameter changed, in which the gradient then is divided by them: steps change as the parameter does.
+# Where the loss is scaled: the "same" steps, "about" the same, or "along": steps that grow with it.
+# Where signs are flipped, or places exchanged: the same steps "bit" for bit, or up to "round"ing.
+# Turned: "space" of all coordinates, or "columns" alone.
+# In other units of the parameter, by which the gradient then is divided: "units" where steps change as it does.
 #      loss, signs, places, turned, units
 TABLE = {
     ("same", "", "", "", ""): "galore",
