@@ -8,7 +8,7 @@ from typing import Any
 
 from torchlean_nb.errors import CheckpointError, HyperparameterError, HyperparameterTypeError, quote
 from torchlean_nb.schedules._shapes import ascending
-from torchlean_nb.schedules.facade import LRScheduler, checked_state, groups_of
+from torchlean_nb.schedules.facade import LRScheduler, checked_state, groups_of, whole
 
 
 class _Combined:
@@ -57,6 +57,7 @@ class _Combined:
         return {"scheduler": type(self).__name__, "last_epoch": self.last_epoch,
                 "base_lrs": list(self.base_lrs), "schedulers": [s.state_dict() for s in self.schedulers]}  # fmt: skip
 
+    @whole
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue from a state; when a part refuses its own, all stay as they were.
 
@@ -115,6 +116,7 @@ class SequentialLR(_Combined):
         self._first()
         self.schedulers[0]._enter()
 
+    @whole
     def step(self) -> None:
         """Go to the next step with the scheduler whose turn it is."""
         k = self.last_epoch + 1
@@ -130,6 +132,7 @@ class SequentialLR(_Combined):
         """State of all parts, as plain data."""
         return super().state_dict() | {"milestones": list(self.milestones)}
 
+    @whole
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue from a state of the same milestones."""
         if isinstance(state, Mapping) and state.get("milestones", list(self.milestones)) != list(self.milestones):
@@ -145,6 +148,7 @@ class ChainedScheduler(_Combined):
         self._take(schedulers, optimizer)
         self.last_epoch = 0
 
+    @whole
     def step(self) -> None:
         """Go to the next step with every scheduler in turn."""
         for s in self.schedulers:

@@ -8,7 +8,8 @@ by the schedule's last step, as PyTorch's recurrences do. The others overwrite i
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
+from functools import wraps
 from typing import Any, ClassVar
 
 from torchlean_nb.errors import CheckpointError, HyperparameterError, HyperparameterTypeError, NonFiniteError, quote
@@ -73,6 +74,27 @@ def checked_state(owner: str, state: Any, keys: set[str], groups: int) -> dict[s
         if not numbers or len(entries) != groups:
             raise CheckpointError(f"{owner}: {name}={quote(entries)} in the state", f"must be {groups} finite numbers")
     return dict(state)
+
+
+def whole(method: Callable[..., Any]) -> Callable[..., Any]:
+    """A method of a scheduler that changes everything, or nothing when it fails or is stopped on the way."""
+
+    @wraps(method)
+    def run(self: Any, *args: Any, **given: Any) -> Any:
+        kept = [(now, dict(now)) for now in (*map(vars, _parts(self)), *self.optimizer.param_groups)]
+        try:
+            return method(self, *args, **given)
+        except BaseException:
+            for now, before in kept:
+                now.update(before)
+            raise
+
+    return run
+
+
+def _parts(scheduler: Any) -> list[Any]:
+    """A scheduler, and those it is made of."""
+    return [scheduler, *(p for s in getattr(scheduler, "schedulers", ()) for p in _parts(s))]
 
 
 class LRScheduler:
@@ -178,6 +200,7 @@ class LRScheduler:
             self._reset()
             self._enter()
 
+    @whole
     def step(self) -> None:
         """Go to the next step and write its rate into the groups."""
         k = self.last_epoch + 1
@@ -209,6 +232,7 @@ class LRScheduler:
             "last_lr": list(self._last_lr), "owns": list(self._owns), "hypers": self._hypers(),
         }  # fmt: skip
 
+    @whole
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue from a state; the rates in the groups are the optimizer's to restore.
 

@@ -26,7 +26,7 @@ from torchlean_nb.hypers import Hyper
 from torchlean_nb.schedules import cycles, decay, steps, waves
 from torchlean_nb.schedules._row import Schedule
 from torchlean_nb.schedules.combined import ChainedScheduler, SequentialLR
-from torchlean_nb.schedules.facade import LRScheduler, groups_of, per_group
+from torchlean_nb.schedules.facade import LRScheduler, groups_of, per_group, whole
 from torchlean_nb.schedules.plateau import ReduceLROnPlateau
 from torchlean_nb.schedules.reduce import ReduceOnPlateau
 
@@ -193,6 +193,7 @@ class CosineAnnealingWarmRestarts(_Plain):
                    {"period": "T_0", "factor": "T_mult", "minimum": "eta_min"},
                    period=T_0, factor=T_mult, minimum=eta_min)  # fmt: skip
 
+    @whole
     def step(self, epoch: float | None = None) -> None:
         """Go to the next step, or to this one."""
         if epoch is not None:
@@ -209,6 +210,7 @@ class CosineAnnealingWarmRestarts(_Plain):
         """All that a resumed scheduler needs, the fraction of the step too."""
         return super().state_dict() | {"at": self._at}
 
+    @whole
     def load_state_dict(self, state: Any) -> None:
         """Continue from a state."""
         at = state.get("at", 0) if isinstance(state, Mapping) else 0

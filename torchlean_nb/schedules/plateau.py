@@ -8,7 +8,7 @@ from typing import Any
 
 from torchlean_nb.errors import CheckpointError, NonFiniteError, quote
 from torchlean_nb.hypers import REQUIRED, Hyper, check_all, nonnegative
-from torchlean_nb.schedules.facade import checked_state, groups_of, per_group
+from torchlean_nb.schedules.facade import checked_state, groups_of, per_group, whole
 
 _HYPERS = {
     "mode": Hyper("min", kind="choice", choices=("min", "max")),
@@ -59,6 +59,7 @@ class ReduceLROnPlateau:
         bar = self.best * (1 - sign * margin) if self.hypers["threshold_mode"] == "rel" else self.best - sign * margin
         return sign * metric < sign * bar
 
+    @whole
     def step(self, metrics: Any) -> None:
         """Take a metric into account.
 
@@ -99,6 +100,7 @@ class ReduceLROnPlateau:
         return {"scheduler": type(self).__name__, **kept, "last_lr": list(self._last_lr),
                 "hypers": self.hypers | {"min_lrs": list(self.min_lrs)}}  # fmt: skip
 
+    @whole
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue from a state.
 

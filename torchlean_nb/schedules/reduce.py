@@ -9,7 +9,7 @@ from typing import Any
 
 from torchlean_nb.errors import CheckpointError, HyperparameterError, NonFiniteError, quote
 from torchlean_nb.hypers import Hyper, check_all, nonnegative
-from torchlean_nb.schedules.facade import checked_state, groups_of
+from torchlean_nb.schedules.facade import checked_state, groups_of, whole
 
 _HYPERS = {
     "factor": Hyper(0.1, r"\gamma", 0.0, 1.0, open_low=True, open_high=True),
@@ -132,6 +132,7 @@ class ReduceOnPlateau:
         self.optimizer, self.last_epoch, self.state = optimizer, 0, self.machine.init()
         self.base_lrs = [float(g["lr"]) for g in groups]
 
+    @whole
     def step(self, value: Any) -> None:
         """Take a value into account.
 
@@ -156,6 +157,7 @@ class ReduceOnPlateau:
         return {"scheduler": type(self).__name__, "last_epoch": self.last_epoch, "base_lrs": list(self.base_lrs),
                 "state": kept, "hypers": asdict(self.machine)}  # fmt: skip
 
+    @whole
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue from a state.
 

@@ -211,8 +211,7 @@ class Minimizer(Optimizer):
         if len(snapshot.values) != len(self._cells) or not isinstance(snapshot.state, MethodState):
             raise ShapeError("restore: this snapshot is of another optimizer")
         group = {"params": self._cells, **snapshot.groups[0]}
-        self._store.update({**dict(zip(self._keys, snapshot.values, strict=True)), self._key: snapshot.state})
-        self.param_groups = [group]
+        self._commit({**dict(zip(self._keys, snapshot.values, strict=True)), self._key: snapshot.state}, [group])
 
     def state_dict(self) -> dict[str, Any]:
         """State and options as plain data; the state stands under parameter 0, as in PyTorch."""
@@ -239,8 +238,7 @@ class Minimizer(Optimizer):
             raise CheckpointError(f"{owner}: the groups of this state are not one of {len(self._cells)} parameters")
         group = self._group({**groups[0], "params": self._cells})
         state = self._read(d, SimpleNamespace(**{k: v for k, v in group.items() if k != "params"}))
-        self._store[self._key] = state
-        self.param_groups = [group]
+        self._commit({self._key: state}, [group])
 
     def _read(self, d: Mapping[str, Any], h: Any) -> MethodState:
         owner, entry = f"{self.rule.class_name}: state", d["state"].get(0)

@@ -132,8 +132,7 @@ class Optimizer:
         everyone = [p for g in (*self.param_groups, *new) for p in g["params"]]
         one_store(owner, everyone)
         state = OptState((*self._state.params, *(None for g in new for _ in g["params"])), self._state.steps)
-        self._put({self._key: state})
-        self.param_groups = [*self.param_groups, *new]
+        self._commit({self._key: state}, [*self.param_groups, *new])
 
     @property
     def _state(self) -> OptState:
@@ -143,6 +142,17 @@ class Optimizer:
     def _put(self, new: Mapping[Any, Any]) -> None:
         """Commit new values and state, all at once."""
         self._store.update({**(self._fused.plain() if self._fused else {}), **new})
+
+    def _commit(self, new: Mapping[Any, Any], groups: list[dict[str, Any]]) -> None:
+        """Commit groups with it; stopped at any moment, both are as before or both are new."""
+        before = self.param_groups
+        try:
+            self.param_groups = groups
+            self._put(new)
+        except BaseException:
+            if self._store[self._key] is not new[self._key]:
+                self.param_groups = before
+            raise
 
     @property
     def _cells(self) -> list[Any]:
@@ -340,8 +350,7 @@ class Optimizer:
             raise ShapeError(f"restore: a snapshot of {len(snapshot.values)} parameters for {len(cells)}")
         groups = [{"params": g["params"], **old} for g, old in zip(self.param_groups, snapshot.groups, strict=True)]
         keys = [p.__tl_cell__[1] for p in cells]
-        self.param_groups = groups
-        self._put({**dict(zip(keys, snapshot.values, strict=True)), self._key: snapshot.state})
+        self._commit({**dict(zip(keys, snapshot.values, strict=True)), self._key: snapshot.state}, groups)
 
     def state_dict(self) -> dict[str, Any]:
         """State and options as plain data, parameters numbered over the groups."""
@@ -356,8 +365,7 @@ class Optimizer:
         """
         state, options = read_state_dict(self.rule, d, self.param_groups)
         groups = [self._group({"params": g["params"], **o}) for g, o in zip(self.param_groups, options, strict=True)]
-        self._put({self._key: state})
-        self.param_groups = groups
+        self._commit({self._key: state}, groups)
 
     def explain(self, param: Any) -> Explanation:
         """The last update of one parameter, term by term."""
