@@ -85,7 +85,10 @@ class Hyper:
         wanted = numbers.Integral if self.kind == "int" else numbers.Real
         if isinstance(value, bool) or not isinstance(value, wanted):
             raise self._type(owner, name, value)
-        v = int(value) if self.kind == "int" else float(value)
+        try:
+            v = int(value) if self.kind == "int" else float(value)
+        except OverflowError:  # an int of more digits than any float
+            raise self._range(owner, name, quote(value, 40)) from None
         below = v < self.low or (self.open_low and v == self.low)
         above = v > self.high or (self.open_high and v == self.high)
         if not math.isfinite(v) or below or above:

@@ -134,7 +134,5 @@ def test_a_tensor_without_slope_keeps_its_axes():
 
 @pytest.mark.parametrize("name", ["Shampoo", "SOAP"])
 def test_more_than_two_axes_are_refused_with_the_way_out(name):
-    opt = getattr(tl.optim, name)({"w": np.ones((2, 2, 2))})
     with pytest.raises(ShapeError, match="reshape"):
-        opt.step({"w": np.ones((2, 2, 2))})
-    assert opt.params["w"].tolist() == np.ones((2, 2, 2)).tolist()
+        getattr(tl.optim, name)({"w": np.ones((2, 2, 2))})

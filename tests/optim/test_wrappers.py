@@ -300,11 +300,9 @@ def test_a_mask_may_be_a_predicate_of_the_parameter():
     assert np.array_equal(opt.params["b"], START["b"]) and np.array_equal(opt.params["w"], run("adam").params["w"])
 
 
-def test_a_mask_of_another_shape_is_refused_and_changes_nothing():
-    opt = optimizer(tl.optim.masked("adam", np.ones((2, 2), bool)))
+def test_a_mask_of_another_shape_is_refused():
     with pytest.raises(errors.ShapeError, match="mask of shape"):
-        opt.step(GRADS[0])
-    identical(opt.params, START)
+        optimizer(tl.optim.masked("adam", np.ones((2, 2), bool)))
 
 
 @pytest.mark.parametrize("name", ["adam", "sgd"])

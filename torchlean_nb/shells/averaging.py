@@ -22,7 +22,7 @@ from torchlean_nb.errors import (
     ShapeError,
     quote,
 )
-from torchlean_nb.hypers import Hyper, flag
+from torchlean_nb.hypers import Hyper, flag, unit
 from torchlean_nb.shells.cells import one_store, read_groups
 
 _numbers = count()
@@ -201,14 +201,14 @@ class EMA(Averaging):
     ----------
     params : iterable of Param, dict of arrays, groups, or Optimizer
     decay : float
-        In [0, 1]; how much of the average stays.
+        In [0, 1); how much of the average stays.
     debias : bool
         Average from zero and divide by ``1 - decay**n``, as Adam's moments: no copy at the first update.
 
     Raises
     ------
     HyperparameterError
-        For a decay outside [0, 1], or of 1 with `debias`.
+        For a decay outside [0, 1): with 1 the average would never move.
 
     References
     ----------
@@ -229,11 +229,9 @@ class EMA(Averaging):
     [0.375]
     """
 
-    hypers: ClassVar[Mapping[str, Hyper]] = {"decay": Hyper(0.999, "d", 0.0, 1.0), "debias": flag()}
+    hypers: ClassVar[Mapping[str, Hyper]] = {"decay": unit(0.999, "d"), "debias": flag()}
 
     def __init__(self, params: Any, decay: float = 0.999, *, debias: bool = False):
-        if debias is True and decay == 1:
-            raise HyperparameterError("EMA: decay=1 with debias=True is not allowed", "an average of nothing")
         super().__init__(params, decay=decay, debias=debias)
 
     def _mixed(self, average: np.ndarray, p: np.ndarray, n: int) -> np.ndarray:

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from itertools import count
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
 from torchlean_nb.backend.store import Store
-from torchlean_nb.errors import DTypeError, HyperparameterError, HyperparameterTypeError, NonFiniteError, quote
+from torchlean_nb.errors import (
+    DTypeError,
+    HyperparameterError,
+    HyperparameterTypeError,
+    NonFiniteError,
+    ShapeError,
+    quote,
+)
+from torchlean_nb.updates import UpdateRule
 
 _keys = count()
 
@@ -63,20 +72,26 @@ def read_groups(owner: str, params: Any) -> list[dict[str, Any]]:
         raise HyperparameterTypeError(f"{owner}: params is a set, whose order is not fixed", None, "a list")
     store = Store()
     if isinstance(params, Mapping):
+        if _is_group(params):
+            raise HyperparameterTypeError(f"{owner}: params is one group", "groups come in a list", "[{'params': [p]}]")
         groups: list[dict[str, Any]] = [{"params": _from_arrays(owner, params, store)}]
     else:
         try:
             items = list(params)
         except TypeError:
             raise HyperparameterTypeError(f"{owner}: params is {type(params).__name__}, not iterable") from None
+        if any(isinstance(g, Mapping) for g in items) and not all(isinstance(g, Mapping) for g in items):
+            raise HyperparameterTypeError(
+                f"{owner}: params mixes groups and single parameters", None, "a group for each: {'params': [p]}"
+            )
         groups = [dict(g) for g in items] if items and isinstance(items[0], Mapping) else [{"params": items}]
-    if not groups or all("params" in g and not _listed(g["params"]) for g in groups):
+    if not groups or all("params" in g and not _listed(owner, g["params"]) for g in groups):
         raise HyperparameterError(f"{owner}: optimizer got an empty parameter list")
     for g in groups:
         if "params" not in g:
             raise HyperparameterError(f"{owner}: a group without 'params'", f"it has {', '.join(map(str, g))}")
         own = g["params"]
-        g["params"] = _from_arrays(owner, own, store) if isinstance(own, Mapping) else _listed(own)
+        g["params"] = _from_arrays(owner, own, store) if isinstance(own, Mapping) else _listed(owner, own)
         for p in g["params"]:
             if not hasattr(p, "__tl_cell__"):
                 raise HyperparameterTypeError(
@@ -86,8 +101,19 @@ def read_groups(owner: str, params: Any) -> list[dict[str, Any]]:
     return groups
 
 
-def _listed(params: Any) -> list[Any]:
-    return [params] if hasattr(params, "__tl_cell__") else list(params)
+def _listed(owner: str, params: Any) -> list[Any]:
+    if hasattr(params, "__tl_cell__"):
+        return [params]
+    if isinstance(params, set | frozenset) or not isinstance(params, Iterable):
+        what = "a set, whose order is not fixed" if isinstance(params, set | frozenset) else quote(params, 40)
+        raise HyperparameterTypeError(f"{owner}: the params of a group are {what}", None, "a list")
+    return list(params)
+
+
+def _is_group(params: Mapping[Any, Any]) -> bool:
+    """Whether a dict is a group of parameters, rather than arrays by name."""
+    own = params.get("params")
+    return isinstance(own, Mapping) or (isinstance(own, list | tuple) and any(hasattr(p, "__tl_cell__") for p in own))
 
 
 def _from_arrays(owner: str, arrays: Mapping[str, Any], store: Store) -> list[Cell]:
@@ -95,6 +121,42 @@ def _from_arrays(owner: str, arrays: Mapping[str, Any], store: Store) -> list[Ce
         if not isinstance(name, str):
             raise HyperparameterTypeError(f"{owner}: a parameter's name must be a str, got {quote(name, 40)}")
     return [Cell(store, name, a) for name, a in arrays.items()]
+
+
+def check_fit(rule: UpdateRule, flat: Mapping[str, Any], params: Iterable[Any]) -> None:
+    """Refuse numbers that vanish in a parameter's type, and shapes that the rule does not take.
+
+    Raises
+    ------
+    HyperparameterError, ShapeError
+    """
+    h, owner, tried = SimpleNamespace(**flat, value=1.0), rule.class_name, set()
+    for p in params:
+        a = p.value
+        for k, v in flat.items():
+            if k.startswith("eps") and isinstance(v, float) and v and not a.dtype.type(v):
+                raise HyperparameterError(
+                    f"{owner}: {k}={v!r} underflows to 0 in {a.dtype}, the type of {quote(p.name)}",
+                    f"{k} must be 0 or >= {np.finfo(a.dtype).smallest_subnormal:.0e}, else a step may divide by zero",
+                    f"a float32 master copy of the parameters, or {k}=1e-4",
+                )
+        if rule.scope == "matrix" and a.ndim not in tried:
+            tried.add(a.ndim)
+            error = _refused(rule, h, np.ones((1,) * a.ndim, a.dtype)) and _refused(rule, h, a)
+            if error:
+                raise error
+
+
+def _refused(rule: UpdateRule, h: Any, a: np.ndarray) -> ShapeError | None:
+    """What a rule says to a parameter of this shape; a user's callable may have more to say about sizes."""
+    try:
+        with np.errstate(all="ignore"):
+            rule.terms(a, a, rule.start(a, h), h, 1)
+    except ShapeError as e:
+        return e
+    except Exception:
+        return None
+    return None
 
 
 def one_store(owner: str, params: Iterable[Any]) -> Store:

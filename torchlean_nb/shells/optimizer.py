@@ -26,9 +26,10 @@ from torchlean_nb.errors import (
     ShapeError,
     quote,
 )
+from torchlean_nb.hypers import flag
 from torchlean_nb.shells.apply import Update, run
 from torchlean_nb.shells.averaging import swapped
-from torchlean_nb.shells.cells import one_store, read_groups
+from torchlean_nb.shells.cells import check_fit, one_store, read_groups
 from torchlean_nb.shells.explain import Explanation
 from torchlean_nb.shells.flat import FlatState
 from torchlean_nb.shells.fused import Fused
@@ -36,6 +37,7 @@ from torchlean_nb.shells.state import OptState, ParamState, read_state_dict
 from torchlean_nb.updates import UpdateRule
 
 _numbers = count()
+_switch = flag()
 POLICIES = ("raise", "skip", "ieee")
 
 
@@ -83,9 +85,8 @@ class Optimizer:
         owner = self.rule.class_name
         if nonfinite not in POLICIES:
             raise HyperparameterError(f"{owner}: nonfinite={quote(nonfinite)}", f"one of {', '.join(POLICIES)}")
-        if not isinstance(maximize, bool):
-            raise HyperparameterTypeError(f"{owner}: maximize={quote(maximize)} must be True or False")
-        self.nonfinite, self.maximize, self.defaults = nonfinite, maximize, self._public(self.rule.resolve(hypers))
+        self.nonfinite, self.maximize = nonfinite, _switch.check(owner, "maximize", maximize)
+        self.defaults = self._public(self.rule.resolve(hypers))
         self.param_groups: list[dict[str, Any]] = []
         groups = [self._group(g) for g in read_groups(owner, params)]
         self._store = one_store(owner, [p for g in groups for p in g["params"]])
@@ -98,7 +99,7 @@ class Optimizer:
             self._fuse(fused)
 
     def _fuse(self, how: bool | str) -> None:
-        if how not in (True, "numpy", "numba"):
+        if how is not True and how not in ("numpy", "numba"):
             raise HyperparameterError(f"{self.rule.class_name}: fused={quote(how)}", "True, False, 'numpy' or 'numba'")
         native = how == "numba" or (how is True and find_spec("numba") is not None)
         self._fused = Fused(self, native)
@@ -121,7 +122,9 @@ class Optimizer:
         own = {k: v for k, v in g.items() if k not in ("params", "maximize", "initial_lr")}
         flat = self.rule.resolve({**self.defaults, **own})
         kept = {"initial_lr": g["initial_lr"]} if "initial_lr" in g else {}  # a scheduler's note in the group
-        return {"params": g["params"], **self._public(flat), "maximize": g.get("maximize", self.maximize), **kept}
+        up = _switch.check(self.rule.class_name, "maximize", g.get("maximize", self.maximize))
+        check_fit(self.rule, flat, g["params"])
+        return {"params": g["params"], **self._public(flat), "maximize": up, **kept}
 
     def add_param_group(self, group: Mapping[str, Any]) -> None:
         """One more group, with options of its own."""
