@@ -1,0 +1,86 @@
+"""Layers: frozen descriptions with PyTorch's names and arguments, bound to a session when they are to learn.
+
+``layer`` says what a layer is, ``place`` what it sees while it computes, ``module`` what binding gives.
+``basic``, ``activations``, ``convolution``, ``pooling``, ``norms``, ``recurrent``, ``attention`` and
+``containers`` have the layers; ``init`` the initialisers; ``summary`` the overview; ``torch_state`` PyTorch's
+state dicts.
+
+Examples
+--------
+>>> import torchlean_nb as tl
+>>> model = tl.nn.Sequential(tl.nn.Linear(2, 8), tl.nn.Tanh(), tl.nn.Linear(8, 1))
+>>> s = tl.Session(seed=0)
+>>> net = model.bind(s, seed=0)
+>>> opt = tl.optim.AdamW(net.parameters(), lr=0.01)
+>>> x, y = [[0.0, 1.0], [1.0, 0.0]], [[1.0], [-1.0]]
+>>> losses = [s.step(opt, lambda: tl.mse_loss(net(x), y)).loss for _ in range(50)]
+>>> bool(losses[-1] < losses[0])
+True
+"""
+
+from torchlean_nb.nn import init as init
+from torchlean_nb.nn.activations import (
+    ELU,
+    GELU,
+    LeakyReLU,
+    LogSoftmax,
+    ReLU,
+    Sigmoid,
+    SiLU,
+    Softmax,
+    Softplus,
+    Tanh,
+)
+from torchlean_nb.nn.attention import MultiheadAttention, TransformerEncoderLayer
+from torchlean_nb.nn.basic import Dropout, Embedding, Flatten, Identity, Linear, Select, Unflatten
+from torchlean_nb.nn.containers import Residual, Sequential
+from torchlean_nb.nn.convolution import (
+    Conv1d,
+    Conv2d,
+    Conv3d,
+    ConvTranspose1d,
+    ConvTranspose2d,
+    ConvTranspose3d,
+)
+from torchlean_nb.nn.layer import Layer, Slot
+from torchlean_nb.nn.module import Module
+from torchlean_nb.nn.norms import (
+    BatchNorm1d,
+    BatchNorm2d,
+    BatchNorm3d,
+    GroupNorm,
+    InstanceNorm1d,
+    InstanceNorm2d,
+    InstanceNorm3d,
+    LayerNorm,
+    RMSNorm,
+)
+from torchlean_nb.nn.pooling import (
+    AdaptiveAvgPool1d,
+    AdaptiveAvgPool2d,
+    AdaptiveAvgPool3d,
+    AvgPool1d,
+    AvgPool2d,
+    AvgPool3d,
+    GlobalAvgPool,
+    MaxPool1d,
+    MaxPool2d,
+    MaxPool3d,
+    SmoothMaxPool1d,
+    SmoothMaxPool2d,
+    SmoothMaxPool3d,
+)
+from torchlean_nb.nn.recurrent import GRU, LSTM, RNN
+from torchlean_nb.nn.summary import Summary, summary
+from torchlean_nb.nn.torch_state import from_torch_state_dict, to_torch_state_dict
+
+__all__ = [
+    "AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveAvgPool3d", "AvgPool1d", "AvgPool2d", "AvgPool3d",
+    "BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d",
+    "ConvTranspose3d", "Dropout", "ELU", "Embedding", "Flatten", "GELU", "GRU", "GlobalAvgPool", "GroupNorm",
+    "Identity", "InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d", "LSTM", "Layer", "LayerNorm", "LeakyReLU",
+    "Linear", "LogSoftmax", "MaxPool1d", "MaxPool2d", "MaxPool3d", "Module", "MultiheadAttention", "RMSNorm", "RNN",
+    "ReLU", "Residual", "Select", "Sequential", "SiLU", "Sigmoid", "Slot", "SmoothMaxPool1d", "SmoothMaxPool2d",
+    "SmoothMaxPool3d", "Softmax", "Softplus", "Summary", "Tanh", "TransformerEncoderLayer", "Unflatten",
+    "from_torch_state_dict", "init", "summary", "to_torch_state_dict",
+]  # fmt: skip

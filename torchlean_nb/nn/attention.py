@@ -1,0 +1,182 @@
+"""Attention layers and the transformer's encoder layer."""
+
+# ruff: noqa: D102 - slots, children and compute are described in Layer
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from torchlean_nb.errors import HyperparameterError, ShapeError
+from torchlean_nb.hypers import Hyper
+from torchlean_nb.nn import init
+from torchlean_nb.nn.activations import GELU, ReLU
+from torchlean_nb.nn.basic import Dropout, Linear
+from torchlean_nb.nn.layer import Layer, Slot, flag, option, size
+from torchlean_nb.nn.norms import LayerNorm
+from torchlean_nb.ops.attention import scaled_dot_product_attention
+from torchlean_nb.ops.linalg import linear, matmul
+from torchlean_nb.ops.random import dropout
+from torchlean_nb.ops.shape import reshape, swapaxes
+
+RATE = Hyper(0.0, low=0.0, high=1.0, open_high=True)
+
+
+def _divides(owner: str, name: str, heads: int, width_name: str, width: int) -> None:
+    if width % heads:
+        raise HyperparameterError(
+            f"{owner}: {name}={heads} is not allowed", f"{name} must divide {width_name}={width}"
+        )
+
+
+@dataclass(frozen=True)
+class MultiheadAttention(Layer):
+    """Attention in several heads; one input attends to itself, three are query, key and value.
+
+    Parameters
+    ----------
+    embed_dim, num_heads : int
+    dropout : float in [0, 1)
+        Of the weights, in train mode.
+    bias : bool
+    batch_first : bool
+        Whether inputs have shape (n, steps, embed_dim) rather than (steps, n, embed_dim).
+    is_causal : bool
+        Whether each place may look only at itself and what comes before.
+
+    Examples
+    --------
+    >>> MultiheadAttention(8, 2, batch_first=True).out_shape((3, 5, 8))
+    (3, 5, 8)
+    """
+
+    embed_dim: int = size()
+    num_heads: int = size()
+    dropout: float = option(RATE)
+    bias: bool = flag(True)
+    batch_first: bool = flag(False)
+    is_causal: bool = flag(False)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _divides("MultiheadAttention", "num_heads", self.num_heads, "embed_dim", self.embed_dim)
+
+    def slots(self) -> Mapping[str, Slot]:
+        d = self.embed_dim
+        own = {"in_proj_weight": Slot((3 * d, d), init.xavier_uniform)}
+        return own | ({"in_proj_bias": Slot((3 * d,), init.zeros)} if self.bias else {})
+
+    def children(self) -> Mapping[str, Layer]:
+        return {"out_proj": _Output(self.embed_dim, self.embed_dim, self.bias)}
+
+    def _heads(self, x: Any, i: int, at: Any) -> Any:
+        """Projection i of an input, shape (n, heads, steps, width)."""
+        d = self.embed_dim
+        rows, bias = slice(i * d, (i + 1) * d), at.get("in_proj_bias")
+        if len(x.shape) not in (2, 3) or x.shape[-1] != d:
+            raise ShapeError(
+                f"MultiheadAttention: an input of shape {tuple(x.shape)}",
+                f"2 or 3 axes are needed, {d} features on the last axis",
+            )
+        x = swapaxes(x, 0, 1) if len(x.shape) == 3 and not self.batch_first else x
+        h = linear(x, at["in_proj_weight"][rows], None if bias is None else bias[rows])
+        return swapaxes(reshape(h, (*h.shape[:-1], self.num_heads, d // self.num_heads)), -3, -2)
+
+    def compute(self, x: Any, at: Any, allow: Any = None, need_weights: bool = False) -> Any:
+        """Attended values, and with `need_weights` the weights, shape (n, heads, steps, steps).
+
+        Parameters
+        ----------
+        x : Tensor, or tuple (query, key, value)
+        allow : bool array, shape (..., steps, steps), optional
+            True where a place may look; PyTorch's ``attn_mask`` says the opposite.
+        need_weights : bool
+        """
+        q, k, v = (self._heads(part, i, at) for i, part in enumerate(x if isinstance(x, tuple) else (x, x, x)))
+        weights = None
+        if need_weights or (self.dropout and at.training):
+            # The weights are what attention makes of the identity matrix.
+            eye = np.eye(k.shape[-2], dtype=k.dtype)
+            weights = scaled_dot_product_attention(q, k, eye, allow, is_causal=self.is_causal)
+            dropped = dropout(weights, at.key(), p=self.dropout) if self.dropout and at.training else weights
+            y = matmul(dropped, v)
+        else:
+            y = scaled_dot_product_attention(q, k, v, allow, is_causal=self.is_causal)
+        y = swapaxes(y, -3, -2)
+        y = at("out_proj", reshape(y, (*y.shape[:-2], self.embed_dim)))
+        y = swapaxes(y, 0, 1) if len(y.shape) == 3 and not self.batch_first else y
+        return (y, weights) if need_weights else y
+
+
+@dataclass(frozen=True)
+class _Output(Linear):
+    """PyTorch starts this bias at 0."""
+
+    kind = "Linear"
+
+    def slots(self) -> Mapping[str, Slot]:
+        own = dict(super().slots())
+        return own | ({"bias": Slot((self.out_features,), init.zeros)} if self.bias else {})
+
+
+@dataclass(frozen=True)
+class TransformerEncoderLayer(Layer):
+    """Self-attention and a network of two layers, each around a shortcut and with a norm.
+
+    Parameters
+    ----------
+    d_model, nhead, dim_feedforward : int
+    dropout : float in [0, 1)
+    activation : {"relu", "gelu"}
+    layer_norm_eps : float
+    batch_first : bool
+    norm_first : bool
+        Whether the norms stand before attention and network rather than after the sums.
+    bias : bool
+    is_causal : bool
+
+    References
+    ----------
+    Vaswani et al. 2017, arXiv 1706.03762
+    """
+
+    d_model: int = size()
+    nhead: int = size()
+    dim_feedforward: int = size(2048)
+    dropout: float = option(Hyper(0.1, low=0.0, high=1.0, open_high=True))
+    activation: str = option(Hyper("relu", kind="choice", choices=("relu", "gelu")))
+    layer_norm_eps: float = option(Hyper(1e-5, low=0.0))
+    batch_first: bool = flag(False)
+    norm_first: bool = flag(False)
+    bias: bool = flag(True)
+    is_causal: bool = flag(False)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _divides("TransformerEncoderLayer", "nhead", self.nhead, "d_model", self.d_model)
+
+    def children(self) -> Mapping[str, Layer]:
+        d, wide, drop = self.d_model, self.dim_feedforward, Dropout(self.dropout)
+        norm = LayerNorm(d, self.layer_norm_eps, bias=self.bias)
+        return {
+            "self_attn": MultiheadAttention(d, self.nhead, self.dropout, self.bias, self.batch_first, self.is_causal),
+            "linear1": Linear(d, wide, self.bias), "activation": ReLU() if self.activation == "relu" else GELU(),
+            "dropout": drop, "linear2": Linear(wide, d, self.bias), "norm1": norm, "norm2": norm,
+            "dropout1": drop, "dropout2": drop,
+        }
+
+    def compute(self, x: Any, at: Any, allow: Any = None) -> Any:
+        """Output of the shape of x, (steps, n, d_model); `allow` as in `MultiheadAttention`."""
+        def attend(x: Any) -> Any:
+            return at("dropout1", at("self_attn", x, allow=allow))
+
+        def network(x: Any) -> Any:
+            return at("dropout2", at("linear2", at("dropout", at("activation", at("linear1", x)))))
+
+        if self.norm_first:
+            x = x + attend(at("norm1", x))
+            return x + network(at("norm2", x))
+        x = at("norm1", x + attend(x))
+        return at("norm2", x + network(x))

@@ -1,0 +1,204 @@
+"""Linear layers, embeddings, dropout, and layers that only rearrange."""
+
+# ruff: noqa: D102 - slots, children and compute are described in Layer
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, ClassVar
+
+import numpy as np
+
+from torchlean_nb.errors import HyperparameterError
+from torchlean_nb.hypers import Hyper
+from torchlean_nb.nn import init
+from torchlean_nb.nn.layer import Layer, Slot, flag, option, size
+from torchlean_nb.ops.indexing import embedding
+from torchlean_nb.ops.linalg import linear
+from torchlean_nb.ops.logic import where
+from torchlean_nb.ops.random import dropout
+from torchlean_nb.ops.shape import flatten, reshape
+
+
+def within(bound: float) -> init.Any:
+    """Initialiser: uniform numbers between -bound and bound."""
+    return partial(init.uniform, a=-bound, b=bound)
+
+
+def root(fan: int) -> float:
+    """PyTorch's bound for weights and biases: one over the root of the number of inputs."""
+    return 1 / math.sqrt(fan) if fan > 0 else 0.0
+
+
+@dataclass(frozen=True)
+class Linear(Layer):
+    """x @ weight.T + bias over the last axis.
+
+    Parameters
+    ----------
+    in_features, out_features : int
+    bias : bool
+
+    Examples
+    --------
+    >>> Linear(2, 3).out_shape((5, 2))
+    (5, 3)
+    """
+
+    in_features: int = size()
+    out_features: int = size()
+    bias: bool = flag(True)
+
+    def slots(self) -> Mapping[str, Slot]:
+        first = within(root(self.in_features))
+        own = {"weight": Slot((self.out_features, self.in_features), first, init.xavier_uniform)}
+        return own | ({"bias": Slot((self.out_features,), first, init.zeros)} if self.bias else {})
+
+    def compute(self, x: Any, at: Any) -> Any:
+        return linear(x, at["weight"], at.get("bias"))
+
+
+@dataclass(frozen=True)
+class Embedding(Layer):
+    """One trained row per integer id.
+
+    Parameters
+    ----------
+    num_embeddings, embedding_dim : int
+    padding_idx : int, optional
+        The row of this id starts as 0 and gets no gradient.
+
+    Examples
+    --------
+    >>> Embedding(10, 4).out_shape((2, 7))
+    (2, 7, 4)
+    """
+
+    num_embeddings: int = size()
+    embedding_dim: int = size()
+    padding_idx: int | None = option(Hyper(None, kind="int", none=True))
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        n, pad = self.num_embeddings, self.padding_idx
+        if pad is not None and not -n <= pad < n:
+            raise HyperparameterError(
+                f"Embedding: padding_idx={pad} is not allowed", f"padding_idx must be >= {-n} and < {n} or None"
+            )
+
+    def _rows(self, shape: tuple[int, int], seed: Any) -> np.ndarray:
+        table = init.normal(shape, seed)
+        if self.padding_idx is not None:
+            table[self.padding_idx] = 0
+        return table
+
+    def slots(self) -> Mapping[str, Slot]:
+        return {"weight": Slot((self.num_embeddings, self.embedding_dim), self._rows, within(0.02))}
+
+    def example(self, shape: tuple[int, ...]) -> np.ndarray:
+        return np.zeros(shape, np.int64)
+
+    def compute(self, x: Any, at: Any) -> Any:
+        weight = at["weight"]
+        if self.padding_idx is not None:
+            trained = np.ones((self.num_embeddings, 1), bool)
+            trained[self.padding_idx] = False
+            weight = where(trained, weight, getattr(weight, "value", weight))
+        return embedding(x, weight)
+
+
+@dataclass(frozen=True)
+class Dropout(Layer):
+    """In train mode elements are 0 with probability p and the others divided by 1 - p.
+
+    Parameters
+    ----------
+    p : float in [0, 1]
+    """
+
+    p: float = option(Hyper(0.5, low=0.0, high=1.0))
+    spare_seeds: ClassVar[int] = 1
+
+    def compute(self, x: Any, at: Any) -> Any:
+        if not at.training or self.p == 0:
+            return x
+        return x * 0.0 if self.p == 1 else dropout(x, at.key(), p=self.p)
+
+
+@dataclass(frozen=True)
+class Identity(Layer):
+    """The input as it is."""
+
+    def compute(self, x: Any, at: Any) -> Any:
+        return x
+
+
+@dataclass(frozen=True)
+class Flatten(Layer):
+    """Axes joined into one, by default all but the batch axis.
+
+    Parameters
+    ----------
+    start_dim, end_dim : int
+
+    Examples
+    --------
+    >>> Flatten().out_shape((32, 4, 3, 3))
+    (32, 36)
+    """
+
+    start_dim: int = size(1, low=-64)
+    end_dim: int = size(-1, low=-64)
+
+    def compute(self, x: Any, at: Any) -> Any:
+        return flatten(x, start_dim=self.start_dim, end_dim=self.end_dim)
+
+
+@dataclass(frozen=True)
+class Unflatten(Layer):
+    """One axis split into several.
+
+    Parameters
+    ----------
+    dim : int
+    unflattened_size : tuple of int
+
+    Examples
+    --------
+    >>> Unflatten(1, (1, 8, 8)).out_shape((32, 64))
+    (32, 1, 8, 8)
+    """
+
+    dim: int = size(low=-64)
+    unflattened_size: tuple[int, ...] = option(Hyper(kind="any"))
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        rule = Hyper(low=1, kind="int")
+        parts = self.unflattened_size if isinstance(self.unflattened_size, tuple | list) else (self.unflattened_size,)
+        checked = tuple(rule.check("Unflatten", "unflattened_size", n) for n in parts)
+        object.__setattr__(self, "unflattened_size", checked)
+
+    def compute(self, x: Any, at: Any) -> Any:
+        shape = tuple(x.shape)
+        i = range(len(shape))[self.dim]
+        return reshape(x, (*shape[:i], *self.unflattened_size, *shape[i + 1 :]))
+
+
+@dataclass(frozen=True)
+class Select(Layer):
+    """One place along an axis: ``Select(1, -1)`` is the last step of a sequence with the batch first.
+
+    Parameters
+    ----------
+    dim, index : int
+    """
+
+    dim: int = size(low=-64)
+    index: int = option(Hyper(kind="int"))
+
+    def compute(self, x: Any, at: Any) -> Any:
+        i = range(len(x.shape))[self.dim]
+        return x[(*(slice(None),) * i, self.index)]

@@ -1,0 +1,233 @@
+"""Normalisation layers."""
+
+# ruff: noqa: D102 - slots, children and compute are described in Layer
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from torchlean_nb.errors import HyperparameterError, ShapeError
+from torchlean_nb.hypers import Hyper
+from torchlean_nb.nn import init
+from torchlean_nb.nn.layer import Layer, Slot, flag, option, size
+from torchlean_nb.ops.normalize import batch_norm, group_norm, instance_norm, layer_norm, rms_norm
+from torchlean_nb.ops.shape import reshape
+
+EPS = Hyper(1e-5, low=0.0)
+
+
+def _affine(shape: tuple[int, ...], weight: bool, bias: bool) -> dict[str, Slot]:
+    own = {"weight": Slot(shape, init.ones)} if weight else {}
+    return own | ({"bias": Slot(shape, init.zeros)} if bias else {})
+
+
+@dataclass(frozen=True)
+class _BatchNorm(Layer):
+    num_features: int = size()
+    eps: float = option(EPS)
+    momentum: float | None = option(Hyper(0.1, low=0.0, high=1.0, none=True))
+    affine: bool = flag(True)
+    track_running_stats: bool = flag(True)
+    unbiased: bool = flag(True)
+
+    ranks: ClassVar[tuple[int, ...]] = ()
+
+    def slots(self) -> Mapping[str, Slot]:
+        own, n = _affine((self.num_features,), self.affine, self.affine), (self.num_features,)
+        if not self.track_running_stats:
+            return own
+        return own | {
+            "running_mean": Slot(n, init.zeros, buffer=True), "running_var": Slot(n, init.ones, buffer=True),
+            "num_batches_tracked": Slot((), init.zeros, buffer=True),
+        }
+
+    def compute(self, x: Any, at: Any) -> Any:
+        if len(x.shape) not in self.ranks or x.shape[1] != self.num_features:
+            raise ShapeError(
+                f"{type(self).__name__}: an input of shape {tuple(x.shape)}",
+                f"{' or '.join(map(str, self.ranks))} axes are needed, {self.num_features} channels on axis 1",
+            )
+        weight, bias = at.get("weight"), at.get("bias")
+        if at.training or not self.track_running_stats:
+            y = batch_norm(x, weight, bias, eps=self.eps)
+            if at.training and self.track_running_stats and at.collects:
+                at.keep(**self._moved(np.asarray(getattr(x, "value", x)), at))
+            return y
+        channels = (self.num_features, *[1] * (len(x.shape) - 2))
+        scale = 1 / (at["running_var"] + self.eps) ** 0.5
+        scale = scale if weight is None else scale * weight
+        y = (x - reshape(at["running_mean"], channels)) * reshape(scale, channels)
+        return y if bias is None else y + reshape(bias, channels)
+
+    def _moved(self, x: np.ndarray, at: Any) -> dict[str, Any]:
+        """Running statistics after a batch."""
+        over = (0, *range(2, x.ndim))
+        mean, variance, batches = (at[name] for name in ("running_mean", "running_var", "num_batches_tracked"))
+        mean, variance, batches = (np.asarray(getattr(v, "value", v)) for v in (mean, variance, batches))
+        count = batches + 1
+        rate = 1 / count if self.momentum is None else self.momentum
+        var = np.var(x, axis=over, ddof=1 if self.unbiased else 0)
+        return {
+            "running_mean": (1 - rate) * mean + rate * np.mean(x, axis=over),
+            "running_var": (1 - rate) * variance + rate * var, "num_batches_tracked": count,
+        }
+
+
+_BATCH = """Mean 0 and variance 1 per channel: of the batch in train mode, of running statistics in eval mode.
+
+    Parameters
+    ----------
+    num_features : int
+        Channels, axis 1 of an input {}.
+    eps : float
+        Added to the variance. TorchLean's is 1e-6.
+    momentum : float in [0, 1], optional
+        Part of a new batch in the running statistics; None means their plain average.
+    affine : bool
+        Whether there are a weight and a bias.
+    track_running_stats : bool
+        False: the batch's own statistics in both modes.
+    unbiased : bool
+        Whether the running variance divides by n - 1, as in PyTorch; TorchLean's divides by n.
+    """
+BatchNorm1d, BatchNorm2d, BatchNorm3d = (
+    type(f"BatchNorm{n}d", (_BatchNorm,), {
+        "ranks": ranks, "__doc__": _BATCH.format(f"with {' or '.join(map(str, ranks))} axes"), "__module__": __name__,
+    })
+    for n, ranks in ((1, (2, 3)), (2, (4,)), (3, (5,)))
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _InstanceNorm(Layer):
+    num_features: int = size()
+    eps: float = option(EPS)
+    affine: bool = flag(False)
+
+    def slots(self) -> Mapping[str, Slot]:
+        return _affine((self.num_features,), self.affine, self.affine)
+
+    def compute(self, x: Any, at: Any) -> Any:
+        shape = tuple(x.shape)
+        if len(shape) not in (self.dims + 1, self.dims + 2) or shape[-self.dims - 1] != self.num_features:
+            raise ShapeError(
+                f"{type(self).__name__}: an input of shape {shape}",
+                f"(n, {self.num_features}, ...) or ({self.num_features}, ...) with {self.dims} further axes is needed",
+            )
+        batched = x if len(shape) == self.dims + 2 else reshape(x, (1, *shape))
+        y = instance_norm(batched, at.get("weight"), at.get("bias"), eps=self.eps)
+        return y if batched is x else reshape(y, shape)
+
+
+_INSTANCE = """Mean 0 and variance 1 per sample and channel over {} ax{}s, in both modes.
+
+    Parameters
+    ----------
+    num_features : int
+    eps : float
+    affine : bool
+    """
+InstanceNorm1d, InstanceNorm2d, InstanceNorm3d = (
+    type(f"InstanceNorm{n}d", (_InstanceNorm,), {
+        "dims": n, "__doc__": _INSTANCE.format(n, "i" if n == 1 else "e"), "__module__": __name__,
+    })
+    for n in (1, 2, 3)
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class GroupNorm(Layer):
+    """Mean 0 and variance 1 per sample and group of channels.
+
+    Parameters
+    ----------
+    num_groups, num_channels : int
+    eps : float
+    affine : bool
+    """
+
+    num_groups: int = size()
+    num_channels: int = size()
+    eps: float = option(EPS)
+    affine: bool = flag(True)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.num_channels % self.num_groups:
+            raise HyperparameterError(
+                f"GroupNorm: num_groups={self.num_groups} is not allowed",
+                f"num_groups must divide num_channels={self.num_channels}",
+            )
+
+    def slots(self) -> Mapping[str, Slot]:
+        return _affine((self.num_channels,), self.affine, self.affine)
+
+    def compute(self, x: Any, at: Any) -> Any:
+        if len(x.shape) < 2 or x.shape[1] != self.num_channels:
+            raise ShapeError(f"GroupNorm: an input of shape {tuple(x.shape)} for {self.num_channels} channels")
+        return group_norm(x, at.get("weight"), at.get("bias"), num_groups=self.num_groups, eps=self.eps)
+
+
+@dataclass(frozen=True)
+class _LastAxes(Layer):
+    normalized_shape: int | tuple[int, ...] = option(Hyper(kind="any"))
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check, owner = Hyper(low=1, kind="int").check, type(self).__name__
+        given = self.normalized_shape if isinstance(self.normalized_shape, tuple | list) else [self.normalized_shape]
+        sizes = tuple(check(owner, "normalized_shape", n) for n in given)
+        if not sizes:
+            raise HyperparameterError(f"{owner}: normalized_shape=() is not allowed", "at least one axis is needed")
+        object.__setattr__(self, "normalized_shape", sizes)
+
+
+@dataclass(frozen=True)
+class LayerNorm(_LastAxes):
+    """Mean 0 and variance 1 over the last axes.
+
+    Parameters
+    ----------
+    normalized_shape : int or tuple of int
+        Sizes of those axes.
+    eps : float
+        TorchLean's is 1e-6.
+    elementwise_affine, bias : bool
+        Whether there is a weight, and with it a bias.
+    """
+
+    eps: float = option(EPS)
+    elementwise_affine: bool = flag(True)
+    bias: bool = flag(True)
+
+    def slots(self) -> Mapping[str, Slot]:
+        return _affine(self.normalized_shape, self.elementwise_affine, self.elementwise_affine and self.bias)
+
+    def compute(self, x: Any, at: Any) -> Any:
+        return layer_norm(x, at.get("weight"), at.get("bias"), normalized_shape=self.normalized_shape, eps=self.eps)
+
+
+@dataclass(frozen=True)
+class RMSNorm(_LastAxes):
+    """Root mean square 1 over the last axes.
+
+    Parameters
+    ----------
+    normalized_shape : int or tuple of int
+    eps : float, optional
+        The spacing of numbers at 1 unless told.
+    elementwise_affine : bool
+    """
+
+    eps: float | None = option(Hyper(None, low=0.0, none=True))
+    elementwise_affine: bool = flag(True)
+
+    def slots(self) -> Mapping[str, Slot]:
+        return _affine(self.normalized_shape, self.elementwise_affine, False)
+
+    def compute(self, x: Any, at: Any) -> Any:
+        eps = float(np.finfo(x.dtype).eps) if self.eps is None else self.eps
+        return rms_norm(x, at.get("weight"), normalized_shape=self.normalized_shape, eps=eps)

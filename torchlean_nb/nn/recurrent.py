@@ -1,0 +1,201 @@
+"""Recurrent layers, step by step through time.
+
+A sequence has shape (steps, n, features), or (n, steps, features) with `batch_first`, or (steps,
+features) without a batch. Names, gate order and both biases are PyTorch's.
+"""
+
+# ruff: noqa: D102 - slots, children and compute are described in Layer
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from torchlean_nb.errors import ShapeError
+from torchlean_nb.hypers import Hyper
+from torchlean_nb.nn import init
+from torchlean_nb.nn.basic import root, within
+from torchlean_nb.nn.layer import Layer, Slot, flag, option, size
+from torchlean_nb.ops.activation import relu, sigmoid, tanh
+from torchlean_nb.ops.getitem import getitem
+from torchlean_nb.ops.linalg import linear
+from torchlean_nb.ops.random import dropout
+from torchlean_nb.ops.shape import concatenate, stack
+
+
+def _parts(x: Any, n: int) -> list[Any]:
+    """The last axis in n equal pieces."""
+    width = x.shape[-1] // n
+    return [getitem(x, (..., slice(i * width, (i + 1) * width))) for i in range(n)]
+
+
+@dataclass(frozen=True)
+class _Recurrent(Layer):
+    input_size: int = size()
+    hidden_size: int = size()
+    num_layers: int = size(1)
+    bias: bool = flag(True)
+    batch_first: bool = flag(False)
+    dropout: float = option(Hyper(0.0, low=0.0, high=1.0, open_high=True))
+    bidirectional: bool = flag(False)
+
+    gates: ClassVar[int] = 1
+    states: ClassVar[int] = 1  # arrays that one step hands to the next
+
+    def cell(self, x: Any, state: tuple[Any, ...], weights: tuple[Any, ...]) -> tuple[Any, ...]:
+        """State after one step; its first array is the output."""
+        raise NotImplementedError
+
+    @property
+    def _ways(self) -> tuple[str, ...]:
+        return ("", "_reverse") if self.bidirectional else ("",)
+
+    def slots(self) -> Mapping[str, Slot]:
+        first, own, rows = within(root(self.hidden_size)), {}, self.gates * self.hidden_size
+        for k in range(self.num_layers):
+            width = self.input_size if k == 0 else self.hidden_size * len(self._ways)
+            for way in self._ways:
+                own[f"weight_ih_l{k}{way}"] = Slot((rows, width), first, init.xavier_uniform)
+                own[f"weight_hh_l{k}{way}"] = Slot((rows, self.hidden_size), first, init.xavier_uniform)
+                for name in ("bias_ih", "bias_hh") if self.bias else ():
+                    own[f"{name}_l{k}{way}"] = Slot((rows,), first, init.zeros)
+        return own
+
+    def compute(self, x: Any, at: Any, state: Any = None, return_state: bool = False) -> Any:
+        """The last layer's output at every step, and with `return_state` also every layer's last state.
+
+        Parameters
+        ----------
+        x : Tensor, shape (steps, n, features)
+        state : Tensor or tuple, shape (num_layers * directions, n, hidden_size), optional
+            Zeros unless told.
+        return_state : bool
+        """
+        shape = tuple(x.shape)
+        if len(shape) not in (2, 3) or shape[-1] != self.input_size or not all(shape[:-1]):
+            raise ShapeError(
+                f"{type(self).__name__}: an input of shape {shape}",
+                f"2 or 3 axes are needed, at least one step, {self.input_size} features on the last axis",
+            )
+        time = 1 if self.batch_first and len(shape) == 3 else 0
+        steps = [getitem(x, (slice(None),) * time + (t,)) for t in range(shape[time])]
+        starts = self._starts(state, (*shape[:time], *shape[time + 1 : -1], self.hidden_size), x.dtype)
+        ends = []
+        for k in range(self.num_layers):
+            if k and self.dropout and at.training:
+                steps = [dropout(h, at.key(), p=self.dropout) for h in steps]
+            ways = []
+            for way in self._ways:
+                names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+                weights = tuple(at.get(f"{name}_l{k}{way}") for name in names)
+                outs, end = self._run(steps[::-1] if way else steps, starts[len(ends)], weights)
+                ways.append(outs[::-1] if way else outs)
+                ends.append(end)
+            steps = [concatenate(*hs, axis=-1) if len(hs) > 1 else hs[0] for hs in zip(*ways, strict=True)]
+        y = stack(*steps, axis=time)
+        if not return_state:
+            return y
+        last = tuple(stack(*parts, axis=0) for parts in zip(*ends, strict=True))
+        return y, last if self.states > 1 else last[0]
+
+    def _starts(self, state: Any, shape: tuple[int, ...], dtype: Any) -> list[tuple[Any, ...]]:
+        """First state of every layer and direction."""
+        n = self.num_layers * len(self._ways)
+        if state is None:
+            return [(np.zeros(shape, dtype),) * self.states] * n
+        given = state if isinstance(state, tuple) else (state,)
+        if len(given) != self.states or any(tuple(s.shape) != (n, *shape) for s in given):
+            raise ShapeError(
+                f"{type(self).__name__}: state of shapes {', '.join(str(tuple(s.shape)) for s in given)}",
+                f"{self.states} of shape {(n, *shape)} are needed",
+            )
+        return [tuple(getitem(s, i) for s in given) for i in range(n)]
+
+    def _run(self, steps: list[Any], state: tuple[Any, ...], weights: tuple[Any, ...]) -> tuple[list[Any], Any]:
+        outs = []
+        for x in steps:
+            state = self.cell(x, state, weights)
+            outs.append(state[0])
+        return outs, state
+
+
+@dataclass(frozen=True)
+class RNN(_Recurrent):
+    """Plain recurrence h = tanh(W_ih x + b_ih + W_hh h + b_hh).
+
+    Parameters
+    ----------
+    nonlinearity : {"tanh", "relu"}
+        The other arguments are those of `LSTM`.
+    """
+
+    nonlinearity: str = option(Hyper("tanh", kind="choice", choices=("tanh", "relu")))
+
+    def cell(self, x: Any, state: Any, weights: Any) -> Any:
+        w_ih, w_hh, b_ih, b_hh = weights
+        f = tanh if self.nonlinearity == "tanh" else relu
+        return (f(linear(x, w_ih, b_ih) + linear(state[0], w_hh, b_hh)),)
+
+
+@dataclass(frozen=True)
+class LSTM(_Recurrent):
+    """Long short-term memory (Hochreiter and Schmidhuber 1997), gates in the order i, f, g, o.
+
+    ``net(x)`` gives the output at every step, ``net(x, return_state=True)`` also the last state; ``state=``
+    sets the first.
+
+    Parameters
+    ----------
+    input_size, hidden_size, num_layers : int
+    bias, batch_first : bool
+    dropout : float in [0, 1)
+        Between layers, in train mode.
+    bidirectional : bool
+        A second run from the end; outputs side by side.
+
+    Examples
+    --------
+    >>> LSTM(3, 8, bidirectional=True).out_shape((10, 2, 3))
+    (10, 2, 16)
+    """
+
+    gates: ClassVar[int] = 4
+    states: ClassVar[int] = 2
+
+    def cell(self, x: Any, state: Any, weights: Any) -> Any:
+        w_ih, w_hh, b_ih, b_hh = weights
+        h, c = state
+        i, f, g, o = _parts(linear(x, w_ih, b_ih) + linear(h, w_hh, b_hh), 4)
+        c = sigmoid(f) * c + sigmoid(i) * tanh(g)
+        return sigmoid(o) * tanh(c), c
+
+
+@dataclass(frozen=True)
+class GRU(_Recurrent):
+    """Gated recurrent unit (Cho et al. 2014), gates in the order r, z, n.
+
+    Parameters
+    ----------
+    reset_after : bool
+        Whether the reset gate comes after the recurrent product, as in PyTorch; False is the order of
+        the paper and of TorchLean. The other arguments are those of `LSTM`.
+    """
+
+    reset_after: bool = flag(True)
+    gates: ClassVar[int] = 3
+
+    def cell(self, x: Any, state: Any, weights: Any) -> Any:
+        w_ih, w_hh, b_ih, b_hh = weights
+        h, m = state[0], 2 * self.hidden_size
+        xr, xz, xn = _parts(linear(x, w_ih, b_ih), 3)
+        rows, first = slice(m, None), slice(0, m)
+        b_gates, b_new = (None, None) if b_hh is None else (b_hh[first], b_hh[rows])
+        hr, hz = _parts(linear(h, w_hh[first], b_gates), 2)
+        r, z = sigmoid(xr + hr), sigmoid(xz + hz)
+        if self.reset_after:
+            n = tanh(xn + r * linear(h, w_hh[rows], b_new))
+        else:
+            n = tanh(xn + linear(r * h, w_hh[rows], b_new))
+        return ((1 - z) * n + z * h,)
