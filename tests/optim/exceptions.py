@@ -3,6 +3,5 @@
 from torchlean_nb.laws.rules_known import CALLS as CALLS
 from torchlean_nb.laws.rules_known import EXCEPTIONS as EXCEPTIONS
 from torchlean_nb.laws.rules_known import GIVEN as GIVEN
-from torchlean_nb.laws.rules_known import OWN_SYMBOLS as OWN_SYMBOLS
 
 DECAYS = {"weight_decay", "lambd", "l1"}

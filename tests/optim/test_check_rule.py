@@ -191,6 +191,24 @@ def test_an_exception_needs_a_law_and_a_mistake():
         tl.check_rule(GOOD, but={"small_steps_go_dwn": "a slip"})
 
 
+@pytest.mark.parametrize("what", [heavy, 3, None, np.ones(2)])
+def test_what_is_no_rule_is_refused(what):
+    with pytest.raises(tl.errors.HyperparameterTypeError, match="not an update rule"):
+        tl.check_rule(what)
+
+
+SHARED = {"scope_is_honest": "its climb, all that its elements share, is taken back by the next call"}
+
+
+@pytest.mark.parametrize(("made", "calls", "but"), [
+    (lambda: tl.optim.chain("trace", "sgd"), 1, {}), (lambda: tl.optim.lookahead("sgd"), 5, {}),
+    (lambda: tl.optim.ema("adam", 0.9), 1, {}), (lambda: tl.optim.accumulate("sgd", 2), 2, {}),
+    (lambda: tl.optim.sam("adam"), 2, SHARED),
+])  # fmt: skip
+def test_rules_made_of_rules_are_checked_as_any(made, calls, but):
+    assert tl.check_rule(made(), calls=calls, but=but).failed == ()
+
+
 def test_settings_may_be_given():
     assert tl.check_rule(GOOD, {"mu": 0.5}).ok
     assert not tl.check_rule(GOOD, {"mu": -1.0})

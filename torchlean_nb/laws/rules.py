@@ -17,7 +17,7 @@ from torchlean_nb.laws import rules_pure as rules_pure
 from torchlean_nb.laws import rules_shell as rules_shell
 
 # isort: on
-from torchlean_nb.errors import HyperparameterError, did_you_mean
+from torchlean_nb.errors import HyperparameterError, HyperparameterTypeError, did_you_mean, quote
 from torchlean_nb.laws.base import LawError
 from torchlean_nb.laws.report import Finding
 from torchlean_nb.laws.rules_known import CALLS, GIVEN, exceptions_of
@@ -74,7 +74,7 @@ class RuleReport:
 
 def check_rule(
     rule: UpdateRule | str | type, given: Mapping[str, Any] | None = None, *,
-    but: Mapping[str, str] | None = None, raises: bool = False,
+    but: Mapping[str, str] | None = None, calls: int = 1, raises: bool = False,
 ) -> RuleReport:
     r"""Run every law of the project on one update rule, with its defaults and with its switches turned over.
 
@@ -86,13 +86,15 @@ def check_rule(
         Hyperparameters to try it with, where the defaults do not show what it does.
     but : mapping of str to str
         Names of laws that it need not keep, each with the reason.
+    calls : int
+        How many calls make one step down, for rules that gather gradients, climb or go back in between.
     raises : bool
         Raise LawError when a law does not hold, rather than return a report that is false.
 
     Raises
     ------
-    HyperparameterError
-        When `but` names no law.
+    HyperparameterError, HyperparameterTypeError
+        When `but` names no law; for something that is not a rule.
     LawError
         With the whole report, if `raises`.
 
@@ -113,12 +115,16 @@ def check_rule(
     >>> del tl.optim.rules["uphill"]
     """
     rule = rule_of(rule) if isinstance(rule, str) else getattr(rule, "rule", rule)
+    if not isinstance(rule, UpdateRule):
+        raise HyperparameterTypeError(
+            f"check_rule: {quote(rule, 40)} is not an update rule", None, "@tl.extend.update_rule(hypers={...})"
+        )
     reasons = {**exceptions_of(rule), **(but or {})}
     for name in reasons:
         if name not in RULE_LAWS:
             raise HyperparameterError(f"check_rule: there is no law {name!r}", did_you_mean(name, RULE_LAWS))
     settings = {**(GIVEN.get(rule.name, {}) if rule.builtin else {}), **(given or {})}
-    tried = trials(rule, settings, CALLS.get(rule.name, 1) if rule.builtin else 1)
+    tried = trials(rule, settings, CALLS.get(rule.name, calls) if rule.builtin else calls)
     findings = [
         Finding(name, str(trial), _complaint(law, rule, trial))
         for name, law in RULE_LAWS.items() for trial in tried if law.applies(rule, trial)

@@ -1,4 +1,4 @@
-"""What single built-in rules do differently, each with its reason; and how their slots are written."""
+"""What single built-in rules do differently, each with its reason."""
 
 from __future__ import annotations
 
@@ -76,20 +76,6 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
         "mechanic": "its eps is 0 there, as is its first estimate",
     },
 }
-
-# How slots are written whose row does not say so.
-SYMBOLS = {
-    "acc": "G", "ax": r"\bar{\theta}", "step_size": "d", "mu_product": "P", "slow": "n", "x0": "x_0",
-    "prev": r"_{\mathrm{prev}}", "b1": "b_1", "b2": "b_2", "b3": "b_3", "axis0": "a_k", "axis1": "a_k", "axis2": "a_k",
-    "axis3": "a_k", "buf": "b",
-}  # fmt: skip
-OWN_SYMBOLS = {("muon", "buf"): "B", ("orthogonal_momentum", "buf"): "B"}
-
-
-def symbol_of(rule: UpdateRule, slot: str) -> str:
-    """LaTeX of a slot."""
-    own = rule.slots[slot].symbol or OWN_SYMBOLS.get((rule.name, slot))
-    return own or (SYMBOLS.get(slot, slot) if rule.builtin else slot)
 
 
 def exceptions_of(rule: UpdateRule) -> Mapping[str, str]:

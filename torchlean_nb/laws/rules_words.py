@@ -6,7 +6,6 @@ import re
 
 from torchlean_nb.errors import HyperparameterError
 from torchlean_nb.laws.formula import complaint
-from torchlean_nb.laws.rules_known import symbol_of
 from torchlean_nb.laws.rules_trial import Trial, broken, law
 from torchlean_nb.updates import UpdateRule
 
@@ -50,7 +49,7 @@ def symbols_stand_in_the_formula(rule: UpdateRule, trial: Trial) -> None:
     numbers = {k: h.symbol for k, h in rule.hypers.items() if h.kind in ("float", "int")}
     # What only a switch brings is not in the formula of the default form.
     switched = [k for k, s in rule.slots.items() if s.when and rule.hypers[s.when].kind == "bool"]
-    slots = {k: symbol_of(rule, k) for k in rule.slots if k not in switched}
+    slots = {k: slot.symbol or k for k, slot in rule.slots.items() if k not in switched}
     for k, symbol in {**numbers, **slots}.items():
         if not symbol:
             raise broken(trial, f"{k} has no symbol", 'Hyper(0.9, r"\\mu")')

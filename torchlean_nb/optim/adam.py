@@ -122,7 +122,7 @@ def adamax(xp, g, p, s, h, t):
     hypers=adam_hypers(2e-3) | {
         "momentum_decay": nonnegative(4e-3, r"\psi"), "decoupled_weight_decay": flag(),
     },
-    slots={"m": Slot(), "v": Slot(), "mu_product": Slot(lambda xp, p, h: xp.ones(shape=(), like=p))},
+    slots={"m": Slot(), "v": Slot(), "mu_product": Slot(lambda xp, p, h: xp.ones(shape=(), like=p), symbol="P")},
     latex=(
         COUPLED, MEAN, SQUARE, (r"\mu_t", r"\beta_1 (1 - 0.5 \cdot 0.96^{t \psi})"), ("P", r"P\,\mu_t"),
         ("d", r"\frac{1 - \mu_t}{1 - P}\,g + \frac{\mu_{t+1}}{1 - P \mu_{t+1}}\,m"),

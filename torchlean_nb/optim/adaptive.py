@@ -12,7 +12,7 @@ COUPLED = ("g", r"g + \lambda\,\theta")
         "lr": lr(1e-2), "lr_decay": nonnegative(0.0, r"\kappa"), "weight_decay": nonnegative(0.0, r"\lambda"),
         "initial_accumulator_value": nonnegative(0.0, "G_0"), "eps": nonnegative(1e-10, r"\epsilon"),
     },
-    slots={"acc": Slot(lambda xp, p, h: xp.zeros(shape=p.shape, like=p) + h.initial_accumulator_value)},
+    slots={"acc": Slot(lambda xp, p, h: xp.zeros(shape=p.shape, like=p) + h.initial_accumulator_value, symbol="G")},
     latex=(
         COUPLED, ("G", r"G + g^{2}, \; G_0"),
         (r"\Delta", r"-\frac{\eta}{1 + (t - 1)\kappa}\,\frac{g}{\sqrt{G} + \epsilon}"),
@@ -33,7 +33,7 @@ def adagrad(xp, g, p, s, h, t):
         "lr": lr(1e-2), "alpha": Hyper(0.99, r"\alpha", 0.0, 1.0), "eps": nonnegative(1e-8, r"\epsilon"),
         "weight_decay": nonnegative(0.0, r"\lambda"), "momentum": Hyper(0.0, r"\mu", 0.0, 1.0), "centered": flag(),
     },
-    slots={"v": Slot(), "mean": Slot(when="centered"), "buf": Slot(when="momentum")},
+    slots={"v": Slot(), "mean": Slot(when="centered"), "buf": Slot(when="momentum", symbol="b")},
     latex=(
         COUPLED, ("v", r"\alpha\,v + (1 - \alpha)\,g^{2}"), ("u", r"\frac{g}{\sqrt{v} + \epsilon}"),
         ("b", r"\mu\,b + u"), (r"\Delta", r"-\eta\,b"),

@@ -71,7 +71,7 @@ def adafactor(xp, g, p, s, h, t):
 @update_rule(
     title="SM3", scope="matrix",
     hypers={"lr": lr(0.1), "momentum": unit(0.9, r"\mu"), "eps": nonnegative(1e-8, r"\epsilon")},
-    slots={"m": Slot(), **{f"axis{k}": Slot(partial(_along, k)) for k in range(AXES)}},
+    slots={"m": Slot(), **{f"axis{k}": Slot(partial(_along, k), symbol="a_k") for k in range(AXES)}},
     latex=(
         ("v", r"g^{2} + \min_k a_k"), ("u", r"\frac{g}{\sqrt{v + \epsilon}}"), ("m", r"\mu\,m + (1 - \mu)\,u"),
         ("a_k", r"\max_{j \neq k}\,v"), (r"\Delta", r"-\eta\,m"),

@@ -18,7 +18,7 @@ def _optimistic(u, before, h, t):
 
 
 @update_rule(
-    title="OptimisticGD", hypers={"lr": lr(1e-2)} | HOPE, slots={"prev": Slot()},
+    title="OptimisticGD", hypers={"lr": lr(1e-2)} | HOPE, slots={"prev": Slot(symbol=r"g_{\mathrm{prev}}")},
     latex=((r"\Delta", r"-\eta\,((\alpha + \beta)\,g - \beta\,g_{\mathrm{prev}})"),),
     optax=lambda optax, lr, alpha, beta: optax.optimistic_gradient_descent(lr, alpha, beta),
     references=("Popov 1980", "Daskalakis et al. 2017, arXiv 1711.00141"),
@@ -34,7 +34,7 @@ def optimistic_gd(xp, g, p, s, h, t):
         "lr": lr(1e-3), "beta1": unit(0.9, r"\beta_1"), "beta2": unit(0.999, r"\beta_2"),
         "eps": nonnegative(1e-8, r"\epsilon"),
     } | HOPE,
-    slots={"m": Slot(), "v": Slot(), "prev": Slot()},
+    slots={"m": Slot(), "v": Slot(), "prev": Slot(symbol=r"u_{\mathrm{prev}}")},
     latex=(
         MEAN, SQUARE, *CORRECTED, ("u", r"\frac{\hat{m}}{\sqrt{\hat{v}} + \epsilon}"),
         (r"\Delta", r"-\eta\,((\alpha + \beta)\,u - \beta\,u_{\mathrm{prev}})"),
@@ -59,7 +59,7 @@ def optimistic_adam(xp, g, p, s, h, t):
         "lr": lr(1e-2), "momentum": unit(0.9, r"\mu"), "weight_decay": nonnegative(0.0, r"\lambda"),
         "eps": nonnegative(1e-6, r"\epsilon"),
     },
-    slots={"x0": Slot(_here), "s": Slot(), "v": Slot()},
+    slots={"x0": Slot(_here, symbol="x_0"), "s": Slot(), "v": Slot()},
     latex=(
         DECAY, ("w", r"(\eta + \epsilon) \sqrt{t}"), ("s", r"s + w\,g"), ("v", r"v + w\,g^{2}"),
         ("z", r"x_0 - \frac{s}{\sqrt[3]{v} + \epsilon}"), (r"\Delta", r"(1 - \mu)(z - \theta)"),
@@ -83,8 +83,8 @@ def madgrad(xp, g, p, s, h, t):
         "weight_decay": nonnegative(0.0, r"\lambda"),
     },
     slots={
-        "x0": Slot(_here), "L": Slot(lambda xp, p, h: xp.zeros(shape=p.shape, like=p) + h.eps), "G": Slot(),
-        "R": Slot(), "C": Slot(),
+        "x0": Slot(_here, symbol="x_0"), "L": Slot(lambda xp, p, h: xp.zeros(shape=p.shape, like=p) + h.eps),
+        "G": Slot(), "R": Slot(), "C": Slot(),
     },
     latex=(
         ("c", r"\eta\,(g + \lambda\,\theta)"), ("L", r"\max(L, |c|), \; L_0 = \epsilon"), ("G", "G + |c|"),
@@ -138,7 +138,7 @@ def qhm(xp, g, p, s, h, t):
         "lr": lr(1e-2), "beta1": unit(0.0, r"\beta_1"), "beta2": unit(0.9, r"\beta_2"), "beta3": unit(0.99, r"\beta_3"),
         "weight_decay": nonnegative(0.0, r"\lambda"),
     },
-    slots={"b1": Slot(), "b2": Slot(), "b3": Slot()},
+    slots={f"b{i}": Slot(symbol=f"b_{i}") for i in (1, 2, 3)},
     latex=(
         DECAY, ("b_1", r"\beta_1 b_1 + g"), ("b_2", r"\beta_2 b_2 + g"), ("b_3", r"\beta_3 b_3 + g"),
         (r"\Delta", r"-\frac{\eta}{3}(b_1 + b_2 + b_3)"),

@@ -21,7 +21,7 @@ def _sgd_check(h):
         "lr": lr(1e-3), "momentum": Hyper(0.0, r"\mu", 0.0, 1.0), "dampening": Hyper(0.0, r"\tau", -1.0, 1.0),
         "weight_decay": nonnegative(0.0, r"\lambda"), "nesterov": flag(),
     },
-    slots={"buf": Slot(when="momentum")}, check=_sgd_check,
+    slots={"buf": Slot(when="momentum", symbol="b")}, check=_sgd_check,
     latex=(DECAY, ("b", r"\mu\,b + (1 - \tau)\,g"), (r"\Delta", r"-\eta\,(b \;\mathrm{or}\; g + \mu\,b)")),
     optax=lambda optax, lr, momentum, nesterov, **_: optax.sgd(lr, momentum=momentum or None, nesterov=nesterov),
     references=("Sutskever et al. 2013 (momentum, Nesterov form)", "Polyak 1964"), lesson="09",
@@ -43,7 +43,7 @@ def sgd(xp, g, p, s, h, t):
         "lr": lr(1e-2), "lambd": nonnegative(1e-4, r"\lambda_0"), "alpha": nonnegative(0.75, r"\alpha"),
         "t0": nonnegative(1e6, "t_0"), "weight_decay": nonnegative(0.0, r"\lambda"),
     },
-    slots={"ax": Slot()},
+    slots={"ax": Slot(symbol=r"\bar{\theta}")},
     latex=(
         DECAY, (r"\eta_t", r"\frac{\eta}{(1 + \lambda_0 \eta (t-1))^{\alpha}}"),
         (r"\Delta", r"-\eta_t (\lambda_0 \theta + g)"), (r"\mu_t", r"\frac{1}{\max(1, t - 1 - t_0)}"),
@@ -68,7 +68,10 @@ def asgd(xp, g, p, s, h, t):
         "eta_plus": Hyper(1.2, r"\eta^{+}", 1.0, open_low=True), "min_step": nonnegative(1e-6, r"\Delta_{\min}"),
         "max_step": nonnegative(50.0, r"\Delta_{\max}"),
     },
-    slots={"prev": Slot(), "step_size": Slot(lambda xp, p, h: xp.zeros(shape=p.shape, like=p) + h.lr)},
+    slots={
+        "prev": Slot(symbol=r"g_{\mathrm{prev}}"),
+        "step_size": Slot(lambda xp, p, h: xp.zeros(shape=p.shape, like=p) + h.lr, symbol="d"),
+    },
     latex=(
         ("k", r"\eta^{+}, \; \eta^{-} \;\mathrm{or}\; 1 \;\mathrm{by}\; \mathrm{sign}(g\,g_{\mathrm{prev}})"),
         ("d", r"\mathrm{clip}(k\,d, \Delta_{\min}, \Delta_{\max})"),

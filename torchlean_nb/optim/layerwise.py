@@ -132,7 +132,7 @@ def polyak_sgd(xp, g, p, s, h, t):
     title="LDoG", scope="tensor",
     hypers={"lr": lr(1.0), "r_eps": nonnegative(1e-6, r"r_{\epsilon}"), "eps": nonnegative(1e-8, r"\epsilon")},
     slots={
-        "x0": Slot(lambda xp, p, h: p), "G": Slot(_scalar),
+        "x0": Slot(lambda xp, p, h: p, symbol="x_0"), "G": Slot(_scalar),
         "r": Slot(lambda xp, p, h: h.r_eps * (1 + _norm(xp, p))),
     },
     latex=(

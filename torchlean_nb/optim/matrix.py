@@ -101,7 +101,7 @@ def _matrix_only(rule, p):
         "eps": nonnegative(1e-7, r"\epsilon"), "ns_steps": Hyper(5, "k", 0, 99, kind="int"),
         "adjust_lr_fn": Hyper(None, kind="choice", choices=("original", "match_rms_adamw"), none=True),
     },
-    slots={"buf": Slot()},
+    slots={"buf": Slot(symbol="B")},
     latex=(
         ("B", r"\mu\,B + (1 - \mu)\,g"), ("u", r"(1 - \mu)\,g + \mu\,B"),
         ("X", r"\frac{u}{\max(\Vert u \Vert, \epsilon)}"),
@@ -173,7 +173,7 @@ def muon_debiased(xp, g, p, s, h, t):
     hypers={
         "lr": lr(1e-2), "momentum": Hyper(0.9, r"\mu", 0.0, 1.0), "orthogonalizer": Hyper(identity, "O", kind="any"),
     },
-    slots={"buf": Slot()}, latex=(("B", r"\mu\,B + g"), (r"\Delta", r"-\eta\,O(B)")),
+    slots={"buf": Slot(symbol="B")}, latex=(("B", r"\mu\,B + g"), (r"\Delta", r"-\eta\,O(B)")),
     references=("Jordan et al. 2024, kellerjordan.github.io/posts/muon",),
 )
 def orthogonal_momentum(xp, g, p, s, h, t):

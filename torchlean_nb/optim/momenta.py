@@ -141,7 +141,7 @@ def adashift(xp, g, p, s, h, t):
     hypers=adam_hypers(1e-4) | {
         "beta2": unit(0.99, r"\beta_2"), "alpha": unit(0.98, r"\alpha"), "lamb": nonnegative(2.0, r"\kappa"),
     },
-    slots={"slow": Slot(), "m": Slot(), "v": Slot()},
+    slots={"slow": Slot(symbol="n"), "m": Slot(), "v": Slot()},
     latex=(
         ("n", r"\alpha\,n + (1 - \alpha)\,g, \; n_0 = g_1"), ("g", r"g + \kappa\,n"), MEAN, SQUARE, *CORRECTED,
         ("u", r"\frac{\hat{m}}{\max(\sqrt{\hat{v}}, \epsilon)}"),

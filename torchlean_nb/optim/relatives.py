@@ -139,7 +139,7 @@ def stable_adamw(xp, g, p, s, h, t):
     hypers=adam_hypers(3e-3) | {
         "beta1": unit(0.95, r"\beta_1"), "beta2": unit(0.99, r"\beta_2"), "gamma": nonnegative(0.025, r"\gamma"),
     },
-    slots={"m": Slot(), "v": Slot(), "prev": Slot()},
+    slots={"m": Slot(), "v": Slot(), "prev": Slot(symbol=r"g_{\mathrm{prev}}")},
     latex=(
         ("c", r"g + \frac{\gamma \beta_1}{1 - \beta_1}(g - g_{\mathrm{prev}})"),
         ("c", r"\frac{c}{\max(1, \Vert c \Vert)}"), ("m", r"\beta_1 m + (1 - \beta_1)\,c"),

@@ -12,7 +12,7 @@ COUPLED = ("g", r"g + \lambda\,\theta")
         "lr": lr(1e-2), "momentum": Hyper(0.0, r"\mu"), "dampening": Hyper(0.0, r"\tau"),
         "weight_decay": nonnegative(0.0, r"\lambda"), "nesterov": flag(),
     },
-    slots={"buf": Slot()},
+    slots={"buf": Slot(symbol="b")},
     latex=(
         COUPLED, ("d", r"(1 - \tau)\,g"), ("b", r"\mu\,b + d"), (r"\Delta", r"-\eta\,(b \;\mathrm{or}\; d + \mu\,b)"),
     ),

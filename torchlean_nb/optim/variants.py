@@ -117,7 +117,7 @@ def nadamw(xp, g, p, s, h, t):
 @update_rule(
     title="AdEMAMix", tuples={"betas": ("beta1", "beta2", "beta3")},
     hypers=adam_hypers(1e-3) | {"beta3": unit(0.9999, r"\beta_3"), "alpha": nonnegative(5.0, r"\alpha")},
-    slots={"m": Slot(), "slow": Slot(), "v": Slot()},
+    slots={"m": Slot(), "slow": Slot(symbol="n"), "v": Slot()},
     latex=(
         MEAN, ("n", r"\beta_3 n + (1 - \beta_3)\,g"), SQUARE, *CORRECTED,
         (r"\Delta", r"-\eta\,\lambda\,\theta - \eta\,\frac{\hat{m} + \alpha\,n}{\sqrt{\hat{v}} + \epsilon}"),
@@ -164,7 +164,7 @@ def simplified_ademamix(xp, g, p, s, h, t):
     hypers=adam_hypers(1e-3) | {
         "beta1": unit(0.98, r"\beta_1"), "beta2": unit(0.92, r"\beta_2"), "beta3": unit(0.99, r"\beta_3"),
     },
-    slots={"m": Slot(), "d": Slot(), "n": Slot(), "prev": Slot()},
+    slots={"m": Slot(), "d": Slot(), "n": Slot(), "prev": Slot(symbol=r"g_{\mathrm{prev}}")},
     latex=(
         ("c", r"g - g_{\mathrm{prev}}, \; c_1 = 0"), MEAN, ("d", r"\beta_2 d + (1 - \beta_2)\,c"),
         ("n", r"\beta_3 n + (1 - \beta_3)(g + \beta_2 c)^{2}"),
@@ -240,7 +240,8 @@ def adabound(xp, g, p, s, h, t):
 
 
 @update_rule(
-    title="DiffGrad", tuples=BETAS, hypers=adam_hypers(1e-3), slots={"m": Slot(), "v": Slot(), "prev": Slot()},
+    title="DiffGrad", tuples=BETAS, hypers=adam_hypers(1e-3),
+    slots={"m": Slot(), "v": Slot(), "prev": Slot(symbol=r"g_{\mathrm{prev}}")},
     latex=(
         COUPLED, MEAN, SQUARE, ("x", r"\frac{1}{1 + e^{-|g - g_{\mathrm{prev}}|}}"),
         (r"\Delta", r"-\eta\,\frac{\sqrt{1 - \beta_2^{t}}}{1 - \beta_1^{t}}\,\frac{x\,m}{\sqrt{v} + \epsilon}"),
