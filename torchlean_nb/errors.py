@@ -31,6 +31,10 @@
     |   `-- ToolError                   an external program failed
     |-- TraceFormatError(ValueError)    a saved trace that cannot be read
     |   `-- CycleError
+    |-- DataError(ValueError)           data that cannot be learned from
+    |   |-- PathError                   a path that will not be opened
+    |   `-- LoadError                   a file that is not what it should be
+    |       `-- SizeError               larger than its limit
     `-- CheckpointError(ValueError)
 
 Each message has up to three lines: what happened, why, and what to try.
@@ -234,6 +238,38 @@ class TraceFormatError(TorchLeanError, ValueError):
 
 class CycleError(TraceFormatError):
     """A graph with a cycle."""
+
+
+class DataError(TorchLeanError, ValueError):
+    """Data that cannot be learned from: one class only, nothing left on one side of a split."""
+
+
+class PathError(DataError):
+    """A path that will not be opened: a URL, or one that leaves its folder."""
+
+
+class LoadError(DataError):
+    """A file of data that is not what it should be."""
+
+
+class SizeError(LoadError):
+    """A file, or a row of it, that is larger than its limit."""
+
+
+class LoadTypeError(LoadError, TypeError):
+    """A file that holds something other than real numbers."""
+
+
+class EncodingError(LoadError, UnicodeError):
+    """Bytes that are not text of the encoding."""
+
+
+class MemberError(LoadError, KeyError):
+    """An archive without the array that was asked for."""
+
+
+class MissingFileError(LoadError, FileNotFoundError):
+    """A file that is not there."""
 
 
 class CheckpointError(TorchLeanError, ValueError):
