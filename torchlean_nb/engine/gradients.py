@@ -15,7 +15,8 @@ from torchlean_nb.errors import ForeignHandleError, HandleTypeError, UnknownNode
 class Gradients(Mapping):
     """Gradient of every node, by Tensor, Param, name or node id.
 
-    Nothing is accumulated across sweeps. Nodes that the sweep did not reach have zeros.
+    Nothing is accumulated across sweeps. Nodes that the sweep did not reach have zeros. ``value`` is that of
+    the node that was differentiated.
 
     Examples
     --------
@@ -28,7 +29,7 @@ class Gradients(Mapping):
     """
 
     def __init__(self, tape: Any, output: int, reached: dict[int, Any], params: dict[Any, int]):
-        self._tape, self.output = tape, output
+        self._tape, self.output, self.value = tape, output, tape.values[output]
         self._reached = {i: freeze(np.asarray(g) if np.isscalar(g) else g) for i, g in reached.items()}
         self._shapes = [(v.shape, v.dtype) for v in tape.values]
         self._params = dict(params)

@@ -10,11 +10,12 @@ import numpy as np
 
 from torchlean_nb.errors import CapabilityError, DomainError, HyperparameterTypeError, ShapeError, quote
 from torchlean_nb.minimizers import Evaluate, Point
+from torchlean_nb.shells.given import differentiated
 
 # What a closure returns for a method that needs ..., in words.
 ANSWERS = {
     "value": "closure() returns the value",
-    "gradient": "closure() returns (value, gradients)",
+    "gradient": "closure() returns a loss of the session, or (value, gradients)",
     "hessian": "closure() returns (value, gradients, Hessian), the Hessian over all parameters raveled",
     "jacobian": "closure() returns (residuals, Jacobians), a Jacobian for each parameter",
     "examples": "closure(i) returns (value, gradients) of example i",
@@ -61,6 +62,8 @@ class Asked:
 
     def _point(self, ask: Evaluate, result: Any) -> Point:
         """What a closure returned, checked."""
+        if self.need in ("gradient", "examples"):
+            result = differentiated(self.owner._cells, result)
         if self.need == "value":
             return Point(ask.x, self._number(result[0] if isinstance(result, tuple) and result else result))
         parts = 3 if self.need == "hessian" else 2

@@ -21,7 +21,6 @@ from torchlean_nb.errors import (
     HyperparameterError,
     HyperparameterTypeError,
     NonFiniteError,
-    ShapeError,
     quote,
 )
 from torchlean_nb.minimizers import METHODS, Method, Point, Step, drive
@@ -29,6 +28,7 @@ from torchlean_nb.minimizers.running import known
 from torchlean_nb.shells.asked import ANSWERS, Asked, flat
 from torchlean_nb.shells.cells import one_store, read_groups
 from torchlean_nb.shells.explain_method import MethodExplanation
+from torchlean_nb.shells.given import by_name, check_snapshot, signature
 from torchlean_nb.shells.optimizer import POLICIES, Optimizer, Snapshot
 
 _numbers = count()
@@ -53,8 +53,8 @@ class Minimizer(Optimizer):
     params : iterable of Param, or dict of arrays
     nonfinite : {"raise", "skip", "ieee"}
         What an inf or NaN where a step begins or ends does.
-    **hypers
-        Of the method.
+    *values, **hypers
+        Of the method, in its order or by name.
 
     Examples
     --------
@@ -71,8 +71,8 @@ class Minimizer(Optimizer):
 
     rule: ClassVar[Method]
 
-    def __init__(self, params: Any, *, nonfinite: str = "raise", **hypers: Any):
-        owner = self.rule.class_name
+    def __init__(self, params: Any, *values: Any, nonfinite: str = "raise", **hypers: Any):
+        owner, hypers = self.rule.class_name, by_name(self.rule, values, hypers)
         if nonfinite not in POLICIES:
             raise HyperparameterError(f"{owner}: nonfinite={quote(nonfinite)}", f"one of {', '.join(POLICIES)}")
         self.nonfinite, self.maximize, self.defaults = nonfinite, False, self.rule.resolve(hypers)
@@ -115,7 +115,8 @@ class Minimizer(Optimizer):
         ----------
         closure : callable
             Reads the current parameters and returns what the method needs, ``(value, gradients)`` for
-            most, gradients as `Optimizer.step` takes them. A closure with an argument gets `params`.
+            most, gradients as `Optimizer.step` takes them, or a loss of the session instead of both. A
+            closure with an argument gets `params`.
             Each evaluation begins on a fresh tape of the parameters' session.
 
         Returns
@@ -207,9 +208,14 @@ class Minimizer(Optimizer):
         self._store[self._key] = MethodState()
 
     def restore(self, snapshot: Snapshot) -> None:
-        """Back to a snapshot, all at once."""
-        if len(snapshot.values) != len(self._cells) or not isinstance(snapshot.state, MethodState):
-            raise ShapeError("restore: this snapshot is of another optimizer")
+        """Back to a snapshot, all at once.
+
+        Raises
+        ------
+        HyperparameterTypeError, ShapeError
+            For something else, or for parameters that do not match; nothing has changed.
+        """
+        check_snapshot(self, snapshot)
         group = {"params": self._cells, **snapshot.groups[0]}
         self._commit({**dict(zip(self._keys, snapshot.values, strict=True)), self._key: snapshot.state}, [group])
 
@@ -285,7 +291,9 @@ def _counted(owner: str, numbers: Mapping[str, Any]) -> dict[str, int]:
 def class_of_method(row: Method) -> type[Minimizer]:
     """The torch-shaped class of a row."""
     doc = f"{inspect.getdoc(row)}\n\n{row.card()}\n\n{ANSWERS[next(iter(row.needs))]}."
-    return type(row.class_name, (Minimizer,), {"rule": row, "__doc__": doc, "__module__": row.__module__})
+    switches = [p for p in inspect.signature(Minimizer).parameters.values() if p.kind is p.KEYWORD_ONLY]
+    fields = {"rule": row, "__doc__": doc, "__signature__": signature(row, *switches)}
+    return type(row.class_name, (Minimizer,), fields | {"__module__": "torchlean_nb.optim"})
 
 
 def class_names() -> list[str]:

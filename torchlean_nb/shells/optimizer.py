@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from importlib.util import find_spec
+from inspect import signature as signature_of
 from itertools import count
 from types import SimpleNamespace
 from typing import Any, ClassVar
@@ -33,21 +33,13 @@ from torchlean_nb.shells.cells import check_fit, one_store, read_groups
 from torchlean_nb.shells.explain import Explanation
 from torchlean_nb.shells.flat import FlatState
 from torchlean_nb.shells.fused import Fused
-from torchlean_nb.shells.state import OptState, ParamState, read_state_dict
+from torchlean_nb.shells.given import as_array, by_name, check_snapshot, differentiated, loss_of, public, signature
+from torchlean_nb.shells.state import OptState, ParamState, Snapshot, read_state_dict
 from torchlean_nb.updates import UpdateRule
 
 _numbers = count()
 _switch = flag()
 POLICIES = ("raise", "skip", "ieee")
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """Parameters and state of an optimizer at one moment; stays valid whatever happens later."""
-
-    values: tuple[np.ndarray, ...]
-    state: OptState
-    groups: tuple[Mapping[str, Any], ...]
 
 
 class Optimizer:
@@ -64,8 +56,8 @@ class Optimizer:
         Keep each group in flat arrays and step them by a straight-line program, the rule's formula with
         its scalars folded: equal up to rounding, many times faster, without `explain`. Write gradients
         into `grads` and call `step()`. True takes numba where it is installed.
-    **hypers
-        Of the rule; in a group dict they hold for that group.
+    *values, **hypers
+        Of the rule, in its order or by name; in a group dict they hold for that group.
 
     Examples
     --------
@@ -80,13 +72,14 @@ class Optimizer:
     rule: ClassVar[UpdateRule]
 
     def __init__(
-        self, params: Any, *, maximize: bool = False, nonfinite: str = "raise", fused: bool | str = False, **hypers: Any
-    ):
-        owner = self.rule.class_name
+        self, params: Any, *values: Any, maximize: bool = False, nonfinite: str = "raise", fused: bool | str = False,
+        **hypers: Any,
+    ):  # fmt: skip
+        owner, hypers = self.rule.class_name, by_name(self.rule, values, hypers)
         if nonfinite not in POLICIES:
             raise HyperparameterError(f"{owner}: nonfinite={quote(nonfinite)}", f"one of {', '.join(POLICIES)}")
         self.nonfinite, self.maximize = nonfinite, _switch.check(owner, "maximize", maximize)
-        self.defaults = self._public(self.rule.resolve(hypers))
+        self.defaults = public(self.rule, self.rule.resolve(hypers))
         self.param_groups: list[dict[str, Any]] = []
         groups = [self._group(g) for g in read_groups(owner, params)]
         self._store = one_store(owner, [p for g in groups for p in g["params"]])
@@ -106,17 +99,6 @@ class Optimizer:
         self._fused.ready()
 
     # -- groups ----------------------------------------------------------------------------
-    def _public(self, flat: Mapping[str, Any]) -> dict[str, Any]:
-        """Hyperparameters under the names of the class's arguments, ``betas`` together."""
-        inside = {part: name for name, parts in self.rule.tuples.items() for part in parts}
-        out: dict[str, Any] = {}
-        for k, v in flat.items():
-            if k in inside:
-                out[inside[k]] = (*out.get(inside[k], ()), v)
-            else:
-                out[k] = v
-        return out
-
     def _group(self, g: Mapping[str, Any]) -> dict[str, Any]:
         """A group with all its options, checked."""
         own = {k: v for k, v in g.items() if k not in ("params", "maximize", "initial_lr")}
@@ -124,7 +106,7 @@ class Optimizer:
         kept = {"initial_lr": g["initial_lr"]} if "initial_lr" in g else {}  # a scheduler's note in the group
         up = _switch.check(self.rule.class_name, "maximize", g.get("maximize", self.maximize))
         check_fit(self.rule, flat, g["params"])
-        return {"params": g["params"], **self._public(flat), "maximize": up, **kept}
+        return {"params": g["params"], **public(self.rule, flat), "maximize": up, **kept}
 
     def add_param_group(self, group: Mapping[str, Any]) -> None:
         """One more group, with options of its own."""
@@ -174,9 +156,14 @@ class Optimizer:
         ----------
         grads : Gradients, mapping, sequence or callable
             By Param, name or position; None for a parameter leaves it and its state alone. A
-            callable returns gradients, or ``(value, gradients)``.
+            callable returns a loss of the session, gradients, or ``(value, gradients)``.
         value : float, optional
-            Loss at the current parameters, for rules that use it.
+            Loss at the current parameters, for rules that use it; Gradients know it.
+
+        Returns
+        -------
+        float or None
+            What a callable said of the value.
         curvature : like grads, optional
             Diagonal of the Hessian, in the steps in which a rule uses it; see `hessian_diagonal`.
 
@@ -189,8 +176,11 @@ class Optimizer:
             return None
         result = None
         if callable(grads) and not isinstance(grads, Mapping):
-            result = grads()
-            value, grads = result if isinstance(result, tuple) else (value, result)
+            result = differentiated(self._cells, grads())
+            value, grads = result if isinstance(result, tuple) and len(result) == 2 else (value, result)
+        if value is None and "value" in self.rule.needs:
+            value = getattr(grads, "value", None)
+        value = loss_of(self.rule.class_name, value)
         if grads is None and self._fused:
             grads = [g.copy() for g in self.grads.values()]
         if self._fused is None or not self._fused_step(grads):
@@ -243,13 +233,15 @@ class Optimizer:
                 raise ShapeError(f"{owner}: {len(grads)} gradients for {len(cells)} parameters")
             return list(grads)
         raise HyperparameterTypeError(
-            f"{owner}: gradients of type {type(grads).__name__}", None, "s.backward(loss), a mapping, or a list"
+            f"{owner}: step() got {type(grads).__name__}",
+            "it needs a gradient for each parameter", "opt.step(s.backward(loss)), a mapping, or a list",
         )
 
     @staticmethod
     def _find(grads: Mapping[Any, Any], p: Any, i: int) -> Any:
-        # A session's gradients know node ids too, and those are no positions.
-        for key in (p, p.name, i if isinstance(grads, dict) else None):
+        # A session's gradients know node ids too, and those are no positions; a node may have a parameter's name.
+        keys = (p,) if hasattr(p, "session") and hasattr(grads, "id_of") else (p, p.name, i)
+        for key in keys if isinstance(grads, dict) else keys[:2]:
             if key is not None and key in grads:
                 return grads[key]
         return None
@@ -292,7 +284,8 @@ class Optimizer:
         old = p.value
         if g.__class__ is np.ndarray and g.dtype is old.dtype and g.shape == old.shape:
             return -g if maximize else g
-        label, g = f"{self.rule.class_name}: {what} of {quote(p.name)}", np.asarray(g)
+        label = f"{self.rule.class_name}: {what} of {quote(p.name)}"
+        g = as_array(label, g)
         if g.dtype.kind not in "fiu":
             raise DTypeError(f"{label} has dtype {g.dtype}")
         if g.shape != old.shape:
@@ -344,13 +337,18 @@ class Optimizer:
     def snapshot(self) -> Snapshot:
         """Parameters, slots, counters and options as they are now."""
         groups = tuple({k: v for k, v in g.items() if k != "params"} for g in self.param_groups)
-        return Snapshot(tuple(p.value for p in self._cells), self._state, groups)
+        return Snapshot(tuple(p.value for p in self._cells), self._state, groups, self.rule.name)
 
     def restore(self, snapshot: Snapshot) -> None:
-        """Back to a snapshot, all at once."""
+        """Back to a snapshot, of this optimizer or of another of its kind, all at once.
+
+        Raises
+        ------
+        HyperparameterTypeError, ShapeError
+            For something else, or for parameters that do not match; nothing has changed.
+        """
         cells = self._cells
-        if len(snapshot.values) != len(cells):
-            raise ShapeError(f"restore: a snapshot of {len(snapshot.values)} parameters for {len(cells)}")
+        check_snapshot(self, snapshot)
         groups = [{"params": g["params"], **old} for g, old in zip(self.param_groups, snapshot.groups, strict=True)]
         keys = [p.__tl_cell__[1] for p in cells]
         self._commit({**dict(zip(keys, snapshot.values, strict=True)), self._key: snapshot.state}, groups)
@@ -392,7 +390,11 @@ class Optimizer:
 
 
 def class_of(rule: UpdateRule) -> type[Optimizer]:
-    """The torch-shaped class of a row."""
-    doc = f"{rule.summary}\n\n{rule.card()}"
-    return type(rule.class_name, (Optimizer,), {"rule": rule, "__doc__": doc, "__module__": rule.__module__})
+    """The torch-shaped class of a row, its options in the signature."""
+    switches = [p for p in signature_of(Optimizer).parameters.values() if p.kind is p.KEYWORD_ONLY]
+    fields = {
+        "rule": rule, "__doc__": f"{rule.summary}\n\n{rule.card()}", "__signature__": signature(rule, *switches),
+        "__module__": "torchlean_nb.optim" if rule.builtin else rule.__module__,
+    }  # fmt: skip
+    return type(rule.class_name, (Optimizer,), fields)
 

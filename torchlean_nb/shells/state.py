@@ -39,6 +39,11 @@ class ParamState:
         return {k: a * self.factors.get(k, 1.0) for k, a in self.stored.items()} if self.factors else self.stored
 
 
+    def __getstate__(self) -> dict[str, Any]:
+        # What explains an update holds functions; a copy on disk does without.
+        return {**vars(self), "last": None}
+
+
 @dataclass(frozen=True)
 class OptState:
     """State of all parameters in order; None where a parameter was never updated."""
@@ -60,6 +65,19 @@ class OptState:
         return {"rule": rule, "steps": self.steps, "state": state, "param_groups": numbered}
 
 
+@dataclass(frozen=True, repr=False)
+class Snapshot:
+    """Parameters and state of an optimizer at one moment; stays valid whatever happens later."""
+
+    values: tuple[np.ndarray, ...]
+    state: Any
+    groups: tuple[Mapping[str, Any], ...]
+    rule: str
+
+    def __repr__(self) -> str:
+        return f"<snapshot of {self.rule}, {len(self.values)} parameters, {self.state.steps} steps>"
+
+
 def _factors(s: ParamState) -> dict[str, Any]:
     return {"factors": dict(s.factors)} if s.factors else {}
 
@@ -75,43 +93,58 @@ def read_state_dict(
         Naming what does not fit.
     """
     owner = rule.class_name
-    for key in ("state", "param_groups"):
-        if not isinstance(d, Mapping) or key not in d:
+    for key, kind in (("state", Mapping), ("param_groups", list)):
+        if not isinstance(d, Mapping) or not isinstance(d.get(key), kind):
             raise CheckpointError(f"{owner}: this is not a state dict, it has no {key!r}")
+    for g in d["param_groups"]:
+        if not isinstance(g, Mapping) or not isinstance(g.get("params"), list):
+            raise CheckpointError(f"{owner}: group {quote(g, 80)}", "a dict with 'params', a list of numbers")
     if d.get("rule", rule.name) != rule.name:
         raise CheckpointError(f"{owner}: this state is of {quote(d['rule'])}, not of {rule.name!r}")
-    sizes, got = [len(g["params"]) for g in groups], [len(g.get("params", ())) for g in d["param_groups"]]
+    sizes, got = [len(g["params"]) for g in groups], [len(g["params"]) for g in d["param_groups"]]
     if sizes != got:
         raise CheckpointError(f"{owner}: groups of {got} parameters loaded into groups of {sizes}")
     cells = [(g, p) for g in groups for p in g["params"]]
     options = [{k: v for k, v in g.items() if k != "params"} for g in d["param_groups"]]
     params: list[ParamState | None] = [None] * len(cells)
     of_group = [o for o, n in zip(options, sizes, strict=True) for _ in range(n)]
-    for i, entry in d["state"].items():
+    for key, entry in d["state"].items():
+        i = int(key) if isinstance(key, str) and key.isdecimal() else key  # JSON has only strings for keys
         if not isinstance(i, int) or not 0 <= i < len(cells):
-            raise CheckpointError(f"{owner}: state for parameter {quote(i)}, there are {len(cells)}")
+            raise CheckpointError(f"{owner}: state for parameter {quote(key)}, there are {len(cells)}")
         params[i] = _read(rule, i, entry, cells[i][1], of_group[i])
-    return OptState(tuple(params), int(d.get("steps", max((s.step for s in params if s), default=0)))), options
+    steps = d.get("steps", max((s.step for s in params if s), default=0))
+    return OptState(tuple(params), _count(f"{owner}: steps", steps)), options
+
+
+def _count(what: str, n: Any) -> int:
+    if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 0:
+        raise CheckpointError(f"{what} {quote(n)} is not a count")
+    return int(n)
 
 
 def _read(rule: UpdateRule, i: int, entry: Mapping[str, Any], p: Any, options: Mapping[str, Any]) -> ParamState:
     owner = f"{rule.class_name}: state of parameter {i} ({quote(p.name)})"
     own = {k: v for k, v in options.items() if k not in ("maximize", "initial_lr")}
     want = rule.start(p.value, SimpleNamespace(**rule.resolve(own)))
+    if not isinstance(entry, Mapping):
+        raise CheckpointError(f"{owner} is {quote(entry, 40)}", f"expected step, {', '.join(want)}")
     factors = entry.get("factors", {})
     if set(entry) - {"factors"} != {"step", *want}:
         raise CheckpointError(f"{owner} has {', '.join(map(str, entry))}", f"expected step, {', '.join(want)}")
-    step = entry["step"]
-    if isinstance(step, bool) or not isinstance(step, int | np.integer) or step < 0:
-        raise CheckpointError(f"{owner}: step {quote(step)} is not a count")
+    step = _count(f"{owner}: step", entry["step"])
     good = isinstance(factors, Mapping) and set(factors) <= set(want)
     if not good or not all(isinstance(f, float) and 0 < f < np.inf for f in factors.values()):
         raise CheckpointError(f"{owner}: factors {quote(factors)}", "a positive number for a slot")
     slots = {}
     for k, first in want.items():
-        a = np.array(entry[k])
+        try:
+            a = np.array(entry[k])
+        except ValueError as e:
+            raise CheckpointError(f"{owner}: {k} is not an array", str(e)) from None
         if a.shape != np.shape(first) or a.dtype.kind != "f":
             raise CheckpointError(f"{owner}: {k} has shape {a.shape} and dtype {a.dtype}, expected {np.shape(first)}")
+        a = a.astype(np.asarray(first).dtype, copy=False)
         a.setflags(write=False)
         slots[k] = a
-    return ParamState(int(step), slots, None, dict(factors))
+    return ParamState(step, slots, None, dict(factors))

@@ -1,0 +1,173 @@
+"""What users hand to an optimizer: options in order, losses, gradients, states and snapshots, right and wrong."""
+
+import copy
+import inspect
+import json
+import pickle
+
+import numpy as np
+import pytest
+
+import torchlean_nb as tl
+from torchlean_nb.errors import CheckpointError, HyperparameterTypeError, ShapeError
+
+ONES = {"w": np.ones(2)}
+
+
+def trained(name="Adam", **hypers):
+    opt = getattr(tl.optim, name)({"w": np.ones(2)}, **hypers)
+    opt.step(ONES)
+    return opt
+
+
+def problem(*values):
+    s = tl.Session()
+    w = s.param(list(values or (1.0, 2.0)), name="w")
+    return s, w, lambda: (w * w).sum()
+
+
+# -- options ---------------------------------------------------------------------------------
+def test_options_are_accepted_in_the_order_of_the_class():
+    opt = tl.optim.Adam({"w": 1.0}, 0.1, (0.8, 0.9), weight_decay=0.2)
+    group = opt.param_groups[0]
+    assert (group["lr"], group["betas"], group["weight_decay"]) == (0.1, (0.8, 0.9), 0.2)
+    assert tl.optim.LBFGS({"w": 1.0}, 0.5).param_groups[0]["lr"] == 0.5
+
+
+def test_too_many_options_and_one_given_twice_are_refused():
+    with pytest.raises(HyperparameterTypeError, match="it has lr"):
+        tl.optim.SignSGD({"w": 1.0}, 0.1, 0.2)
+    with pytest.raises(HyperparameterTypeError, match="lr is given twice"):
+        tl.optim.Adam({"w": 1.0}, 0.1, lr=0.1)
+
+
+@pytest.mark.parametrize("name", [n for n in dir(tl.optim) if n not in ("Explanation", "Optimizer", "Snapshot")
+                                  and hasattr(getattr(tl.optim, n), "rule")])  # fmt: skip
+def test_the_signature_shows_every_option_with_its_default(name):
+    cls = getattr(tl.optim, name)
+    parameters = inspect.signature(cls).parameters
+    required = {k: 0.1 for k, p in parameters.items() if p.default is p.empty and k not in ("params", "examples")}
+    required |= {"examples": 2} if "examples" in parameters else {}
+    opt = cls({"w": np.ones((2, 2))}, **required)
+    for k, v in opt.defaults.items():
+        assert k in required or parameters[k].default == v
+
+
+def test_classes_of_rows_pickle_by_name():
+    assert pickle.loads(pickle.dumps(tl.optim.Adam)) is tl.optim.Adam
+    assert pickle.loads(pickle.dumps(tl.optim.LBFGS)) is tl.optim.LBFGS
+
+
+def test_an_optimizer_of_plain_arrays_can_be_copied_and_pickled():
+    opt = trained()
+    for twin in (copy.deepcopy(opt), pickle.loads(pickle.dumps(opt))):
+        twin.step(ONES)
+        assert opt.params["w"][0] == trained().params["w"][0] != twin.params["w"][0]
+
+
+# -- losses and gradients ----------------------------------------------------------------------
+@pytest.mark.parametrize("name", ["PolyakSGD", "MoMo", "MoMoAdam"])
+def test_gradients_of_a_session_know_the_loss_they_are_of(name):
+    s, w, build = problem()
+    opt = getattr(tl.optim, name)([w])
+    s.step(opt, build)
+    t, v, other = problem()
+    twin = getattr(tl.optim, name)([v])
+    twin.step(t.backward(other()), 5.0)
+    assert np.array_equal(w.value, v.value)
+
+
+@pytest.mark.parametrize("name", ["Adam", "PolyakSGD", "LBFGS"])
+def test_a_closure_may_return_the_loss_alone(name):
+    _, w, build = problem()
+    t, v, other = problem()
+
+    def both():
+        loss = other()
+        return loss, t.backward(loss)
+
+    first, second = getattr(tl.optim, name)([w]), getattr(tl.optim, name)([v])
+    assert first.step(build) == second.step(both) == 5.0
+    assert isinstance(first.step(build), float)
+    second.step(both)
+    assert np.array_equal(w.value, v.value)
+
+
+@pytest.mark.parametrize("loss", ["abc", np.ones(3), [1, 2]])
+def test_a_loss_that_is_no_number_is_refused(loss):
+    opt = tl.optim.PolyakSGD({"w": np.ones(2)})
+    with pytest.raises(HyperparameterTypeError, match="must be one number"):
+        opt.step(ONES, loss)
+    assert opt.params["w"].tolist() == [1, 1]
+
+
+def test_ragged_and_missing_gradients_are_worded():
+    opt = tl.optim.Adam({"w": np.ones(2)})
+    with pytest.raises(ShapeError, match="gradient of 'w' is not an array"):
+        opt.step({"w": [[1.0], [1.0, 2.0]]})
+    with pytest.raises(HyperparameterTypeError, match=r"got NoneType(.|\n)*s\.backward\(loss\)"):
+        opt.step()
+
+
+def test_gradients_of_another_session_do_not_count_by_name():
+    _, w, _ = problem()
+    t, _, other = problem()
+    opt = tl.optim.SGD([w], lr=0.1)
+    opt.step(t.backward(other()))
+    assert w.value.tolist() == [1, 2]
+
+
+# -- states and snapshots ------------------------------------------------------------------------
+@pytest.mark.parametrize("name", ["Adam", "Muon", "SAM"])
+def test_a_state_survives_json(name):
+    opt = getattr(tl.optim, name)({"w": np.ones((2, 2))})
+    g = {"w": np.array([[0.1, 0.2], [0.3, 0.5]])}
+    opt.step(g)
+    text = json.dumps(opt.state_dict(), default=np.ndarray.tolist)
+    twin = getattr(tl.optim, name)({"w": opt.params["w"]})
+    twin.load_state_dict(json.loads(text))
+    for each in (opt, twin):
+        each.step(g)
+    assert np.array_equal(opt.params["w"], twin.params["w"])
+
+
+def test_a_loaded_state_takes_the_type_of_the_parameter():
+    opt = tl.optim.Adam({"w": np.ones(2, np.float32)})
+    opt.load_state_dict(trained().state_dict())
+    assert opt.state_dict()["state"][0]["m"].dtype == np.float32
+
+
+@pytest.mark.parametrize("change", [
+    {"state": [1]}, {"state": {0: 7}}, {"state": {"x": {}}}, {"param_groups": 3}, {"param_groups": [{"params": 0}]},
+    {"param_groups": ["lr"]}, {"steps": "x"}, {"steps": -3}, {"steps": True},
+    {"state": {0: {"step": 1, "m": [[1], [1, 2]], "v": [1.0, 1.0]}}},
+    {"state": {0: {"step": -1, "m": [1.0, 1.0], "v": [1.0, 1.0]}}},
+])  # fmt: skip
+def test_a_broken_state_is_refused_and_changes_nothing(change):
+    opt = trained()
+    before = opt.snapshot()
+    with pytest.raises(CheckpointError):
+        opt.load_state_dict({**opt.state_dict(), **change})
+    assert opt.snapshot().state is before.state
+
+
+@pytest.mark.parametrize("name", ["Adam", "LBFGS"])
+@pytest.mark.parametrize("snapshot", [
+    None, {}, trained("SGD", lr=0.1).snapshot(), tl.optim.Adam({"w": np.ones(3)}).snapshot(),
+    tl.optim.Adam([{"params": {"a": np.ones(2)}}, {"params": {"b": np.ones(2)}}]).snapshot(),
+    tl.optim.LBFGS({"w": np.ones(3)}).snapshot(),
+])  # fmt: skip
+def test_what_is_no_snapshot_of_such_an_optimizer_is_refused(name, snapshot):
+    opt = getattr(tl.optim, name)({"w": np.ones(2)})
+    with pytest.raises((HyperparameterTypeError, ShapeError), match=name):
+        opt.restore(snapshot)
+    assert opt.params["w"].tolist() == [1, 1]
+
+
+def test_a_snapshot_can_be_saved_and_given_to_another_optimizer():
+    opt, fork = trained(), tl.optim.Adam({"w": np.zeros(2)})
+    fork.restore(pickle.loads(pickle.dumps(opt.snapshot())))
+    for each in (opt, fork):
+        each.step(ONES)
+    assert np.array_equal(opt.params["w"], fork.params["w"])
+    assert repr(opt.snapshot()) == "<snapshot of adam, 1 parameters, 2 steps>"
