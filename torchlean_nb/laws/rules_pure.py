@@ -38,28 +38,33 @@ def every_term_is_there(rule: UpdateRule, trial: Trial) -> None:
 @law()
 def inputs_stay_untouched(rule: UpdateRule, trial: Trial) -> None:
     """The update writes neither into an array it is given nor into the hyperparameters."""
-    p, g = trial.start()["a"], trial.gradients(1)[0]["a"]
-    h = trial.hypers(g)
-    before = dict(vars(h))
-    try:
-        trial.once(p, g, h=h)
-    except ValueError as e:
-        if "read-only" not in str(e):
-            raise
-        raise broken(trial, "the update writes into an array it was given", str(e)) from e
-    changed = [k for k in {**before, **vars(h)} if vars(h).get(k) is not before.get(k)]
-    if changed:
-        raise broken(trial, f"the update changes the hyperparameter {changed[0]}")
+    p, slots = trial.start()["a"], None
+    for t, grads in enumerate(trial.gradients(3), 1):
+        h = trial.hypers(grads["a"])
+        before = dict(vars(h))
+        try:
+            terms, old = trial.once(p, grads["a"], t, slots, h)
+        except ValueError as e:
+            if "read-only" not in str(e):
+                raise
+            raise broken(trial, "the update writes into an array it was given", str(e)) from e
+        changed = [k for k in {**before, **vars(h)} if vars(h).get(k) is not before.get(k)]
+        if changed:
+            raise broken(trial, f"the update changes the hyperparameter {changed[0]}")
+        slots = {k: terms[k] for k in old}
 
 
 @law()
 def same_inputs_give_the_same_step(rule: UpdateRule, trial: Trial) -> None:
     """Called twice with the same numbers, the update returns the same terms, bit for bit."""
-    p, g = trial.start()["a"], trial.gradients(1)[0]["a"]
-    first, slots = trial.once(p, g)
-    second, _ = trial.once(p, g, slots=slots)
-    if first.keys() != second.keys() or (off := differing(first, second)):
-        raise broken(trial, "two calls give two results", off if first.keys() == second.keys() else "other terms")
+    p, slots = trial.start()["a"], None
+    for t, grads in enumerate(trial.gradients(3), 1):
+        first, old = trial.once(p, grads["a"], t, slots)
+        second, _ = trial.once(p, grads["a"], t, old)
+        off = differing(first, second) if first.keys() == second.keys() else "other terms"
+        if off:
+            raise broken(trial, f"two calls for step {t} give two results", off)
+        slots = {k: first[k] for k in old}
 
 
 @law()

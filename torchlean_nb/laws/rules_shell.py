@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from torchlean_nb.errors import CapabilityError
@@ -20,11 +22,16 @@ def maximizing_is_the_negated_gradient(rule: UpdateRule, trial: Trial) -> None:
 
 @law()
 def resumed_is_the_same_run(rule: UpdateRule, trial: Trial) -> None:
-    """Cut anywhere and resumed from a snapshot or a state dict, a run ends in the same bits."""
-    steps = trial.gradients()
-    whole = run(trial.make(), steps)
+    """Cut anywhere and resumed from a snapshot or a state dict, a run ends in the same bits, in float32 too."""
+    for dtype in (np.float64, np.float32):
+        _resumed(trial, dtype)
+
+
+def _resumed(trial: Trial, dtype: Any) -> None:
+    steps = trial.gradients(dtype=dtype)
+    whole = run(trial.make(trial.start(dtype)), steps)
     for cut in range(len(steps) + 1):
-        opt = trial.make()
+        opt = trial.make(trial.start(dtype))
         run(opt, steps[:cut])
         moment, plain, values = opt.snapshot(), opt.state_dict(), opt.params
         on = run(opt, steps[cut:])
@@ -38,7 +45,7 @@ def resumed_is_the_same_run(rule: UpdateRule, trial: Trial) -> None:
             ("a state dict", loaded, whole),
         ):  # fmt: skip
             if off := differing(a, b):
-                raise broken(trial, f"after {what} at step {cut} the run is another", off)
+                raise broken(trial, f"after {what} at step {cut} the run in {np.dtype(dtype)} is another", off)
 
 
 @law()
