@@ -105,7 +105,7 @@ def test_ragged_and_missing_gradients_are_worded():
     opt = tl.optim.Adam({"w": np.ones(2)})
     with pytest.raises(ShapeError, match="gradient of 'w' is not an array"):
         opt.step({"w": [[1.0], [1.0, 2.0]]})
-    with pytest.raises(HyperparameterTypeError, match=r"got NoneType(.|\n)*s\.backward\(loss\)"):
+    with pytest.raises(HyperparameterTypeError, match=r"it got NoneType(.|\n)*s\.backward\(loss\)"):
         opt.step()
 
 

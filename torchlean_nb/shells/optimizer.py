@@ -233,8 +233,8 @@ class Optimizer:
                 raise ShapeError(f"{owner}: {len(grads)} gradients for {len(cells)} parameters")
             return list(grads)
         raise HyperparameterTypeError(
-            f"{owner}: step() got {type(grads).__name__}",
-            "it needs a gradient for each parameter", "opt.step(s.backward(loss)), a mapping, or a list",
+            f"{owner}: step() needs gradients, it got {type(grads).__name__}", None,
+            "opt.step(s.backward(loss)), a mapping, or a list",
         )
 
     @staticmethod
