@@ -90,3 +90,15 @@ def test_an_error_in_the_fifteenth_digit_is_seen(name):
 
     ulps, where = worst(replace(rule, update=off), {}, 5, "as floats")
     assert ulps > ULPS and where.startswith("delta")
+
+
+def test_a_natural_scale_is_what_a_rounding_on_the_way_can_move():
+    beta, one = number(0.999), number(1.0)
+    lost = one - beta**2
+    assert float(lost.v) == pytest.approx(0.001999, rel=1e-12) and float(lost.s) == 1.0
+    quotient = number(3.0) / lost
+    assert float(quotient.s / quotient.v) == pytest.approx(1 / 0.001999)
+    root = XP.sqrt(lift(np.array([4.0])))[0]
+    assert (root.v, root.s) == (2, 2)
+    total = np.sum(lift(np.array([1e16, 1.0, -1e16])))
+    assert (total.v, total.s) == (1, mpf(10) ** 16)
