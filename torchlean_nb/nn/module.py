@@ -78,7 +78,7 @@ class Module:
         was first used there, so after a step this wants a fresh tape, or `predict`. When anything fails no
         buffer has moved.
         """
-        handles = tuple(x if isinstance(x, Ref | Param) else self.session.input(x) for x in xs)
+        handles = tuple(x if isinstance(x, Ref | Param) else self.session.input(self._ids(x)) for x in xs)
         run = self._pass(news={} if self.auto_buffers and self.training else None)
         y = Place(run, self.model).compute(handles[0] if len(handles) == 1 else handles, **inputs)
         self._commit(run.news or {})
@@ -86,10 +86,14 @@ class Module:
 
     def predict(self, *xs: Any, **inputs: Any) -> Any:
         """Output as an array, with the current values and in the current mode; nothing is recorded."""
-        arrays = tuple(_array(x, self.session.dtype) for x in xs)
+        arrays = tuple(_array(self._ids(x), self.session.dtype) for x in xs)
         run = Pass({path: p.value for path, p in self._cells().items()}, self.mode, self.session.draw_key)
         with np.errstate(all="ignore"):
             return Place(run, self.model).compute(arrays[0] if len(arrays) == 1 else arrays, **inputs)
+
+    def _ids(self, x: Any) -> Any:
+        """Lists of integers as an integer array where the model takes ids; elsewhere they mean floats."""
+        return np.asarray(x) if isinstance(x, list) and self.model.example((1,)).dtype.kind == "i" else x
 
     def _cells(self) -> dict[str, Param]:
         return {**self.params, **self.buffers}
@@ -106,7 +110,7 @@ class Module:
         if not self.training or not self.buffers:
             return
         s = self.session
-        arrays = tuple(_array(x, s.dtype) for x in xs)
+        arrays = tuple(_array(self._ids(x), s.dtype) for x in xs)
         before = replace(s.rng), s._draws
         values = [{path: p.value for path, p in own.items()} for own in (self.params, self.buffers)]
         try:

@@ -20,7 +20,7 @@ from torchlean_nb.ops.shape import swapaxes
 @dataclass(frozen=True)
 class _Pool(Layer):
     kernel_size: int | tuple[int, ...] = size(per_axis=True)
-    stride: int | tuple[int, ...] | None = size(None, per_axis=True)
+    stride: int | tuple[int, ...] | None = size(None, none=True, per_axis=True)
     padding: int | tuple[int, ...] = size(0, low=0, per_axis=True)
 
     def __post_init__(self) -> None:

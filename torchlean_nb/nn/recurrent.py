@@ -44,6 +44,10 @@ class _Recurrent(Layer):
     gates: ClassVar[int] = 1
     states: ClassVar[int] = 1  # arrays that one step hands to the next
 
+    def prepared(self, weights: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Weights as `cell` wants them, once for all steps."""
+        return weights
+
     def cell(self, x: Any, state: tuple[Any, ...], weights: tuple[Any, ...]) -> tuple[Any, ...]:
         """State after one step; its first array is the output."""
         raise NotImplementedError
@@ -114,7 +118,7 @@ class _Recurrent(Layer):
         return [tuple(getitem(s, i) for s in given) for i in range(n)]
 
     def _run(self, steps: list[Any], state: tuple[Any, ...], weights: tuple[Any, ...]) -> tuple[list[Any], Any]:
-        outs = []
+        weights, outs = self.prepared(weights), []
         for x in steps:
             state = self.cell(x, state, weights)
             outs.append(state[0])
@@ -186,16 +190,18 @@ class GRU(_Recurrent):
     reset_after: bool = flag(True)
     gates: ClassVar[int] = 3
 
-    def cell(self, x: Any, state: Any, weights: Any) -> Any:
+    def prepared(self, weights: Any) -> Any:
         w_ih, w_hh, b_ih, b_hh = weights
-        h, m = state[0], 2 * self.hidden_size
+        old, new = slice(0, 2 * self.hidden_size), slice(2 * self.hidden_size, None)
+        biases = (None, None) if b_hh is None else (b_hh[old], b_hh[new])
+        return w_ih, b_ih, w_hh[old], w_hh[new], *biases
+
+    def cell(self, x: Any, state: Any, weights: Any) -> Any:
+        w_ih, b_ih, w_gates, w_new, b_gates, b_new = weights
+        h = state[0]
         xr, xz, xn = _parts(linear(x, w_ih, b_ih), 3)
-        rows, first = slice(m, None), slice(0, m)
-        b_gates, b_new = (None, None) if b_hh is None else (b_hh[first], b_hh[rows])
-        hr, hz = _parts(linear(h, w_hh[first], b_gates), 2)
+        hr, hz = _parts(linear(h, w_gates, b_gates), 2)
         r, z = sigmoid(xr + hr), sigmoid(xz + hz)
-        if self.reset_after:
-            n = tanh(xn + r * linear(h, w_hh[rows], b_new))
-        else:
-            n = tanh(xn + linear(r * h, w_hh[rows], b_new))
+        late = self.reset_after
+        n = tanh(xn + (r * linear(h, w_new, b_new) if late else linear(r * h, w_new, b_new)))
         return ((1 - z) * n + z * h,)

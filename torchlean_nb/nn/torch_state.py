@@ -17,7 +17,7 @@ def _array(name: str, value: Any) -> np.ndarray:
     """A tensor of PyTorch, known by its methods, or anything array-like."""
     if hasattr(value, "detach"):
         value = value.detach().cpu()
-        value = value.float() if str(value.dtype) == "torch.bfloat16" else value
+        value = (value.float() if str(value.dtype) == "torch.bfloat16" else value).numpy()
     a = np.array(value)
     if a.dtype.kind not in "fiu":
         raise CheckpointError(f"from_torch_state_dict: {quote(name)} holds {a.dtype}", "numbers are needed")

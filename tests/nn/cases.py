@@ -1,0 +1,100 @@
+"""Layers to try everything on: a name, the layer, the shape of an input."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from torchlean_nb import nn
+
+CASES = {
+    "linear": (nn.Linear(3, 4), (5, 3)),
+    "linear without bias": (nn.Linear(3, 4, bias=False), (2, 5, 3)),
+    "embedding": (nn.Embedding(7, 3), (2, 4)),
+    "embedding with padding": (nn.Embedding(7, 3, padding_idx=-2), (9,)),
+    "identity": (nn.Identity(), (2, 3)),
+    "flatten": (nn.Flatten(), (2, 3, 4)),
+    "flatten in the middle": (nn.Flatten(1, 2), (2, 3, 4, 2)),
+    "unflatten": (nn.Unflatten(1, (2, 3)), (4, 6)),
+    "select": (nn.Select(1, -1), (2, 3, 4)),
+    "relu": (nn.ReLU(), (4, 3)),
+    "leaky relu": (nn.LeakyReLU(0.2), (4, 3)),
+    "elu": (nn.ELU(0.7), (4, 3)),
+    "silu": (nn.SiLU(), (4, 3)),
+    "gelu": (nn.GELU(), (4, 3)),
+    "gelu by tanh": (nn.GELU("tanh"), (4, 3)),
+    "sigmoid": (nn.Sigmoid(), (4, 3)),
+    "tanh": (nn.Tanh(), (4, 3)),
+    "softplus": (nn.Softplus(), (4, 3)),
+    "softmax": (nn.Softmax(1), (4, 3)),
+    "log_softmax": (nn.LogSoftmax(0), (4, 3)),
+    "conv1d": (nn.Conv1d(2, 3, 3, stride=2, padding=1), (2, 2, 7)),
+    "conv2d": (nn.Conv2d(2, 4, (2, 3), padding=(1, 0)), (2, 2, 4, 5)),
+    "conv2d in groups, dilated": (nn.Conv2d(4, 6, 2, dilation=(2, 1), groups=2), (2, 4, 4, 3)),
+    "conv2d of one image": (nn.Conv2d(2, 4, 2, groups=2), (2, 3, 3)),
+    "conv3d": (nn.Conv3d(1, 2, 2, bias=False), (1, 1, 3, 2, 3)),
+    "conv_transpose1d": (nn.ConvTranspose1d(3, 2, 3, stride=2, padding=1, output_padding=1), (2, 3, 4)),
+    "conv_transpose2d": (nn.ConvTranspose2d(2, 3, 2, stride=2), (1, 2, 2, 3)),
+    "conv_transpose2d in groups, dilated": (
+        nn.ConvTranspose2d(4, 2, 2, stride=2, padding=1, output_padding=1, groups=2, dilation=2), (1, 4, 2, 2),
+    ),
+    "conv_transpose3d": (nn.ConvTranspose3d(1, 2, 2, padding=1), (1, 1, 2, 3, 2)),
+    "max_pool1d": (nn.MaxPool1d(3, 2, 1), (2, 2, 7)),
+    "max_pool2d": (nn.MaxPool2d(2), (2, 1, 4, 5)),
+    "max_pool3d": (nn.MaxPool3d((1, 2, 2)), (1, 1, 2, 2, 4)),
+    "avg_pool1d": (nn.AvgPool1d(2, padding=1), (2, 2, 4)),
+    "avg_pool2d": (nn.AvgPool2d((2, 1), stride=1), (3, 3, 2)),
+    "avg_pool3d": (nn.AvgPool3d(2), (1, 1, 2, 2, 4)),
+    "smooth_max_pool1d": (nn.SmoothMaxPool1d(2), (1, 2, 4)),
+    "smooth_max_pool2d": (nn.SmoothMaxPool2d(2, beta=3.0), (1, 2, 4, 4)),
+    "smooth_max_pool3d": (nn.SmoothMaxPool3d(2), (1, 1, 2, 2, 2)),
+    "adaptive_avg_pool1d": (nn.AdaptiveAvgPool1d(3), (2, 2, 7)),
+    "adaptive_avg_pool2d": (nn.AdaptiveAvgPool2d((1, 2)), (2, 2, 3, 5)),
+    "adaptive_avg_pool3d": (nn.AdaptiveAvgPool3d(1), (1, 2, 2, 3, 2)),
+    "global_avg_pool": (nn.GlobalAvgPool(), (2, 3, 2, 2)),
+    "batch_norm1d": (nn.BatchNorm1d(3), (5, 3)),
+    "batch_norm1d over a sequence": (nn.BatchNorm1d(3, momentum=None), (2, 3, 4)),
+    "batch_norm2d": (nn.BatchNorm2d(2, affine=False, eps=1e-3), (2, 2, 2, 3)),
+    "batch_norm2d without statistics": (nn.BatchNorm2d(2, track_running_stats=False), (2, 2, 2, 3)),
+    "batch_norm3d": (nn.BatchNorm3d(2, momentum=0.3), (2, 2, 2, 1, 2)),
+    "layer_norm": (nn.LayerNorm(4), (3, 4)),
+    "layer_norm over two axes": (nn.LayerNorm((2, 4), bias=False), (3, 2, 4)),
+    "rms_norm": (nn.RMSNorm(4), (3, 4)),
+    "group_norm": (nn.GroupNorm(2, 4), (2, 4, 3)),
+    "instance_norm1d": (nn.InstanceNorm1d(2, affine=True), (2, 2, 4)),
+    "instance_norm2d of one image": (nn.InstanceNorm2d(2), (2, 2, 3)),
+    "instance_norm3d": (nn.InstanceNorm3d(2), (1, 2, 2, 1, 2)),
+    "dropout": (nn.Dropout(0.4), (4, 3)),
+    "rnn": (nn.RNN(2, 3, nonlinearity="relu"), (4, 2, 2)),
+    "rnn without bias": (nn.RNN(2, 3, bias=False), (4, 2)),
+    "lstm": (nn.LSTM(2, 3), (4, 2, 2)),
+    "lstm, two layers, both ways": (nn.LSTM(2, 1, 2, bidirectional=True, batch_first=True), (1, 2, 2)),
+    "gru": (nn.GRU(2, 2, 2), (3, 1, 2)),
+    "gru, reset first": (nn.GRU(2, 2, reset_after=False, bidirectional=True), (3, 1, 2)),
+    "attention": (nn.MultiheadAttention(4, 2), (3, 2, 4)),
+    "causal attention without bias": (nn.MultiheadAttention(4, 2, bias=False, is_causal=True), (3, 4)),
+    "encoder": (nn.TransformerEncoderLayer(4, 2, 5, dropout=0.0, activation="gelu"), (3, 2, 4)),
+    "encoder, norms first": (
+        nn.TransformerEncoderLayer(4, 1, 5, dropout=0.2, norm_first=True, batch_first=True), (2, 3, 4),
+    ),
+    "sequential": (nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Tanh(), nn.Linear(4, 2)), (5, 3)),
+    "named sequential": (nn.Sequential({"first": nn.Linear(3, 3), "rest": nn.Sequential(nn.SiLU())}), (2, 3)),
+    "residual": (nn.Residual(nn.Sequential(nn.Linear(3, 3), nn.Tanh())), (2, 3)),
+}
+
+
+def example(name: str, seed: int = 0) -> np.ndarray:
+    """A random input for a layer of the table."""
+    layer, shape = CASES[name]
+    rng = np.random.default_rng(seed)
+    whole = layer.example((1,)).dtype.kind == "i"
+    return rng.integers(0, layer.num_embeddings, shape) if whole else rng.normal(size=shape)
+
+
+def started(layer: nn.Layer, seed: int = 0) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Parameters and buffers, none of them at a special value."""
+    values, rng = layer.init(seed), np.random.default_rng(seed)
+    for path, slot in layer.arrays.items():
+        low, high = (0.5, 1.5) if "var" in path else (-0.2, 0.2)
+        if not path.endswith("num_batches_tracked"):
+            values[path] = values[path] * (not slot.buffer) + rng.uniform(low, high, slot.shape)
+    return tuple({p: values[p] for p, slot in layer.arrays.items() if slot.buffer == kind} for kind in (False, True))
