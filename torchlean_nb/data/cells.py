@@ -6,6 +6,7 @@ import math
 import re
 from dataclasses import dataclass
 
+from torchlean_nb.data.columns import shown
 from torchlean_nb.errors import LoadError, NonFiniteError, SizeError, TorchLeanError, quote
 
 MAX_CELL = 131_072
@@ -13,13 +14,7 @@ MAX_COLUMNS = 65_536
 # Possessive: a long cell without its end is looked at once.
 _QUOTED = re.compile(r' *"([^"]*+(?:""[^"]*+)*+)" *')
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
-_PLAIN = re.compile(r"[\w.-]{1,40}", re.ASCII)
 _MINUS = "\u2010\u2011\u2012\u2013\u2014\u2212\ufe63\uff0d"
-
-
-def shown(name: object) -> str:
-    """A column's name or number as messages print it: bare when it is plain, else quoted."""
-    return str(name) if _PLAIN.fullmatch(str(name)) else quote(name)
 
 
 @dataclass(frozen=True)
@@ -53,7 +48,7 @@ class Line:
         if count > MAX_COLUMNS:
             raise SizeError(f"{self.file}: line {self.number}: {count} columns, over the limit {MAX_COLUMNS}")
         quoted = '"' in self.text
-        found = self._quoted(delimiter) if quoted else [c.strip() for c in self.text.split(delimiter)]
+        found = self._quoted(delimiter) if quoted else [c.strip(" \t") for c in self.text.split(delimiter)]
         if len(self.text) > MAX_CELL:
             for i, c in enumerate(found, 1):
                 if len(c) > MAX_CELL:
@@ -71,7 +66,7 @@ class Line:
             else:
                 end = text.find(delimiter, i)
                 end = len(text) if end < 0 else end
-                cell, i = text[i:end].strip(), end
+                cell, i = text[i:end].strip(" \t"), end
                 if cell.startswith('"'):
                     raise self.error(
                         f"column {len(found) + 1}: the quote is not closed", "a quoted cell ends on its own line"

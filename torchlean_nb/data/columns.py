@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
-from torchlean_nb.errors import DTypeError, EmptyError, NonFiniteError, ShapeError
+from torchlean_nb.errors import DTypeError, EmptyError, NonFiniteError, ShapeError, quote
 
 Batch = tuple[np.ndarray, ...]
+_PLAIN = re.compile(r"[\w.-]{1,40}", re.ASCII)
 _KINDS = {"U": "str", "S": "bytes", "O": "object", "M": "datetime64", "m": "timedelta64", "V": "structured"}
+
+
+def shown(name: object) -> str:
+    """A name or a number as messages print it: bare when it is plain, else quoted."""
+    return str(name) if _PLAIN.fullmatch(str(name)) else quote(name)
 
 
 def finite(a: np.ndarray, label: str) -> np.ndarray:

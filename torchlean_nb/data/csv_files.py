@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from torchlean_nb.data.cells import Line, shown
+from torchlean_nb.data.cells import Line
+from torchlean_nb.data.columns import shown
 from torchlean_nb.data.dataset import Dataset
 from torchlean_nb.data.files import Location, local_path, opened
 from torchlean_nb.data.labels import encode
@@ -90,7 +91,8 @@ def read_csv(
         if size > max_bytes:
             raise SizeError(f"{name}: size {size} bytes is over the limit {max_bytes}", None, f"max_bytes={size}")
         text = _decoded(f.read(size), name, encoding)
-    lines = _lines(text, name, flag().check("read_csv", "empty_lines", empty_lines))
+    blank = " " if delimiter == "\t" else " \t"
+    lines = _lines(text, name, blank, flag().check("read_csv", "empty_lines", empty_lines))
     first = next(lines, None)
     if first is None:
         raise EmptyError(f"{name}: an empty csv file", "it holds no line with text")
@@ -133,13 +135,13 @@ def _decoded(raw: bytes, name: str, encoding: str) -> str:
     return text
 
 
-def _lines(text: str, name: str, skip: bool) -> Iterator[Line]:
+def _lines(text: str, name: str, blank: str, skip: bool) -> Iterator[Line]:
     """Lines that hold something; the empty end of the file is none."""
     for number, m in enumerate(_LINE.finditer(text), 1):
         line = Line(name, number, m[1])
-        if m[1].strip():
+        if m[1].strip(blank):
             yield line
-        elif not skip and text[m.end() :].strip():
+        elif not skip and text[m.end() :].strip(blank + "\r\n"):
             raise line.error("empty line", None, "empty_lines=True")
 
 

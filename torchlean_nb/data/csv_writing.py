@@ -99,6 +99,6 @@ def _text(value: str) -> str:
         raise DTypeError(f"write_csv: {quote(value)} holds a NUL character")
     if value.lstrip(" \u00a0").startswith(_FORMULA):
         value = "'" + value
-    if value != value.strip() or any(c in value for c in '",;\r\n\t') or not value:
+    if value != value.strip() or any(c in value for c in '",;\r\n\t\ufeff') or not value:
         value = '"' + value.replace('"', '""') + '"'
     return value

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from torchlean_nb.backend.random import check_seed
-from torchlean_nb.data.columns import Batch, collate, freeze, own_column
+from torchlean_nb.data.columns import Batch, collate, freeze, own_column, shown
 from torchlean_nb.errors import (
     DataError,
     DTypeError,
@@ -74,15 +74,15 @@ class Dataset:
             names = [*"Xy", *(f"a{i}" for i in range(2, len(arrays)))][: len(arrays)]
         if len(names) != len(arrays) or len(set(names)) != len(names):
             raise NameError_(f"Dataset: names {quote(tuple(names))} for {len(arrays)} arrays", "one for each, all new")
-        made = tuple(own_column(a, f"Dataset: {n}") for a, n in zip(arrays, names, strict=True))
+        made = tuple(own_column(a, f"Dataset: {shown(n)}") for a, n in zip(arrays, names, strict=True))
         for name, a in zip(names, made, strict=True):
             if len(a) != len(made[0]):
                 raise ShapeError(
-                    f"Dataset: {names[0]} and {name} differ in rows: {len(made[0])} and {len(a)}",
+                    f"Dataset: {shown(names[0])} and {shown(name)} differ in rows: {len(made[0])} and {len(a)}",
                     "row i of each array is sample i",
                 )
         if columns is not None and (made[0].ndim != 2 or len(columns) != made[0].shape[1]):
-            raise ShapeError(f"Dataset: {len(columns)} column names for {names[0]} of shape {made[0].shape}")
+            raise ShapeError(f"Dataset: {len(columns)} column names for {shown(names[0])} of shape {made[0].shape}")
         self._set(made, tuple(names), columns and tuple(columns), classes and tuple(classes))
 
     def _set(self, *values: Any) -> None:
@@ -141,7 +141,7 @@ class Dataset:
         return (self[i] for i in range(len(self)))
 
     def __repr__(self) -> str:
-        parts = [f"{n} {a.shape[1:]} {a.dtype}" for n, a in zip(self.names, self.arrays, strict=True)]
+        parts = [f"{shown(n)} {a.shape[1:]} {a.dtype}" for n, a in zip(self.names, self.arrays, strict=True)]
         return f"Dataset({len(self)} rows: {', '.join(parts)})"
 
     @cached_property

@@ -6,7 +6,7 @@ import os
 import re
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -36,6 +36,10 @@ def local_path(path: Any, folder: Location | None = None) -> Path:
         raise PathError("path: empty", "it must name a local file")
     if "\0" in text:
         raise PathError(f"path: {quote(text)} holds a NUL character")
+    try:
+        os.fsencode(text)
+    except UnicodeEncodeError as e:
+        raise PathError(f"path: {quote(text)} is no name of a file", e.reason) from None
     if _URL.match(text):
         raise PathError(f"path: {quote(text)} is a URL", "only a local file is read", "downloading it first")
     if folder is None:
@@ -60,9 +64,9 @@ def new_path(path: Any, folder: Location | None, overwrite: bool) -> Path:
     whole = local_path(path, folder)
     if _RESERVED.fullmatch(whole.name) or whole.name.endswith((".", " ")):
         raise PathError(f"path: {quote(whole.name)} is a reserved name on Windows")
-    if whole.is_dir():
+    if os.path.isdir(whole):
         raise PathError(f"path: {quote(str(whole))} is a directory")
-    if whole.exists() and not overwrite:
+    if os.path.lexists(whole) and not overwrite:
         raise PathError(f"path: {quote(str(whole))} exists", None, "overwrite=True")
     return whole
 
@@ -108,4 +112,5 @@ def replace_file(path: Path, content: bytes) -> None:
     except OSError as e:
         raise PathError(f"path: {quote(str(path))} cannot be written", e.strerror) from None
     finally:
-        beside.unlink(missing_ok=True)
+        with suppress(OSError):
+            beside.unlink()

@@ -120,7 +120,7 @@ def _check_magic(got: bytes, label: str) -> None:
 
 def _header(text: str, label: str) -> tuple[np.dtype, bool, tuple[int, ...]]:
     """Type, order and shape; the header is read by its grammar, nothing is evaluated."""
-    body = text.strip(" \n")
+    body = text.removesuffix("\n").strip(" ")
     if not (body.startswith("{") and body.endswith("}")):
         raise LoadError(f"{label}: the header is not a dict", quote(body))
     body, at, found = body[1:-1].rstrip(" "), 0, {}
