@@ -7,18 +7,23 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import CodeType
 
 import torchlean_nb as tl
-from tests.mutation import machinery
-from tests.mutation.equivalent import REASONS
-from tests.mutation.reach import complaint, digits, kink, rules
+from tests.mutation import killers, machinery, shapes
+from tests.mutation.equivalent import REASONS as OF_OPS
+from tests.mutation.equivalent_rules import REASONS as OF_RULES
+from tests.mutation.reach import complaint, digits, kink, rules, watch
 from tests.mutation.surgery import Mutant, Source
 
 PACKAGE = Path(tl.__file__).parent
 SCORE = 0.99
 LIMIT = 20.0
+REASONS = OF_OPS | OF_RULES
+# What finds rows and makes schedules of them: not a formula.
+SHELLS = {"_row", "__init__"}
 
 
 @dataclass
@@ -84,12 +89,62 @@ def first_complaint(table: dict[CodeType, list], code: CodeType) -> str | None:
     return next((found for op in rows if (found := complaint(op))), None) or kink() or digits()
 
 
+def of_optim(names: list[str]) -> Iterator[tuple[Source, Mutant, Callable[[], str | None]]]:
+    """Mutants of update rules, slot starts, transforms, wrappers and projections."""
+    subjects = killers.subjects()
+    checks = {n: partial(killers.complaint, n, r) for n, r in subjects.items()} | killers.SHARED
+    return of_rows("optim", names, checks)
+
+
+def of_schedules(names: list[str]) -> Iterator[tuple[Source, Mutant, Callable[[], str | None]]]:
+    """Mutants of the closed forms of schedules."""
+    shapes.prepare()
+    return of_rows("schedules", names, {n: partial(shapes.complaint, r) for n, r in shapes.rows().items()})
+
+
+def of_rows(
+    folder: str, names: list[str], complaints: dict[str, Callable[[], str | None]]
+) -> Iterator[tuple[Source, Mutant, Callable[[], str | None]]]:
+    """Mutants of what runs under some checks, one for each row, with those that run it."""
+    table: dict[CodeType, list[str]] = {}
+    for name, check in complaints.items():
+        check()  # first without the profiler: what is made once is not part of the row
+        seen: set[CodeType] = set()
+        with watch(seen, f"torchlean_nb/{folder}/"):
+            found = check()
+        assert found is None, found
+        for code in seen:
+            table.setdefault(code, []).append(name)
+    for path in sorted((PACKAGE / folder).glob("*.py")):
+        if path.stem in SHELLS or (names and path.stem not in names):
+            continue
+        source = Source(path)
+        for mutant in source.mutants({c for c in source.codes if c in table}):
+            own = sorted(table[mutant.code], key=lambda n: n != mutant.function)
+            yield source, mutant, lambda own=own: next((f for n in own if (f := told(complaints[n]))), None)
+
+
+def told(check: Callable[[], str | None]) -> str | None:
+    """What a check says; an error says enough."""
+    try:
+        return check()
+    except Exception as e:
+        return f"{type(e).__name__}: {e}"
+
+
+TARGETS = {"optim": of_optim, "schedules": of_schedules}
+
+
 def everything(names: list[str], progress: Callable[[str], None] = lambda text: None) -> Outcome:
     """All mutants of rules and, unless files are named, of the machinery."""
     outcome, last = Outcome(), ""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for mutants in (of_rules(names), () if names else machinery.mutants(PACKAGE)):
+        if names and names[0] in TARGETS:
+            parts = (TARGETS[names[0]](names[1:]),)
+        else:
+            parts = (of_rules(names), () if names else machinery.mutants(PACKAGE))
+        for mutants in parts:
             for source, mutant, check in mutants:
                 if mutant.file != last:
                     progress(f"{mutant.file} ...")

@@ -99,6 +99,13 @@ class Source:
             around = self.parents[id(around)][0]
         return around if isinstance(node, ast.Constant) else node
 
+    def keys(self) -> set[str]:
+        """Keys of all mutants of all functions, without making any."""
+        return {
+            f"{self.name}::{name}: {what}: {' '.join(ast.unparse(self._around(node)).split())[:100]}"
+            for name, function in self.functions() for node, what, _ in mutate(function)
+        }  # fmt: skip
+
     @contextmanager
     def _replaced(self, node: ast.AST, new: ast.AST) -> Iterator[ast.AST]:
         parent, field, i = self.parents[id(node)]
