@@ -16,18 +16,17 @@ mpmath.mp.dps = 60
 class Digits:
     """A number `v` to sixty digits, and its natural scale `s`.
 
-    The scale is the size, to first order, of what the largest intermediate result contributes: for a sum
-    the largest of its terms, for a difference of nearly equal numbers these numbers. One rounding anywhere on the
-    way moves the result by at most an ulp of the scale.
+    The scale is the size, to first order, of what the largest intermediate result contributes: its own for a product,
+    for a difference of nearly equal results these results. One rounding anywhere on the way moves the number by at
+    most an ulp of the scale. Numbers given are exact, no rounding made them: their scale is 0.
     """
 
     __slots__ = ("s", "v")
     shape, ndim, size = (), 0, 1
     dtype = np.dtype(object)
 
-    def __init__(self, v: Any, s: Any = None):
-        self.v = v
-        self.s = abs(v) if s is None else max(s, abs(v))
+    def __init__(self, v: Any, s: Any):
+        self.v, self.s = v, s
 
     def __add__(self, o: Any) -> Any:
         return _binary(self, o, lambda a, b: a + b, lambda a, b, r: (1, 1))
@@ -104,7 +103,7 @@ def number(x: Any) -> Digits:
         return x
     if isinstance(x, np.ndarray) and x.ndim == 0:
         return number(x.item())
-    return Digits(mpf(int(x)) if isinstance(x, bool | np.bool_ | int | np.integer) else mpf(float(x)))
+    return Digits(mpf(int(x)) if isinstance(x, bool | np.bool_ | int | np.integer) else mpf(float(x)), mpf(0))
 
 
 def _binary(a: Any, b: Any, f: Any, slopes: Any) -> Any:
@@ -115,7 +114,7 @@ def _binary(a: Any, b: Any, f: Any, slopes: Any) -> Any:
     if not mpmath.isfinite(r):
         return Digits(r, abs(r))
     da, db = slopes(a.v, b.v, r)
-    return Digits(r, max(abs(da) * a.s, abs(db) * b.s))
+    return Digits(r, max(abs(r), abs(da) * a.s, abs(db) * b.s))
 
 
 def _divide(a: Any, b: Any) -> Any:
@@ -134,7 +133,7 @@ def _unary(f: Any, slope: Any) -> Any:
     def one(x: Any) -> Any:
         x = number(x)
         r = f(x.v)
-        return Digits(r, abs(slope(x.v, r)) * x.s)
+        return Digits(r, max(abs(r), abs(slope(x.v, r)) * x.s))
 
     return np.frompyfunc(one, 1, 1)
 
