@@ -16,7 +16,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from torchlean_nb.backend.namespace import numpy_namespace
-from torchlean_nb.errors import HyperparameterError, RuleError, UnknownNameError, did_you_mean
+from torchlean_nb.errors import HyperparameterError, RuleError, RuleTypeError, UnknownNameError, did_you_mean
 from torchlean_nb.hypers import REQUIRED, Hyper, check_all
 
 RULES: dict[str, UpdateRule] = {}
@@ -81,7 +81,7 @@ class UpdateRule:
 
     name: str
     update: Callable[..., dict[str, Any]]
-    hypers: Mapping[str, Hyper]
+    hypers: Mapping[str, Hyper] = field(default_factory=dict)
     slots: Mapping[str, Slot] = field(default_factory=dict)
     latex: tuple[tuple[str, str], ...] = ()
     scope: str = "element"
@@ -150,6 +150,11 @@ class UpdateRule:
     def terms(self, g: Any, p: Any, slots: Mapping[str, Any], h: Any, t: Any, xp: Any = None) -> dict[str, Any]:
         """Every named term of one step, ``"delta"`` included."""
         out = self.update(xp or numpy_namespace(), g, p, SimpleNamespace(**slots), h, t)
+        if not isinstance(out, Mapping):
+            raise RuleTypeError(
+                f"{self.name}: the update returned {type(out).__name__}", "it returns every term by name",
+                'return {"delta": step}',
+            )
         missing = [k for k in ("delta", *slots) if k not in out]
         if missing:
             raise RuleError(f"{self.name}: the update returned no {missing[0]!r}", f"it returned {', '.join(out)}")

@@ -165,3 +165,11 @@ def test_the_table_is_reached_by_name_class_and_attribute():
 
 def test_a_point_knows_what_it_was_told():
     assert Point(X0, 1.0, X0).knows(("value", "gradient")) and not Point(X0, 1.0).knows(("value", "gradient"))
+
+
+@pytest.mark.parametrize("name", [n for n, m in METHODS.items() if "examples" not in m.hypers])
+@pytest.mark.parametrize("dtype", ["float16", "float32"])
+def test_narrow_numbers_stay_what_they_are(name, dtype):
+    least = "jacobian" in METHODS[name].needs
+    found = tl.minimize(lambda x: x - 1.0 if least else ((x - 1.0) ** 2).sum(), np.array([0, 3], dtype), name, steps=3)
+    assert found.x.dtype == dtype and np.isfinite(found.x).all()

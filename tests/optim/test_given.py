@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import torchlean_nb as tl
-from torchlean_nb.errors import CheckpointError, HyperparameterTypeError, ShapeError
+from torchlean_nb.errors import CheckpointError, HyperparameterTypeError, RuleError, ShapeError
 
 ONES = {"w": np.ones(2)}
 
@@ -171,3 +171,54 @@ def test_a_snapshot_can_be_saved_and_given_to_another_optimizer():
         each.step(ONES)
     assert np.array_equal(opt.params["w"], fork.params["w"])
     assert repr(opt.snapshot()) == "<snapshot of adam, 1 parameters, 2 steps>"
+
+
+# -- parameters and rules ------------------------------------------------------------------------
+def test_the_parameters_of_a_session_may_be_given_as_they_are():
+    s, w, build = problem()
+    s.step(tl.optim.SGD(s.params, lr=0.5), build)
+    assert w.value.tolist() == [0, 0]
+    assert tl.optim.SGD([{"params": s.params}], lr=0.5).params.keys() == {"w"}
+
+
+def test_a_tensor_is_no_parameter_and_the_message_has_no_numbers_of_it():
+    _, w, _ = problem()
+    with pytest.raises(HyperparameterTypeError, match=r"of type Tensor is not a parameter(.|\n)*s\.param") as caught:
+        tl.optim.Adam([w * 2.0])
+    assert len(str(caught.value).splitlines()) == 3
+
+
+def test_long_names_are_shortened_where_they_are_shown():
+    name = "x" * 3000
+    opt = tl.optim.Adam({name: np.ones(2)})
+    opt.step({name: np.ones(2)})
+    assert len(repr(opt.explain(name))) < 1000 and len(repr(opt.param_groups[0]["params"])) < 1000
+
+
+@pytest.mark.parametrize(("update", "words"), [
+    (lambda xp, g, p, s, h, t: -g, "the update returned"),
+    (lambda xp, g, p, s, h, t: {"delta": xp.zeros(shape=(5,), like=g)}, r"delta has shape \(5,\)"),
+    (lambda xp, g, p, s, h, t: {"step": -g}, "no 'delta'"),
+])  # fmt: skip
+def test_a_rule_that_returns_something_else_is_worded(update, words):
+    opt = tl.optim.class_of(tl.optim.rules["sgd"].__class__("mine", update))({"w": np.float64(1.0)})
+    with pytest.raises(RuleError, match=words):
+        opt.step({"w": 1.0})
+    assert opt.params["w"] == 1
+
+
+def test_rows_wrappers_and_transforms_say_briefly_what_they_are():
+    shown = [tl.optim.rules["adam"], tl.optim.ema, tl.optim.transforms.clip_value, tl.optim.chain("clip_value", "sgd")]
+    for row, kind in zip(shown, ("rule", "wrapper", "transform", "rule"), strict=True):
+        assert repr(row).startswith(f"<{kind} {row.name}: ") and len(repr(row)) < 200
+
+
+def test_a_misspelt_optimizer_gets_the_names_that_are_near():
+    with pytest.raises(AttributeError, match="did you mean Adam"):
+        tl.optim.Adamm  # noqa: B018
+
+
+def test_the_anatomy_of_huge_and_tiny_numbers_is_shown_without_a_warning():
+    opt = tl.optim.Adam({"w": np.ones(2)})
+    opt.step({"w": np.array([1e300, 1e-300])})
+    assert tl.widgets.UpdateAnatomy(opt, "w").to_text()

@@ -11,7 +11,7 @@ def solve(a: np.ndarray, b: np.ndarray) -> np.ndarray | None:
     """The solution of ``a x = b``; None when `a` is singular."""
     if a.dtype != object:
         try:
-            x = np.linalg.solve(a, b)
+            x = np.linalg.solve(wide(a), wide(b)).astype(a.dtype, copy=False)
         except np.linalg.LinAlgError:
             return None
         return x if np.isfinite(x).all() else None
@@ -31,10 +31,15 @@ def solve(a: np.ndarray, b: np.ndarray) -> np.ndarray | None:
     return x
 
 
+def wide(a: np.ndarray) -> np.ndarray:
+    """The array in a type that LAPACK knows: half precision it does not."""
+    return a.astype(np.float32) if a.dtype == np.float16 else a
+
+
 def positive_definite(a: np.ndarray) -> bool:
     """Whether a Cholesky factorization of `a` exists."""
     try:
-        np.linalg.cholesky(a)
+        np.linalg.cholesky(wide(a))
     except np.linalg.LinAlgError:
         return False
     return True

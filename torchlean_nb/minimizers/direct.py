@@ -3,6 +3,7 @@
 import numpy as np
 
 from torchlean_nb.hypers import Hyper, nonnegative
+from torchlean_nb.minimizers.algebra import wide
 from torchlean_nb.minimizers.asking import Evaluate, Point
 from torchlean_nb.minimizers.table import method
 from torchlean_nb.updates import Slot
@@ -144,7 +145,7 @@ def cma_es(at, s, h, k):
     n = len(at.x)
     size = h.population or 4 + int(3 * np.log(n))
     weights, mu, cs, cc, c1, cm, damping, chi = _cma_numbers(n, size)
-    spread, axes = np.linalg.eigh(s.C)
+    spread, axes = (a.astype(s.C.dtype, copy=False) for a in np.linalg.eigh(wide(s.C)))
     spread = np.sqrt(np.maximum(spread, 1e-300))
     Z = np.random.default_rng([h.seed, k]).standard_normal((size, n)) * spread @ axes.T
     values = []

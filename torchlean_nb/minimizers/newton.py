@@ -3,7 +3,7 @@
 import numpy as np
 
 from torchlean_nb.hypers import Hyper, lr, nonnegative
-from torchlean_nb.minimizers.algebra import positive_definite, solve
+from torchlean_nb.minimizers.algebra import positive_definite, solve, wide
 from torchlean_nb.minimizers.asking import Evaluate
 from torchlean_nb.minimizers.descent import MOVE
 from torchlean_nb.minimizers.searches import C1, armijo
@@ -59,7 +59,7 @@ NORMAL = (r"J^{\top} J\,d", r"-J^{\top} r")
 )
 def gauss_newton(at, s, h, k):
     """Gauss-Newton for a sum of squares: the Hessian without the second derivatives of the residuals."""
-    d = np.linalg.lstsq(at.jacobian, -at.residuals, rcond=None)[0]
+    d = np.linalg.lstsq(wide(at.jacobian), -wide(at.residuals), rcond=None)[0].astype(at.x.dtype, copy=False)
     return {"d": d, "x": at.x + h.lr * d}
 
 

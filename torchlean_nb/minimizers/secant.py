@@ -21,9 +21,10 @@ PAIR = (("s", "t\\,d"), ("y", r"\nabla f(x + s) - \nabla f(x)"))
 
 def bfgs_update(H, s, y):
     """BFGS's inverse Hessian: the nearest symmetric one that maps `y` to `s`."""
-    rho = 1 / (y @ s)
-    v = np.eye(len(s), dtype=H.dtype) - rho * np.outer(s, y)
-    return v @ H @ v.T + rho * np.outer(s, s)
+    # The product multiplied out: two outer products instead of two products of matrices.
+    rho, hy = 1 / (y @ s), H @ y
+    cross = np.outer(s, hy)
+    return H - rho * (cross + cross.T) + rho * (1 + rho * (y @ hy)) * np.outer(s, s)
 
 
 def dfp_update(H, s, y):

@@ -64,12 +64,12 @@ class Method(UpdateRule):
             except StopIteration as end:
                 terms = end.value
                 continue
-            answer = yield Evaluate(_frozen(request.x), request.want, request.example)
+            answer = yield Evaluate(_frozen(_narrow(request.x, at.x)), request.want, request.example)
             asked.append(answer)
         missing = [name for name in ("next" if "next" in terms else "x", *slots) if name not in terms]
         if missing:
             raise RuleError(f"{self.name}: the iteration returned no {missing[0]!r}", f"it returned {', '.join(terms)}")
-        terms = {name: _frozen(v) for name, v in terms.items()}
+        terms = {name: _frozen(_narrow(v, at.x) if name == "x" else v) for name, v in terms.items()}
         after = terms.pop("next") if "next" in terms else Point(terms["x"])
         return Step(k, at, terms, replace(after, x=_frozen(after.x)), tuple(asked))
 
@@ -89,6 +89,11 @@ class Method(UpdateRule):
 
     def __repr__(self) -> str:
         return f"<method {self.name}: {self.summary}>"
+
+
+def _narrow(x: Any, like: np.ndarray) -> Any:
+    """A point in the type of the start, where numbers of a method were wider."""
+    return x.astype(like.dtype) if like.dtype.kind == "f" and x.dtype != like.dtype else x
 
 
 def _frozen(v: Any) -> Any:

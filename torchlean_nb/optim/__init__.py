@@ -13,6 +13,7 @@ SGD), ``momenta`` (what to make of past gradients), ``preconditioned`` (Shampoo,
 from importlib import import_module
 from typing import Any
 
+from torchlean_nb.errors import did_you_mean
 from torchlean_nb.optim import adam as adam
 from torchlean_nb.optim import adaptive as adaptive
 from torchlean_nb.optim import classics as classics
@@ -97,7 +98,7 @@ def __getattr__(name: str) -> Any:
     if rule is None and (found := import_module(_METHODS).class_named(name)):
         return found
     if rule is None:
-        raise AttributeError(f"tl.optim has no {name!r}; there are {', '.join(__dir__())}")
+        raise AttributeError(f"tl.optim has no {name!r}; {did_you_mean(name, __dir__())}")
     if name not in _classes or _classes[name].rule is not rule:
         _classes[name] = import_module(_SHELL).class_of(rule)
     return _classes[name]

@@ -25,7 +25,7 @@ Statements = tuple[tuple[str, str], ...]
 ACCENTS = (r"\tilde", r"\breve", r"\check", r"\acute", r"\grave", r"\ddot")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Transform(UpdateRule):
     """A map of gradients, or of steps; its update returns the new vector as ``"g"``.
 
@@ -48,8 +48,11 @@ class Transform(UpdateRule):
         vector = r"\Delta" if self.place == "after" else "g"
         return UpdateRule.card(replace(self, title=self.name, latex=_about(vector, self.latex)))
 
+    def __repr__(self) -> str:
+        return f"<transform {self.name}: {self.summary}>"
 
-@dataclass(frozen=True, eq=False)
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Wrapper(UpdateRule):
     r"""A map of rules: its update gets as last argument ``inner(g, p, t, when=True)``, the rule inside.
 
@@ -64,6 +67,9 @@ class Wrapper(UpdateRule):
     def card(self) -> str:
         """What the row knows, as Markdown."""
         return UpdateRule.card(replace(self, title=self.name))
+
+    def __repr__(self) -> str:
+        return f"<wrapper {self.name}: {self.summary}>"
 
 
 def transform(**fields: Any) -> Callable[[Callable[..., dict[str, Any]]], Transform]:

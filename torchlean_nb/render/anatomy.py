@@ -312,7 +312,8 @@ def flat_index(shape: tuple[int, ...], index: Any) -> int:
 
 def _spread(a: np.ndarray) -> float:
     size = np.abs(a[np.isfinite(a) & (a != 0)].astype(np.float64))
-    return float(size.max() / size.min()) if size.size > 1 else 1.0
+    with np.errstate(over="ignore"):
+        return float(size.max() / size.min()) if size.size > 1 else 1.0
 
 
 def _round(v: float) -> str:

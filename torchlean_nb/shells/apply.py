@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from torchlean_nb.backend.namespace import numpy_namespace
-from torchlean_nb.errors import DTypeError
+from torchlean_nb.errors import DTypeError, RuleValueError
 from torchlean_nb.shells.explain import Record
 from torchlean_nb.shells.state import ParamState
 from torchlean_nb.updates import UpdateRule
@@ -87,7 +87,7 @@ def _alone(rule: UpdateRule, h: Any, u: Update) -> tuple[np.ndarray, ParamState]
     # The caller may write into his gradient again; a slot that is the gradient, and the record, keep this one.
     g = _frozen(u.grad.copy()) if u.grad.flags.writeable else u.grad
     terms = rule.terms(g, p, slots, h, u.count)
-    value = _frozen((p + terms["delta"]).astype(p.dtype, copy=False))
+    value = _moved(rule, p, terms["delta"])
     record = Record(rule, g, p, slots, h, u.count)
     return value, ParamState(u.count, {k: _frozen(terms[k]) for k in slots}, (record, None))
 
@@ -125,7 +125,7 @@ def _together(
         h = _with_curvature(h, np.concatenate([u.curvature.ravel() for u in todo]))
     g, count = _frozen(np.concatenate([u.grad.ravel() for u in todo])), todo[0].count
     terms = rule.terms(g, p, slots, h, count)
-    value = _frozen((p + terms["delta"]).astype(p.dtype, copy=False))
+    value = _moved(rule, p, terms["delta"])
     joint = Joint(value, [], {k: _frozen(terms[k]) for k in slots})
     record, at, out = Record(rule, g, p, slots, h, count), 0, []
     for old in values:
@@ -134,6 +134,13 @@ def _together(
         out.append((view, ParamState(count, Cut(joint, at, view), (record, at))))
         at += old.size
     return out, value
+
+
+def _moved(rule: UpdateRule, p: np.ndarray, delta: Any) -> np.ndarray:
+    shape = np.shape(delta)
+    if shape and shape != p.shape:
+        raise RuleValueError(f"{rule.name}: delta has shape {shape}, the parameter has {p.shape}")
+    return _frozen((p + delta).astype(p.dtype, copy=False))
 
 
 def _with_curvature(h: Any, curvature: np.ndarray | None) -> Any:

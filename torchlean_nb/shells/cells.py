@@ -42,7 +42,7 @@ class Cell:
         return self.store, self.key
 
     def __repr__(self) -> str:
-        return f"Cell {self.name!r}, shape {self.value.shape}"
+        return f"Cell {quote(self.name)}, shape {self.value.shape}"
 
 
 def _own(value: Any, name: str) -> np.ndarray:
@@ -74,7 +74,7 @@ def read_groups(owner: str, params: Any) -> list[dict[str, Any]]:
     if isinstance(params, Mapping):
         if _is_group(params):
             raise HyperparameterTypeError(f"{owner}: params is one group", "groups come in a list", "[{'params': [p]}]")
-        groups: list[dict[str, Any]] = [{"params": _from_arrays(owner, params, store)}]
+        groups: list[dict[str, Any]] = [{"params": _from_mapping(owner, params, store)}]
     else:
         try:
             items = list(params)
@@ -91,12 +91,12 @@ def read_groups(owner: str, params: Any) -> list[dict[str, Any]]:
         if "params" not in g:
             raise HyperparameterError(f"{owner}: a group without 'params'", f"it has {', '.join(map(str, g))}")
         own = g["params"]
-        g["params"] = _from_arrays(owner, own, store) if isinstance(own, Mapping) else _listed(owner, own)
+        g["params"] = _from_mapping(owner, own, store) if isinstance(own, Mapping) else _listed(owner, own)
         for p in g["params"]:
             if not hasattr(p, "__tl_cell__"):
                 raise HyperparameterTypeError(
-                    f"{owner}: {quote(p, 40)} of type {type(p).__name__} is not a parameter",
-                    "parameters are Params of a session, or arrays given by name", '{"w": array}',
+                    f"{owner}: {quote(p, 40).splitlines()[0]} of type {type(p).__name__} is not a parameter",
+                    "parameters are Params of a session, or arrays given by name", 's.param(array), or {"w": array}',
                 )
     return groups
 
@@ -116,7 +116,9 @@ def _is_group(params: Mapping[Any, Any]) -> bool:
     return isinstance(own, Mapping) or (isinstance(own, list | tuple) and any(hasattr(p, "__tl_cell__") for p in own))
 
 
-def _from_arrays(owner: str, arrays: Mapping[str, Any], store: Store) -> list[Cell]:
+def _from_mapping(owner: str, arrays: Mapping[str, Any], store: Store) -> list[Any]:
+    if any(hasattr(p, "__tl_cell__") for p in arrays.values()):  # such as s.params
+        return list(arrays.values())
     for name in arrays:
         if not isinstance(name, str):
             raise HyperparameterTypeError(f"{owner}: a parameter's name must be a str, got {quote(name, 40)}")

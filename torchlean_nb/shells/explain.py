@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from torchlean_nb.errors import quote
 from torchlean_nb.updates import UpdateRule
 
 
@@ -92,7 +93,7 @@ class Explanation:
         rows = [("raw gradient", self.grad), *self.terms.items(), ("before", self.before), ("after", self.after)]
         wide = max(len(k) for k, _ in rows)
         show = [f"{k:<{wide}}  {_brief(v)}" for k, v in rows]
-        return "\n".join([f"{self.rule.class_name}, step {self.step} of {self.name!r}", *show])
+        return "\n".join([f"{self.rule.class_name}, step {self.step} of {quote(self.name)}", *show])
 
     def __repr__(self) -> str:
         return self.to_text()
