@@ -28,6 +28,7 @@ from torchlean_nb.errors import (
 from torchlean_nb.hypers import Hyper, flag
 
 MAX_BYTES = 2**28
+_LIMIT = Hyper(kind="int", low=1)
 _ENCODING = Hyper(kind="choice", choices=("utf-8", "utf-16", "latin-1", "cp1252", "ascii"))
 _LINE = re.compile(r"([^\r\n]*)(?:\r\n|\r|\n|\Z)")
 _BREAK = re.compile(rb"\r\n|\r|\n")
@@ -83,6 +84,7 @@ def read_csv(
     _check_delimiter(delimiter)
     _ENCODING.check("read_csv", "encoding", encoding)
     flag().check("read_csv", "header", header)
+    _LIMIT.check("read_csv", "max_bytes", max_bytes)
     if target is not None and label is not None:
         raise HyperparameterError("read_csv: target and label are both given", "y is one column")
     file = local_path(path, folder)

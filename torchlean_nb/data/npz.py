@@ -13,6 +13,7 @@ import numpy as np
 from torchlean_nb.data.files import Location, local_path, opened
 from torchlean_nb.data.npy import parse, usable
 from torchlean_nb.errors import LoadError, MemberError, SizeError, quote
+from torchlean_nb.hypers import Hyper
 
 MAX_BYTES = 2**30
 MAX_RATIO = 1100  # deflate cannot do better than 1032
@@ -49,6 +50,7 @@ def read_npz(
     >>> read_npz(file, "X").tolist(), sorted(read_npz(file))
     ([[1.0, 2.0]], ['X', 'y'])
     """
+    Hyper(kind="int", low=1).check("read_npz", "max_bytes", max_bytes)
     file = local_path(path, folder)
     label = quote(str(file))
     with opened(file) as (f, _):
