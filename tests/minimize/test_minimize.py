@@ -155,3 +155,18 @@ def test_a_small_network_is_fitted_by_bfgs():
 
     found = tl.minimize(loss, start, "lbfgs", line_search_fn="strong_wolfe", tolerance_change=0.0, steps=300, tol=1e-6)
     assert found.value < 1e-5 < 0.1 < found.values[0]
+
+
+def test_a_function_that_returns_no_tensor_has_no_gradient_to_find_small():
+    def squares(x):
+        return float((x.value**2).sum())
+
+    with pytest.raises(errors.HyperparameterTypeError, match=r"returned float, not a Tensor(.|\n)*nelder_mead"):
+        tl.minimize(squares, [1.0, 2.0])
+    assert tl.minimize(squares, [1.0, 2.0], "nelder_mead").value < 1e-9
+
+
+def test_a_class_may_stand_for_the_name_of_its_method():
+    for cls, name in ((tl.optim.LBFGS, "lbfgs"), (tl.optim.SGD, "sgd")):
+        ends = [tl.minimize(lambda x: (x * x).sum(), [1.0, 2.0], m, lr=0.1, steps=3).x for m in (cls, name)]
+        assert np.array_equal(*ends)

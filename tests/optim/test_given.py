@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import torchlean_nb as tl
-from torchlean_nb.errors import CheckpointError, HyperparameterTypeError, RuleError, ShapeError
+from torchlean_nb.errors import CheckpointError, HyperparameterTypeError, RuleError, ShapeError, UnknownNameError
 
 ONES = {"w": np.ones(2)}
 
@@ -56,6 +56,13 @@ def test_the_signature_shows_every_option_with_its_default(name):
 def test_classes_of_rows_pickle_by_name():
     assert pickle.loads(pickle.dumps(tl.optim.Adam)) is tl.optim.Adam
     assert pickle.loads(pickle.dumps(tl.optim.LBFGS)) is tl.optim.LBFGS
+
+
+def test_a_class_is_made_of_a_row_or_its_name():
+    assert tl.optim.class_of("adam").rule is tl.optim.class_of("Adam").rule is tl.optim.rules["adam"]
+    for nothing in ("adamm", 3):
+        with pytest.raises(UnknownNameError):
+            tl.optim.class_of(nothing)
 
 
 def test_an_optimizer_of_plain_arrays_can_be_copied_and_pickled():

@@ -73,7 +73,17 @@ class Objective:
             if value.size != 1:
                 raise NonScalarError(f"tl.minimize: the function returned shape {value.shape}, not one number")
             return Point(x, float(value), example=ask.example)
-        value, gradient = engine.value_and_grad(flat)(x)
+
+        def tracked(v: Any) -> Any:
+            result = flat(v)
+            if isinstance(result, int | float | np.ndarray | np.generic):
+                raise HyperparameterTypeError(
+                    f"tl.minimize: f returned {type(result).__name__}, not a Tensor",
+                    "without its history there is no gradient", "tl.sum and the like, or method='nelder_mead'",
+                )
+            return result
+
+        value, gradient = engine.value_and_grad(tracked)(x)
         second = engine.hessian(flat)(x) if "hessian" in ask.want else None
         return Point(x, float(value.reshape(())), gradient, second, example=ask.example)
 

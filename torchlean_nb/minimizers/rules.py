@@ -56,6 +56,8 @@ def method_of(name: Any) -> Method:
         See `of_rule`.
     """
     import_module(_OPTIM)
+    row = getattr(name, "rule", name)  # of a class
+    name = row.name if isinstance(row, UpdateRule) else name
     for row in (*METHODS.values(), *RULES.values()):
         if isinstance(name, str) and name in (row.name, row.class_name):
             return row if isinstance(row, Method) else of_rule(row)

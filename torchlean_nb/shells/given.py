@@ -66,19 +66,23 @@ def differentiated(cells: Sequence[Any], result: Any) -> Any:
     return result, session.backward(result)
 
 
-def loss_of(owner: str, value: Any) -> float | None:
-    """A loss as a number; None stays.
+def loss_of(rule: UpdateRule, value: Any, grads: Any) -> float | None:
+    """A loss as a number, out of the gradients where a rule uses it and it was not given.
 
     Raises
     ------
     HyperparameterTypeError
     """
+    if value is None and "value" in rule.needs:
+        value = getattr(grads, "value", None)
     if value is None or value.__class__ is float:
         return value
     try:
         return float(np.asarray(getattr(value, "value", value), float).reshape(()))
     except (TypeError, ValueError):
-        raise HyperparameterTypeError(f"{owner}: the loss is {quote(value, 60)}", "it must be one number") from None
+        raise HyperparameterTypeError(
+            f"{rule.class_name}: the loss is {quote(value, 60)}", "it must be one number"
+        ) from None
 
 
 def as_array(label: str, a: Any) -> np.ndarray:

@@ -35,7 +35,7 @@ from torchlean_nb.shells.flat import FlatState
 from torchlean_nb.shells.fused import Fused
 from torchlean_nb.shells.given import as_array, by_name, check_snapshot, differentiated, loss_of, public, signature
 from torchlean_nb.shells.state import OptState, ParamState, Snapshot, read_state_dict
-from torchlean_nb.updates import UpdateRule
+from torchlean_nb.updates import UpdateRule, rule_of
 
 _numbers = count()
 _switch = flag()
@@ -178,9 +178,7 @@ class Optimizer:
         if callable(grads) and not isinstance(grads, Mapping):
             result = differentiated(self._cells, grads())
             value, grads = result if isinstance(result, tuple) and len(result) == 2 else (value, result)
-        if value is None and "value" in self.rule.needs:
-            value = getattr(grads, "value", None)
-        value = loss_of(self.rule.class_name, value)
+        value = loss_of(self.rule, value, grads)
         if grads is None and self._fused:
             grads = [g.copy() for g in self.grads.values()]
         if self._fused is None or not self._fused_step(grads):
@@ -389,8 +387,9 @@ class Optimizer:
         return "\n".join(lines)
 
 
-def class_of(rule: UpdateRule) -> type[Optimizer]:
-    """The torch-shaped class of a row, its options in the signature."""
+def class_of(rule: Any) -> type[Optimizer]:
+    """The torch-shaped class of a row, or of that name, its options in the signature."""
+    rule = rule if isinstance(rule, UpdateRule) else rule_of(rule)
     switches = [p for p in signature_of(Optimizer).parameters.values() if p.kind is p.KEYWORD_ONLY]
     fields = {
         "rule": rule, "__doc__": f"{rule.summary}\n\n{rule.card()}", "__signature__": signature(rule, *switches),
