@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from textwrap import wrap
 from types import CodeType
 
 import torchlean_nb as tl
@@ -34,6 +35,7 @@ class Outcome:
     equivalent: list[Mutant] = field(default_factory=list)
     unexplained: list[Mutant] = field(default_factory=list)
     per_file: dict[str, list[int]] = field(default_factory=dict)
+    per_row: dict[str, list[int]] = field(default_factory=dict)
 
     @property
     def total(self) -> int:
@@ -48,10 +50,10 @@ class Outcome:
 
     def add(self, mutant: Mutant, found: str | None) -> None:
         """Enter one result."""
-        counts = self.per_file.setdefault(mutant.file, [0, 0])
-        counts[1] += 1
+        for table, name in ((self.per_file, mutant.file), (self.per_row, mutant.function.split(".")[0])):
+            counts = table.setdefault(name, [0, 0])
+            counts[0], counts[1] = counts[0] + bool(found), counts[1] + 1
         if found:
-            counts[0] += 1
             self.killed += 1
         else:
             (self.equivalent if mutant.key in REASONS else self.unexplained).append(mutant)
@@ -159,8 +161,9 @@ def everything(names: list[str], progress: Callable[[str], None] = lambda text: 
 
 
 def summary(outcome: Outcome) -> str:
-    """Score per file, and everybody who lived."""
+    """Score per file and per row, and everybody who lived."""
     lines = [f"  {name:16} {killed:5} of {total:5} killed" for name, (killed, total) in outcome.per_file.items()]
+    lines += wrap(", ".join(f"{name} {a}/{b}" for name, (a, b) in outcome.per_row.items()), 110)
     lines.append(f"equivalent, with a reason: {len(outcome.equivalent)}")
     lines += [f"  {m}\n      {REASONS[m.key]}" for m in outcome.equivalent]
     lines.append(f"SURVIVED: {len(outcome.unexplained)}")
