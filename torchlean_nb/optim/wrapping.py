@@ -20,7 +20,7 @@ Examples
 from dataclasses import replace
 
 from torchlean_nb.errors import ShapeError
-from torchlean_nb.hypers import Hyper, flag, nonnegative
+from torchlean_nb.hypers import Hyper, flag, nonnegative, unit
 from torchlean_nb.optim.compose import WRAPPERS as WRAPPERS
 from torchlean_nb.optim.compose import wrapper
 from torchlean_nb.updates import RULES, Slot
@@ -56,7 +56,7 @@ def lookahead(xp, g, p, s, h, t, inner):
 
 @wrapper(
     title="EMA",
-    hypers={"decay": Hyper(0.999, "d", 0.0, 1.0)}, slots={"average": Slot(_here, symbol=MEAN)}, average="average",
+    hypers={"decay": unit(0.999, "d")}, slots={"average": Slot(_here, symbol=MEAN)}, average="average",
     latex=((r"\Delta", r"\delta"), (MEAN, rf"d\,{MEAN} + (1 - d)(\theta + \Delta), \; {MEAN}_1 = \theta + \Delta")),
     references=("Polyak and Juditsky 1992",),
 )
