@@ -108,6 +108,11 @@ def test_a_line_of_tabs_is_a_row_of_empty_cells_when_tabs_divide(path):
         table(path, "x\ty\n\t\n1\t2\n", delimiter="\t")
 
 
+def test_a_file_of_empty_lines_takes_one_pass(path):
+    ds = table(path, b"x\n1" + b"\n" * 200_000, empty_lines=False)
+    assert ds.X.tolist() == [[1.0]]
+
+
 def test_class_names_are_numbered_in_order(path):
     ds = table(path, "k,x\nb,1\na,2\nb,3\n", label="k")
     assert ds.y.tolist() == [1, 0, 1] and ds.classes == ("a", "b") and ds.columns == ("x",)
@@ -154,7 +159,7 @@ def test_the_quick_way_and_the_careful_way_read_the_same_numbers(text):
 
 @given(content=st.one_of(st.binary(max_size=80), st.text("x,y\"\n\r1.e- ;\t\ufeff\0é", max_size=60)))
 def test_no_file_raises_anything_but_our_errors(path, content):
-    for options in ({}, {"header": False}, {"label": 0}):
+    for options in ({}, {"header": False}, {"label": 0}, {"encoding": "utf-16"}):
         message, ds = "", None
         try:
             ds = table(path, content, **options)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -88,7 +89,7 @@ def read_csv(
     if target is not None and label is not None:
         raise HyperparameterError("read_csv: target and label are both given", "y is one column")
     file = local_path(path, folder)
-    name, text = quote(str(file)), None
+    name = quote(str(file))
     with opened(file) as (f, size):
         if size > max_bytes:
             raise SizeError(f"{name}: size {size} bytes is over the limit {max_bytes}", None, f"max_bytes={size}")
@@ -101,7 +102,7 @@ def read_csv(
     cells = _first_cells(first, delimiter)
     columns = _names(first, cells) if header else None
     at = _place(columns, len(cells), "target" if label is None else "label", target if label is None else label)
-    rows = lines if header else _chain(first, lines)
+    rows = lines if header else chain([first], lines)
     x, y = _table(rows, delimiter, columns or range(1, len(cells) + 1), at if label is not None else None)
     if not len(x):
         raise EmptyError(f"{name}: no data rows", "it holds a header only", "header=False")
@@ -138,18 +139,16 @@ def _decoded(raw: bytes, name: str, encoding: str) -> str:
 
 
 def _lines(text: str, name: str, blank: str, skip: bool) -> Iterator[Line]:
-    """Lines that hold something; the empty end of the file is none."""
+    """Lines that hold something; an empty line counts when another line follows."""
+    empty = None
     for number, m in enumerate(_LINE.finditer(text), 1):
         line = Line(name, number, m[1])
-        if m[1].strip(blank):
+        if not m[1].strip(blank):
+            empty = empty or line
+        elif empty and not skip:
+            raise empty.error("empty line", None, "empty_lines=True")
+        else:
             yield line
-        elif not skip and text[m.end() :].strip(blank + "\r\n"):
-            raise line.error("empty line", None, "empty_lines=True")
-
-
-def _chain(first: Line, rest: Iterator[Line]) -> Iterator[Line]:
-    yield first
-    yield from rest
 
 
 def _first_cells(line: Line, delimiter: str) -> list[str]:
