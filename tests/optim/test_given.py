@@ -229,3 +229,21 @@ def test_the_anatomy_of_huge_and_tiny_numbers_is_shown_without_a_warning():
     opt = tl.optim.Adam({"w": np.ones(2)})
     opt.step({"w": np.array([1e300, 1e-300])})
     assert tl.widgets.UpdateAnatomy(opt, "w").to_text()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_averages_survive_json(dtype):
+    params = {"w": np.array([0.1, 0.2], dtype), "b": np.array(0.3, dtype)}
+    first, second = tl.optim.EMA(params), tl.optim.EMA(params)
+    first.update({"w": np.array([0.7, 0.9], dtype)})
+    state = json.loads(json.dumps(first.state_dict(), default=np.ndarray.tolist))
+    second.load_state_dict(state)
+    for k, a in first.averages.items():
+        assert second.averages[k].dtype == dtype and np.array_equal(second.averages[k], a)
+    with pytest.raises(CheckpointError, match="'w' is not an array"):
+        second.load_state_dict(state | {"values": {"w": [[1.0], [1.0, 2.0]], "b": 0.3}})
+
+
+def test_completion_on_the_schedulers_shows_schedulers_only():
+    found = dir(tl.optim.lr_scheduler)
+    assert len(found) == 19 and all(isinstance(getattr(tl.optim.lr_scheduler, n), type) for n in found)

@@ -30,6 +30,11 @@ from torchlean_nb.schedules.facade import LRScheduler, groups_of, per_group, who
 from torchlean_nb.schedules.plateau import ReduceLROnPlateau
 from torchlean_nb.schedules.reduce import ReduceOnPlateau
 
+__all__ = [
+    "ChainedScheduler", "ConstantLR", "CosineAnnealingLR", "CosineAnnealingWarmRestarts", "CyclicLR", "ExponentialLR",
+    "LRScheduler", "LambdaLR", "LinearLR", "MultiStepLR", "MultiplicativeLR", "OneCycleLR", "PolynomialLR",
+    "ReduceLROnPlateau", "ReduceOnPlateau", "SWALR", "ScheduleLR", "SequentialLR", "StepLR",
+]  # fmt: skip
 Rate = float | Sequence[float]
 Function = Callable[[int], float]
 
@@ -339,3 +344,7 @@ __all__ = [
     "ChainedScheduler", "ReduceLROnPlateau", "SWALR", "ReduceOnPlateau",
     "ScheduleLR",
 ]  # fmt: skip
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -152,7 +152,11 @@ class Averaging(ABC):
         options = {k: self.hypers[k].check(owner, k, d[k]) for k in self.hypers}
         new = []
         for name, p in zip(self._names, self._cells, strict=True):
-            a = np.array(values[name])
+            listed = isinstance(values[name], list | float)  # as JSON has it, without a type
+            try:
+                a = np.array(values[name], p.value.dtype if listed else None)
+            except (TypeError, ValueError) as e:
+                raise CheckpointError(f"{owner}: {quote(name)} is not an array", str(e)) from None
             if a.shape != p.value.shape or a.dtype != p.value.dtype:
                 raise CheckpointError(
                     f"{owner}: {quote(name)} has shape {a.shape} and dtype {a.dtype}",
