@@ -20,6 +20,8 @@ REFUSED = [
     (lambda: nn.Conv2d(1, 2, (3, 3, 3)), "Conv2d: kernel_size=(3, 3, 3) has 3 values", "one or 2"),
     (lambda: nn.Conv1d(1, 2, 0), "Conv1d: kernel_size=0 is not allowed", "an int >= 1"),
     (lambda: nn.Conv2d(1, 2, 3, padding=-1), "Conv2d: padding=-1 is not allowed", "an int >= 0"),
+    (lambda: nn.Conv2d(1, 2, 3, padding="full"), "Conv2d: padding='full' is not allowed", "'valid', 'same'"),
+    (lambda: nn.Conv2d(1, 2, 3, 2, padding="same"), "Conv2d: padding='same' is not allowed", "stride=(2, 2)"),
     (lambda: nn.Conv2d(4, 6, 3, groups=3), "Conv2d: groups=3 is not allowed", "must divide in_channels=4"),
     (lambda: nn.Conv2d(4, 6, 3, groups=4), "Conv2d: groups=4 is not allowed", "must divide out_channels=6"),
     (lambda: nn.ConvTranspose1d(1, 1, 2, output_padding=1), "output_padding=(1,) is not allowed", "than stride"),

@@ -54,6 +54,7 @@ def their_output(theirs, x):
     return y[0] if isinstance(y, tuple) else y
 
 
+@pytest.mark.filterwarnings("ignore:Using padding='same'")
 @pytest.mark.parametrize("mode", ["train", "eval"])
 @pytest.mark.parametrize("name", [*COMPARED, "encoder, norms first"])
 def test_outputs_and_gradients_are_pytorchs(name, mode):

@@ -9,9 +9,10 @@ from functools import partial
 from typing import Any
 
 from torchlean_nb.errors import HyperparameterError
+from torchlean_nb.hypers import Hyper
 from torchlean_nb.nn import init
 from torchlean_nb.nn.basic import root, within
-from torchlean_nb.nn.layer import Layer, Slot, flag, size
+from torchlean_nb.nn.layer import Layer, Slot, family, flag, size
 from torchlean_nb.ops.conv import conv, conv_transpose
 from torchlean_nb.ops.getitem import getitem
 from torchlean_nb.ops.indexing import pad, put_index
@@ -76,11 +77,36 @@ class _Convolution(_Conv):
     groups: int = size(1)
     bias: bool = flag(True)
 
+    def __post_init__(self) -> None:
+        asked = self.padding
+        if isinstance(asked, str):
+            Hyper(kind="choice", choices=("valid", "same")).check(type(self).__name__, "padding", asked)
+            object.__setattr__(self, "padding", 0)
+        super().__post_init__()
+        if asked == "same":
+            if set(self.stride) != {1}:
+                raise HyperparameterError(
+                    f"{type(self).__name__}: padding='same' is not allowed",
+                    f"stride={self.stride} makes outputs smaller",
+                )
+            object.__setattr__(self, "padding", asked)
+
     def slots(self) -> Mapping[str, Slot]:
         return self._arrays((self.out_channels, self.in_channels // self.groups))
 
+    def _bordered(self, x: Any) -> tuple[Any, Any]:
+        """Input and padding; a border that is wider at the end is put around the input here."""
+        if self.padding != "same":
+            return x, self.padding
+        totals = [d * (k - 1) for d, k in zip(self.dilation, self.kernel_size, strict=True)]
+        if not any(n % 2 for n in totals):
+            return x, tuple(n // 2 for n in totals)
+        lead = len(x.shape) - self.dims
+        return pad(x, pad_width=((0, 0),) * lead + tuple((n // 2, n - n // 2) for n in totals)), 0
+
     def compute(self, x: Any, at: Any) -> Any:
-        op = partial(conv, stride=self.stride, padding=self.padding)
+        x, padding = self._bordered(x)
+        op = partial(conv, stride=self.stride, padding=padding)
         weight = _dilated(at["weight"], self.dilation)
         if self.groups == 1:
             return op(x, weight, at.get("bias"))
@@ -119,23 +145,19 @@ class _ConvolutionTranspose(_Conv):
         return self._biased(getitem(y, (*(slice(None),) * lead, *cut)), at)
 
 
-def _family(base: type, name: str, dims: int, doc: str) -> type:
-    plural = f"{dims} dimension{'s' * (dims > 1)}"
-    return type(name, (base,), {"dims": dims, "__doc__": doc.format(plural), "__module__": __name__})
-
-
-_DOC = """Convolution (cross-correlation) in {}.
+_DOC = """Convolution (cross-correlation) over the last {axes}.
 
     Parameters
     ----------
     in_channels, out_channels : int
-    kernel_size, stride, padding, dilation : int or tuple of int
-        Padding is with zeros.
+    kernel_size, stride, dilation : int or tuple of int
+    padding : int, tuple of int, "valid" or "same"
+        Zeros on both sides: none, or so many that sizes stay.
     groups : int
         Groups of channels that do not see each other.
     bias : bool
     """
-_DOC_TRANSPOSE = """Transposed convolution in {}, which makes inputs larger.
+_DOC_TRANSPOSE = """Transposed convolution over the last {axes}, which makes inputs larger.
 
     Parameters
     ----------
@@ -146,7 +168,5 @@ _DOC_TRANSPOSE = """Transposed convolution in {}, which makes inputs larger.
     bias : bool
     dilation : int or tuple of int
     """
-Conv1d, Conv2d, Conv3d = (_family(_Convolution, f"Conv{n}d", n, _DOC) for n in (1, 2, 3))
-ConvTranspose1d, ConvTranspose2d, ConvTranspose3d = (
-    _family(_ConvolutionTranspose, f"ConvTranspose{n}d", n, _DOC_TRANSPOSE) for n in (1, 2, 3)
-)
+Conv1d, Conv2d, Conv3d = family(_Convolution, "Conv", _DOC)
+ConvTranspose1d, ConvTranspose2d, ConvTranspose3d = family(_ConvolutionTranspose, "ConvTranspose", _DOC_TRANSPOSE)

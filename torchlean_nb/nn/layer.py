@@ -272,6 +272,17 @@ class Layer:
         return self.kind + (f"({', '.join(given)})" if given else "")
 
 
+def family(base: type, stem: str, doc: str) -> tuple[type, ...]:
+    """The classes ``stem1d``, ``stem2d``, ``stem3d``; in the docstring ``{axes}`` becomes "2 axes"."""
+    return tuple(
+        type(f"{stem}{n}d", (base,), {
+            "dims": n, "__doc__": doc.replace("{axes}", "1 axis" if n == 1 else f"{n} axes"),
+            "__module__": base.__module__,
+        })
+        for n in (1, 2, 3)
+    )  # fmt: skip
+
+
 def _initialisers(arrays: Mapping[str, Slot], scheme: Any) -> dict[str, Initialiser]:
     """One initialiser per path."""
     if isinstance(scheme, Mapping):

@@ -5,14 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
 from torchlean_nb.errors import HyperparameterError, ShapeError
 from torchlean_nb.hypers import Hyper
 from torchlean_nb.nn import init
-from torchlean_nb.nn.layer import Layer, Slot, flag, option, size
+from torchlean_nb.nn.layer import Layer, Slot, family, flag, option, size
 from torchlean_nb.ops.normalize import batch_norm, group_norm, instance_norm, layer_norm, rms_norm
 from torchlean_nb.ops.shape import reshape
 
@@ -33,8 +33,6 @@ class _BatchNorm(Layer):
     track_running_stats: bool = flag(True)
     unbiased: bool = flag(True)
 
-    ranks: ClassVar[tuple[int, ...]] = ()
-
     def slots(self) -> Mapping[str, Slot]:
         own, n = _affine((self.num_features,), self.affine, self.affine), (self.num_features,)
         if not self.track_running_stats:
@@ -45,10 +43,11 @@ class _BatchNorm(Layer):
         }
 
     def compute(self, x: Any, at: Any) -> Any:
-        if len(x.shape) not in self.ranks or x.shape[1] != self.num_features:
+        ranks = (2, 3) if self.dims == 1 else (self.dims + 2,)
+        if len(x.shape) not in ranks or x.shape[1] != self.num_features:
             raise ShapeError(
                 f"{type(self).__name__}: an input of shape {tuple(x.shape)}",
-                f"{' or '.join(map(str, self.ranks))} axes are needed, {self.num_features} channels on axis 1",
+                f"{' or '.join(map(str, ranks))} axes are needed, {self.num_features} channels on axis 1",
             )
         weight, bias = at.get("weight"), at.get("bias")
         if at.training or not self.track_running_stats:
@@ -81,7 +80,7 @@ _BATCH = """Mean 0 and variance 1 per channel: of the batch in train mode, of ru
     Parameters
     ----------
     num_features : int
-        Channels, axis 1 of an input {}.
+        Channels, axis 1 of an input that has {axes} behind it.
     eps : float
         Added to the variance. TorchLean's is 1e-6.
     momentum : float in [0, 1], optional
@@ -93,12 +92,7 @@ _BATCH = """Mean 0 and variance 1 per channel: of the batch in train mode, of ru
     unbiased : bool
         Whether the running variance divides by n - 1, as in PyTorch; TorchLean's divides by n.
     """
-BatchNorm1d, BatchNorm2d, BatchNorm3d = (
-    type(f"BatchNorm{n}d", (_BatchNorm,), {
-        "ranks": ranks, "__doc__": _BATCH.format(f"with {' or '.join(map(str, ranks))} axes"), "__module__": __name__,
-    })
-    for n, ranks in ((1, (2, 3)), (2, (4,)), (3, (5,)))
-)  # fmt: skip
+BatchNorm1d, BatchNorm2d, BatchNorm3d = family(_BatchNorm, "BatchNorm", _BATCH)
 
 
 @dataclass(frozen=True)
@@ -122,7 +116,7 @@ class _InstanceNorm(Layer):
         return y if batched is x else reshape(y, shape)
 
 
-_INSTANCE = """Mean 0 and variance 1 per sample and channel over {} ax{}s, in both modes.
+_INSTANCE = """Mean 0 and variance 1 per sample and channel over the last {axes}, in both modes.
 
     Parameters
     ----------
@@ -130,12 +124,7 @@ _INSTANCE = """Mean 0 and variance 1 per sample and channel over {} ax{}s, in bo
     eps : float
     affine : bool
     """
-InstanceNorm1d, InstanceNorm2d, InstanceNorm3d = (
-    type(f"InstanceNorm{n}d", (_InstanceNorm,), {
-        "dims": n, "__doc__": _INSTANCE.format(n, "i" if n == 1 else "e"), "__module__": __name__,
-    })
-    for n in (1, 2, 3)
-)  # fmt: skip
+InstanceNorm1d, InstanceNorm2d, InstanceNorm3d = family(_InstanceNorm, "InstanceNorm", _INSTANCE)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import numpy as np
 
 from torchlean_nb.errors import HyperparameterError, ShapeError
 from torchlean_nb.hypers import Hyper
-from torchlean_nb.nn.layer import Layer, option, size
+from torchlean_nb.nn.layer import Layer, family, flag, option, size
 from torchlean_nb.ops.linalg import matmul
 from torchlean_nb.ops.pool import avg_pool, max_pool, smooth_max_pool
 from torchlean_nb.ops.reduction import mean
@@ -48,8 +48,14 @@ class _MaxPool(_Pool):
 
 @dataclass(frozen=True)
 class _AvgPool(_Pool):
+    count_include_pad: bool = flag(True)
+
     def compute(self, x: Any, at: Any) -> Any:
-        return self._pooled(avg_pool, x)
+        y = self._pooled(avg_pool, x)
+        if self.count_include_pad or not any(self.padding):
+            return y
+        # The mean of ones inside a border of zeros is the part of each window that counts.
+        return y / self._pooled(avg_pool, np.ones((1, *x.shape[-self.dims :]), x.dtype))
 
 
 @dataclass(frozen=True)
@@ -96,35 +102,28 @@ class GlobalAvgPool(Layer):
         return mean(x, axis=tuple(range(2, len(x.shape))))
 
 
-_WINDOWS = """{} of each window of the last {} ax{}s.
+_WINDOWS = """{} of each window of the last {{axes}}.
 
     Parameters
     ----------
     kernel_size, stride, padding : int or tuple of int
         The stride is the kernel size unless told. {}
     """
+_SMOOTH, _ZEROS = "Smooth maximum log(sum(exp(beta x))) / beta", "The padding is zeros."
+_COUNTED = """The padding is zeros.
+    count_include_pad : bool
+        Whether they count in the mean."""
+_ADAPTIVE = """Means of windows chosen so that the last {axes} get a given size.
 
-
-def _family(base: type, name: str, dims: int, doc: str) -> type:
-    return type(name, (base,), {"dims": dims, "__doc__": doc, "__module__": __name__})
-
-
-def _windows(base: type, name: str, what: str, border: str) -> tuple[type, ...]:
-    return tuple(
-        _family(base, f"{name}{n}d", n, _WINDOWS.format(what, n, "i" if n == 1 else "e", border)) for n in (1, 2, 3)
-    )
-
-
-MaxPool1d, MaxPool2d, MaxPool3d = _windows(_MaxPool, "MaxPool", "Largest element", "Padding never wins.")
-AvgPool1d, AvgPool2d, AvgPool3d = _windows(_AvgPool, "AvgPool", "Mean", "Zeros of the padding count.")
-SmoothMaxPool1d, SmoothMaxPool2d, SmoothMaxPool3d = _windows(
-    _SmoothMaxPool, "SmoothMaxPool", "Smooth maximum log(sum(exp(beta x))) / beta", "Zeros of the padding count."
+    Parameters
+    ----------
+    output_size : int or tuple of int
+    """
+MaxPool1d, MaxPool2d, MaxPool3d = family(
+    _MaxPool, "MaxPool", _WINDOWS.format("Largest element", "Padding never wins.")
 )
-AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveAvgPool3d = (
-    _family(
-        _AdaptiveAvgPool, f"AdaptiveAvgPool{n}d", n,
-        f"Means of windows chosen so that {n} ax{'i' if n == 1 else 'e'}s get a given size.\n\n"
-        "    Parameters\n    ----------\n    output_size : int or tuple of int\n    ",
-    )
-    for n in (1, 2, 3)
+AvgPool1d, AvgPool2d, AvgPool3d = family(_AvgPool, "AvgPool", _WINDOWS.format("Mean", _COUNTED))
+SmoothMaxPool1d, SmoothMaxPool2d, SmoothMaxPool3d = family(
+    _SmoothMaxPool, "SmoothMaxPool", _WINDOWS.format(_SMOOTH, _ZEROS)
 )
+AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveAvgPool3d = family(_AdaptiveAvgPool, "AdaptiveAvgPool", _ADAPTIVE)
