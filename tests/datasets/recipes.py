@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import warnings
 import zipfile
 from typing import Any
 
@@ -43,8 +44,9 @@ def zipped(*members: tuple[str, bytes]) -> bytes:
     """A zip archive with these members."""
     f = io.BytesIO()
     with zipfile.ZipFile(f, "w", zipfile.ZIP_DEFLATED) as z:
-        for name, content in members:
-            z.writestr(name, content)
+        with warnings.catch_warnings(action="ignore"):  # of a name that comes twice
+            for name, content in members:
+                z.writestr(name, content)
     return f.getvalue()
 
 
@@ -72,8 +74,14 @@ def encrypted(raw: bytes) -> bytes:
     return flipped(raw, raw.index(b"PK\1\2") + 8)
 
 
+def claiming(raw: bytes, size: int) -> bytes:
+    """An archive whose directory claims this size of its first member."""
+    at = raw.index(b"PK\1\2") + 24
+    return raw[:at] + size.to_bytes(4, "little") + raw[at + 4 :]
+
+
 SCOPE = {
     "np": np, "saved": saved, "npy": npy, "header": header, "npz": npz, "zipped": zipped, "flipped": flipped,
-    "flipped_data": flipped_data, "wrong_checksum": wrong_checksum, "encrypted": encrypted,
+    "flipped_data": flipped_data, "wrong_checksum": wrong_checksum, "encrypted": encrypted, "claiming": claiming,
     "pickled": pickle.dumps([1.0]),
 }  # fmt: skip

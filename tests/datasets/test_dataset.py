@@ -103,6 +103,7 @@ def test_standardised_columns_have_mean_0_and_deviation_1_and_constant_ones_are_
     a, b = train.standardise(test)
     assert abs(a.X.mean(axis=0)).max() < 1e-10 and abs(a.X.std(axis=0)[:2] - 1).max() < 1e-10
     assert (a.X[:, 2] == 0).all() and (b.X[:, 2] == 0).all()
+    assert train.standardise(Dataset([[5.0, -2.0, 3.1]]))[1].X[0, 2] == 3.0
     mean, std = x[:40].mean(axis=0)[:2], x[:40].std(axis=0)[:2]
     assert np.allclose(b.X[:, :2], (x[40:, :2] - mean) / std, rtol=1e-12)
     assert Dataset(np.float32(x)).standardise().X.dtype == np.float32
