@@ -52,6 +52,8 @@ _BY_REASON: dict[str, tuple[str, ...]] = {
     ),
     "a number that stands in for a divisor of 0: the quotient is 0, or not taken": (
         "adam.py::radam: drop right: ratio * sure + (1 - sure)",
+        "adam.py::radam: plus to minus: below * sure + (1 - sure)",
+        "adam.py::radam: swap operands: 1 - sure",
         "classics.py::barzilai_borwein: 0 to -1: bottom * 0",
         "classics.py::barzilai_borwein: 0 to 1: bottom * 0",
         "classics.py::barzilai_borwein: 1 to 2: bottom * 0 + 1",

@@ -21,7 +21,6 @@ RUNS = File(__file__).parent / "runs.json"
 FREE = {("alike", n) for n in ("coordinate_descent", "frank_wolfe", "galore", "galore_sgd", "muon", "muon_debiased")}
 
 # The loss is a float, and its largest number with 0 one of 64 bits: the shell takes it back into 32.
-WIDE = {("polyak_sgd", "sps+")}
 
 
 @cache
@@ -75,8 +74,6 @@ def keeps(name: str, rule: UpdateRule) -> str | None:
     settings = [given for _, given, _ in recorded().get(name, ())] or [{}]
     for given in {str(g): g for g in settings}.values():
         for dtype in (np.float32, np.float64):
-            if dtype is np.float32 and (name, given.get("variant")) in WIDE:
-                continue
             for path in paths(rule, "random"):
                 path.start.setflags(write=False)
                 path.gradients.setflags(write=False)

@@ -231,6 +231,13 @@ def test_a_ghost_shows_the_step_under_other_hyperparameters():
     assert np.allclose(e.without(lr=0.2), 2 * e.delta) and np.array_equal(e.without(), e.delta)
 
 
+def test_radam_at_the_border_of_its_formula():
+    opt = tl.optim.RAdam({"w": W}, betas=(0.9, 0.6))
+    for g in GRADS[:5]:
+        opt.step({"w": g["w"]})
+    assert np.isfinite(opt.params["w"]).all() and opt.explain("w").step == 5
+
+
 def test_a_rule_of_ones_own_is_one_function():
     @tl.extend.update_rule(
         hypers={"lr": tl.extend.Hyper(0.1, r"\eta", 0.0), "mu": tl.extend.Hyper(0.9, r"\mu", 0.0, 1.0)},

@@ -165,7 +165,8 @@ def radam(xp, g, p, s, h, t):
     rho = most - 2 * t * b2t / (1 - b2t)
     sure = rho > 5
     # Where the branch is not taken the root's argument is made harmless: sqrt(1).
-    ratio = (rho - 4) * (rho - 2) * most / ((most - 4) * (most - 2) * rho)
+    below = (most - 4) * (most - 2) * rho
+    ratio = (rho - 4) * (rho - 2) * most / (below * sure + (1 - sure))
     rect = (ratio * sure + (1 - sure)) ** 0.5
     adapted = rect * (1 - b2t) ** 0.5 / (xp.sqrt(v) + h.eps)
     step = -h.lr * (m_hat * (adapted * sure + (1 - sure)))

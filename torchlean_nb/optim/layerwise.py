@@ -120,7 +120,7 @@ def novograd(xp, g, p, s, h, t):
 )
 def polyak_sgd(xp, g, p, s, h, t):
     """A step as long as the loss allows if the minimum is known; the length is taken over all parameters."""
-    gap = h.value - h.f_min
+    gap = xp.asarray(h.value - h.f_min, dtype=p.dtype)
     gap = xp.maximum(gap, 0.0) if h.variant == "sps+" else gap
     square = xp.sum(g * g) + h.eps
     flat = xp.greater_equal(2.0**-52, square)
