@@ -142,6 +142,13 @@ def test_layers_keep_the_number_type_of_the_session(name, dtype):
 
 
 @EVERY
+@pytest.mark.parametrize("mode", ["train", "eval"])
+def test_no_layer_leans_on_implicit_broadcasting(name, mode):
+    strict, free = (CASES[name][0].bind(tl.Session(strict_shapes=on)).train(mode == "train") for on in (True, False))
+    assert (strict(example(name)).value == free(example(name)).value).all()
+
+
+@EVERY
 def test_every_node_knows_the_layer_that_made_it(name):
     layer = CASES[name][0]
     s = tl.Session()

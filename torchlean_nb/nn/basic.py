@@ -19,7 +19,7 @@ from torchlean_nb.ops.indexing import embedding
 from torchlean_nb.ops.linalg import linear
 from torchlean_nb.ops.logic import where
 from torchlean_nb.ops.random import dropout
-from torchlean_nb.ops.shape import flatten, reshape
+from torchlean_nb.ops.shape import broadcast_to, flatten, reshape
 
 
 def within(bound: float) -> init.Any:
@@ -30,6 +30,11 @@ def within(bound: float) -> init.Any:
 def root(fan: int) -> float:
     """PyTorch's bound for weights and biases: one over the root of the number of inputs."""
     return 1 / math.sqrt(fan) if fan > 0 else 0.0
+
+
+def per_channel(a: Any, shape: tuple[int, ...], axis: int) -> Any:
+    """One number per channel in a given shape, whose channels are on an axis; no implicit broadcasting is left."""
+    return broadcast_to(reshape(a, (shape[axis], *[1] * (len(shape) - axis - 1))), shape=tuple(shape))
 
 
 @dataclass(frozen=True)

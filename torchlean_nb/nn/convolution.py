@@ -11,12 +11,12 @@ from typing import Any
 from torchlean_nb.errors import HyperparameterError
 from torchlean_nb.hypers import Hyper
 from torchlean_nb.nn import init
-from torchlean_nb.nn.basic import root, within
+from torchlean_nb.nn.basic import per_channel, root, within
 from torchlean_nb.nn.layer import Layer, Slot, family, flag, size
 from torchlean_nb.ops.conv import conv, conv_transpose
 from torchlean_nb.ops.getitem import getitem
 from torchlean_nb.ops.indexing import pad, put_index
-from torchlean_nb.ops.shape import concatenate, reshape
+from torchlean_nb.ops.shape import concatenate
 
 
 def _dilated(weight: Any, dilation: tuple[int, ...]) -> Any:
@@ -64,7 +64,7 @@ class _Conv(Layer):
         return own | ({"bias": Slot((self.out_channels,), within(bound), init.zeros)} if self.bias else {})
 
     def _biased(self, y: Any, at: Any) -> Any:
-        return y + reshape(at["bias"], (self.out_channels, *[1] * self.dims)) if self.bias else y
+        return y + per_channel(at["bias"], y.shape, len(y.shape) - self.dims - 1) if self.bias else y
 
     @property
     def label(self) -> str:

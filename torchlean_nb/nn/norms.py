@@ -12,6 +12,7 @@ import numpy as np
 from torchlean_nb.errors import HyperparameterError, ShapeError
 from torchlean_nb.hypers import Hyper
 from torchlean_nb.nn import init
+from torchlean_nb.nn.basic import per_channel
 from torchlean_nb.nn.layer import Layer, Slot, family, flag, option, size
 from torchlean_nb.ops.normalize import batch_norm, group_norm, instance_norm, layer_norm, rms_norm
 from torchlean_nb.ops.shape import reshape
@@ -55,11 +56,10 @@ class _BatchNorm(Layer):
             if at.training and self.track_running_stats and at.collects:
                 at.keep(**self._moved(np.asarray(getattr(x, "value", x)), at))
             return y
-        channels = (self.num_features, *[1] * (len(x.shape) - 2))
         scale = 1 / (at["running_var"] + self.eps) ** 0.5
         scale = scale if weight is None else scale * weight
-        y = (x - reshape(at["running_mean"], channels)) * reshape(scale, channels)
-        return y if bias is None else y + reshape(bias, channels)
+        y = (x - per_channel(at["running_mean"], x.shape, 1)) * per_channel(scale, x.shape, 1)
+        return y if bias is None else y + per_channel(bias, x.shape, 1)
 
     def _moved(self, x: np.ndarray, at: Any) -> dict[str, Any]:
         """Running statistics after a batch."""

@@ -55,7 +55,8 @@ class _AvgPool(_Pool):
         if self.count_include_pad or not any(self.padding):
             return y
         # The mean of ones inside a border of zeros is the part of each window that counts.
-        return y / self._pooled(avg_pool, np.ones((1, *x.shape[-self.dims :]), x.dtype))
+        part = self._pooled(avg_pool, np.ones((1, *x.shape[-self.dims :]), x.dtype))
+        return y / np.broadcast_to(part, y.shape)
 
 
 @dataclass(frozen=True)
