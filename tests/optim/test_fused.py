@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import sys
 from importlib.util import find_spec
 from types import SimpleNamespace
@@ -186,6 +188,17 @@ def test_a_fused_run_resumed_is_the_same_run_bit_for_bit(cut):
     unfused = tl.optim.AdamW(values)
     unfused.load_state_dict(plain)
     close(run(unfused, grads[cut:]), whole, 1e-12)
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda opt: pickle.loads(pickle.dumps(opt))], ids=["copy", "pickle"])
+def test_a_copy_goes_its_own_way(copied):
+    grads = gradients(6)
+    opt = tl.optim.AdamW(start(), fused="numpy")
+    run(opt, grads[:3])
+    twin = copied(opt)
+    identical(run(twin, grads[3:]), run(opt, grads[3:]))
+    opt.step(grads[0])
+    assert not np.array_equal(opt.params["w"], twin.params["w"]) and twin._fused.opt.params.keys() == {"w", "b"}
 
 
 def test_values_taken_out_earlier_stay_what_they_were():

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from itertools import count
 from typing import Any, ClassVar, NamedTuple
 
@@ -15,6 +15,7 @@ import numpy as np
 
 from torchlean_nb.backend.store import Store
 from torchlean_nb.errors import (
+    CapabilityError,
     CheckpointError,
     HyperparameterError,
     HyperparameterTypeError,
@@ -58,6 +59,40 @@ def swapped(store: Store, new: Mapping[Any, Any]) -> Iterator[None]:
             store.update(old)
     finally:
         store.update(old)
+
+
+class Averaged:
+    """What an optimizer can do whose rule averages the parameters."""
+
+    rule: Any
+    _store: Store
+    _cells: Any
+    _state: Any
+
+    @property
+    def averages(self) -> dict[str, np.ndarray]:
+        """Parameters to evaluate with, by name, where the rule averages them.
+
+        Raises
+        ------
+        CapabilityError
+        """
+        slot = self.rule.average
+        if not slot:
+            raise CapabilityError(f"{self.rule.class_name} keeps no average", None, "tl.optim.EMA(params)")
+        pairs = zip(self._cells, self._state.params, strict=True)
+        return {p.name or f"param_{i}": p.value if s is None or slot not in s.slots else s.slots[slot]
+                for i, (p, s) in enumerate(pairs)}  # fmt: skip
+
+    def averaged(self) -> AbstractContextManager[None]:
+        """Block in which the parameters are their averages; afterwards they are as before.
+
+        Raises
+        ------
+        CapabilityError
+        """
+        keys = [p.__tl_cell__[1] for p in self._cells]
+        return swapped(self._store, dict(zip(keys, self.averages.values(), strict=True)))
 
 
 class Averages(NamedTuple):

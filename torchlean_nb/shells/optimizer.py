@@ -8,7 +8,6 @@ parameters, slots and counters as they were.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
 from importlib.util import find_spec
 from inspect import signature as signature_of
 from itertools import count
@@ -28,7 +27,7 @@ from torchlean_nb.errors import (
 )
 from torchlean_nb.hypers import flag
 from torchlean_nb.shells.apply import Update, run
-from torchlean_nb.shells.averaging import swapped
+from torchlean_nb.shells.averaging import Averaged
 from torchlean_nb.shells.cells import check_fit, one_store, read_groups
 from torchlean_nb.shells.explain import Explanation
 from torchlean_nb.shells.flat import FlatState
@@ -42,7 +41,7 @@ _switch = flag()
 POLICIES = ("raise", "skip", "ieee")
 
 
-class Optimizer:
+class Optimizer(Averaged):
     """Base of the torch-shaped classes; each is made from a row of `RULES`.
 
     Parameters
@@ -301,32 +300,6 @@ class Optimizer:
                 "step not applied, nothing was changed",
             )
 
-    # -- averages --------------------------------------------------------------------------
-    @property
-    def averages(self) -> dict[str, np.ndarray]:
-        """Parameters to evaluate with, by name, where the rule averages them.
-
-        Raises
-        ------
-        CapabilityError
-        """
-        slot = self.rule.average
-        if not slot:
-            raise CapabilityError(f"{self.rule.class_name} keeps no average", None, "tl.optim.EMA(params)")
-        pairs = zip(self._cells, self._state.params, strict=True)
-        return {p.name or f"param_{i}": p.value if s is None or slot not in s.slots else s.slots[slot]
-                for i, (p, s) in enumerate(pairs)}  # fmt: skip
-
-    def averaged(self) -> AbstractContextManager[None]:
-        """Block in which the parameters are their averages; afterwards they are as before.
-
-        Raises
-        ------
-        CapabilityError
-        """
-        keys = [p.__tl_cell__[1] for p in self._cells]
-        return swapped(self._store, dict(zip(keys, self.averages.values(), strict=True)))
-
     # -- state -----------------------------------------------------------------------------
     def zero_state(self) -> None:
         """Forget all slots and counters; parameters stay."""
@@ -378,6 +351,15 @@ class Optimizer:
                 record, at = state.last
                 return record.of(p.name, at, p.value.shape)
         raise HyperparameterError(f"explain: {quote(param, 40)} is not a parameter of this optimizer")
+
+    def __getstate__(self) -> dict[str, Any]:
+        if self._fused is not None:  # its arrays are views of each other; a copy gets parameters of its own
+            self._fused.release({})
+        return {**self.__dict__, "_fused": self._fused and self._fused.native}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._fused = None if state["_fused"] is None else Fused(self, state["_fused"])
 
     def __repr__(self) -> str:
         lines = [f"{self.rule.class_name}, {len(self._cells)} parameters, {self._state.steps} steps"]
