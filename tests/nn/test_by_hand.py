@@ -75,7 +75,7 @@ def test_batch_first_only_swaps_axes_and_the_last_state_is_the_last_output():
 
 def attention(x, p, heads):
     """Self-attention of a sequence, head by head."""
-    q, k, v = (x @ w.T + b for w, b in zip(np.split(p["in_proj_weight"], 3), np.split(p["in_proj_bias"], 3), strict=True))
+    q, k, v = np.split(x @ p["in_proj_weight"].T + p["in_proj_bias"], 3, axis=-1)
     out = []
     for a, b, c in zip(*(np.split(m, heads, axis=-1) for m in (q, k, v)), strict=True):
         e = np.exp(a @ b.T / np.sqrt(a.shape[-1]))
