@@ -43,10 +43,10 @@ def npz(**arrays: Any) -> bytes:
 def zipped(*members: tuple[str, bytes]) -> bytes:
     """A zip archive with these members."""
     f = io.BytesIO()
-    with zipfile.ZipFile(f, "w", zipfile.ZIP_DEFLATED) as z:
-        with warnings.catch_warnings(action="ignore"):  # of a name that comes twice
-            for name, content in members:
-                z.writestr(name, content)
+    # A name that comes twice is warned of.
+    with warnings.catch_warnings(action="ignore"), zipfile.ZipFile(f, "w", zipfile.ZIP_DEFLATED) as z:
+        for name, content in members:
+            z.writestr(name, content)
     return f.getvalue()
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from torchlean_nb.data import Dataset, read_csv, write_csv
 from torchlean_nb.data.cells import Line
-from torchlean_nb.errors import TorchLeanError
+from torchlean_nb.errors import PathError, TorchLeanError
 
 FLOATS = st.floats(allow_nan=False, allow_infinity=False)
 TABLES = st.integers(1, 5).flatmap(
@@ -137,6 +137,18 @@ def test_a_hostile_file_name_is_written_inside_its_folder_or_refused(text, tmp_p
     else:
         assert [p.read_text() for p in inner.iterdir()] == ["1\n"]
     assert list(tmp_path.iterdir()) == [inner]
+
+
+def test_a_write_that_fails_half_way_keeps_the_old_file(path, monkeypatch):
+    write_csv(path, [[1]], overwrite=True)
+
+    def full(source, target):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.replace", full)
+    with pytest.raises(PathError, match="No space left"):
+        write_csv(path, [[2]], overwrite=True)
+    assert path.read_text() == "1\n" and [p.name for p in path.parent.iterdir()] == [path.name]
 
 
 def test_writing_replaces_a_file_whole_and_leaves_nothing_beside_it(path):

@@ -167,6 +167,8 @@ def test_made_sets_are_repeated_by_their_seed_and_balanced(make):
 
 def test_moons_lie_on_two_half_circles():
     ds = moons(101, noise=0)
+    ends = [ds.X[ds.y == c][i].round(12).tolist() for c in (0, 1) for i in (0, -1)]
+    assert ends == [[1, 0], [-1, 0], [0, 0.5], [2, 0.5]]
     for centre, side, c in (((0, 0), 1, 0), ((1, 0.5), -1, 1)):
         moved = ds.X[ds.y == c] - centre
         assert np.allclose((moved**2).sum(axis=1), 1, rtol=1e-12) and (side * moved[:, 1] >= -1e-12).all()
