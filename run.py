@@ -205,7 +205,9 @@ def lint(args):
 def suite(title, marks, args, *extras):
     """Tests with these marks; a suite that does not exist counts as passed, a selection of nothing does not."""
     named = any((ROOT / a.split("::")[0]).exists() for a in args if not a.startswith("-"))
-    status = pytest(title, ["-m", marks, *([] if named else ["tests"]), *args], *extras)
+    # A whole suite uses the cores there are; with options it stays in one process, where a debugger works.
+    spread = [] if args or title == "browser" else ["-n", str(min(4, os.cpu_count() or 1)), "--dist", "loadfile"]
+    status = pytest(title, ["-m", marks, *spread, *([] if named else ["tests"]), *args], *extras)
     if status == NO_TESTS and not args:
         print("%s: there is nothing to run" % title)
         return 0
