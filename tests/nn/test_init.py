@@ -28,6 +28,11 @@ def test_values_have_the_promised_variance(name):
     assert a.var() == pytest.approx(VARIANCE[name], rel=0.02)
 
 
+@pytest.mark.parametrize(("shape", "want"), [((4, 3), (3, 4)), ((16, 3, 5), (15, 80)), ((16, 3, 5, 2), (30, 160))])
+def test_fans_count_the_places_of_a_kernel(shape, want):
+    assert init.fans(shape) == want
+
+
 @pytest.mark.parametrize("name", RANDOM)
 def test_a_seed_or_a_stream_says_which_values(name):
     f = getattr(init, name)
