@@ -84,6 +84,11 @@ class Row:
 
     def __call__(self, *args: Any, **given: Any) -> Schedule:
         """A schedule with these hyperparameters, in the order of the row or by name."""
+        if "parts" in self.hypers and args and isinstance(args[0], Schedule):
+            raise HyperparameterTypeError(
+                f"{self.name}: schedules one by one", "they come in a list, and the steps where they meet in another",
+                f"{self.name}([a, b, c], [100, 200])",
+            )
         if len(args) > len(self.hypers):
             raise HyperparameterError(f"{self.name}: {len(args)} arguments, but it takes {', '.join(self.hypers)}")
         for name, value in zip(self.hypers, args, strict=False):
@@ -248,6 +253,10 @@ def lookup(name: str) -> Row:
     UnknownNameError
     """
     if name not in SCHEDULES:
+        if name in available():
+            kind = "a class" if name[0].isupper() else "a function"
+            where = "tl.optim.lr_scheduler" if name[0].isupper() else "tl.schedules"
+            raise UnknownNameError(f"{name} is {kind} of {where}, not a row", None, f"{where}.{name}")
         raise UnknownNameError(f"no schedule named {quote(name)}", did_you_mean(name, SCHEDULES))
     return SCHEDULES[name]
 

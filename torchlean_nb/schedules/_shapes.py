@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from torchlean_nb.errors import HyperparameterTypeError, quote
 from torchlean_nb.hypers import REQUIRED, Hyper
 
 BASE = Hyper(REQUIRED, r"\eta", 0.0, log=True)
@@ -87,6 +88,28 @@ def callable_(values: dict[str, Any], fail: Any, name: str) -> None:
     """Refuse what cannot be called."""
     if not callable(values[name]):
         raise fail(name, "must be a function of the step")
+
+
+def number(owner: str, f: Any, k: int) -> Any:
+    """What a user's function says of a step.
+
+    Raises
+    ------
+    HyperparameterTypeError
+        When that is no number.
+    """
+    value = f(k)
+    try:
+        if isinstance(value, (str, bytes)):
+            raise TypeError
+        float(value)
+    except (TypeError, ValueError):
+        raise HyperparameterTypeError(
+            f"{owner}: the function gives {quote(value, 60)} at step {k}", "it must give a number at every step"
+        ) from None
+    except OverflowError:  # an int beyond all floats: a number, and its reader says that it is not finite
+        pass
+    return value
 
 
 def shorter(values: dict[str, Any], fail: Any) -> None:

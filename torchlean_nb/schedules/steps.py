@@ -7,7 +7,7 @@ from math import prod
 
 from torchlean_nb.hypers import Hyper
 from torchlean_nb.schedules._row import schedule
-from torchlean_nb.schedules._shapes import ANY, BASE, GAMMA, TOTAL, WAY, WAYS, ascending, callable_
+from torchlean_nb.schedules._shapes import ANY, BASE, GAMMA, TOTAL, WAY, WAYS, ascending, callable_, number
 
 
 def _multiples(n, count=3):
@@ -139,7 +139,7 @@ def custom(k, *, f):
     >>> custom(lambda k: 1 / (k + 1))(3)
     0.25
     """
-    return f(k)
+    return number("custom", f, k)
 
 
 @schedule(
@@ -154,7 +154,7 @@ def lambda_(k, *, base, f):
     >>> lambda_(0.5, lambda k: 1 / (k + 1))(1)
     0.25
     """
-    return base * f(k)
+    return base * number("lambda", f, k)
 
 
 @schedule(
@@ -170,4 +170,4 @@ def multiplicative(k, *, base, f):
     >>> multiplicative(1.0, lambda k: 0.5).values(3)
     [1.0, 0.5, 0.25]
     """
-    return base * prod(f(i) for i in range(1, k + 1))
+    return base * prod(number("multiplicative", f, i) for i in range(1, k + 1))
