@@ -16,7 +16,14 @@ from types import SimpleNamespace
 from typing import Any
 
 from torchlean_nb.backend.namespace import numpy_namespace
-from torchlean_nb.errors import HyperparameterError, RuleError, RuleTypeError, UnknownNameError, did_you_mean
+from torchlean_nb.errors import (
+    CapabilityError,
+    HyperparameterError,
+    RuleError,
+    RuleTypeError,
+    UnknownNameError,
+    did_you_mean,
+)
 from torchlean_nb.hypers import REQUIRED, Hyper, check_all
 
 RULES: dict[str, UpdateRule] = {}
@@ -103,6 +110,18 @@ class UpdateRule:
         object.__setattr__(self, "__doc__", self.update.__doc__)
         object.__setattr__(self, "__name__", self.name)
         object.__setattr__(self, "__module__", self.update.__module__)
+
+    def __call__(self, *_: Any, **__: Any) -> Any:
+        """A row is a formula without parameters: the call says what makes an optimizer of it.
+
+        Raises
+        ------
+        CapabilityError
+        """
+        raise CapabilityError(
+            f"{self.name}: a rule holds no parameters and cannot be called", "the class made from it does",
+            "tl.optim.class_of(rule)(params, lr=...)",
+        )
 
     @property
     def summary(self) -> str:

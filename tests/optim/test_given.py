@@ -9,7 +9,16 @@ import numpy as np
 import pytest
 
 import torchlean_nb as tl
-from torchlean_nb.errors import CheckpointError, HyperparameterTypeError, RuleError, ShapeError, UnknownNameError
+from torchlean_nb.errors import (
+    CapabilityError,
+    CheckpointError,
+    HyperparameterError,
+    HyperparameterTypeError,
+    RuleError,
+    ShapeError,
+    UnknownNameError,
+)
+from torchlean_nb.hypers import REQUIRED
 
 ONES = {"w": np.ones(2)}
 
@@ -247,3 +256,104 @@ def test_averages_survive_json(dtype):
 def test_completion_on_the_schedulers_shows_schedulers_only():
     found = dir(tl.optim.lr_scheduler)
     assert len(found) == 19 and all(isinstance(getattr(tl.optim.lr_scheduler, n), type) for n in found)
+
+
+# -- parameters of size 0 -------------------------------------------------------------------------------------
+def made(row, params, **options):
+    needed = {k: 0.1 for k, h in row.hypers.items() if h.default is REQUIRED}
+    return tl.optim.class_of(row)(params, **needed, **options)
+
+
+@pytest.mark.parametrize("shape", [(0,), (0, 3), (3, 0)])
+@pytest.mark.parametrize("name", sorted(n for n, r in tl.optim.rules.items() if r.builtin))
+def test_a_parameter_without_elements_stays_as_it_is_and_the_others_move_as_without_it(name, shape):
+    row = tl.optim.rules[name]
+    if name.startswith("muon") and len(shape) == 1:  # these refuse all vectors, and say so
+        with pytest.raises(ShapeError, match="a matrix"):
+            made(row, {"none": np.zeros(shape)})
+        return
+    w, g = np.array([[0.3, 0.2], [0.1, 0.4]]), np.array([[0.5, -0.2], [0.1, 0.3]])
+    none = np.zeros(shape)
+    alone, opt, empty = (made(row, params) for params in ({"w": w}, {"w": w, "none": none}, {"none": none}))
+    for _ in range(12):  # AdaShift waits for ten gradients
+        alone.step({"w": g}, 1.0, {"w": g * g})
+        opt.step({"w": g, "none": none}, 1.0, {"w": g * g, "none": none})
+        empty.step({"none": none}, 1.0, {"none": none})
+    assert opt.params["none"].shape == empty.params["none"].shape == shape
+    assert not np.array_equal(opt.params["w"], w)
+    np.testing.assert_allclose(opt.params["w"], alone.params["w"], rtol=1e-14)
+    assert opt.state_dict()["state"][1]["step"] == 12
+    opt.load_state_dict(opt.state_dict())
+    with pytest.raises(HyperparameterError, match="'none' has no elements"):
+        opt.explain("none")
+
+
+# -- what users of torch bring ----------------------------------------------------------------------------------
+def test_zero_grad_is_not_there_and_the_error_says_that_it_is_not_needed():
+    opt = tl.optim.Adam({"w": np.ones(2)})
+    with pytest.raises(AttributeError, match=r"Adam has no 'zero_grad': no gradient is kept .* leave the call out"):
+        opt.zero_grad()
+    with pytest.raises(AttributeError, match="Adam has no 'grad_scaler'"):
+        opt.grad_scaler  # noqa: B018
+    assert not hasattr(opt, "zero_grad") and copy.copy(opt).params["w"].tolist() == [1, 1]
+
+
+TORCH_ADAM = {
+    "lr": 0.3, "betas": (0.8, 0.99), "eps": 1e-7, "weight_decay": 0.0, "amsgrad": False, "maximize": False,
+    "foreach": None, "capturable": False, "differentiable": False, "fused": None, "decoupled_weight_decay": False,
+    "params": [0],
+}  # fmt: skip
+
+
+def test_options_in_torchs_words_load_without_its_ways_to_compute_the_same():
+    opt = tl.optim.Adam({"w": np.ones(2)})
+    opt.load_state_dict({"state": {}, "param_groups": [TORCH_ADAM]})
+    group = opt.param_groups[0]
+    assert (group["lr"], group["betas"], group["eps"]) == (0.3, (0.8, 0.99), 1e-7) and "foreach" not in group
+    m, v = np.array([0.1, 0.2]), np.array([0.3, 0.4])
+    opt.load_state_dict({"state": {0: {"step": 7, "m": m, "v": v}}, "param_groups": [TORCH_ADAM]})
+    assert opt.state_dict()["state"][0]["step"] == 7
+
+
+def test_a_switch_of_torch_that_changes_the_numbers_is_not_passed_over():
+    apart = {**TORCH_ADAM, "decoupled_weight_decay": True}
+    tl.optim.AdamW({"w": np.ones(2)}).load_state_dict({"state": {}, "param_groups": [apart]})
+    for opt, group in ((tl.optim.Adam, apart), (tl.optim.AdamW, TORCH_ADAM)):
+        with pytest.raises(HyperparameterError, match="decoupled_weight_decay"):
+            opt({"w": np.ones(2)}).load_state_dict({"state": {}, "param_groups": [group]})
+    plain = {k: v for k, v in TORCH_ADAM.items() if k != "amsgrad"} | {"momentum_decay": 4e-3}
+    nadam = tl.optim.NAdam({"w": np.ones(2)})
+    nadam.load_state_dict({"state": {}, "param_groups": [{**plain, "decoupled_weight_decay": True}]})
+    assert nadam.param_groups[0]["decoupled_weight_decay"] is True
+
+
+def test_slots_under_torchs_names_are_refused_and_ours_are_named():
+    opt = tl.optim.Adam({"w": np.ones(2)})
+    state = {0: {"step": 3.0, "exp_avg": np.ones(2), "exp_avg_sq": np.ones(2)}}
+    with pytest.raises(CheckpointError, match="step, exp_avg, exp_avg_sq\n  expected step, m, v"):
+        opt.load_state_dict({"state": state, "param_groups": [TORCH_ADAM]})
+    assert opt.param_groups[0]["lr"] == 1e-3
+
+
+@pytest.mark.parametrize("rule", [tl.optim.rules["adam"], tl.optim.lookahead("sgd"), tl.optim.chain("sgd")])
+def test_a_row_that_is_called_says_what_makes_an_optimizer_of_it(rule):
+    with pytest.raises(CapabilityError, match=r"tl\.optim\.class_of\(rule\)\(params, lr=\.\.\.\)"):
+        rule({"w": np.ones(2)}, lr=0.1)
+    assert tl.optim.class_of(rule)({"w": np.ones(2)}, lr=0.1).params["w"].tolist() == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [(tl.optim.AdaHessian, "every step does"), (tl.optim.Sophia, "one step in 10 does, from the first on")],
+)
+def test_a_missing_diagonal_is_asked_for_by_the_call_that_gives_it(make, words):
+    def f(w):
+        return (w**3).sum()
+
+    w = np.array([1.0, 2.0])
+    opt = make({"w": w})
+    with pytest.raises(CapabilityError, match=words) as caught:
+        opt.step({"w": 3 * w * w})
+    call = str(caught.value).rpartition("try: ")[2]
+    eval(call, {"tl": tl, "opt": opt, "f": f, "g": 3 * w * w, "w": w})
+    assert not np.array_equal(opt.params["w"], w)

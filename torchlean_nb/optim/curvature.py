@@ -17,8 +17,9 @@ def _fresh(rule, h, t):
         return None
     if getattr(h, "curvature", None) is None:
         raise CapabilityError(
-            f"{rule}: step {t} takes in a diagonal of the Hessian", f"as every {h.update_interval}th does",
-            "opt.step(grads, curvature=diagonals)",
+            f"{rule}: step {t} takes in a diagonal of the Hessian",
+            "every step does" if h.update_interval == 1 else f"one step in {h.update_interval} does, from the first on",
+            'opt.step({"w": g}, curvature={"w": tl.hessian_diagonal(f, w)})',
         )  # fmt: skip
     return h.curvature
 

@@ -73,7 +73,8 @@ def run(rule: UpdateRule, h: Any, todo: list[Update]) -> tuple[list[tuple[np.nda
             f"{rule.class_name}: a group with parameters of {', '.join(sorted(str(d) for _, d in kinds))}",
             "this rule sees the whole group as one vector", "one dtype in a group",
         )
-    if rule.scope in ("element", "group") and len(todo) > 1 and len(kinds) == 1:
+    whole = rule.scope in ("element", "group") and len(todo) > 1 and len(kinds) == 1
+    if whole and any(u.cell.value.size for u in todo):
         values = [u.cell.value for u in todo]
         joined = _before(rule, h, todo, values)
         if joined is not None:
@@ -83,6 +84,8 @@ def run(rule: UpdateRule, h: Any, todo: list[Update]) -> tuple[list[tuple[np.nda
 
 def _alone(rule: UpdateRule, h: Any, u: Update) -> tuple[np.ndarray, ParamState]:
     p, slots = u.cell.value, _slots(rule, h, u)
+    if not p.size:  # a maximum or a mean over nothing does not exist; here nothing moves
+        return p, ParamState(u.count, {k: _frozen(a) for k, a in slots.items()})
     h = _with_curvature(h, u.curvature)
     # The caller may write into his gradient again; a slot that is the gradient, and the record, keep this one.
     g = _frozen(u.grad.copy()) if u.grad.flags.writeable else u.grad

@@ -346,11 +346,20 @@ class Optimizer(Averaged):
                 state = self._state.params[i]
                 if self._fused is not None and state is not None and state.last is None:
                     raise CapabilityError(f"explain: {quote(p.name)}", "fused steps keep no terms", "fused=False")
+                if not p.value.size:
+                    raise HyperparameterError(f"explain: {quote(p.name)} has no elements", "no update moves it")
                 if state is None or state.last is None:
                     raise HyperparameterError(f"explain: {quote(p.name)} has no update yet", None, "opt.step(grads)")
                 record, at = state.last
                 return record.of(p.name, at, p.value.shape)
         raise HyperparameterError(f"explain: {quote(param, 40)} is not a parameter of this optimizer")
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "zero_grad":
+            raise AttributeError(
+                f"{self.rule.class_name} has no 'zero_grad': no gradient is kept from step to step, leave the call out"
+            )
+        raise AttributeError(f"{self.rule.class_name} has no {name!r}")
 
     def __getstate__(self) -> dict[str, Any]:
         if self._fused is not None:  # its arrays are views of each other; a copy gets parameters of its own

@@ -12,6 +12,9 @@ import numpy as np
 from torchlean_nb.errors import CheckpointError, quote
 from torchlean_nb.updates import UpdateRule
 
+# Switches in torch's state dicts that choose how a step is computed, not what comes out.
+_TORCH = ("foreach", "fused", "capturable", "differentiable")
+
 
 @dataclass(frozen=True)
 class ParamState:
@@ -87,6 +90,8 @@ def read_state_dict(
 ) -> tuple[OptState, list[dict[str, Any]]]:
     """State and group options, checked against the rule and the parameters.
 
+    Torch's options load too, without those that choose among its ways to compute the same.
+
     Raises
     ------
     CheckpointError
@@ -105,7 +110,7 @@ def read_state_dict(
     if sizes != got:
         raise CheckpointError(f"{owner}: groups of {got} parameters loaded into groups of {sizes}")
     cells = [(g, p) for g in groups for p in g["params"]]
-    options = [{k: v for k, v in g.items() if k != "params"} for g in d["param_groups"]]
+    options = [_options(rule, g) for g in d["param_groups"]]
     params: list[ParamState | None] = [None] * len(cells)
     of_group = [o for o, n in zip(options, sizes, strict=True) for _ in range(n)]
     for key, entry in d["state"].items():
@@ -115,6 +120,14 @@ def read_state_dict(
         params[i] = _read(rule, i, entry, cells[i][1], of_group[i])
     steps = d.get("steps", max((s.step for s in params if s), default=0))
     return OptState(tuple(params), _count(f"{owner}: steps", steps)), options
+
+
+def _options(rule: UpdateRule, group: Mapping[str, Any]) -> dict[str, Any]:
+    out = {k: v for k, v in group.items() if k != "params" and (k in rule.hypers or k not in _TORCH)}
+    # Torch's Adam has a switch for what is a rule of its own here.
+    if "decoupled_weight_decay" not in rule.hypers and out.get("decoupled_weight_decay") is (rule.torch == "AdamW"):
+        del out["decoupled_weight_decay"]
+    return out
 
 
 def _count(what: str, n: Any) -> int:
