@@ -385,3 +385,48 @@ def test_the_knob_stays_under_the_pointer(live, big):
     there = middle()
     page.mouse.up()
     assert there == pytest.approx((x - 90, y - 50), abs=5)
+
+
+@pytest.mark.parametrize("width", [350, 740])
+def test_every_schedule_goes_through_the_edits_and_its_formula_stays_in_its_panel(live, width):
+    first = S.cosine(0.1, total=100)
+    w = ScheduleDesigner({"a": first}, steps=120)
+    page = live(w, width)
+    undo, log = page.get_by_role("button", name="Undo"), page.get_by_label("log", exact=True)
+    fits = """() => [...document.querySelectorAll('.tl-sd .tl-f:not([hidden])')].every(e =>
+      e.scrollWidth <= e.clientWidth || parseFloat(getComputedStyle(e.firstElementChild).fontSize) <= 10.25)"""
+
+    def back_to(made):
+        undo.click()
+        settled(page, w, lambda: w.value == made)
+
+    def changed_from(made):
+        settled(page, w, lambda: w.value != made)
+
+    def moved_or_refused(made):
+        settled(page, w, lambda: w.value != made or page.locator(".tl-sd-refused").inner_text())
+        return w.value != made
+
+    for name in [r.name for r in S.SCHEDULES.values() if r.builtin]:
+        page.get_by_label("Add a curve").select_option(name)
+        settled(page, w, lambda: len(w.schedules) == 2)
+        made = w.schedules[w.chosen]
+        assert made.name == name
+        expect(page.get_by_label("Kind of schedule")).to_have_value(name)
+        assert page.evaluate(fits), name
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, name
+        sliders = page.locator(".tl-sd-field input[type=range]")
+        if sliders.count():
+            sliders.first.press("PageUp" if sliders.first.input_value() == "0" else "PageDown")
+            if moved_or_refused(made):
+                back_to(made)
+        page.get_by_role("button", name="Then").click()
+        changed_from(made)
+        assert w.value.name == "join"
+        back_to(made)
+        log.click()
+        assert not re.search("NaN|Infinity", page.locator(".tl-sd-chart").inner_html()), name
+        log.click()
+        page.get_by_role("button", name=f"Remove {w.chosen}", exact=True).click()
+        settled(page, w, lambda: list(w.schedules) == ["a"])
+    assert w.value == first

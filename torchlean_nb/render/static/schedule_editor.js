@@ -14,6 +14,17 @@ export function fromSlider({ low, high, log, zero, whole }, t) {
   return whole ? Math.round(v) : Number(v.toPrecision(log ? 2 : 3));
 }
 
+/** Sets a formula smaller until it fits its panel, down to 10 px; what is still wider then scrolls. */
+function fit(el) {
+  const math = el.querySelector("math"),
+    wide = String(el.clientWidth);
+  if (!math || math.dataset.wide === wide) return;
+  math.dataset.wide = wide;
+  math.style.fontSize = "";
+  let size = parseFloat(getComputedStyle(math).fontSize);
+  while (el.scrollWidth > el.clientWidth && (size -= 0.25) >= 10) math.style.fontSize = `${size}px`;
+}
+
 const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 /** How a part is listed: indented, with the steps it covers. */
 export function partLabel(node, whole) {
@@ -121,10 +132,12 @@ export function scheduleEditor(host, { rows, live, ask, set }) {
       [formulas.f, node.formula],
       [formulas.n, node.numbers === node.formula ? "" : node.numbers],
     ]) {
-      if (el.dataset.of === markup) continue;
-      el.dataset.of = markup;
-      el.replaceChildren(...[formula(markup, true)].filter(Boolean));
-      el.hidden = !markup;
+      if (el.dataset.of !== markup) {
+        el.dataset.of = markup;
+        el.replaceChildren(...[formula(markup, true)].filter(Boolean));
+        el.hidden = !markup;
+      }
+      fit(el);
     }
     node.fields.forEach((f, i) => inputs[i].update(f));
     const parts = [...host.querySelectorAll(".tl-sd-parts button .tl-meta")];
