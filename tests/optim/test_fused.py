@@ -27,7 +27,7 @@ NOT_STRAIGHT = {
 ROWS = [r for r in RULES.values() if r.builtin and r.scope == "element" and not r.needs]
 STRAIGHT = [r for r in ROWS if r.name not in NOT_STRAIGHT]
 MISSING = pytest.mark.skipif(not find_spec("numba"), reason="numba is not there")
-ENGINES = ["numpy", pytest.param("numba", marks=MISSING)]
+ENGINES = ["numpy", pytest.param("numba", marks=[pytest.mark.oracle, MISSING])]  # installed with the oracles
 
 
 def options(rule):
