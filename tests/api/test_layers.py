@@ -18,7 +18,7 @@ HOUSE = """
     train race
     nn laws
     engine shells
-    ops optim schedules extend trace data minimizers
+    ops optim schedules extend trace data minimizers saving
     rows updates
     backend domains hypers tex
     errors
@@ -36,6 +36,7 @@ THIRD_PARTY = {
     "numba": {"backend", "engine", "shells"},
     "tqdm": {"train", "race"},
     "sklearn": {"data", "lessons"},
+    "safetensors": {"saving"},
     "graphviz": {"render"},
     "pygraphviz": {"render"},
     "matplotlib": {"render"},
