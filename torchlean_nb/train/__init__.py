@@ -4,6 +4,8 @@
 state; ``require`` looks values and gradients up with TorchLean's words for what is missing.
 """
 
+from torchlean_nb.train import calibration as calibration
+from torchlean_nb.train import metrics as metrics
 from torchlean_nb.train.groups import LRScheduler as LRScheduler
 from torchlean_nb.train.groups import ParamGroup as ParamGroup
 from torchlean_nb.train.groups import group_map as group_map
