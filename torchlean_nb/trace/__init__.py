@@ -1,7 +1,8 @@
 """Traces: frozen, JSON-able records of what happened, and the table of their renderers.
 
 ``graph.GraphTrace`` holds one forward and backward sweep; ``ledger.Ledger`` the contributions
-to one gradient; ``arrays`` their exact JSON form; ``formats`` the table of renderers.
+to one gradient; ``run.RunTrace`` a training run. ``arrays`` and ``frozen`` have what they share,
+``formats`` is the table of renderers.
 """
 
 from torchlean_nb.trace.formats import RENDERERS as RENDERERS
@@ -9,5 +10,11 @@ from torchlean_nb.trace.graph import Edge as Edge
 from torchlean_nb.trace.graph import GraphTrace as GraphTrace
 from torchlean_nb.trace.graph import TraceNode as TraceNode
 from torchlean_nb.trace.ledger import Ledger as Ledger
+from torchlean_nb.trace.run import Event as Event
+from torchlean_nb.trace.run import Histogram as Histogram
+from torchlean_nb.trace.run import RunTrace as RunTrace
+from torchlean_nb.trace.run import Series as Series
 
-__all__ = ["Edge", "GraphTrace", "Ledger", "RENDERERS", "TraceNode"]
+__all__ = [
+    "Edge", "Event", "GraphTrace", "Histogram", "Ledger", "RENDERERS", "RunTrace", "Series", "TraceNode",
+]  # fmt: skip

@@ -24,6 +24,11 @@ RENDERERS: dict[str, str] = {
     "html": "torchlean_nb.render.html:html",
     "figure": "torchlean_nb.render.figure:figure",
     "widget": "torchlean_nb.widgets.graph_stepper:GraphStepper",
+    "run_text": "torchlean_nb.render.run_text:run_text",
+    "run_svg": "torchlean_nb.render.dashboard_svg:svg",
+    "run_html": "torchlean_nb.render.dashboard:html",
+    "run_figure": "torchlean_nb.render.dashboard_figure:figure",
+    "run_widget": "torchlean_nb.widgets.training_dashboard:TrainingDashboard",
 }
 
 

@@ -1,0 +1,118 @@
+"""What every trace is made of: arrays nobody writes into, plain data, and JSON read strictly."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from torchlean_nb.errors import TraceFormatError, quote
+
+_WORDS = {math.inf: "Infinity", -math.inf: "-Infinity"}
+
+
+def numbers(values: Any, what: str, dtype: type = np.float64, ndim: int = 1) -> np.ndarray:
+    """Read-only copy of real numbers as an array of `dtype`; every NaN becomes the same NaN.
+
+    Raises
+    ------
+    TraceFormatError
+        For anything but real numbers (whole ones where `dtype` is an integer type), or another `ndim`.
+
+    Examples
+    --------
+    >>> numbers([1, 2], "steps", np.int64)
+    array([1, 2])
+    """
+    try:
+        given = np.asarray(values)
+        given = given.astype(dtype) if given.size == 0 and given.ndim == ndim else given
+        if given.dtype.kind not in ("iu" if np.dtype(dtype).kind in "iu" else "fiub"):
+            raise TypeError(f"{given.dtype} numbers")
+        out = np.array(given, dtype=dtype, order="C")
+        if out.dtype.kind in "iu" and not np.array_equal(out, given):
+            raise OverflowError(f"too large for {out.dtype}")
+    except (TypeError, ValueError, OverflowError) as e:
+        raise TraceFormatError(f"trace: {what} are not an array of {np.dtype(dtype).name}", str(e)) from e
+    if out.ndim != ndim:
+        raise TraceFormatError(f"trace: {what} have {out.ndim} dimensions, expected {ndim}")
+    if out.dtype.kind == "f":
+        out[np.isnan(out)] = np.nan
+    out.setflags(write=False)
+    return out
+
+
+def increasing(steps: np.ndarray, what: str) -> None:
+    """Refuse steps that repeat or go back, or begin before 0."""
+    if steps.size and steps[0] < 0:
+        raise TraceFormatError(f"trace: {what} begins at step {steps[0]}, before 0")
+    back = np.flatnonzero(np.diff(steps) <= 0)
+    if back.size:
+        i = int(back[0])
+        raise TraceFormatError(f"trace: {what} has step {steps[i + 1]} after step {steps[i]}", "steps must increase")
+
+
+def freeze(value: Any, where: str = "meta") -> Any:
+    """JSON-able data that nobody can change: mappings, tuples, text, numbers; inf and NaN become words.
+
+    Raises
+    ------
+    TraceFormatError
+        For anything that is not JSON-able.
+
+    Examples
+    --------
+    >>> freeze([1, {"best": float("inf")}])
+    (1, mappingproxy({'best': 'Infinity'}))
+    """
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else _WORDS.get(value, "NaN")
+    if isinstance(value, Mapping):
+        for key in value:
+            if not isinstance(key, str):
+                raise TraceFormatError(f"trace: {where} has the key {quote(key)}", "keys must be text")
+        return MappingProxyType({k: freeze(v, where) for k, v in value.items()})
+    if isinstance(value, Iterable) and not isinstance(value, bytes | np.ndarray):
+        return tuple(freeze(v, where) for v in value)
+    raise TraceFormatError(f"trace: {where} holds a {type(value).__name__}", "which is not plain data")
+
+
+def plain(value: Any) -> Any:
+    """Dicts and lists out of what `freeze` made."""
+    if isinstance(value, Mapping):
+        return {k: plain(v) for k, v in value.items()}
+    return [plain(v) for v in value] if isinstance(value, tuple) else value
+
+
+def dumps(data: Any, *, ordered: bool = False) -> str:
+    """JSON text, the same bytes for the same data; keys sorted when `ordered`."""
+    return json.dumps(data, ensure_ascii=True, allow_nan=False, separators=(",", ":"), sort_keys=ordered)
+
+
+def loads(text: Any, what: str = "trace") -> Any:
+    """Data of JSON text.
+
+    Raises
+    ------
+    TraceFormatError
+        For anything that is not JSON.
+    """
+    try:
+        return json.loads(text)
+    except (TypeError, ValueError, RecursionError) as e:
+        raise TraceFormatError(f"{what}: not JSON", str(e)) from e
+
+
+def check_format(data: Any, expected: str) -> None:
+    """Refuse what does not say that it is of this format."""
+    got = data.get("format") if isinstance(data, Mapping) else type(data).__name__
+    if got != expected:
+        raise TraceFormatError(f"trace: expected format {expected!r}, got {quote(got)}")
