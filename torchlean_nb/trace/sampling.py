@@ -1,0 +1,113 @@
+"""Long series to few points that look the same.
+
+Min-max-LTTB (Van Der Donckt et al., 2023, after Steinarsson's LTTB, 2013): of many narrow windows
+the smallest and the largest value go through, and of those the points are kept that span the
+largest triangles with their neighbours.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from torchlean_nb.errors import HyperparameterError, ShapeError
+
+FEWEST = 12
+_CANDIDATES = 4  # points that go into LTTB for each that comes out
+
+
+def min_max_lttb(steps: Any, values: Any, n: int = 1000) -> tuple[np.ndarray, np.ndarray]:
+    """At most `n` of the points, in order, among them what the eye must not miss.
+
+    Kept are the first and the last point, the smallest and the largest finite value, and both ends of every
+    stretch of NaN, inf or -inf (of more than ``n / 8`` stretches, that many evenly chosen ones). Nothing is averaged:
+    every point that is left was there.
+
+    Parameters
+    ----------
+    steps : array_like, shape (m,)
+        Increasing.
+    values : array_like, shape (m,)
+    n : int
+        At least 12.
+
+    Returns
+    -------
+    steps, values : ndarray, shape (at most n,)
+
+    Raises
+    ------
+    HyperparameterError, ShapeError
+
+    Examples
+    --------
+    >>> steps, values = min_max_lttb(range(1000), [9.0 if k == 500 else 0.0 for k in range(1000)], n=20)
+    >>> len(steps) <= 20, values.max()
+    (True, np.float64(9.0))
+    """
+    if n < FEWEST:
+        raise HyperparameterError(f"min_max_lttb: n={n} is less than {FEWEST}")
+    steps, values = np.asarray(steps), np.asarray(values, dtype=np.float64)
+    if steps.shape != values.shape or steps.ndim != 1:
+        raise ShapeError(f"min_max_lttb: steps of shape {steps.shape} for values of shape {values.shape}")
+    if len(values) <= n:
+        return steps, values
+    good, kept = np.flatnonzero(np.isfinite(values)), [np.array([0, len(values) - 1]), _odd_ends(values, n // 8)]
+    if good.size:
+        y = values[good]
+        kept.append(good[[y.argmin(), y.argmax()]])
+        left = n - len(np.unique(np.concatenate(kept)))
+        kept.append(good[_min_max_lttb(_unit(steps[good]), _unit(y), left)])
+    keep = np.unique(np.concatenate(kept))
+    return steps[keep], values[keep]
+
+
+def _odd_ends(values: np.ndarray, most: int) -> np.ndarray:
+    """First and last index of each stretch of one kind of non-finite value."""
+    kind = np.isnan(values) + 2 * np.isposinf(values) + 3 * np.isneginf(values)
+    turns = np.flatnonzero(np.diff(kind)) + 1
+    starts, ends = np.r_[0, turns], np.r_[turns, len(values)] - 1
+    odd = kind[starts] > 0
+    starts, ends = starts[odd], ends[odd]
+    if len(starts) > most:
+        some = np.linspace(0, len(starts) - 1, most).astype(int)
+        starts, ends = starts[some], ends[some]
+    return np.concatenate([starts, ends])
+
+
+def _unit(a: np.ndarray) -> np.ndarray:
+    """The same numbers between 0 and 1, without overflow."""
+    a = a.astype(np.float64)
+    largest = np.abs(a).max()
+    a = a / largest if 0 < largest < np.inf else a
+    span = a.max() - a.min()
+    return (a - a.min()) / span if span > 0 else np.zeros_like(a)
+
+
+def _min_max_lttb(x: np.ndarray, y: np.ndarray, n: int) -> np.ndarray:
+    if len(x) <= n:
+        return np.arange(len(x))
+    if len(x) > _CANDIDATES * n:
+        windows = np.linspace(0, 1, _CANDIDATES * n // 2 + 1)[1:-1]
+        bounds = np.unique(np.r_[0, np.searchsorted(x, windows), len(x)])
+        found = [(a + y[a:b].argmin(), a + y[a:b].argmax()) for a, b in pairwise(bounds.tolist())]
+        through = np.unique(np.r_[0, np.ravel(found), len(x) - 1])
+        return through[_lttb(x[through], y[through], n)]
+    return _lttb(x, y, n)
+
+
+def _lttb(x: np.ndarray, y: np.ndarray, n: int) -> np.ndarray:
+    """Largest triangle three buckets: `n` indices, or all of them when there are fewer."""
+    if len(x) <= n:
+        return np.arange(len(x))
+    bounds = np.linspace(1, len(x) - 1, n - 1).astype(int)
+    sizes = np.diff(bounds)
+    ahead_x, ahead_y = (np.r_[np.add.reduceat(v, bounds[:-1])[1:] / sizes[1:], v[-1]] for v in (x[:-1], y[:-1]))
+    kept, at = [0], 0
+    for k, (a, b) in enumerate(pairwise(bounds.tolist())):
+        dx, dy = ahead_x[k] - x[at], ahead_y[k] - y[at]
+        at = a + int(np.abs(dx * (y[a:b] - y[at]) - dy * (x[a:b] - x[at])).argmax())
+        kept.append(at)
+    return np.array([*kept, len(x) - 1])
