@@ -6,22 +6,43 @@ state; ``require`` looks values and gradients up with TorchLean's words for what
 
 from torchlean_nb.train import calibration as calibration
 from torchlean_nb.train import metrics as metrics
+from torchlean_nb.train.configs import LoaderTrainConfig as LoaderTrainConfig
+from torchlean_nb.train.configs import OptimizerConfig as OptimizerConfig
+from torchlean_nb.train.configs import TrainConfig as TrainConfig
+from torchlean_nb.train.configs import TrainReport as TrainReport
+from torchlean_nb.train.configs import build_optimizer as build_optimizer
+from torchlean_nb.train.configs import optimizer_lr as optimizer_lr
+from torchlean_nb.train.configs import step_lr as step_lr
 from torchlean_nb.train.groups import LRScheduler as LRScheduler
 from torchlean_nb.train.groups import ParamGroup as ParamGroup
 from torchlean_nb.train.groups import group_map as group_map
 from torchlean_nb.train.groups import update_group_schedulers as update_group_schedulers
+from torchlean_nb.train.loops import train_dataset as train_dataset
+from torchlean_nb.train.loops import train_loader as train_loader
+from torchlean_nb.train.loops import train_samples as train_samples
+from torchlean_nb.train.loops import with_mode as with_mode
+from torchlean_nb.train.losses import LOSSES as LOSSES
+from torchlean_nb.train.losses import Loss as Loss
 from torchlean_nb.train.require import require_grad as require_grad
 from torchlean_nb.train.require import require_scalar as require_scalar
 from torchlean_nb.train.require import require_value as require_value
 from torchlean_nb.train.require import sgd_update as sgd_update
+from torchlean_nb.train.runner import Runner as Runner
 from torchlean_nb.train.state import OptimizerKind as OptimizerKind
 from torchlean_nb.train.state import OptimizerState as OptimizerState
 from torchlean_nb.train.state import OptimStateDict as OptimStateDict
 from torchlean_nb.train.step import step as step
+from torchlean_nb.train.stepper import Stepper as Stepper
 from torchlean_nb.train.table import ParamEntry as ParamEntry
 from torchlean_nb.train.table import ParamTable as ParamTable
+from torchlean_nb.train.task import Task as Task
+from torchlean_nb.train.task import classifier as classifier
+from torchlean_nb.train.task import regression as regression
 
 __all__ = [
-    "LRScheduler", "OptimStateDict", "OptimizerKind", "OptimizerState", "ParamEntry", "ParamGroup", "ParamTable",
-    "group_map", "require_grad", "require_scalar", "require_value", "sgd_update", "step", "update_group_schedulers",
+    "LOSSES", "LRScheduler", "LoaderTrainConfig", "Loss", "OptimStateDict", "OptimizerConfig", "OptimizerKind",
+    "OptimizerState", "ParamEntry", "ParamGroup", "ParamTable", "Runner", "Stepper", "Task", "TrainConfig",
+    "TrainReport", "build_optimizer", "classifier", "group_map", "optimizer_lr", "regression", "require_grad",
+    "require_scalar", "require_value", "sgd_update", "step", "step_lr", "train_dataset", "train_loader",
+    "train_samples", "update_group_schedulers", "with_mode",
 ]  # fmt: skip
