@@ -47,14 +47,17 @@ _LAZY = {
     "minimizers": "torchlean_nb.minimizers",
     "nn": "torchlean_nb.nn",
     "optim": "torchlean_nb.optim",
+    "load": "torchlean_nb.saving:load",
     "render": "torchlean_nb.render",
+    "save": "torchlean_nb.saving:save",
+    "saving": "torchlean_nb.saving",
     "train": "torchlean_nb.train",
     "widgets": "torchlean_nb.widgets",
 }
 _OWN = [
     "Gradients", "GraphTrace", "Ledger", "Node", "Param", "Rng", "Session", "StepReport", "Tape", "Tensor",
     "check_adjoint", "check_gradients", "check_op", "check_rule", "extend", "grad", "hessian", "hessian_diagonal",
-    "hvp", "jacfwd", "jacrev", "jvp", "lr_find", "ops", "optim", "schedules", "value_and_grad", "vjp",
+    "hvp", "jacfwd", "jacrev", "jvp", "load", "lr_find", "ops", "optim", "save", "schedules", "value_and_grad", "vjp",
 ]  # fmt: skip
 _OPS = {name: f for name, f in (ops | _functions).items() if name not in _OWN}
 globals().update(_OPS)
