@@ -1,7 +1,9 @@
-"""TorchLean's parameter-table training surface, as pure functions over frozen data.
+"""Training: tasks and what runs them, and TorchLean's own surface.
 
-``table`` has the parameters, ``groups`` options and schedules, ``step`` the step itself and its
-state; ``require`` looks values and gradients up with TorchLean's words for what is missing.
+A ``task`` is an architecture and one of the ``losses``; a ``runner`` has its arrays in a session, a ``stepper`` trains
+it step by step, ``loops`` in TorchLean's order of events with what ``configs`` say. ``scalar`` does the same for a
+plain function of parameters. ``table``, ``groups`` and ``step`` are TorchLean's parameter table, pure functions over
+frozen data; ``require`` looks values and gradients up with its words for what is missing.
 """
 
 from torchlean_nb.train import calibration as calibration
@@ -23,11 +25,16 @@ from torchlean_nb.train.loops import train_samples as train_samples
 from torchlean_nb.train.loops import with_mode as with_mode
 from torchlean_nb.train.losses import LOSSES as LOSSES
 from torchlean_nb.train.losses import Loss as Loss
+from torchlean_nb.train.param_list import ParamList as ParamList
+from torchlean_nb.train.observe import Recorder as Recorder
 from torchlean_nb.train.require import require_grad as require_grad
 from torchlean_nb.train.require import require_scalar as require_scalar
 from torchlean_nb.train.require import require_value as require_value
 from torchlean_nb.train.require import sgd_update as sgd_update
 from torchlean_nb.train.runner import Runner as Runner
+from torchlean_nb.train.scalar import ScalarTrainer as ScalarTrainer
+from torchlean_nb.train.scalar import mean_loss as mean_loss
+from torchlean_nb.train.scalar import train_cycle as train_cycle
 from torchlean_nb.train.state import OptimizerKind as OptimizerKind
 from torchlean_nb.train.state import OptimizerState as OptimizerState
 from torchlean_nb.train.state import OptimStateDict as OptimStateDict
@@ -41,8 +48,9 @@ from torchlean_nb.train.task import regression as regression
 
 __all__ = [
     "LOSSES", "LRScheduler", "LoaderTrainConfig", "Loss", "OptimStateDict", "OptimizerConfig", "OptimizerKind",
-    "OptimizerState", "ParamEntry", "ParamGroup", "ParamTable", "Runner", "Stepper", "Task", "TrainConfig",
-    "TrainReport", "build_optimizer", "classifier", "group_map", "optimizer_lr", "regression", "require_grad",
-    "require_scalar", "require_value", "sgd_update", "step", "step_lr", "train_dataset", "train_loader",
-    "train_samples", "update_group_schedulers", "with_mode",
+    "OptimizerState", "ParamEntry", "ParamGroup", "ParamList", "ParamTable", "Recorder", "Runner", "ScalarTrainer",
+    "Stepper", "Task", "TrainConfig", "TrainReport", "build_optimizer", "classifier", "group_map", "mean_loss",
+    "optimizer_lr", "regression", "require_grad", "require_scalar", "require_value", "sgd_update", "step",
+    "step_lr", "train_cycle", "train_dataset", "train_loader", "train_samples", "update_group_schedulers",
+    "with_mode",
 ]  # fmt: skip
