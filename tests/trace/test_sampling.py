@@ -68,7 +68,7 @@ def test_the_choice_within_a_bucket_spans_the_largest_triangle():
     s, _ = min_max_lttb(x, y, 20)
     extremes = {int(y.argmin()), int(y.argmax())}
     m = 20 - len({0, 39, *extremes})
-    bounds = np.linspace(1, 39, m - 1).astype(int)
+    bounds = np.searchsorted(x / 39, np.linspace(1 / 39, 1, m - 1))
     chosen, at = {0, 39, *extremes}, 0
     for k in range(len(bounds) - 1):
         a, b = bounds[k], bounds[k + 1]
@@ -82,6 +82,12 @@ def test_the_choice_within_a_bucket_spans_the_largest_triangle():
         at = int(a + int(np.argmax([float(v) for v in areas])))
         chosen.add(at)
     assert chosen == set(s.tolist())
+
+
+def test_a_crowded_end_does_not_empty_the_rest():
+    steps = np.r_[np.arange(0, 100_000, 1000), np.arange(100_000, 101_000)]
+    s, _ = min_max_lttb(steps, np.sin(steps / 7000), 100)
+    assert np.sum(s < 100_000) > 40
 
 
 def test_numbers_at_the_edge_of_the_range_do_not_overflow():

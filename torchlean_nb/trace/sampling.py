@@ -99,10 +99,13 @@ def _min_max_lttb(x: np.ndarray, y: np.ndarray, n: int) -> np.ndarray:
 
 
 def _lttb(x: np.ndarray, y: np.ndarray, n: int) -> np.ndarray:
-    """Largest triangle three buckets: `n` indices, or all of them when there are fewer."""
+    """Largest triangle three buckets: at most `n` indices, or all of them when there are fewer.
+
+    The buckets are equally wide, not equally full: what was thinned before must not be thinned more than the rest.
+    """
     if len(x) <= n:
         return np.arange(len(x))
-    bounds = np.linspace(1, len(x) - 1, n - 1).astype(int)
+    bounds = np.unique(np.searchsorted(x, np.linspace(x[1], x[-1], n - 1)))
     sizes = np.diff(bounds)
     ahead_x, ahead_y = (np.r_[np.add.reduceat(v, bounds[:-1])[1:] / sizes[1:], v[-1]] for v in (x[:-1], y[:-1]))
     kept, at = [0], 0
