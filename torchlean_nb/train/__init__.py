@@ -25,8 +25,8 @@ from torchlean_nb.train.loops import train_samples as train_samples
 from torchlean_nb.train.loops import with_mode as with_mode
 from torchlean_nb.train.losses import LOSSES as LOSSES
 from torchlean_nb.train.losses import Loss as Loss
-from torchlean_nb.train.param_list import ParamList as ParamList
 from torchlean_nb.train.observe import Recorder as Recorder
+from torchlean_nb.train.param_list import ParamList as ParamList
 from torchlean_nb.train.require import require_grad as require_grad
 from torchlean_nb.train.require import require_scalar as require_scalar
 from torchlean_nb.train.require import require_value as require_value
