@@ -198,3 +198,34 @@ def test_float32_sessions_stay_in_float32():
     y = (tl.sigmoid(w * 0.5 + 1) ** 2).sum()
     g = s.backward(y)
     assert {str(v.dtype) for v in s.tape.values} == {"float32"} and g[w].dtype == np.float32
+
+
+def test_after_an_update_a_parameter_is_used_with_its_new_value():
+    s = tl.Session()
+    w = s.param(2.0, name="w")
+    s.step(tl.optim.SGD([w], lr=0.25), lambda: w * w)
+    assert float(w.value) == 1.0 and float(w * 3.0) == 3.0
+
+
+def test_a_gradient_is_of_the_leaf_that_the_output_was_computed_from():
+    s = tl.Session()
+    w = s.param(2.0, name="w")
+    old = w * w
+    w.value = 5.0
+    new = w * w * w
+    assert len(s.tape) == 6 - 1 and w.__tl_use__(s.tape).id == w.__tl_use__(s.tape).id
+    for out, slope in ((old, 4.0), (new, 75.0)):
+        g = s.backward(out)
+        assert float(g[w]) == float(g["w"]) == slope
+        assert float(s.jvp(out, {w: 1.0})) == float(s.jvp(out, {"w": 1.0})) == slope
+        assert float(s.ledger(w, out).total) == slope
+        assert float(s.trace(out, names={"w": w})["w"].grad) == slope
+
+
+def test_setting_the_same_array_makes_no_second_leaf():
+    s = tl.Session()
+    w = s.param([1.0, 2.0])
+    (w * w).sum()
+    before = len(s.tape)
+    w + w
+    assert len(s.tape) == before + 1

@@ -52,7 +52,7 @@ def backward(session: Any, out: int, seed: Any, hook: Callable[[int, Any], Any] 
         refuse_non_finite_gradient(tape, reached, _producer(tape, out, seed))
     if hook is not None:
         reached = _hooked(tape, reached, hook)
-    return Gradients(tape, out, reached, tape.cells)
+    return Gradients(tape, out, reached)
 
 
 def _producer(tape: Any, out: int, seed: Any) -> tuple[int, int] | None:
@@ -96,7 +96,7 @@ def forward(session: Any, out: int, tangents: Mapping[Any, Any]) -> np.ndarray:
     """Tangent of a node of the session's tape."""
     tape, dots = session.tape, {}
     for key, t in tangents.items():
-        i = session.node(key)
+        i = session.node(key, out)
         a = as_data(t, tape.values[i].dtype.name, label=f"tangent of {tape.describe(i)}")
         if a.shape != tape.values[i].shape:
             raise ShapeError(f"jvp: tangent of shape {a.shape} for {tape.describe(i)} of shape {tape.values[i].shape}")

@@ -28,12 +28,13 @@ class Gradients(Mapping):
     (12.0, 12.0)
     """
 
-    def __init__(self, tape: Any, output: int, reached: dict[int, Any], params: dict[Any, int]):
+    def __init__(self, tape: Any, output: int, reached: dict[int, Any]):
         self._tape, self.output, self.value = tape, output, tape.values[output]
         self._reached = {i: freeze(np.asarray(g) if np.isscalar(g) else g) for i, g in reached.items()}
         self._shapes = [(v.shape, v.dtype) for v in tape.values]
-        self._params = dict(params)
-        self._names = {name: i for i, name in tape.names.items()}
+        self._params = {p: i for p in tape.cells if (i := tape.leaf_of(p, output)) is not None}
+        names = {name: i for i, name in tape.names.items()}
+        self._names = names | {name: i for i, name in tape.names.items() if i <= output}
 
     @property
     def reached(self) -> frozenset[int]:

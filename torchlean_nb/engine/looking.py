@@ -48,6 +48,7 @@ class Looking:
         """
         if by not in ("edge", "path") or cap < 1:
             raise HyperparameterError(f"ledger: by={quote(by)}, cap={cap}", 'by is "edge" or "path", cap at least 1')
-        out, i = self.grads.output if out is None else self.node(out), self.node(wrt)
+        out = self.grads.output if out is None else self.node(out)
+        i = self.node(wrt, out)
         whole = self.trace(out)
         return Ledger.of(whole, i) if by == "edge" else Ledger.of_paths(whole, i, *paths(self, out, i, cap))

@@ -14,7 +14,7 @@ from torchlean_nb.rows import FUNCTIONS, OPS, Op
 
 
 class Param(Computes):
-    """A mutable cell that holds an array; used in an op it becomes one leaf per tape.
+    """A mutable cell that holds an array; used in an op it becomes a leaf, one for each value it had.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ class Param(Computes):
     def set(self, new: Any) -> None:
         """Replace the value by one of the same shape.
 
-        The leaf already on the tape keeps the value it was recorded with.
+        A leaf already on the tape keeps the value it was recorded with; the next use makes a new one.
 
         Raises
         ------
@@ -91,11 +91,10 @@ class Param(Computes):
                 f"{self._label} belongs to another session ({self.session.label}), this one is {tape.label}",
                 None, "one session for all parameters of a model",
             )
-        i = tape.cells.get(self)
-        if i is None:
-            t = tape.leaf("param", self.value, self.requires_grad, self.name)
-            tape.cells[self] = t.id
-            return t
+        i, now = tape.leaf_of(self), self.value
+        if i is None or not _same(tape.values[i], now):
+            i = tape.leaf("param", now, self.requires_grad, self.name).id
+            tape.cells.setdefault(self, []).append(i)
         return Tensor(tape, i)
 
     def __tl_apply__(self, op: Op, args: tuple[Any, ...], attrs: dict[str, Any]) -> Tensor:
@@ -115,3 +114,8 @@ class Param(Computes):
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         raise SerializationError("a Param cannot be pickled: it belongs to a session", None, "p.value")
+
+
+def _same(a: np.ndarray, b: np.ndarray) -> bool:
+    """Whether two read-only arrays of one shape are one piece of memory, so that they hold the same numbers."""
+    return a is b or a.__array_interface__["data"] == b.__array_interface__["data"]

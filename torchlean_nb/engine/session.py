@@ -184,7 +184,7 @@ class Session(Looking, IntegerCells):
         return self.tape.leaf("const", as_data(value, self.dtype, label="const", finite=self._strict), False, name)
 
     def use(self, param: Param) -> Tensor:
-        """The leaf that stands for a parameter on this tape; the same one each time."""
+        """The leaf that stands for a parameter on this tape; the same one until its value changes."""
         if not isinstance(param, Param):
             raise HandleTypeError(f"use: expected a Param, got {type(param).__name__}")
         return param.__tl_use__(self.tape)
@@ -194,8 +194,8 @@ class Session(Looking, IntegerCells):
         return self.nonfinite == "raise"
 
     # -- reading ---------------------------------------------------------------------------
-    def node(self, key: Any) -> int:
-        """Node id of a Tensor, Param, name or id."""
+    def node(self, key: Any, out: int | None = None) -> int:
+        """Node id of a Tensor, Param, name or id; of a Param the leaf that the node `out` was computed from."""
         self._open()
         if isinstance(key, Ref):
             if len(key.tape) and key.tape is not self.tape:  # len() of a dead tape explains itself
@@ -204,11 +204,14 @@ class Session(Looking, IntegerCells):
                 )
             return key.id
         if isinstance(key, Param):
-            return self.use(key).id
+            i = self.tape.leaf_of(key, out)
+            return self.use(key).id if i is None else i
         if isinstance(key, str):
-            for i, name in self.tape.names.items():
-                if name == key:
-                    return i
+            ids = [i for i, name in self.tape.names.items() if name == key]
+            if ids and key in self.params:
+                ids = [self.node(self.params[key], out)]
+            if ids:
+                return ids[0]
             known = [*self.tape.names.values(), *self.params]
             raise UnknownNodeError(f"no node named {quote(key)} is on the tape", did_you_mean(key, known) + (
                 f" known names: {', '.join(sorted(set(known))[:12])}"))

@@ -89,7 +89,7 @@ class Tape:
         self.needs: list[bool] = []
         self.names: dict[int, str] = {}
         self.scopes: dict[int, str] = {}
-        self.cells: dict[Any, int] = {}
+        self.cells: dict[Any, list[int]] = {}
         self.scope = ""
         self.grads_on = True
         self.owner = threading.get_ident()
@@ -121,6 +121,11 @@ class Tape:
     def nodes(self) -> list[Node]:
         """All nodes, in the order they were recorded."""
         return list(self)
+
+    def leaf_of(self, param: Any, before: int | None = None) -> int | None:
+        """The newest leaf of a parameter, or the newest up to the node `before`; None when there is none."""
+        ids = self.cells.get(param, ())
+        return next((i for i in reversed(ids) if before is None or i <= before), None)
 
     def describe(self, i: int) -> str:
         """A node as messages name it: op, id and the user's name."""
@@ -234,8 +239,7 @@ class Tape:
             for table in (self.names, self.scopes):
                 for i in [i for i in table if i >= mark]:
                     del table[i]
-            for cell in [c for c, i in self.cells.items() if i >= mark]:
-                del self.cells[cell]
+            self.cells = {c: kept for c, ids in self.cells.items() if (kept := [i for i in ids if i < mark])}
 
     # -- guards ----------------------------------------------------------------------------
     def _refuse_outsiders(self) -> None:

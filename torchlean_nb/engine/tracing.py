@@ -33,7 +33,7 @@ def trace(
 ) -> GraphTrace:
     """Forward values and the backward sweep of one output, with the composites in `inside` opened (None: all)."""
     tape = session.tape
-    called, ids, hidden = _called(tape, names), ancestors(tape, out), len(tape)
+    called, ids, hidden = _called(tape, names, out), ancestors(tape, out), len(tape)
     if inside is None or inside:
         tape, moved = opened(tape, ids, inside)
         called, out = {moved[i]: name for i, name in called.items() if i in moved}, moved[out]
@@ -76,14 +76,14 @@ def paths(
     return found, not todo
 
 
-def _called(tape: Any, names: Mapping[str, Any]) -> dict[int, str]:
+def _called(tape: Any, names: Mapping[str, Any], out: int) -> dict[int, str]:
     """Names of nodes: those given by the user, then the variables that hold them."""
     found: dict[int, str] = {}
     for name, value in names.items():
         if name.startswith("_"):
             continue
         if isinstance(value, Param):
-            i = tape.cells.get(value)
+            i = tape.leaf_of(value, out)
         else:
             i = value.id if isinstance(value, Ref) and value.tape is tape else None
         if i is not None and i not in found:
