@@ -32,6 +32,9 @@ MAKE = {
     "table": lambda name: TapeTable(_traces.named(name)),
     "ledger": lambda name: GradientLedger(_traces.named(name), 1),
     "tensor": lambda name: TensorView(np.ones((2, 2)), name),
+    "puzzle": lambda name: tl.widgets.ShapePuzzle(np.eye(2), np.eye(2), np.eye(2), title=name),
+    "losses": lambda name: tl.widgets.LossExplorer({name: lambda z, t: z * t}, axis=name, points=3),
+    "cloud": lambda name: tl.widgets.GradientCloud({name: np.eye(2)}, axes=(name, name), word=name, steps=name),
 }
 
 

@@ -38,6 +38,9 @@ KINDS = {
     "ledger": lambda **o: GradientLedger(_traces.two_layers(), "W2", **o),
     "schedules": lambda **o: ScheduleDesigner(tl.schedules.cosine(0.1, total=80), steps=100, **o),
     "tensor": lambda **o: TensorView(np.arange(24.0).reshape(2, 3, 4) - 7, "t", **o),
+    "puzzle": lambda **o: tl.widgets.ShapePuzzle(np.arange(6.0).reshape(2, 3), np.eye(3), np.ones((2, 3)), **o),
+    "losses": lambda **o: tl.widgets.LossExplorer(points=41, **o),
+    "cloud": lambda **o: tl.widgets.GradientCloud({"a": np.eye(2), "b": np.ones((3, 2))}, **o),
 }
 EVERY = pytest.mark.parametrize("make", KINDS.values(), ids=KINDS)
 

@@ -3,14 +3,21 @@
 ``base.View`` is what they share: one payload, a small state, static twins. `GraphStepper` steps
 through a trace, `TapeTable` lists it, `GradientLedger` takes one gradient apart, `TensorView`
 shows an array, `ScheduleDesigner` shapes learning rates, `UpdateAnatomy` takes an
-optimizer's step apart. The front end is plain JavaScript in ``render/static``.
+optimizer's step apart; `ShapePuzzle`, `LossExplorer` and `GradientCloud` belong to lessons. The
+front end is plain JavaScript in ``render/static``.
 """
 
 from torchlean_nb.widgets.anatomy import UpdateAnatomy as UpdateAnatomy
+from torchlean_nb.widgets.gradient_cloud import GradientCloud as GradientCloud
 from torchlean_nb.widgets.gradient_ledger import GradientLedger as GradientLedger
 from torchlean_nb.widgets.graph_stepper import GraphStepper as GraphStepper
+from torchlean_nb.widgets.loss_explorer import LossExplorer as LossExplorer
 from torchlean_nb.widgets.schedule_designer import ScheduleDesigner as ScheduleDesigner
+from torchlean_nb.widgets.shape_puzzle import ShapePuzzle as ShapePuzzle
 from torchlean_nb.widgets.tape_table import TapeTable as TapeTable
 from torchlean_nb.widgets.tensor_view import TensorView as TensorView
 
-__all__ = ["GradientLedger", "GraphStepper", "ScheduleDesigner", "TapeTable", "TensorView", "UpdateAnatomy"]
+__all__ = [
+    "GradientCloud", "GradientLedger", "GraphStepper", "LossExplorer", "ScheduleDesigner", "ShapePuzzle", "TapeTable",
+    "TensorView", "UpdateAnatomy",
+]  # fmt: skip
