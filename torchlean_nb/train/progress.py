@@ -1,0 +1,71 @@
+"""A progress bar for the notebook and the terminal, drawn at most ten times a second."""
+
+from __future__ import annotations
+
+import sys
+import time
+import warnings
+from collections.abc import Callable, Mapping
+from typing import Any
+
+INTERVAL = 0.1
+
+
+def someone_looks() -> bool:
+    """Whether output goes to a terminal or a notebook: elsewhere a bar is noise."""
+    terminal = getattr(sys.stderr, "isatty", bool)()
+    return bool(terminal) or "ipykernel" in sys.modules
+
+
+def bar(total: int, start: int) -> Any:
+    """tqdm's bar for where we are."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it warns in a notebook without ipywidgets, and then does the right thing
+        from tqdm.auto import tqdm  # noqa: PLC0415 - slow to load, and often not wanted
+
+        return tqdm(total=total, initial=start, unit="step", miniters=1 << 60, mininterval=3600, leave=True)
+
+
+class Progress:
+    """Shows how far a training is.
+
+    Parameters
+    ----------
+    total : int
+    shown : bool
+    make : callable
+        ``make(total, start)`` gives something with tqdm's ``n``, ``set_postfix_str``, ``refresh`` and ``close``.
+    clock : callable
+
+    Examples
+    --------
+    >>> progress = Progress(10, shown=False)
+    >>> progress.at(3, {"loss": 0.5})
+    >>> progress.close()
+    """
+
+    def __init__(
+        self, total: int, shown: bool = True, make: Callable[[int, int], Any] = bar,
+        clock: Callable[[], float] = time.monotonic,
+    ):  # fmt: skip
+        self._bar = make(total, 0) if shown else None
+        self._clock, self._next = clock, clock()
+
+    def at(self, done: int, values: Mapping[str, float]) -> None:
+        """So many steps are done; values are the latest ones."""
+        if self._bar is not None and self._clock() >= self._next:
+            self._draw(done, values)
+
+    def _draw(self, done: int, values: Mapping[str, float]) -> None:
+        self._bar.n = done
+        self._bar.set_postfix_str(", ".join(f"{k}={v:.4g}" for k, v in values.items()), refresh=False)
+        self._bar.refresh()
+        self._next = self._clock() + INTERVAL
+
+    def close(self, done: int | None = None, values: Mapping[str, float] | None = None) -> None:
+        """Draw it a last time and leave it."""
+        if self._bar is not None:
+            if done is not None:
+                self._draw(done, values or {})
+            self._bar.close()
+            self._bar = None

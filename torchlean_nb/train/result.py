@@ -1,0 +1,85 @@
+"""TrainResult: what a training came to, and a model that predicts as it did at its end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from torchlean_nb.engine.data import as_data
+from torchlean_nb.train.configs import TrainReport
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class TrainResult:
+    """End of a `Trainer.fit`.
+
+    Attributes
+    ----------
+    run : RunTrace
+        What was recorded since the trainer was made.
+    report : TrainReport
+        Mean loss of the training data ``before`` and ``after``, in eval mode.
+    steps : int
+        Updates of this fit.
+    metrics : dict of str to float
+        Of the training data at the end, and with ``val_`` in front of the validation data.
+    stopped : {None, "interrupted", "stopped early", "diverged"}
+        Why it ended before its last step.
+    reason : str
+        The same in words.
+    parameters : mapping of str to ndarray
+        Parameters and running statistics at the end, by path.
+    """
+
+    run: Any
+    report: TrainReport
+    steps: int
+    metrics: Mapping[str, float]
+    stopped: str | None
+    reason: str
+    parameters: Mapping[str, np.ndarray]
+    _runner: Any = field(default=None)
+
+    def predict(self, x: Any) -> np.ndarray:
+        """Outputs for inputs, in eval mode and with the parameters of the end of this fit."""
+        net, runner = self._runner.net, self._runner
+        xs = tuple(as_data(net._ids(a), net.session.dtype, label="predict", finite=False) for a in runner._inputs(x))
+        with np.errstate(all="ignore"):
+            return net.model.forward(xs[0] if len(xs) == 1 else xs, self.parameters)
+
+    def predict_class(self, x: Any) -> Any:
+        """Classes for inputs; an int for a single sample."""
+        found = self._runner.task.loss.classes(self.predict(x))
+        return found if found is None or found.ndim else int(found)
+
+    # -- display -----------------------------------------------------------------------------
+    def summary(self) -> str:
+        """TorchLean's line: ``steps=N loss0=... loss1=...``."""
+        return f"steps={self.steps} loss0={self.report.before:.6g} loss1={self.report.after:.6g}"
+
+    def to_text(self) -> str:
+        """The line, why it stopped, and a table of what was measured."""
+        lines = [self.summary()]
+        if self.stopped:
+            lines.append(f"{self.stopped}: {self.reason}" if self.reason else self.stopped)
+        width = max(map(len, self.metrics), default=0)
+        return "\n".join(lines + [f"  {name:<{width}}  {value:.6g}" for name, value in self.metrics.items()])
+
+    def plot(self, **options: Any) -> Any:
+        """Matplotlib figure of the curves."""
+        return self.run.plot(**options)
+
+    def show(self, **options: Any) -> Any:
+        """Dashboard of the run."""
+        return self.run.show(**options)
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        escape = import_module("html").escape
+        return {"text/plain": self.to_text(), "text/html": f"<pre>{escape(self.to_text())}</pre>"}
+
+    def __repr__(self) -> str:
+        return self.to_text()

@@ -1,0 +1,112 @@
+"""The state of a trainer as plain data, and back: everything fits, or nothing changes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from copy import copy
+from typing import Any
+
+from torchlean_nb.backend.random import Rng
+from torchlean_nb.errors import CheckpointError, TorchLeanError, quote
+from torchlean_nb.trace.run import RunTrace
+from torchlean_nb.train.early_stopping import Best
+from torchlean_nb.train.mark import Mark
+
+FORMAT = "torchlean_nb.trainer/1"
+_KEYS = ("format", "config", "model", "optimizer", "schedule", "loader", "rng", "step", "epoch", "best", "run")
+_RNG = ("seed", "counter", "draws")
+_EPOCH = ("epoch", "skipped", "total", "rows")
+
+
+def state_of(trainer: Any) -> dict[str, Any]:
+    """Arrays by path, and plain numbers and text."""
+    session, now = trainer.runner.session, trainer.so_far
+    loader = trainer._saved_loader if trainer.loader is None else trainer.loader.state_dict()
+    return {
+        "format": FORMAT, "config": trainer.config(), "model": trainer.runner.net.state_dict(),
+        "optimizer": trainer.optimizer.state_dict(), "schedule": trainer.rates.state_dict(), "loader": loader,
+        "rng": {"seed": session.rng.seed, "counter": session.rng.counter, "draws": session._draws},
+        "step": now.step, "epoch": {name: getattr(now, name) for name in _EPOCH}, "best": now.best.to_dict(),
+        "run": trainer.run.to_dict(),
+    }  # fmt: skip
+
+
+def load_state(trainer: Any, state: Any) -> None:
+    """Take a state over.
+
+    Raises
+    ------
+    CheckpointError
+        Naming what does not fit; nothing has changed.
+    """
+    _check_keys("Trainer", state, _KEYS)
+    if state["format"] != FORMAT:
+        raise CheckpointError(f"Trainer: format {quote(state['format'], 40)}", f"this version reads {FORMAT}")
+    _check_config(trainer.config(), state["config"])
+    _check_keys("Trainer: rng", state["rng"], _RNG)
+    _check_keys("Trainer: epoch", state["epoch"], _EPOCH)
+    for name, n in {**{k: state["rng"][k] for k in _RNG}, "step": state["step"],
+                    **{k: state["epoch"][k] for k in ("epoch", "skipped", "rows")}}.items():  # fmt: skip
+        if type(n) is not int or n < 0:
+            raise CheckpointError(f"Trainer: {name}={quote(n, 40)} in the state", "it must be an int >= 0")
+    if type(state["epoch"]["total"]) is not float:
+        raise CheckpointError(f"Trainer: total={quote(state['epoch']['total'], 40)} in the state", "it must be a float")
+    loader = state["loader"]
+    if loader is not None and (not isinstance(loader, Mapping) or set(loader) != {"loader", "batch", "cursor"}):
+        raise CheckpointError("Trainer: loader in the state", "it must be that of a DataLoader")
+    best = Best.from_dict(state["best"], trainer.runner.net.model.shapes())
+    try:
+        run, rng = RunTrace.from_dict(state["run"]), Rng(state["rng"]["seed"], state["rng"]["counter"])
+    except TorchLeanError as e:
+        raise CheckpointError("Trainer: a part of the state cannot be read", str(e).replace("\n", " ")) from e
+    _take_over(trainer, state, run, rng, best)
+
+
+def _take_over(trainer: Any, state: Mapping[str, Any], run: RunTrace, rng: Rng, best: Best) -> None:
+    mark, kept = Mark(trainer), (trainer.recorder, trainer.loader, trainer._saved_loader, trainer.status)
+    recorder = copy(trainer.recorder)  # loading replaces all that the two have in common
+    recorder.load(run)
+    # Twice: should Stop be pressed while the inner one puts things back, the outer one does it again.
+    try:
+        try:
+            trainer.runner.net.load_state_dict(state["model"])
+            trainer.optimizer.load_state_dict(state["optimizer"])
+            trainer.rates.load_state_dict(state["schedule"])
+            session = trainer.runner.session
+            session.rng, session._draws = rng, state["rng"]["draws"]
+            session.reset_tape()
+            trainer.so_far = trainer.so_far._replace(
+                step=state["step"], best=best, last={}, **{k: state["epoch"][k] for k in _EPOCH}
+            )
+            trainer.recorder, trainer.loader, trainer._saved_loader = recorder, None, state["loader"]
+            trainer.status = run.status
+        except BaseException:
+            mark.restore()
+            trainer.recorder, trainer.loader, trainer._saved_loader, trainer.status = kept
+            raise
+    except BaseException as e:
+        mark.restore()
+        trainer.recorder, trainer.loader, trainer._saved_loader, trainer.status = kept
+        if isinstance(e, TorchLeanError) and not isinstance(e, CheckpointError):
+            raise CheckpointError("Trainer: a part of the state does not fit", str(e).replace("\n", " ")) from e
+        raise
+
+
+def _check_keys(owner: str, d: Any, keys: tuple[str, ...]) -> None:
+    if not isinstance(d, Mapping):
+        raise CheckpointError(f"{owner}: the state is a {type(d).__name__}", "it must be a dict of state_dict()")
+    missing, unknown = [k for k in keys if k not in d], [str(k) for k in d if k not in keys]
+    if missing or unknown:
+        raise CheckpointError(f"{owner}: the state does not fit", f"missing: {missing}; unknown: {quote(unknown, 200)}")
+
+
+def _check_config(mine: Mapping[str, Any], theirs: Any) -> None:
+    """Say in what a saved trainer differs."""
+    _check_keys("Trainer: config", theirs, tuple(mine))
+    different = [k for k in mine if mine[k] != theirs[k]]
+    if different:
+        k = different[0]
+        raise CheckpointError(
+            f"Trainer: the state is of another {', '.join(different)}",
+            f"{k}: {quote(theirs[k], 300)} saved, {quote(mine[k], 300)} here", "a Trainer made in the same way",
+        )

@@ -1,0 +1,160 @@
+"""One update of a trainer: gradients of its batches, clipped, and handed to the optimizer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from torchlean_nb.backend.random import Rng
+from torchlean_nb.engine.curvature import hessian_diagonal
+from torchlean_nb.errors import HyperparameterTypeError, NonFiniteError, quote
+from torchlean_nb.shells.clip import Clipped, clip_grad_norm
+from torchlean_nb.shells.closure import Minimizer
+from torchlean_nb.train.evaluate import measured
+from torchlean_nb.train.feed import Pair
+
+
+class Updating:
+    """Makes updates of a runner's parameters.
+
+    Parameters
+    ----------
+    runner : Runner
+    optimizer : Optimizer
+    clip : None, number or callable
+        Largest norm of all gradients together, or a function from gradients to gradients.
+
+    Attributes
+    ----------
+    grads : mapping
+        As the optimizer got them last.
+    norm : float or None
+        Norm of the gradients before they were clipped, where it is known.
+    output, target : array
+        Of the last forward pass.
+    """
+
+    def __init__(self, runner: Any, optimizer: Any, clip: Any = None):
+        self.runner, self.optimizer, self.clip = runner, optimizer, _clipping(clip)
+        self.session, self.net, self.policy = runner.session, runner.net, runner.session.nonfinite
+        self.grads: Mapping[Any, Any] = {}
+        self.norm: float | None = None
+        self.output = self.target = np.empty(0)
+        needs = getattr(optimizer.rule, "needs", ())
+        self._bends, self._asks = "curvature" in needs, isinstance(optimizer, Minimizer)
+
+    # -- what the optimizer is given ---------------------------------------------------------
+    def backward(self, x: Any, y: Any) -> tuple[float, Any]:
+        """Loss of a batch and its gradients; running statistics move on the way."""
+        runner, session = self.runner, self.session
+        session.reset_tape()
+        output = self.net(*runner._inputs(x))
+        loss = runner.task.loss(output, y)
+        self.output, self.target = output.value, y
+        grads = session.backward(loss)
+        return float(grads.value), grads
+
+    def mean(self, pairs: list[Pair]) -> tuple[float, Any]:
+        """The same of several batches as if they were one: means, weighted by their rows."""
+        if len(pairs) == 1:
+            return self.backward(*pairs[0])
+        rows, loss, total = sum(len(y) for _, y in pairs), 0.0, {}
+        outputs = []
+        for x, y in pairs:
+            value, grads = self.backward(x, y)
+            share = len(y) / rows
+            loss += share * value
+            for p in self.net.params.values():
+                part = grads[p] * p.value.dtype.type(share)
+                total[p] = total[p] + part if p in total else part
+            outputs.append(self.output)
+        self.output, self.target = np.concatenate(outputs), np.concatenate([y for _, y in pairs])
+        return loss, total
+
+    def _cut(self, value: float, grads: Any) -> tuple[float, Any]:
+        self.norm = None
+        if self.clip is not None:
+            grads = self.clip(grads)
+            self.norm = grads.norm if isinstance(grads, Clipped) else None
+        self.grads = grads
+        return value, grads
+
+    # -- updates -----------------------------------------------------------------------------
+    def __call__(self, pairs: list[Pair], each: bool = False) -> tuple[float, int]:
+        """Update once from all batches together, or once from each.
+
+        Returns
+        -------
+        loss : float
+            Before the update; after all of them where there were several, as TorchLean says it.
+        skipped : int
+            Updates left out for a non-finite number.
+
+        Raises
+        ------
+        NonFiniteError
+        """
+        self.net.train()
+        if each:
+            skipped = sum(self._update([one])[1] for one in pairs)
+            return measured(self.runner, pairs, (), "train")["loss"], skipped
+        return self._update(pairs)
+
+    def _update(self, pairs: list[Pair]) -> tuple[float, int]:
+        if self.policy != "skip":
+            return self._step(pairs), 0
+        buffers = {p.key: p.value for p in self.net.buffers.values()}
+        self._value = math.nan
+        try:
+            loss = self._step(pairs)
+        except NonFiniteError:
+            self.session.store.update(buffers)  # moved by the same numbers
+            return self._value, 1
+        return loss, 0
+
+    def _step(self, pairs: list[Pair]) -> float:
+        if self._asks:
+            return float(self.optimizer.step(lambda: self._cut(*self.mean(pairs))))
+        self._value, grads = self.mean(pairs)
+        if self.policy == "skip" and not self.session._all_finite(self._value, grads):
+            raise NonFiniteError("fit: a loss or a gradient is not finite")
+        value, grads = self._cut(self._value, grads)
+        if self._bends:
+            self.optimizer.step(grads, value, self._curvature(pairs))
+        elif isinstance(grads, dict):
+            self.optimizer.step(grads, value)
+        else:
+            self.optimizer.step(grads)
+        return value
+
+    def _curvature(self, pairs: list[Pair]) -> dict[Any, np.ndarray]:
+        """An estimate of the diagonal of the Hessian from one random vector, for rules that want one."""
+        net, runner = self.net, self.runner
+        buffers = {path: p.value for path, p in net.buffers.items()}
+        seed = self.optimizer._state.steps
+
+        def loss(*arrays: Any) -> Any:
+            total, rows = 0.0, sum(len(y) for _, y in pairs)
+            values, stream = dict(zip(net.params, arrays, strict=True)), Rng(seed)
+            for x, y in pairs:
+                xs = runner._inputs(x)
+                output = net.model.forward(xs[0] if len(xs) == 1 else xs, values, buffers, "train", stream.key)
+                total = runner.task.loss(output, y) * (len(y) / rows) + total
+            return total
+
+        bent = hessian_diagonal(loss, tuple(p.value for p in net.parameters()), samples=1, seed=seed)
+        return dict(zip(net.parameters(), bent, strict=True))
+
+
+def _clipping(clip: Any) -> Callable[[Any], Any] | None:
+    if clip is None or callable(clip):
+        return clip
+    if isinstance(clip, bool) or not isinstance(clip, int | float) or not 0 < clip < math.inf:
+        raise HyperparameterTypeError(
+            f"fit: clip={quote(clip)} is not allowed", "the largest norm of all gradients, a number > 0, or a function",
+            "clip=1.0, or clip=lambda grads: tl.optim.clip_grad_value(grads, 0.5)",
+        )
+    return lambda grads: clip_grad_norm(grads, clip)
