@@ -33,6 +33,12 @@ CASES = {
     "conv2d of one image": (nn.Conv2d(2, 4, 2, groups=2), (2, 3, 3)),
     "conv1d, same size": (nn.Conv1d(1, 2, 4, padding="same"), (2, 1, 5)),
     "conv2d, same size": (nn.Conv2d(2, 2, (3, 2), padding="same", dilation=(1, 2), bias=False), (2, 3, 4)),
+    "conv2d, mirrored border": (nn.Conv2d(1, 2, 3, padding=(1, 2), padding_mode="reflect"), (2, 1, 3, 4)),
+    "conv1d, repeated border": (nn.Conv1d(2, 2, 4, stride=2, padding=3, padding_mode="replicate"), (2, 2, 3)),
+    "conv2d, border from the other end": (
+        nn.Conv2d(2, 2, 2, padding="same", groups=2, padding_mode="circular"), (1, 2, 3, 2),
+    ),
+    "conv1d, valid": (nn.Conv1d(1, 2, 3, padding="valid"), (1, 1, 4)),
     "conv3d": (nn.Conv3d(1, 2, 2, bias=False), (1, 1, 3, 2, 3)),
     "conv_transpose1d": (nn.ConvTranspose1d(3, 2, 3, stride=2, padding=1, output_padding=1), (2, 3, 4)),
     "conv_transpose2d": (nn.ConvTranspose2d(2, 3, 2, stride=2), (1, 2, 2, 3)),

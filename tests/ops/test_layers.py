@@ -115,6 +115,20 @@ def test_padding_never_wins_a_maximum_but_counts_in_a_mean():
     assert tl.avg_pool(x, kernel_size=2, padding=1).tolist() == [[[-2.5, -5, -2.5]]]
 
 
+def test_a_last_window_may_reach_over_the_end_but_not_begin_there():
+    x = np.arange(5.0)[None]
+    assert tl.max_pool(x, kernel_size=(2,), ceil_mode=True).tolist() == [[1, 3, 4]]
+    assert tl.avg_pool(x, kernel_size=(2,), ceil_mode=True).tolist() == [[0.5, 2.5, 4]]
+    assert tl.max_pool(x, kernel_size=(1,), stride=5, ceil_mode=True).tolist() == [[0]]
+    assert tl.max_pool(x[:, :4], kernel_size=(1,), stride=3, ceil_mode=True).shape == (1, 2)
+
+
+def test_many_float32_contributions_to_a_bias_are_summed_in_float64():
+    x, w = np.zeros((1, 1, 2**20), np.float32), np.zeros((1, 1, 1), np.float32)
+    _, pullback = tl.vjp(lambda b: tl.conv(x, w, b), np.zeros(1, np.float32))
+    assert pullback(np.full((1, 1, 2**20), 0.1, np.float32))[0] == pytest.approx(0.1 * 2**20, rel=1e-7)
+
+
 def test_a_smooth_maximum_lies_just_above_the_maximum():
     x = np.array([[[1.0, 3.0, 700.0, 800.0]]])
     y = tl.smooth_max_pool(x, kernel_size=2, beta=5.0)
@@ -133,7 +147,20 @@ def test_a_smooth_maximum_lies_just_above_the_maximum():
         (lambda x: tl.max_pool(x, kernel_size=0), HyperparameterError, "pool size must be >= 1, got 0"),
         (lambda x: tl.max_pool(x, kernel_size=2, padding=2), HyperparameterError, "more than half"),
         (lambda x: tl.avg_pool(x, kernel_size=5), ShapeError, "does not fit"),
+        (lambda x: tl.conv(x, np.ones((2, 1, 2, 2)), groups=2), ShapeError, "1 channels, the weight.*2 groups of 1"),
+        (lambda x: tl.conv(x[:, [0, 0]], np.ones((3, 1, 2, 2)), groups=2), ShapeError, "3 output.*2 groups"),
+        (lambda x: tl.conv(x, np.ones((1, 1, 3, 3)), dilation=2), ShapeError, "with dilation.*does not fit"),
+        (lambda x: tl.conv(x, np.ones((1, 1, 2, 2)), padding="full"), HyperparameterError, "'valid' or 'same'"),
+        (lambda x: tl.conv(x, np.ones((1, 1, 2, 2)), padding="same", stride=2), HyperparameterError, "smaller"),
         (lambda x: tl.conv_transpose(x, np.ones((2, 1, 2, 2))), ShapeError, "conv_transpose"),
+        (lambda x: tl.conv_transpose(x, np.ones((1, 1, 2, 2)), groups=2), ShapeError, "1 input.*2 groups"),
+        (lambda x: tl.conv_transpose(x, np.ones((1, 1, 2, 2)), output_padding=1), HyperparameterError, "smaller than"),
+        (lambda x: tl.conv_transpose(x, np.ones((1, 1, 2, 2)), padding="same"), HyperparameterError, "must be int"),
+        (lambda x: tl.avg_pool(x, kernel_size=2, divisor_override=0), HyperparameterError, "divisor_override"),
+        (lambda x: tl.max_pool(x, kernel_size=3, dilation=2), ShapeError, "does not fit"),
+        (lambda x: tl.pad_edges(x, [(4, 0)]), ShapeError, "at most 3"),
+        (lambda x: tl.pad_edges(x, [(0, 5)], "circular"), ShapeError, "at most 4"),
+        (lambda x: tl.pad_edges(x, [(1, 1)], "zeros"), HyperparameterError, "mode"),
     ],
 )
 def test_windows_that_do_not_fit_are_named(f, error, words):

@@ -57,6 +57,7 @@ def both(op, sample, dtype):
     return pairs
 
 
+@pytest.mark.filterwarnings("ignore:Using padding='same'")
 @pytest.mark.parametrize(("op", "sample"), CASES)
 def test_value_and_gradients_in_float64(op, sample):
     for what, ours, theirs in both(op, sample, "float64"):
@@ -103,6 +104,19 @@ def gradients(ours, theirs, x):
 
 
 X = np.random.default_rng(10).normal(size=(2, 4, 6))
+
+
+@pytest.mark.parametrize(
+    "window", [{"kernel_size": 3, "stride": 2, "padding": 1}, {"kernel_size": 2, "dilation": 2, "ceil_mode": True}]
+)
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_indices_of_the_largest_are_pytorchs(n, window):
+    x = np.random.default_rng(n).integers(0, 4, size=(2, 3, *(5, 7, 4)[:n])).astype(float)
+    f = getattr(torch.nn.functional, f"max_pool{n}d")
+    theirs = f(torch.tensor(x), **window, return_indices=True)
+    ours = getattr(tl, f"max_pool{n}d")(x, **window, return_indices=True)
+    for a, b in zip(ours, theirs, strict=True):
+        assert np.array_equal(a, b.numpy())
 
 
 def test_windows_are_unfold():

@@ -10,6 +10,7 @@ import numpy
 
 from torchlean_nb.backend import windows as _windows
 from torchlean_nb.backend.random import bernoulli_mask, uniform
+from torchlean_nb.backend.windows import Axes
 
 _DIRECT = {
     "add": "add", "sub": "subtract", "mul": "multiply", "div": "true_divide", "neg": "negative", "pow": "power",
@@ -207,13 +208,13 @@ class ArrayNamespace:
         """Boolean mask with one True per index on a new last axis."""
         return idx[..., None] == self.np.arange(num_classes)
 
-    def windows(self, x: Any, *, size: tuple[int, ...], stride: tuple[int, ...]) -> Any:
+    def windows(self, x: Any, *, size: Axes, stride: Axes, dilation: Axes | None = None) -> Any:
         """Sliding windows over the last axes, as a strided view ``(..., out..., size...)``."""
-        return _windows.windows(self.np, x, size, stride)
+        return _windows.windows(self.np, x, size, stride, dilation)
 
-    def fold(self, g: Any, *, shape: tuple[int, ...], size: tuple[int, ...], stride: tuple[int, ...]) -> Any:
+    def fold(self, g: Any, *, shape: Axes, size: Axes, stride: Axes, dilation: Axes | None = None) -> Any:
         """Adjoint of `windows`: overlapping windows add up."""
-        return _windows.fold(self.np, g, shape, size, stride)
+        return _windows.fold(self.np, g, shape, size, stride, dilation)
 
     def bernoulli(self, key: Any, *, shape: tuple[int, ...], keep: float) -> Any:
         """Mask that is 1 with probability `keep`, a pure function of the integer key."""

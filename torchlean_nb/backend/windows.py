@@ -5,21 +5,30 @@ from __future__ import annotations
 from itertools import product
 from typing import Any
 
-
-def windows(np: Any, x: Any, size: tuple[int, ...], stride: tuple[int, ...]) -> Any:
-    """Windows of `size` every `stride` over the last ``len(size)`` axes, without copying."""
-    k = len(size)
-    view = np.lib.stride_tricks.sliding_window_view(x, size, axis=tuple(range(-k, 0)))
-    step = (slice(None),) * (x.ndim - k) + tuple(slice(None, None, s) for s in stride)
-    return view[step]
+Axes = tuple[int, ...]
 
 
-def fold(np: Any, g: Any, shape: tuple[int, ...], size: tuple[int, ...], stride: tuple[int, ...]) -> Any:
+def windows(np: Any, x: Any, size: Axes, stride: Axes, dilation: Axes | None = None) -> Any:
+    """Windows of `size` every `stride` over the last ``len(size)`` axes, without copying.
+
+    With a dilation d the elements of a window stand d apart.
+    """
+    k, gap = len(size), dilation or (1,) * len(size)
+    whole = tuple((n - 1) * d + 1 for n, d in zip(size, gap, strict=True))
+    view = np.lib.stride_tricks.sliding_window_view(x, whole, axis=tuple(range(-k, 0)))
+    return view[(slice(None),) * (x.ndim - k) + tuple(slice(None, None, s) for s in (*stride, *gap))]
+
+
+def fold(np: Any, g: Any, shape: Axes, size: Axes, stride: Axes, dilation: Axes | None = None) -> Any:
     """Add windows back where they came from: one shifted slice addition per window entry."""
-    k = len(size)
-    out = np.zeros(shape, dtype=g.dtype)
-    counts = g.shape[g.ndim - 2 * k : g.ndim - k]
-    for offset in product(*(range(n) for n in size)):
-        where = tuple(slice(o, o + c * s, s) for o, c, s in zip(offset, counts, stride, strict=True))
-        out[(..., *where)] += g[(..., *offset)]
+    k, gap = len(size), dilation or (1,) * len(size)
+    lead = g.ndim - k
+    # The sum lies in memory as the windows do, so that both are run through in one line.
+    order = sorted(range(lead), key=lambda i: -abs(g.strides[i]))
+    out = np.zeros([shape[i] for i in order], dtype=g.dtype).transpose([order.index(i) for i in range(lead)])
+    counts = g.shape[lead - k : lead]
+    for place in product(*(range(n) for n in size)):
+        starts = (p * d for p, d in zip(place, gap, strict=True))
+        where = tuple(slice(o, o + c * s, s) for o, c, s in zip(starts, counts, stride, strict=True))
+        out[(..., *where)] += g[(..., *place)]
     return out

@@ -3,13 +3,14 @@
 ``arithmetic`` between arrays, ``logic`` (comparisons, where), ``elementary`` functions of one
 array, ``activation`` functions, ``reduction``, ``linalg``, ``einsum``, ``shape``, ``indexing``,
 ``normalize`` (softmax and norms), ``loss``, ``classify`` (cross entropy), ``conv``, ``pool``,
-``attention``, ``random``. Made of rows: ``getitem``, indexing with arrays, and ``dims``, the
-names of convolution and pooling with a number of dimensions.
+``attention``, ``random``. Made of rows: ``getitem``, indexing with arrays; ``border``, borders that
+are not zeros; and ``dims``, the names of convolution and pooling with a number of dimensions.
 """
 
 from torchlean_nb.ops import activation as activation
 from torchlean_nb.ops import arithmetic as arithmetic
 from torchlean_nb.ops import attention as attention
+from torchlean_nb.ops import border as border
 from torchlean_nb.ops import classify as classify
 from torchlean_nb.ops import conv as conv
 from torchlean_nb.ops import dims as dims

@@ -1,11 +1,19 @@
-"""Options and borders of sliding windows, shared by convolution and pooling."""
+"""Options and borders of sliding windows, shared by convolution and pooling.
+
+A border is one pair (before, after) per axis; axes are the last ones of an array.
+"""
 
 from torchlean_nb.errors import HyperparameterError
 from torchlean_nb.ops._shapes import positive_int
 
 
+def extents(size, dilation):
+    """Length of a window from its first to its last element, per axis."""
+    return tuple((k - 1) * d + 1 for k, d in zip(size, dilation, strict=True))
+
+
 def out_sizes(shape, size, stride):
-    """Number of windows along each of the last axes."""
+    """Number of windows of the given extents along each of the last axes."""
     return tuple((n - k) // s + 1 for n, k, s in zip(shape[len(shape) - len(size) :], size, stride, strict=True))
 
 
@@ -17,26 +25,31 @@ def each(value, n, name, low):
     return tuple(positive_int(v, name, low) for v in values)
 
 
-def inner(shape, padding):
-    """Key of the unpadded array inside the padded one."""
-    lead = len(shape) - len(padding)
-    return (..., *(slice(p, p + n) for n, p in zip(shape[lead:], padding, strict=True)))
+def even(padding):
+    """The same border before and after."""
+    return tuple((p, p) for p in padding)
 
 
-def padded(shape, padding):
-    """Shape with a border on both sides of the last axes."""
-    lead = len(shape) - len(padding)
-    return (*shape[:lead], *(n + 2 * p for n, p in zip(shape[lead:], padding, strict=True)))
+def inner(shape, border):
+    """Key of the array inside its border."""
+    lead = len(shape) - len(border)
+    return (..., *(slice(p, p + n) for n, (p, _) in zip(shape[lead:], border, strict=True)))
 
 
-def add_border(xp, x, padding):
+def padded(shape, border):
+    """Shape with the border."""
+    lead = len(shape) - len(border)
+    return (*shape[:lead], *(n + p + q for n, (p, q) in zip(shape[lead:], border, strict=True)))
+
+
+def add_border(xp, x, border):
     """Array inside a border of zeros."""
-    return xp.put_index(x, shape=padded(x.shape, padding), key=inner(x.shape, padding)) if any(padding) else x
+    return xp.put_index(x, shape=padded(x.shape, border), key=inner(x.shape, border)) if any(map(any, border)) else x
 
 
-def drop_border(xp, x, shape, padding):
+def drop_border(xp, x, shape, border):
     """Array of the given shape without its border."""
-    return xp.index(x, key=inner(shape, padding)) if any(padding) else x
+    return xp.index(x, key=inner(shape, border)) if any(map(any, border)) else x
 
 
 def tuples(args, kwargs):

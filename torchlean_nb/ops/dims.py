@@ -2,7 +2,7 @@
 
 from torchlean_nb.errors import ShapeError
 from torchlean_nb.ops.conv import conv, conv_transpose
-from torchlean_nb.ops.pool import avg_pool, max_pool
+from torchlean_nb.ops.pool import avg_pool, max_pool, max_pool_indices
 from torchlean_nb.rows import function
 
 
@@ -11,29 +11,56 @@ def _named(f, name, doc):
     return function(f)
 
 
-def _convolution(op, n):
-    name = f"{op.name}{n}d"
-
-    def convolve(x, weight, bias=None, stride=1, padding=0):
-        if len(weight.shape) != n + 2:
-            raise ShapeError(f"{name}: a weight of shape {weight.shape}, {n + 2} axes are needed", None, op.name)
-        return op(x, weight, bias, stride=stride, padding=padding)
-
-    return _named(convolve, name, f"`{op.name}` in {n} dimension{'s' * (n > 1)}.")
+def _weight(name, weight, n):
+    if len(weight.shape) != n + 2:
+        raise ShapeError(f"{name}: a weight of shape {weight.shape}, {n + 2} axes are needed", None, name[:-2])
 
 
-def _pooling(op, n):
-    def pool(x, kernel_size, stride=None, padding=0):
-        size = tuple(kernel_size) if isinstance(kernel_size, tuple | list) else (kernel_size,) * n
-        if len(size) != n:
-            raise ShapeError(f"{op.name}{n}d: {len(size)} sizes for {n} dimensions", None, op.name)
-        return op(x, kernel_size=size, stride=stride, padding=padding)
+def _size(name, kernel_size, n):
+    size = tuple(kernel_size) if isinstance(kernel_size, tuple | list) else (kernel_size,) * n
+    if len(size) != n:
+        raise ShapeError(f"{name}: {len(size)} sizes for {n} dimensions", None, name[:-2])
+    return size
 
-    return _named(pool, f"{op.name}{n}d", f"`{op.name}` over the last {n} ax{'e' if n > 1 else 'i'}s.")
+
+def _convolutions(n):
+    plural, one, two = "s" * (n > 1), f"conv{n}d", f"conv_transpose{n}d"
+
+    def convolve(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+        _weight(one, weight, n)
+        return conv(x, weight, bias, stride=stride, padding=padding, dilation=dilation, groups=groups)
+
+    def transpose(x, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1):
+        _weight(two, weight, n)
+        return conv_transpose(x, weight, bias, stride=stride, padding=padding, output_padding=output_padding,
+                              groups=groups, dilation=dilation)  # fmt: skip
+
+    _named(convolve, one, f"`conv` in {n} dimension{plural}.")
+    _named(transpose, two, f"`conv_transpose` in {n} dimension{plural}.")
+
+
+def _pools(n):
+    axes = f"the last {n} ax{'e' if n > 1 else 'i'}s"
+
+    def largest(
+        x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False
+    ):
+        window = {"kernel_size": _size(f"max_pool{n}d", kernel_size, n), "stride": stride, "padding": padding,
+                  "dilation": dilation, "ceil_mode": ceil_mode}  # fmt: skip
+        y = max_pool(x, **window)
+        return (y, max_pool_indices(x, **window)) if return_indices else y
+
+    def mean(
+        x, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True, divisor_override=None
+    ):
+        return avg_pool(x, kernel_size=_size(f"avg_pool{n}d", kernel_size, n), stride=stride, padding=padding,
+                        ceil_mode=ceil_mode, count_include_pad=count_include_pad,
+                        divisor_override=divisor_override)  # fmt: skip
+
+    _named(largest, f"max_pool{n}d", f"`max_pool` over {axes}, and with `return_indices` also `max_pool_indices`.")
+    _named(mean, f"avg_pool{n}d", f"`avg_pool` over {axes}.")
 
 
 for _n in (1, 2, 3):
-    for _op in (conv, conv_transpose):
-        _convolution(_op, _n)
-    for _op in (max_pool, avg_pool):
-        _pooling(_op, _n)
+    _convolutions(_n)
+    _pools(_n)

@@ -9,29 +9,45 @@ import operator
 from functools import reduce
 from itertools import product
 
+from torchlean_nb.backend.namespace import numpy_namespace
 from torchlean_nb.domains import S
 from torchlean_nb.errors import HyperparameterError, ShapeError
-from torchlean_nb.ops._windows import add_border, drop_border, each, inner, out_sizes, padded, tuples
-from torchlean_nb.rows import general, linear
+from torchlean_nb.ops._shapes import positive_int
+from torchlean_nb.ops._windows import add_border, drop_border, each, even, extents, out_sizes, padded, tuples
+from torchlean_nb.rows import function, general, linear
 
 
-def _window(shape, kernel_size, stride, padding):
-    """``(size, stride, padding)`` per pooled axis; an int kernel pools all axes behind (n, c)."""
+def _window(shape, kernel_size, stride, padding, dilation=1, ceil_mode=False):
+    """``(size, stride, border, dilation)`` per pooled axis; an int kernel pools all axes behind (n, c)."""
     n = len(kernel_size) if isinstance(kernel_size, tuple | list) else max(len(shape) - 2, 1)
-    size = each(kernel_size, n, "pool size", 1)
-    return size, size if stride is None else each(stride, n, "pool stride", 1), each(padding, n, "pool padding", 0)
+    size, gap = each(kernel_size, n, "pool size", 1), each(dilation, n, "pool dilation", 1)
+    step = size if stride is None else each(stride, n, "pool stride", 1)
+    border = even(each(padding, n, "pool padding", 0))
+    if ceil_mode:
+        whole = extents(size, gap)
+        border = tuple(map(_rounded_up, shape[len(shape) - n :], whole, step, border))
+    return size, step, border, gap
+
+
+def _rounded_up(n, whole, step, border):
+    """Border of an axis with room for a last window that is not complete; it must begin inside."""
+    p, q = border
+    more = -(n + p + q - whole) % step
+    fits = n + p + q >= whole and (n + p + q - whole + more) < n + p
+    return (p, q + more) if fits else border
 
 
 def _pooled(name):
-    def shape(x, *, kernel_size, stride=None, padding=0, **_):
-        size, step, pad = _window(x, kernel_size, stride, padding)
+    def shape(x, *, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, **_):
+        size, step, border, gap = _window(x, kernel_size, stride, padding, dilation, ceil_mode)
         if len(size) > len(x):
             raise ShapeError(f"{name}: a window of {size} for an input of shape {x}")
-        if any(2 * p > k for p, k in zip(pad, size, strict=True)):
+        if any(2 * p > k for (p, _), k in zip(border, size, strict=True)):
+            pad = tuple(p for p, _ in border)
             raise HyperparameterError(f"{name}: padding {pad} is more than half the pool size {size}")
-        out = out_sizes(padded(x, pad), size, step)
+        out = out_sizes(padded(x, border), extents(size, gap), step)
         if min(out) < 1:
-            raise ShapeError(f"{name}: a window of {size} does not fit into {x[-len(size):]} with padding {pad}")
+            raise ShapeError(f"{name}: a window of {size} does not fit into {x[-len(size) :]} with padding {padding}")
         return (*x[: len(x) - len(size)], *out)
 
     return shape
@@ -42,23 +58,20 @@ def _rules(name):
     return {"shape": rule, "check": lambda x, **attrs: rule(x.shape, **attrs) and None, "prepare": tuples}
 
 
-def _flat_windows(xp, x, size, stride):
-    """Windows with their elements on one last axis."""
-    win = xp.windows(x, size=size, stride=stride)
-    return xp.reshape(win, shape=(*win.shape[: x.ndim], math.prod(size)))
-
-
-def _flat_fold(xp, g, shape, size, stride, padding):
-    """Adjoint of `_flat_windows` after zero padding."""
+def _spread(xp, parts, shape, size, step, border, gap):
+    """One array per place in a window, added back to where the windows came from."""
+    g = xp.stack(*parts, axis=0)
+    g = xp.transpose(g, axes=(*range(1, g.ndim), 0))
     g = xp.reshape(g, shape=(*g.shape[:-1], *size))
-    return drop_border(xp, xp.fold(g, shape=padded(shape, padding), size=size, stride=stride), shape, padding)
+    full = xp.fold(g, shape=padded(shape, border), size=size, stride=step, dilation=gap)
+    return drop_border(xp, full, shape, border)
 
 
 def _torch(kind):
-    def oracle(torch, x, *, kernel_size, stride=None, padding=0):
+    def oracle(torch, x, *, kernel_size, **attrs):
         n = len(kernel_size) if isinstance(kernel_size, tuple) else x.ndim - 2
         lead = x.reshape(1, -1, *x.shape[x.ndim - n :])
-        y = getattr(torch.nn.functional, f"{kind}{n}d")(lead, kernel_size, stride, padding)
+        y = getattr(torch.nn.functional, f"{kind}{n}d")(lead, kernel_size, **attrs)
         return y.reshape(*x.shape[: x.ndim - n], *y.shape[2:])
 
     return oracle
@@ -67,101 +80,172 @@ def _torch(kind):
 POOLS = (
     S((1, 1, 4, 4), kernel_size=2), S((2, 3, 6), kernel_size=4, stride=2, padding=1),
     S((5, 4), kernel_size=(2, 2), stride=1), S((2, 4, 2, 2), kernel_size=(2, 2, 2)),
+    S((1, 2, 5, 4), kernel_size=(3, 2), stride=(2, 3), padding=1, ceil_mode=True),
 )
 
 
-def _places(x_shape, size, step):
+def _places(shape, size, step, gap):
     """For each place in a window, in row-major order, the key of the elements that stand there."""
-    outs = out_sizes(x_shape, size, step)
+    outs = out_sizes(shape, extents(size, gap), step)
     for place in product(*map(range, size)):
-        yield (..., *(slice(p, p + (n - 1) * s + 1, s) for p, n, s in zip(place, outs, step, strict=True)))
+        starts = (p * d for p, d in zip(place, gap, strict=True))
+        yield (..., *(slice(p, p + (n - 1) * s + 1, s) for p, n, s in zip(starts, outs, step, strict=True)))
 
 
-def _lowered(xp, x, padding):
+def _lowered(xp, x, border):
     """Input with a border that never wins."""
-    if not any(padding):
+    if not any(map(any, border)):
         return x
-    inside = xp.put_index(
-        xp.ones(shape=x.shape, like=x), shape=padded(x.shape, padding), key=inner(x.shape, padding)
-    )
-    return xp.where(xp.equal(inside, 0), -math.inf, add_border(xp, x, padding))
+    inside = add_border(xp, xp.ones(shape=x.shape, like=x), border)
+    return xp.where(xp.equal(inside, 0), -math.inf, add_border(xp, x, border))
 
 
-def _first(xp, y, x, size, step, padding):
+def _first(xp, y, x, size, step, border, gap):
     """For each place in a window a mask: whether the first largest element stands there."""
-    x = _lowered(xp, x, padding)
-    taken, masks = None, []
-    for key in _places(x.shape, size, step):
+    x = _lowered(xp, x, border)
+    taken = None
+    for key in _places(x.shape, size, step, gap):
         hit = xp.equal(x[key], y)
-        masks.append(hit if taken is None else hit * xp.logical_not(taken))
+        yield hit if taken is None else xp.greater(hit, taken)
         taken = hit if taken is None else xp.maximum(taken, hit)
-    return masks
 
 
-def _max_pool_vjp(xp, g, y, x, *, kernel_size, stride, padding):
-    size, step, pad = _window(x.shape, kernel_size, stride, padding)
-    hits = xp.stack(*(g * first for first in _first(xp, y, x, size, step, pad)), axis=-1)
-    return _flat_fold(xp, hits, x.shape, size, step, pad)
+def _max_pool_vjp(xp, g, y, x, **attrs):
+    window = _window(x.shape, **attrs)
+    return _spread(xp, (g * first for first in _first(xp, y, x, *window)), x.shape, *window)
 
 
-def _max_pool_jvp(xp, t, y, x, *, kernel_size, stride, padding):
-    size, step, pad = _window(x.shape, kernel_size, stride, padding)
-    t = add_border(xp, t, pad)
-    return sum(
-        t[key] * first
-        for key, first in zip(_places(t.shape, size, step), _first(xp, y, x, size, step, pad), strict=True)
-    )
+def _max_pool_jvp(xp, t, y, x, **attrs):
+    size, step, border, gap = _window(x.shape, **attrs)
+    t = add_border(xp, t, border)
+    firsts = _first(xp, y, x, size, step, border, gap)
+    return sum(t[key] * first for key, first in zip(_places(t.shape, size, step, gap), firsts, strict=True))
 
 
 @general(
     **_rules("max_pool"), vjps=(_max_pool_vjp,), jvps=(_max_pool_jvp,), exact=True, method=False,
-    latex=r"\mathrm{maxpool}(#1)", dlatex=(r"\mathrm{route}(#g)",), samples=POOLS, torch=_torch("max_pool"),
-    lesson="17",
+    latex=r"\mathrm{maxpool}(#1)", dlatex=(r"\mathrm{route}(#g)",), torch=_torch("max_pool"), lesson="17",
+    samples=(*POOLS, S((2, 7), kernel_size=(3,), stride=1, padding=1, dilation=2)),
 )
-def max_pool(xp, x, *, kernel_size, stride=None, padding=0):
+def max_pool(xp, x, *, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False):
     """Largest element of each window; of equal ones the first in row-major order takes the gradient.
 
     Parameters
     ----------
     x : array, shape (n, c, ...); any leading axes when kernel_size is a tuple
-    kernel_size, stride, padding : int or tuple of int
+    kernel_size, stride, padding, dilation : int or tuple of int
         The stride is the kernel size unless told; padding never wins.
+    ceil_mode : bool
+        Whether a last window may reach over the end.
 
     Raises
     ------
     HyperparameterError, ShapeError
     """
-    size, step, pad = _window(x.shape, kernel_size, stride, padding)
-    x = _lowered(xp, x, pad)
-    return reduce(xp.maximum, (x[key] for key in _places(x.shape, size, step)))
+    size, step, border, gap = _window(x.shape, kernel_size, stride, padding, dilation, ceil_mode)
+    x = _lowered(xp, x, border)
+    return reduce(xp.maximum, (x[key] for key in _places(x.shape, size, step, gap)))
 
 
-def _avg_pool_vjp(xp, g, y, x, *, kernel_size, stride, padding):
-    size, step, pad = _window(x.shape, kernel_size, stride, padding)
-    n = math.prod(size)
-    shared = xp.broadcast_to((g / n)[..., None], shape=(*g.shape, n))
-    return _flat_fold(xp, shared, x.shape, size, step, pad)
+@function
+def max_pool_indices(x, *, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False):
+    """Where the elements that `max_pool` takes stand, counted in row-major order over the pooled axes.
+
+    Returns
+    -------
+    array of int
+        It has no derivative.
+
+    Examples
+    --------
+    >>> import torchlean_nb as tl
+    >>> tl.max_pool_indices([[1.0, 4.0, 2.0, 3.0]], kernel_size=(2,)).tolist()
+    [[1, 3]]
+    """
+    xp = numpy_namespace()
+    x = xp.asarray(getattr(x, "value", x))
+    y = max_pool(x, kernel_size=kernel_size, stride=stride, padding=padding, dilation=dilation, ceil_mode=ceil_mode)
+    window = size, step, border, gap = _window(x.shape, kernel_size, stride, padding, dilation, ceil_mode)
+    inside = x.shape[x.ndim - len(size) :]
+    number = add_border(xp, xp.asarray(range(math.prod(inside))).reshape(inside), border)
+    keys = _places(number.shape, size, step, gap)
+    return sum(number[key] * first for key, first in zip(keys, _first(xp, y, x, *window), strict=True))
+
+
+def _counted(xp, x, size, step, border, padding, count_include_pad, divisor_override):
+    """By what the sum of each window is divided: a number, or an array over the pooled axes."""
+    if divisor_override is not None:
+        return positive_int(divisor_override, "avg_pool: divisor_override")
+    own = even(each(padding, len(size), "pool padding", 0))
+    if border == own if count_include_pad else not any(map(any, border)):
+        return math.prod(size)
+    inside = x.shape[len(x.shape) - len(size) :]
+    start = own if count_include_pad else even((0,) * len(size))
+    ones = xp.ones(shape=padded(inside, start), like=x)
+    rest = tuple((p - a, q - b) for (p, q), (a, b) in zip(border, start, strict=True))
+    return _sums(xp, add_border(xp, ones, rest), size, step)
+
+
+def _sums(xp, x, size, step):
+    return reduce(operator.add, (x[key] for key in _places(x.shape, size, step, (1,) * len(size))))
+
+
+def _avg_pool_vjp(xp, g, y, x, *, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override):
+    size, step, border, gap = _window(x.shape, kernel_size, stride, padding, 1, ceil_mode)
+    shared = g / _counted(xp, x, size, step, border, padding, count_include_pad, divisor_override)
+    return _spread(xp, [shared] * math.prod(size), x.shape, size, step, border, gap)
 
 
 @linear(
     **_rules("avg_pool"), vjps=(_avg_pool_vjp,), exact=False, method=False, latex=r"\mathrm{avgpool}(#1)",
-    dlatex=(r"\mathrm{spread}(#g)",), samples=POOLS, torch=_torch("avg_pool"), lesson="17",
+    dlatex=(r"\mathrm{spread}(#g)",), torch=_torch("avg_pool"), lesson="17",
+    samples=(
+        *POOLS, S((1, 5, 5), kernel_size=(2, 3), stride=2, padding=1, ceil_mode=True, count_include_pad=False),
+        S((2, 5), kernel_size=(3,), stride=2, padding=1, count_include_pad=False),
+        S((1, 1, 3, 3), kernel_size=2, stride=1, divisor_override=3),
+    ),
 )
-def avg_pool(xp, x, *, kernel_size, stride=None, padding=0):
-    """Mean of each window; zeros of the padding count."""
-    size, step, pad = _window(x.shape, kernel_size, stride, padding)
-    x = add_border(xp, x, pad)
-    return reduce(operator.add, (x[key] for key in _places(x.shape, size, step))) / math.prod(size)
+def avg_pool(
+    xp, x, *, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True, divisor_override=None
+):
+    """Mean of each window.
+
+    Parameters
+    ----------
+    x : array, shape (n, c, ...); any leading axes when kernel_size is a tuple
+    kernel_size, stride, padding : int or tuple of int
+        The stride is the kernel size unless told.
+    ceil_mode : bool
+        Whether a last window may reach over the end; what lies outside never counts.
+    count_include_pad : bool
+        Whether zeros of the padding count.
+    divisor_override : int, optional
+        Divide the sums by this instead.
+
+    Raises
+    ------
+    HyperparameterError, ShapeError
+    """
+    size, step, border, _ = _window(x.shape, kernel_size, stride, padding, 1, ceil_mode)
+    count = _counted(xp, x, size, step, border, padding, count_include_pad, divisor_override)
+    return _sums(xp, add_border(xp, x, border), size, step) / count
+
+
+def _flat_windows(xp, x, size, step):
+    """Windows with their elements on one last axis."""
+    win = xp.windows(x, size=size, stride=step)
+    return xp.reshape(win, shape=(*win.shape[: x.ndim], math.prod(size)))
 
 
 def _smooth_vjp(xp, g, y, p, x, *, kernel_size, stride, padding, beta):
-    size, step, pad = _window(x.shape, kernel_size, stride, padding)
-    return _flat_fold(xp, g[..., None] * p, x.shape, size, step, pad)
+    window = _window(x.shape, kernel_size, stride, padding)
+    shares = g[..., None] * p
+    return _spread(xp, [shares[..., k] for k in range(p.shape[-1])], x.shape, *window)
 
 
 def _smooth_jvp(xp, t, y, p, x, *, kernel_size, stride, padding, beta):
-    size, step, pad = _window(x.shape, kernel_size, stride, padding)
-    return xp.sum(_flat_windows(xp, add_border(xp, t, pad), size, step) * p, axis=-1)
+    size, step, border, _ = _window(x.shape, kernel_size, stride, padding)
+    return xp.sum(_flat_windows(xp, add_border(xp, t, border), size, step) * p, axis=-1)
 
 
 def _check_smooth(x, *, beta=1.0, **attrs):
@@ -178,8 +262,8 @@ def _check_smooth(x, *, beta=1.0, **attrs):
 )
 def smooth_max_pool(xp, x, *, kernel_size, stride=None, padding=0, beta=1.0):
     """Smooth maximum ``log(sum(exp(beta * x))) / beta`` of each window; zeros of the padding count."""
-    size, step, pad = _window(x.shape, kernel_size, stride, padding)
-    win = _flat_windows(xp, add_border(xp, x, pad), size, step) * xp.number(beta)
+    size, step, border, _ = _window(x.shape, kernel_size, stride, padding)
+    win = _flat_windows(xp, add_border(xp, x, border), size, step) * xp.number(beta)
     top = xp.max(win, axis=-1, keepdims=True)
     e = xp.exp(win - top)
     total = xp.sum(e, axis=-1, keepdims=True)
