@@ -70,12 +70,13 @@ def test_every_number_type_is_kept_with_all_its_bits(dtype, again):
     assert same(again({"a": a})["a"], a)
 
 
+NAN = struct.unpack("d", struct.pack("Q", 0xFFF8000000000123))[0]
 VALUES = [
     None, True, False, 0, -1, 2**63 - 1, -(2**63), 2**63, -(2**200), 10**6000, 0.0, -0.0, 5e-324, 1e308, math.inf,
-    -math.inf, math.nan, struct.unpack("d", struct.pack("Q", 0xFFF8000000000123))[0], 0.1, "", "ж\x00\n\ud800", "x" * 5000,
-    "ж\ud800" * 2000, (), [], {}, (1, (2.0, [None])), {1: "a", "1": "b", -3: {}}, {"$array": 0}, {"$x": {"y": 1}}, {2**70: 1},
-    list(range(100)), [*range(100), 2**64], [0.1] * 50, [math.nan] * 40, [True] * 40, [1, 2.0] * 40, [[1.0] * 40] * 3,
-    np.float32(0.1), np.float64(0.1), np.int64(3), np.bool_(True), np.uint8(255), {"a": {"b": [{"c": np.arange(3)}]}},
+    -math.inf, math.nan, NAN, 0.1, "", "ж\x00\n\ud800", "x" * 5000, "ж\ud800" * 2000, (), [], {}, (1, (2.0, [None])),
+    {1: "a", "1": "b", -3: {}}, {"$array": 0}, {"$x": {"y": 1}}, {2**70: 1}, list(range(100)), [*range(100), 2**64],
+    [0.1] * 50, [NAN] * 40, [True] * 40, [1, 2.0] * 40, [[1.0] * 40] * 3, np.float32(0.1), np.float64(0.1), np.int64(3),
+    np.bool_(True), np.uint8(255), {"a": {"b": [{"c": np.arange(3)}]}},
 ]  # fmt: skip
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
-from importlib import metadata
 from typing import Any
 
 from torchlean_nb.errors import CheckpointError, SerializationError, quote
@@ -65,16 +65,9 @@ def save(
     notes = found.meta if meta is None else meta
     if not isinstance(notes, Mapping):
         raise SerializationError(f"save: metadata is a {type(notes).__name__}", "it must be a dict")
-    encode(notes, "metadata")
-    tree = {"kind": found.kind, "name": found.name, "meta": {**notes, WRITER: _version()}, "state": found.state}
-    replace_file(whole, encode(tree))
-
-
-def _version() -> str:
-    try:
-        return metadata.version(WRITER)
-    except metadata.PackageNotFoundError:
-        return "unknown"
+    # The package itself is imported, else nobody were here.
+    notes = {**notes, WRITER: sys.modules[WRITER].__version__}
+    replace_file(whole, encode(Checkpoint(found.kind, found.state, notes, found.name)))
 
 
 def load(path: Location, into: Any = None, *, cast: bool = False, folder: Location | None = None) -> Checkpoint:
@@ -117,18 +110,10 @@ def load(path: Location, into: Any = None, *, cast: bool = False, folder: Locati
     whole = local_path(path, folder)
     label = quote(str(whole))
     with opened(whole) as (f, size):
-        found = _checkpoint(decode(f, size, label), label)
+        found = decode(f, size, label)
     if into is not None:
         put_all(_jobs(into, found, cast, label))
     return found
-
-
-def _checkpoint(tree: Any, label: str) -> Checkpoint:
-    names = {"kind": str, "name": str, "meta": dict}
-    good = isinstance(tree, dict) and set(tree) == {*names, "state"}
-    if not good or not all(isinstance(tree[n], t) for n, t in names.items()):
-        raise CheckpointError(f"{label}: manifest: it must have {', '.join(names)} and state")
-    return Checkpoint(**tree)
 
 
 def _jobs(into: Any, found: Checkpoint, cast: bool, label: str) -> list[tuple[Any, Any]]:

@@ -7,7 +7,7 @@
     4          length of the manifest
     8          length of the whole file
     32         SHA-256 of the 24 bytes above and the manifest
-    manifest   {"tree": ..., "arrays": [{"dtype", "shape", "bytes", "sha256"}, ...]}, ASCII
+    manifest   {"kind", "name", "meta", "state", "arrays": [{"dtype", "shape", "bytes", "sha256"}, ...]}, ASCII
     arrays     row-major, little-endian, in this order, without gaps
 
 The digest covers the manifest and the manifest has the digests of the arrays, so no bit of the file is without
@@ -27,6 +27,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from torchlean_nb.errors import CheckpointError, quote
+from torchlean_nb.saving.checkpoint import Checkpoint
 from torchlean_nb.saving.tree import DTYPES, pack, unpack
 
 MAGIC = b"\x89TLNB\r\n\x1a"
@@ -45,19 +46,21 @@ _OTHERS = {
 }
 
 
-def encode(tree: Any, what: str = "state") -> Callable[[], Iterator[memoryview]]:
+def encode(checkpoint: Checkpoint) -> Callable[[], Iterator[memoryview]]:
     """The file as pieces; the function gives them anew each time it is called.
 
     Raises
     ------
     SerializationError, CheckpointError
     """
-    packed, arrays = pack(tree, what)
+    arrays: list[np.ndarray] = []
+    meta, state = pack(dict(checkpoint.meta), arrays, "metadata"), pack(checkpoint.state, arrays, "state")
     entries = [
         {"dtype": a.dtype.newbyteorder("=").name, "shape": a.shape, "bytes": a.nbytes, "sha256": _digest(a)}
         for a in arrays
     ]  # fmt: skip
-    manifest = json.dumps({"tree": packed, "arrays": entries}, separators=(",", ":"), allow_nan=False).encode("ascii")
+    whole = {"kind": checkpoint.kind, "name": checkpoint.name, "meta": meta, "state": state, "arrays": entries}
+    manifest = json.dumps(whole, separators=(",", ":"), allow_nan=False).encode("ascii")
     if len(manifest) > MAX_MANIFEST:
         raise CheckpointError(f"save: a manifest of {len(manifest)} bytes is over the limit {MAX_MANIFEST}",
                               "it holds all that is not an array", "arrays in place of many small values")  # fmt: skip
@@ -87,8 +90,8 @@ def _digest(a: np.ndarray) -> str:
     return h.hexdigest()
 
 
-def decode(f: BinaryIO, size: int, label: str) -> Any:
-    """The tree of an open file of `size` bytes; arrays are read-only and belong to nobody else.
+def decode(f: BinaryIO, size: int, label: str) -> Checkpoint:
+    """What an open file of `size` bytes holds; its arrays are read-only.
 
     Raises
     ------
@@ -115,7 +118,8 @@ def decode(f: BinaryIO, size: int, label: str) -> Any:
     digest, raw = f.read(DIGEST), f.read(length)
     if len(raw) != length or sha256(head + raw).digest() != digest:
         raise CheckpointError(f"{label}: wrong checksum of the header and the manifest", "the file is damaged")
-    tree, entries = _manifest(raw, label)
+    manifest = _manifest(raw, label)
+    entries = manifest.pop("arrays")
     sizes = [_entry(e, f"{label}: array {i}") for i, e in enumerate(entries)]
     expected = HEAD.size + DIGEST + length + sum(sizes)
     if expected != size:
@@ -130,10 +134,12 @@ def decode(f: BinaryIO, size: int, label: str) -> Any:
         done += 1
         return _array(f, entries[i], f"{label}: {quote(place)}")
 
-    made = unpack(tree, fetch)
+    meta, state = unpack(manifest["meta"], fetch), unpack(manifest["state"], fetch)
+    if not isinstance(meta, dict):
+        raise CheckpointError(f"{label}: manifest: meta is {quote(meta)}")
     if done != len(entries):
         raise CheckpointError(f"{label}: manifest: {len(entries)} arrays, of which {done} have a place")
-    return made
+    return Checkpoint(manifest["kind"], state, meta, manifest["name"])
 
 
 def _array(f: BinaryIO, entry: dict[str, Any], label: str) -> np.ndarray:
@@ -167,8 +173,8 @@ def _entry(e: Any, label: str) -> int:
     return e["bytes"]
 
 
-def _manifest(raw: bytes, label: str) -> tuple[Any, list[Any]]:
-    """Tree and array entries of a manifest that is nothing but JSON."""
+def _manifest(raw: bytes, label: str) -> dict[str, Any]:
+    """A manifest that is nothing but JSON, with all its keys."""
 
     def pairs(found: list[tuple[str, Any]]) -> dict[str, Any]:
         made = dict(found)
@@ -199,9 +205,13 @@ def _manifest(raw: bytes, label: str) -> tuple[Any, list[Any]]:
         raise CheckpointError(f"{label}: manifest: not ASCII, and so not JSON", f"at byte {e.start}") from None
     except json.JSONDecodeError as e:
         raise CheckpointError(f"{label}: manifest: not JSON", f"line {e.lineno}, column {e.colno}: {e.msg}") from None
-    if not isinstance(made, dict) or set(made) != {"tree", "arrays"} or not isinstance(made["arrays"], list):
-        raise CheckpointError(f"{label}: manifest: it must be an object of tree and arrays")
-    return made["tree"], made["arrays"]
+    types = {"kind": str, "name": str, "meta": dict, "state": object, "arrays": list}
+    if not isinstance(made, dict) or set(made) != set(types):
+        raise CheckpointError(f"{label}: manifest: it must be an object of {', '.join(types)}")
+    for key, kind in types.items():
+        if not isinstance(made[key], kind):
+            raise CheckpointError(f"{label}: manifest: {key} is {quote(made[key])}")
+    return made
 
 
 def nesting(text: str) -> int:

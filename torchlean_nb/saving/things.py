@@ -10,6 +10,7 @@ import numpy as np
 from torchlean_nb.backend.random import Rng, check_seed
 from torchlean_nb.errors import CheckpointError, quote
 from torchlean_nb.saving.checkpoint import Checkpoint, joined, leaves
+from torchlean_nb.saving.tree import MAX_DEPTH
 
 # Bases by name: this floor knows none of them. Their subclasses are of the same kind.
 KINDS = {
@@ -49,16 +50,16 @@ def state_of(thing: Any) -> Any:
             "rng": {**state_of(thing.rng), "draws": thing._draws}}  # fmt: skip
 
 
-def described(tree: Any) -> Any:
+def described(tree: Any, depth: int = 0) -> Any:
     """The tree with its objects replaced by Checkpoints of them."""
-    if isinstance(tree, Checkpoint):
+    if isinstance(tree, Checkpoint) or depth > MAX_DEPTH:
         return tree
     if is_thing(tree):
         return Checkpoint(kind_of(tree), state_of(tree), None, type(tree).__name__)
     if isinstance(tree, Mapping):
-        return {key: described(value) for key, value in tree.items()}
+        return {key: described(value, depth + 1) for key, value in tree.items()}
     if type(tree) in (list, tuple):
-        return type(tree)(described(value) for value in tree)
+        return type(tree)(described(value, depth + 1) for value in tree)
     return tree
 
 

@@ -34,16 +34,14 @@ _HINTS = {"function": "functions are not kept: name it, and make it again after 
 Fetch = Callable[[Any, str], np.ndarray]
 
 
-def pack(tree: Any, what: str = "state") -> tuple[Any, list[np.ndarray]]:
-    """JSON and arrays of a tree; arrays are as given, nothing is copied.
+def pack(tree: Any, arrays: list[np.ndarray], what: str) -> Any:
+    """JSON of a tree; its arrays are appended to `arrays` as they are, nothing is copied.
 
     Raises
     ------
     SerializationError
         Naming the place of what cannot be kept.
     """
-    arrays: list[np.ndarray] = []
-
     def number(a: np.ndarray) -> int:
         arrays.append(a)
         return len(arrays) - 1
@@ -88,7 +86,7 @@ def pack(tree: Any, what: str = "state") -> tuple[Any, list[np.ndarray]]:
         return dict(inner) if plain else {"$items": [[k if type(k) is str else walk(k, place, depth), v]
                                                      for k, v in inner]}  # fmt: skip
 
-    return walk(tree, "", 0), arrays
+    return walk(tree, "", 0)
 
 
 def _bytes(text: str) -> np.ndarray:
