@@ -1,0 +1,93 @@
+// TrainingDashboard: axes. Nothing here touches the page, so node can test it.
+
+const DECADES = 8;
+
+/** Round numbers between two ends; powers of ten on a log axis. */
+export function roundTicks(low, high, log, count = 4) {
+  if (log) {
+    const a = Math.ceil(Math.log10(low) - 1e-9),
+      b = Math.floor(Math.log10(high) + 1e-9),
+      every = Math.max(1, Math.ceil((b - a + 1) / (count + 1)));
+    if (b > a) return Array.from({ length: Math.floor((b - a) / every) + 1 }, (_, i) => Number(`1e${a + i * every}`));
+    return [1, 2, 5].flatMap((m) => [a - 1, a, b + 1].map((e) => Number(`${m}e${e}`))).filter((v, i, all) => v >= low && v <= high && all.indexOf(v) === i).sort((p, q) => p - q);
+  }
+  const raw = (high - low) / count;
+  if (!(raw > 0) || !Number.isFinite(raw)) return [low];
+  const unit = 10 ** Math.floor(Math.log10(raw)),
+    size = unit * [1, 2, 2.5, 5, 10].find((m) => m * unit >= raw * 0.999),
+    from = Math.ceil(low / size - 1e-9);
+  return Array.from({ length: Math.floor(high / size + 1e-9) - from + 1 }, (_, i) => Number(((from + i) * size).toPrecision(10)));
+}
+
+/** Smallest and largest finite number of several lists; on a log axis only what is above 0. */
+export function extent(lists, log) {
+  let low = Infinity,
+    high = -Infinity;
+  for (const vs of lists)
+    for (const v of vs)
+      if (Number.isFinite(v) && (v > 0 || !log)) {
+        if (v < low) low = v;
+        if (v > high) high = v;
+      }
+  return low <= high ? [low, high] : null;
+}
+
+/** Ends of an axis of curves that may run away: far above where they began the plot ends, and they leave it. */
+export function spanOf(lists, log) {
+  const all = extent(lists, log);
+  if (!all) return log ? [0.1, 1] : [0, 1];
+  let [low, high] = all;
+  const starts = lists.map((vs) => vs.find((v) => Number.isFinite(v) && (v > 0 || !log))).filter((v) => v !== undefined),
+    start = Math.max(...starts.map(Math.abs));
+  if (start > 0 && high > 1e4 * start) high = 20 * start;
+  if (start > 0 && !log && low < -1e4 * start) low = -20 * start;
+  if (log) {
+    low = Math.max(low, high / 10 ** DECADES);
+    const room = Math.max(1.1, (high / low) ** 0.05);
+    return [low / room, high * room];
+  }
+  const room = (high - low || Math.abs(high) || 1) * 0.06;
+  // Zero stays a floor, and one a ceiling, where the numbers respect them.
+  return [low >= 0 && low < 0.4 * high ? 0 : low - room, high <= 1 && high > 0.9 && low >= 0 ? 1 : high + room];
+}
+
+/** Whether a log axis serves these numbers: all above 0, and over more than one power of ten. */
+export function wantsLog(lists) {
+  const all = extent(lists, false);
+  return !!all && all[0] > 0 && all[1] / all[0] > 10;
+}
+
+/** Shares between 0 and 1, accuracy and its like, stay on a linear axis. */
+export const isShare = (name, lists) => {
+  const all = extent(lists, false);
+  return !/loss|err|norm/i.test(name) && !!all && all[0] >= 0 && all[1] <= 1;
+};
+
+/** Whole powers of ten around positive numbers, at most so many of them below the largest. */
+export function decades(lists, low0, high0, most = DECADES) {
+  const all = extent(lists, true);
+  let [low, high] = all || [low0, high0];
+  low = Math.min(low, low0 || low);
+  high = Math.max(high, high0 || high);
+  if (high === low) high = low * 10;
+  const top = Math.ceil(Math.log10(high) - 1e-9);
+  return [10 ** Math.max(Math.floor(Math.log10(low) + 1e-9), top - most), 10 ** top];
+}
+
+/** Labels pushed apart, in order, inside the plot where there is room: `[[y, what]]`. */
+export function spread(ends, gap, top, bottom) {
+  const out = [...ends].sort((a, b) => a[0] - b[0]).map(([y, i]) => [Math.max(y, top), i]);
+  for (let j = 1; j < out.length; j++) out[j][0] = Math.max(out[j][0], out[j - 1][0] + gap);
+  for (let j = out.length - 1; j >= 0; j--) out[j][0] = Math.min(out[j][0], j === out.length - 1 ? bottom : out[j + 1][0] - gap);
+  return out;
+}
+
+/** Place of a number between two ends, 0 to 1 inside. */
+export const placed = (v, low, high, log) => (log ? Math.log(v / low) / Math.log(high / low) : (v - low) / (high - low));
+
+/** How many panels stand in each row, so that none is left alone beside a gap. */
+export function rowsOf(n) {
+  if (n <= 2) return n ? [n] : [];
+  if (n === 3) return [2, 1];
+  return n % 2 ? [...Array((n - 3) / 2).fill(2), 3] : Array(n / 2).fill(2);
+}
