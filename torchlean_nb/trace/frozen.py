@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -116,3 +118,15 @@ def check_format(data: Any, expected: str) -> None:
     got = data.get("format") if isinstance(data, Mapping) else type(data).__name__
     if got != expected:
         raise TraceFormatError(f"trace: expected format {expected!r}, got {quote(got)}")
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write a text file that is there whole or not at all; folders on the way are made."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = path.with_name(f".{path.name}.{os.getpid()}.new")
+    try:
+        new.write_text(text, encoding="utf-8", newline="\n")
+        os.replace(new, path)
+    finally:
+        new.unlink(missing_ok=True)

@@ -21,7 +21,7 @@ import numpy as np
 from torchlean_nb.errors import TraceFormatError, UnknownNameError, did_you_mean, quote
 from torchlean_nb.trace.arrays import decode_array, encode_array
 from torchlean_nb.trace.formats import renderer
-from torchlean_nb.trace.frozen import check_format, dumps, freeze, increasing, loads, numbers, plain
+from torchlean_nb.trace.frozen import check_format, dumps, freeze, increasing, loads, numbers, plain, write_text
 
 if TYPE_CHECKING:
     from torchlean_nb.trace.train_log import TrainLog
@@ -313,7 +313,7 @@ class RunTrace:
 
     # -- elsewhere -------------------------------------------------------------------------
     def to_train_log(self, names: Iterable[str] | None = None) -> TrainLog:
-        """TorchLean's log of the series that share the steps of the first of `names`."""
+        """TorchLean's log of these series, by default of those of the whole run; NaN at steps one of them lacks."""
         from torchlean_nb.trace.train_log import from_run  # noqa: PLC0415 - it knows this module
 
         return from_run(self, names)
@@ -331,7 +331,7 @@ class RunTrace:
         table.writerow(["step", *("'" + n if n[0] in "=+-@\t\r\n" else n for n in self.series)])
         table.writerows([k, *(repr(c[k]) if k in c else "" for c in columns)] for k in steps.tolist())
         if path is not None:
-            Path(path).write_text(out.getvalue(), encoding="utf-8")
+            write_text(path, out.getvalue())
         return out.getvalue()
 
     # -- display ---------------------------------------------------------------------------
