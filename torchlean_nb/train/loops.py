@@ -61,8 +61,7 @@ def train_samples(runner: Runner, config: TrainConfig, samples: Any, *, log: Log
     owner = "Supervised.train"
     found, size = singles(samples, owner), config.batch_size or 1
     optimizer = build_optimizer(config.optimizer, runner.net.parameters())
-    runner.train_mode()
-    before = runner.mean_loss(samples)
+    before = _mean_in_training(runner, samples)
     for step in range(config.steps if found else 0):
         batch = cycled(found, step * size, size, owner)
         lr = None if config.schedule is None else config.schedule(step)
@@ -96,8 +95,7 @@ def train_loader(
         raise HandleTypeError(f"Supervised.trainLoader: {type(loader).__name__} is not a DataLoader")
     optimizer = build_optimizer(config.optimizer, runner.net.parameters())
     silent = optimizer.rule.name == "sgd" and not any(g["momentum"] for g in optimizer.param_groups)
-    runner.train_mode()
-    before = runner.mean_loss(loader.dataset)
+    before = _mean_in_training(runner, loader.dataset)
     for epoch in range(config.epochs):
         lr, step = None if config.schedule is None else config.schedule(epoch), 0
         for batch in loader:
@@ -129,6 +127,14 @@ def with_mode(runner: Runner, mode: str) -> Iterator[Runner]:
         yield runner
     finally:
         runner.mode = before
+
+
+def _mean_in_training(runner: Runner, data: Any) -> float:
+    """Mean loss in train mode, which stays on; data that does not fit leaves the mode as it was."""
+    with with_mode(runner, "train"):
+        mean = runner.mean_loss(data)
+    runner.train_mode()
+    return mean
 
 
 def _mean(runner: Runner, batch: list[Pair]) -> float:
