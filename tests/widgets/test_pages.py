@@ -10,6 +10,7 @@ from html.parser import HTMLParser
 import _traces
 import numpy as np
 import pytest
+from _decks import deck
 from _payloads import PAYLOADS
 
 import torchlean_nb as tl
@@ -34,6 +35,7 @@ MAKE = {
     "tensor": lambda name: TensorView(np.ones((2, 2)), name),
     "puzzle": lambda name: tl.widgets.ShapePuzzle(np.eye(2), np.eye(2), np.eye(2), title=name),
     "losses": lambda name: tl.widgets.LossExplorer({name: lambda z, t: z * t}, axis=name, points=3),
+    "gallery": lambda name: tl.widgets.Gallery(deck(name)),
     "cloud": lambda name: tl.widgets.GradientCloud({name: np.eye(2)}, axes=(name, name), word=name, steps=name),
 }
 

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import _traces
 import numpy as np
 import pytest
+from _decks import deck
 
 import torchlean_nb as tl
 from torchlean_nb.errors import HandleTypeError, HyperparameterError, UnknownNameError, UnknownNodeError
@@ -40,6 +41,7 @@ KINDS = {
     "tensor": lambda **o: TensorView(np.arange(24.0).reshape(2, 3, 4) - 7, "t", **o),
     "puzzle": lambda **o: tl.widgets.ShapePuzzle(np.arange(6.0).reshape(2, 3), np.eye(3), np.ones((2, 3)), **o),
     "losses": lambda **o: tl.widgets.LossExplorer(points=41, **o),
+    "gallery": lambda **o: tl.widgets.Gallery(deck("side"), **o),
     "cloud": lambda **o: tl.widgets.GradientCloud({"a": np.eye(2), "b": np.ones((3, 2))}, **o),
 }
 EVERY = pytest.mark.parametrize("make", KINDS.values(), ids=KINDS)

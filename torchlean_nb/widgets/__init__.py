@@ -3,11 +3,12 @@
 ``base.View`` is what they share: one payload, a small state, static twins. `GraphStepper` steps
 through a trace, `TapeTable` lists it, `GradientLedger` takes one gradient apart, `TensorView`
 shows an array, `ScheduleDesigner` shapes learning rates, `UpdateAnatomy` takes an
-optimizer's step apart; `ShapePuzzle`, `LossExplorer` and `GradientCloud` belong to lessons. The
-front end is plain JavaScript in ``render/static``.
+optimizer's step apart; `ShapePuzzle`, `LossExplorer` and `GradientCloud` belong to lessons,
+`Gallery` shows pictures made beforehand. The front end is plain JavaScript in ``render/static``.
 """
 
 from torchlean_nb.widgets.anatomy import UpdateAnatomy as UpdateAnatomy
+from torchlean_nb.widgets.gallery import Gallery as Gallery
 from torchlean_nb.widgets.gradient_cloud import GradientCloud as GradientCloud
 from torchlean_nb.widgets.gradient_ledger import GradientLedger as GradientLedger
 from torchlean_nb.widgets.graph_stepper import GraphStepper as GraphStepper
@@ -18,6 +19,6 @@ from torchlean_nb.widgets.tape_table import TapeTable as TapeTable
 from torchlean_nb.widgets.tensor_view import TensorView as TensorView
 
 __all__ = [
-    "GradientCloud", "GradientLedger", "GraphStepper", "LossExplorer", "ScheduleDesigner", "ShapePuzzle", "TapeTable",
-    "TensorView", "UpdateAnatomy",
+    "Gallery", "GradientCloud", "GradientLedger", "GraphStepper", "LossExplorer", "ScheduleDesigner", "ShapePuzzle",
+    "TapeTable", "TensorView", "UpdateAnatomy",
 ]  # fmt: skip
