@@ -91,7 +91,6 @@ class Fit:
     def _finish(self) -> TrainResult:
         trainer = self.trainer
         self.mark.restore()
-        trainer.runner.eval_mode()
         step = trainer.so_far.step
         if not self._told:
             self._told = True

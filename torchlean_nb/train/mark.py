@@ -30,7 +30,7 @@ class Mark:
     True
     """
 
-    __slots__ = ("cursor", "draws", "flat", "groups", "parts", "rng", "so_far", "trainer", "training", "values")
+    __slots__ = ("cursor", "draws", "flat", "groups", "parts", "rng", "so_far", "trainer", "values")
 
     def __init__(self, trainer: Any):
         session, optimizer = trainer.runner.session, trainer.optimizer
@@ -43,10 +43,10 @@ class Mark:
         self.cursor = None if trainer.loader is None else (trainer.loader, trainer.loader._cursor)
         self.parts = [(vars(p), {k: copy(v) if isinstance(v, list) else v for k, v in vars(p).items()})
                       for p in trainer.rates.parts()]  # fmt: skip
-        self.so_far, self.training = trainer.so_far, trainer.runner.net.training
+        self.so_far = trainer.so_far
 
     def restore(self) -> None:
-        """Everything as it was; doing it twice does no harm."""
+        """Everything as it was, in eval mode; doing it twice does no harm."""
         trainer = self.trainer
         session, optimizer = trainer.runner.session, trainer.optimizer
         if self.flat is None:
@@ -63,4 +63,4 @@ class Mark:
         for now, old in self.parts:
             now.update(old)
         trainer.so_far = self.so_far
-        trainer.runner.net.train(self.training)
+        trainer.runner.net.eval()
