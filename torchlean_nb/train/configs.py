@@ -10,6 +10,7 @@ from typing import Any
 from torchlean_nb import schedules
 from torchlean_nb.errors import CapabilityError, HyperparameterError, HyperparameterTypeError, quote
 from torchlean_nb.hypers import Hyper
+from torchlean_nb.minimizers import Method
 from torchlean_nb.optim import row as find_row
 from torchlean_nb.shells import Optimizer, class_of
 from torchlean_nb.updates import UpdateRule, rule_of
@@ -132,8 +133,11 @@ def build_optimizer(what: Any, params: Sequence[Any]) -> Optimizer:
     0.5
     """
     what = find_row(what) if isinstance(what, str) else what.rule if isinstance(what, OptimizerConfig) else what
-    if isinstance(what, UpdateRule):
-        made: Any = class_of(what)(params)
+    made: Any
+    if isinstance(what, Method):
+        made = what
+    elif isinstance(what, UpdateRule):
+        made = class_of(what)(params)
     elif isinstance(what, Optimizer):
         made = what
     elif callable(what):
@@ -143,10 +147,9 @@ def build_optimizer(what: Any, params: Sequence[Any]) -> Optimizer:
             f"optimizer: {quote(what, 60)} is a {type(what).__name__}", None,
             "a name, a row, a class, or lambda params: tl.optim.Adam(params, lr=0.01)",
         )
-    if not isinstance(made, Optimizer):
-        raise CapabilityError(
-            f"optimizer: {type(made).__name__} does not step by gradients", None, "one of tl.optim.rules"
-        )
+    if not isinstance(made, Optimizer) or isinstance(made.rule, Method):
+        name = getattr(made, "class_name", type(made).__name__)
+        raise CapabilityError(f"optimizer: {name} does not step by gradients", None, "one of tl.optim.rules")
     theirs = {id(p) for g in made.param_groups for p in g["params"]}
     if not theirs <= {id(p) for p in params}:
         raise HyperparameterError(
