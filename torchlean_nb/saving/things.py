@@ -41,13 +41,33 @@ def is_thing(thing: Any) -> bool:
 def state_of(thing: Any) -> Any:
     """State of an object as plain data."""
     if callable(getattr(thing, "state_dict", None)):
-        return thing.state_dict()
+        return _without_functions(thing.state_dict())
     if isinstance(thing, np.random.Generator):
         return thing.bit_generator.state
     if isinstance(thing, Rng):
         return {"seed": thing.seed, "counter": thing.counter}
     return {"params": {name: p.value for name, p in thing.params.items()},
             "rng": {**state_of(thing.rng), "draws": thing._draws}}  # fmt: skip
+
+
+def _without_functions(state: Any) -> Any:
+    """The state without options of optimizers that are functions: whoever loads it has them."""
+    if not isinstance(state, Mapping):
+        return state
+    kept = {key: _without_functions(value) for key, value in state.items()}
+    if isinstance(kept.get("param_groups"), list):
+        kept["param_groups"] = [{k: v for k, v in g.items() if not callable(v)} for g in kept["param_groups"]]
+    return kept
+
+
+def _with_functions(thing: Any, state: Mapping[str, Any]) -> dict[str, Any]:
+    """The state with the functions that the object's own groups have."""
+    mine, theirs = getattr(thing, "param_groups", None), state.get("param_groups")
+    if not isinstance(mine, list) or not isinstance(theirs, list) or len(mine) != len(theirs):
+        return dict(state)
+    own = [{k: v for k, v in g.items() if callable(v)} for g in mine]
+    both = [{**f, **g} if isinstance(g, Mapping) else g for f, g in zip(own, theirs, strict=True)]
+    return {**state, "param_groups": both}
 
 
 def described(tree: Any, depth: int = 0) -> Any:
@@ -72,7 +92,7 @@ def put(thing: Any, state: Any) -> None:
     CheckpointError
     """
     if callable(getattr(thing, "load_state_dict", None)):
-        return thing.load_state_dict(dict(state) if isinstance(state, Mapping) else state)
+        return thing.load_state_dict(_with_functions(thing, state) if isinstance(state, Mapping) else state)
     if isinstance(thing, np.random.Generator):
         return _put_generator(thing, state)
     if isinstance(thing, Rng):

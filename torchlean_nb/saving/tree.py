@@ -30,7 +30,8 @@ DTYPES = {"bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32"
           "float64"}  # fmt: skip
 _ALLOWED = "numbers, strings, None, lists, tuples, dicts with str or int keys, real arrays, objects with state_dict()"
 _HINTS = {"function": "functions are not kept: name it, and make it again after loading",
-          "Tensor": "its value, t.value", "Param": "its value, p.value"}  # fmt: skip
+          "Tensor": "its value, t.value", "Param": "its value, p.value",
+          "Runner": "runner.net for its parameters, runner.session for these and the random stream"}  # fmt: skip
 Fetch = Callable[[Any, str], np.ndarray]
 
 
@@ -42,13 +43,16 @@ def pack(tree: Any, arrays: list[np.ndarray], what: str) -> Any:
     SerializationError
         Naming the place of what cannot be kept.
     """
+    def where(place: str) -> str:
+        return f"{what} {quote(place)}" if place else what
+
     def number(a: np.ndarray) -> int:
         arrays.append(a)
         return len(arrays) - 1
 
     def walk(x: Any, place: str, depth: int) -> Any:
         if depth > MAX_DEPTH:
-            raise SerializationError(f"save: {what} {quote(place)} is nested deeper than {MAX_DEPTH}",
+            raise SerializationError(f"save: {where(place)} is nested deeper than {MAX_DEPTH}",
                                      "or it contains itself")  # fmt: skip
         kind = type(x)
         if x is None or kind is bool:
@@ -60,7 +64,7 @@ def pack(tree: Any, arrays: list[np.ndarray], what: str) -> Any:
         if kind is float:
             return x if math.isfinite(x) else {"$float": struct.pack(">d", x).hex()}
         if isinstance(x, np.ndarray | np.generic):
-            return {"$array" if isinstance(x, np.ndarray) else "$scalar": number(_real(x, what, place))}
+            return {"$array" if isinstance(x, np.ndarray) else "$scalar": number(_real(x, where(place)))}
         if isinstance(x, Checkpoint):
             return {"$part": [x.kind, x.name, walk(x.state, place, depth + 1)]}
         if isinstance(x, Mapping):
@@ -73,13 +77,13 @@ def pack(tree: Any, arrays: list[np.ndarray], what: str) -> Any:
         if kind in (list, tuple):
             inner = [walk(v, joined(place, i), depth + 1) for i, v in enumerate(x)]
             return inner if kind is list else {"$tuple": inner}
-        raise SerializationError(f"save: {what} {quote(place)} is a {quote(kind.__name__)[1:-1]}",
+        raise SerializationError(f"save: {where(place)} is a {quote(kind.__name__)[1:-1]}",
                                  f"allowed are {_ALLOWED}", _HINTS.get(kind.__name__))  # fmt: skip
 
     def mapping(x: Mapping[Any, Any], place: str, depth: int) -> Any:
         for key in x:
             if type(key) not in (str, int):
-                raise SerializationError(f"save: {what} {quote(place)} has the key {quote(key)}",
+                raise SerializationError(f"save: {where(place)} has the key {quote(key)}",
                                          "keys are str or int")  # fmt: skip
         inner = [(key, walk(v, joined(place, key), depth + 1)) for key, v in x.items()]
         plain = all(type(key) is str and not key.startswith("$") for key in x)
@@ -93,12 +97,12 @@ def _bytes(text: str) -> np.ndarray:
     return np.frombuffer(text.encode("utf-8", "surrogatepass"), np.uint8)
 
 
-def _real(x: Any, what: str, place: str) -> np.ndarray:
+def _real(x: Any, where: str) -> np.ndarray:
     if isinstance(x, np.ma.MaskedArray):
-        raise SerializationError(f"save: {what} {quote(place)} is a masked array", "its mask would be lost",
+        raise SerializationError(f"save: {where} is a masked array", "its mask would be lost",
                                  "its data and its mask, as two arrays")  # fmt: skip
     if x.dtype.newbyteorder("=").name not in DTYPES:
-        raise SerializationError(f"save: {what} {quote(place)} has dtype {quote(str(x.dtype))[1:-1]}",
+        raise SerializationError(f"save: {where} has dtype {quote(str(x.dtype))[1:-1]}",
                                  "allowed are bool, int, uint and float of up to 64 bits")  # fmt: skip
     x = np.asarray(x)
     # A bool made by a view can be any byte; in a file it is 0 or 1.
