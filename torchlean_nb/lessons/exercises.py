@@ -1,8 +1,7 @@
 """The table of exercises, lesson by lesson."""
 
-from torchlean_nb.lessons import accumulation, adaptive, descent, graph, rates, start, tape
+from torchlean_nb.lessons import accumulation, adaptive, descent, graph, layers, losses, rates, start, tape
 from torchlean_nb.lessons.row import Exercise
 
-EXERCISES: dict[str, Exercise] = {
-    row.id: row for lesson in (start, graph, tape, accumulation, descent, adaptive, rates) for row in lesson.ROWS
-}
+LESSONS = (start, graph, tape, accumulation, layers, losses, descent, adaptive, rates)
+EXERCISES: dict[str, Exercise] = {row.id: row for lesson in LESSONS for row in lesson.ROWS}

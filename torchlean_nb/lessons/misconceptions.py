@@ -198,4 +198,62 @@ MISCONCEPTIONS: dict[str, Misconception] = {
         "A scheduler counts calls of step(), whatever they stand for. Its length has to be in the same unit.",
         "lesson 11, Transfer",
     ),
+    "M8": Misconception(
+        "With square matrices every product fits, so the shape decides nothing. Write one entry as a sum: the index "
+        "that runs is the one the result does not have.",
+        "lesson 05, Explain",
+    ),
+    "other": Misconception(
+        "That is the gradient of the other factor. It sums over the samples, and samples do not mix in dL/dX.",
+        "lesson 05, Step",
+    ),
+    "turned": Misconception(
+        "Row and column are swapped. The first index of W counts inputs; pixel k is in row k // 8 and column k % 8.",
+        "lesson 05, Explain",
+    ),
+    "axis": Misconception(
+        "That counts along another axis. One weight belongs to one input and one output, and to all samples.",
+        "lesson 05, Explain",
+    ),
+    "pixels": Misconception(
+        "Only what somebody wants has to be computed. Nobody changes the pixels, so their gradient can be left out.",
+        "lesson 05, Do it in code",
+    ),
+    "through": Misconception(
+        "A layer with another one below it needs two products: one for its weights, one to hand the gradient on.",
+        "lesson 05, Do it in code",
+    ),
+    "fromzero": Misconception(
+        "Off by one: places are counted from zero, in Python and in this exercise.",
+        "lesson 05, Transfer",
+    ),
+    "M20": Misconception(
+        "A mean divides the loss, and with it every gradient, by the number of samples. A sum does not.",
+        "lesson 06, Explain",
+    ),
+    "flat": Misconception(
+        "Both are equally wrong, but squared error sends its gradient through the sigmoid, and far out that is flat.",
+        "lesson 06, Step",
+    ),
+    "others": Misconception(
+        "The other classes get a gradient as well: what they take of the probability is pushed down.",
+        "lesson 06, Explain",
+    ),
+    "scores": Misconception(
+        "Scores are no probabilities yet. Softmax makes them so, and what is true is subtracted after that.",
+        "lesson 06, Explain",
+    ),
+    "middle": Misconception(
+        "Squares listen to whoever is far away. Absolute errors only count how many are on either side.",
+        "lesson 06, Do it in code",
+    ),
+    "twice": Misconception(
+        "cross_entropy does its own softmax. Given probabilities it takes them for scores, and those differ by one at "
+        "most.",
+        "lesson 06, Break it",
+    ),
+    "guess": Misconception(
+        "That is the loss of somebody who knows nothing and gives every class the same probability.",
+        "lesson 06, Explain",
+    ),
 }
