@@ -90,6 +90,16 @@ def test_fitting_twice_is_fitting_on(dtype):
     assert digest(once) == digest(twice)
 
 
+@pytest.mark.parametrize("name", ["lbfgs", "bfgs", "adahessian", "polyak_sgd", "shampoo", "muon", "sam"])
+def test_optimizers_that_see_more_than_elements_go_on_too(name):
+    def make():
+        layers = tl.nn.Linear(3, 4, bias=False), tl.nn.Tanh(), tl.nn.Linear(4, 2, bias=False)
+        return tl.Trainer(tl.nn.Sequential(*layers), "classification", name, seed=3)
+
+    expected = whole(make, 3)
+    assert [cut(make, at, 3) for at in (1, 2)] == [expected] * 2
+
+
 def test_other_data_begin_at_their_beginning():
     t, other = trainer(), data(seed=1)
     fit(t, 2)

@@ -148,10 +148,10 @@ class Fit:
         trainer.rates.after("step", loss)
         if epochs or self._is_due(now.step + 1):
             values |= self._look(epochs)
-        recorder.record(now.step, values)
         if looks:
             new = {path: p.value for path, p in net.params.items()}
             recorder.diagnose(now.step, trainer.runner, self.updating.grads, old, new, pairs[-1])
+        recorder.record(now.step, values)  # last: where it is known, the norm from before the clipping counts
         trainer.so_far = trainer.so_far._replace(last=values)
         self.callbacks.on_step(self._moment(values))
         if epochs:

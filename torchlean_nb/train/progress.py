@@ -13,8 +13,8 @@ INTERVAL = 0.1
 
 def someone_looks() -> bool:
     """Whether output goes to a terminal or a notebook: elsewhere a bar is noise."""
-    terminal = getattr(sys.stderr, "isatty", bool)()
-    return bool(terminal) or "ipykernel" in sys.modules
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", bool)()
+    return hasattr(shell, "kernel") or bool(getattr(sys.stderr, "isatty", bool)())
 
 
 def bar(total: int, start: int) -> Any:

@@ -12,7 +12,6 @@ from torchlean_nb.errors import HyperparameterError, quote
 from torchlean_nb.hypers import Hyper, flag
 from torchlean_nb.trace.run import RunTrace, Series
 from torchlean_nb.train.callbacks import callbacks_of
-from torchlean_nb.train.configs import build_optimizer
 from torchlean_nb.train.early_stopping import stopping_of
 from torchlean_nb.train.evaluate import evaluate
 from torchlean_nb.train.feed import Feed, dataset_of, try_out, with_validation
@@ -24,7 +23,7 @@ from torchlean_nb.train.rates import Rates
 from torchlean_nb.train.result import TrainResult
 from torchlean_nb.train.resume import load_state, state_of
 from torchlean_nb.train.task import find_task
-from torchlean_nb.train.updating import Updating
+from torchlean_nb.train.updating import Updating, optimizer_of
 
 _COUNT = Hyper(kind="int", low=0)
 _EVERY = Hyper(kind="int", low=1, none=True)
@@ -84,7 +83,7 @@ class Trainer:
             backend=backend, device=device, dtype=dtype, seed=seed, init=init, nonfinite=nonfinite, auto_buffers=True
         )
         self.seed, self.init = seed, init
-        self.optimizer = build_optimizer(optimizer, self.runner.net.parameters())
+        self.optimizer = optimizer_of(optimizer, self.runner.net.parameters())
         if nonfinite == "ieee":
             self.optimizer.nonfinite = nonfinite
         self.rates = Rates(schedule, self.optimizer, schedule_per)

@@ -11,10 +11,15 @@ import numpy as np
 from torchlean_nb.backend.random import Rng
 from torchlean_nb.engine.curvature import hessian_diagonal
 from torchlean_nb.errors import HyperparameterTypeError, NonFiniteError, quote
+from torchlean_nb.minimizers import Method
+from torchlean_nb.optim import row as find_row
 from torchlean_nb.shells.clip import Clipped, clip_grad_norm
-from torchlean_nb.shells.closure import Minimizer
+from torchlean_nb.shells.closure import Minimizer, class_of_method
+from torchlean_nb.shells.optimizer import Optimizer
+from torchlean_nb.train.configs import build_optimizer
 from torchlean_nb.train.evaluate import measured
 from torchlean_nb.train.feed import Pair
+from torchlean_nb.updates import UpdateRule
 
 
 class Updating:
@@ -98,10 +103,11 @@ class Updating:
         NonFiniteError
         """
         self.net.train()
-        if each:
-            skipped = sum(self._update([one])[1] for one in pairs)
-            return measured(self.runner, pairs, (), "train")["loss"], skipped
-        return self._update(pairs)
+        with np.errstate(all="ignore"):  # what is not finite is found and worded by ops and optimizers
+            if each:
+                skipped = sum(self._update([one])[1] for one in pairs)
+                return measured(self.runner, pairs, (), "train")["loss"], skipped
+            return self._update(pairs)
 
     def _update(self, pairs: list[Pair]) -> tuple[float, int]:
         if self.policy != "skip":
@@ -119,8 +125,10 @@ class Updating:
         if self._asks:
             return float(self.optimizer.step(lambda: self._cut(*self.mean(pairs))))
         self._value, grads = self.mean(pairs)
-        if self.policy == "skip" and not self.session._all_finite(self._value, grads):
-            raise NonFiniteError("fit: a loss or a gradient is not finite")
+        if self.policy == "skip":
+            moved = all(np.isfinite(p.value).all() for p in self.net.buffers.values())
+            if not moved or not self.session._all_finite(self._value, grads):
+                raise NonFiniteError("fit: a loss, a gradient or a running statistic is not finite")
         value, grads = self._cut(self._value, grads)
         if self._bends:
             self.optimizer.step(grads, value, self._curvature(pairs))
@@ -147,6 +155,23 @@ class Updating:
 
         bent = hessian_diagonal(loss, tuple(p.value for p in net.parameters()), samples=1, seed=seed)
         return dict(zip(net.parameters(), bent, strict=True))
+
+
+def optimizer_of(what: Any, params: list[Any]) -> Any:
+    """As `build_optimizer`, and also the methods that evaluate the loss themselves, such as L-BFGS.
+
+    Examples
+    --------
+    >>> import torchlean_nb as tl
+    >>> optimizer_of("lbfgs", tl.nn.Linear(2, 1).bind(tl.Session()).parameters()).rule.name
+    'lbfgs'
+    """
+    what = find_row(what) if isinstance(what, str) else what
+    if isinstance(what, Method):
+        return class_of_method(what)(params)
+    makes = callable(what) and not isinstance(what, UpdateRule | Optimizer)
+    made = what(params) if makes else what
+    return made if makes and isinstance(made, Minimizer) else build_optimizer(made, params)
 
 
 def _clipping(clip: Any) -> Callable[[Any], Any] | None:
