@@ -51,7 +51,7 @@ _LAZY = {
     "render": "torchlean_nb.render",
     "save": "torchlean_nb.saving:save",
     "saving": "torchlean_nb.saving",
-    "Trainer": "torchlean_nb.train.trainer:Trainer",
+    "Trainer": "torchlean_nb.train:Trainer",
     "train": "torchlean_nb.train",
     "widgets": "torchlean_nb.widgets",
 }
