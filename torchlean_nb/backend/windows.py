@@ -22,13 +22,17 @@ def windows(np: Any, x: Any, size: Axes, stride: Axes, dilation: Axes | None = N
 def fold(np: Any, g: Any, shape: Axes, size: Axes, stride: Axes, dilation: Axes | None = None) -> Any:
     """Add windows back where they came from: one shifted slice addition per window entry."""
     k, gap = len(size), dilation or (1,) * len(size)
-    lead = g.ndim - k
-    # The sum lies in memory as the windows do, so that both are run through in one line.
-    order = sorted(range(lead), key=lambda i: -abs(g.strides[i]))
-    out = np.zeros([shape[i] for i in order], dtype=g.dtype).transpose([order.index(i) for i in range(lead)])
-    counts = g.shape[lead - k : lead]
+    lead = g.ndim - 2 * k
+    # In memory channels come last, as convolution wants them.
+    order = (*range(lead)[:1], *range(lead, lead + k), *range(lead)[1:])
+    out = np.zeros([shape[i] for i in order], dtype=g.dtype).transpose([order.index(i) for i in range(lead + k)])
+    counts = g.shape[lead : lead + k]
+    apart = all(s > (n - 1) * d for n, s, d in zip(size, stride, gap, strict=True))
     for place in product(*(range(n) for n in size)):
         starts = (p * d for p, d in zip(place, gap, strict=True))
         where = tuple(slice(o, o + c * s, s) for o, c, s in zip(starts, counts, stride, strict=True))
-        out[(..., *where)] += g[(..., *place)]
+        if apart:
+            out[(..., *where)] = g[(..., *place)]
+        else:
+            out[(..., *where)] += g[(..., *place)]
     return out

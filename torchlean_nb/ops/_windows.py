@@ -52,6 +52,14 @@ def drop_border(xp, x, shape, border):
     return xp.index(x, key=inner(shape, border)) if any(map(any, border)) else x
 
 
+def channels_last(xp, x, n):
+    """The same array, in memory with its channels behind the n axes of the windows."""
+    order = (*range(x.ndim - n)[:1], *range(x.ndim - n, x.ndim), *range(x.ndim - n)[1:])
+    moved = xp.transpose(x, axes=order)
+    moved = xp.reshape(xp.reshape(moved, shape=(x.size,)), shape=moved.shape)
+    return xp.transpose(moved, axes=tuple(order.index(i) for i in range(x.ndim)))
+
+
 def tuples(args, kwargs):
     """Call with lists among its options turned into tuples."""
     return args, {k: tuple(v) if isinstance(v, list) else v for k, v in kwargs.items()}

@@ -139,6 +139,15 @@ def _to_bias(xp, g, n):
     return xp.astype(xp.matmul(xp.ones(shape=wide.shape[:1], like=wide), wide), dtype=g.dtype.name)
 
 
+def _add_per_channel(xp, y, b, run):
+    """Matrices (G, P, o) plus the bias, which is laid out `run` times so that long rows are added."""
+    groups, rows, o = y.shape
+    b = xp.broadcast_to(xp.reshape(b, shape=(groups, 1, o)), shape=(groups, run, o))
+    y = xp.reshape(y, shape=(groups, rows // run, run * o))
+    y += xp.reshape(b, shape=(groups, 1, run * o))
+    return y
+
+
 def _bias_columns(xp, b, y_shape, n):
     """Bias in the shape of the output."""
     return xp.broadcast_to(xp.reshape(b, shape=(b.shape[0], *[1] * n)), shape=y_shape)
@@ -240,12 +249,12 @@ def conv(xp, x, weight, bias=None, *, stride=1, padding=0, dilation=1, groups=1)
     batch, *_ = _batch(x.shape, n)
     out = out_sizes(padded(x.shape, border), extents(weight.shape[2:], dilation), stride)
     cols = _columns(xp, x, weight.shape, out, groups, stride, border, dilation)
-    y = xp.reshape(xp.matmul(cols, _matrix(xp, weight, groups)), shape=(groups, batch, *out, -1))
-    y = xp.transpose(y, axes=(1, 0, n + 2, *range(2, n + 2)))
-    y = xp.reshape(y, shape=(*([batch] if x.ndim == n + 2 else []), weight.shape[0], *out))
+    y = xp.matmul(cols, _matrix(xp, weight, groups))
     if bias is not None:
-        y += _bias_columns(xp, bias, y.shape, n)
-    return y, cols
+        y = _add_per_channel(xp, y, bias, out[-1])
+    y = xp.reshape(y, shape=(groups, batch, *out, weight.shape[0] // groups))
+    y = xp.transpose(y, axes=(1, 0, n + 2, *range(2, n + 2)))
+    return xp.reshape(y, shape=(*([batch] if x.ndim == n + 2 else []), weight.shape[0], *out)), cols
 
 
 # -- transposed convolution ---------------------------------------------------------------------------
@@ -286,7 +295,7 @@ def _conv_transpose_shape(
 def _back(xp, g, x, w, stride, padding, groups, dilation):
     """Adjoint of `conv_transpose` in x: a convolution, of which output_padding may make one place too many."""
     y = xp.conv(g, w, stride=stride, padding=padding, dilation=dilation, groups=groups)
-    return xp.index(y, key=(..., *(slice(0, m) for m in x.shape[2 - w.ndim :])))
+    return xp.index(y, key=tuple(slice(0, m) for m in x.shape))
 
 
 def _conv_transpose_weight(xp, g, y, x, w, b=None, *, stride, padding, output_padding, groups, dilation):

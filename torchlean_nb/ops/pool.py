@@ -1,7 +1,7 @@
 """Pooling over the last axes: largest, mean and smooth maximum of sliding windows.
 
-Maximum and mean go through the places of a window one by one, each a strided slice of the input:
-far fewer steps than there are windows.
+Maximum and mean go through the places of a window, each a strided slice of the input: far fewer steps than
+there are windows.
 """
 
 import math
@@ -12,8 +12,18 @@ from itertools import product
 from torchlean_nb.backend.namespace import numpy_namespace
 from torchlean_nb.domains import S
 from torchlean_nb.errors import HyperparameterError, ShapeError
-from torchlean_nb.ops._shapes import positive_int
-from torchlean_nb.ops._windows import add_border, drop_border, each, even, extents, out_sizes, padded, tuples
+from torchlean_nb.ops._shapes import along, positive_int
+from torchlean_nb.ops._windows import (
+    add_border,
+    channels_last,
+    drop_border,
+    each,
+    even,
+    extents,
+    out_sizes,
+    padded,
+    tuples,
+)
 from torchlean_nb.rows import function, general, linear
 
 
@@ -92,6 +102,15 @@ def _places(shape, size, step, gap):
         yield (..., *(slice(p, p + (n - 1) * s + 1, s) for p, n, s in zip(starts, outs, step, strict=True)))
 
 
+def _by_axis(f, x, size, step, gap):
+    """Windows joined by f, one axis after the other: k + k steps where one by one there are k times k."""
+    for axis, (k, s, d) in enumerate(zip(size, step, gap, strict=True), start=len(x.shape) - len(size)):
+        n = (x.shape[axis] - (k - 1) * d - 1) // s + 1
+        keys = (along(axis, slice(i * d, i * d + (n - 1) * s + 1, s)) for i in range(k))
+        x = reduce(f, (x[key] for key in keys))
+    return x
+
+
 def _lowered(xp, x, border):
     """Input with a border that never wins."""
     if not any(map(any, border)):
@@ -112,6 +131,7 @@ def _first(xp, y, x, size, step, border, gap):
 
 def _max_pool_vjp(xp, g, y, x, **attrs):
     window = _window(x.shape, **attrs)
+    g = channels_last(xp, g, len(window[0]))
     return _spread(xp, (g * first for first in _first(xp, y, x, *window)), x.shape, *window)
 
 
@@ -143,8 +163,7 @@ def max_pool(xp, x, *, kernel_size, stride=None, padding=0, dilation=1, ceil_mod
     HyperparameterError, ShapeError
     """
     size, step, border, gap = _window(x.shape, kernel_size, stride, padding, dilation, ceil_mode)
-    x = _lowered(xp, x, border)
-    return reduce(xp.maximum, (x[key] for key in _places(x.shape, size, step, gap)))
+    return _by_axis(xp.maximum, _lowered(xp, x, border), size, step, gap)
 
 
 @function
@@ -183,11 +202,7 @@ def _counted(xp, x, size, step, border, padding, count_include_pad, divisor_over
     start = own if count_include_pad else even((0,) * len(size))
     ones = xp.ones(shape=padded(inside, start), like=x)
     rest = tuple((p - a, q - b) for (p, q), (a, b) in zip(border, start, strict=True))
-    return _sums(xp, add_border(xp, ones, rest), size, step)
-
-
-def _sums(xp, x, size, step):
-    return reduce(operator.add, (x[key] for key in _places(x.shape, size, step, (1,) * len(size))))
+    return _by_axis(operator.add, add_border(xp, ones, rest), size, step, (1,) * len(size))
 
 
 def _avg_pool_vjp(xp, g, y, x, *, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override):
@@ -226,9 +241,9 @@ def avg_pool(
     ------
     HyperparameterError, ShapeError
     """
-    size, step, border, _ = _window(x.shape, kernel_size, stride, padding, 1, ceil_mode)
+    size, step, border, gap = _window(x.shape, kernel_size, stride, padding, 1, ceil_mode)
     count = _counted(xp, x, size, step, border, padding, count_include_pad, divisor_override)
-    return _sums(xp, add_border(xp, x, border), size, step) / count
+    return _by_axis(operator.add, add_border(xp, x, border), size, step, gap) / count
 
 
 def _flat_windows(xp, x, size, step):
