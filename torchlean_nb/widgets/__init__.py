@@ -8,6 +8,7 @@ optimizer's step apart; `ShapePuzzle`, `LossExplorer` and `GradientCloud` belong
 """
 
 from torchlean_nb.widgets.anatomy import UpdateAnatomy as UpdateAnatomy
+from torchlean_nb.widgets.confusion_view import ConfusionView as ConfusionView
 from torchlean_nb.widgets.gallery import Gallery as Gallery
 from torchlean_nb.widgets.gradient_cloud import GradientCloud as GradientCloud
 from torchlean_nb.widgets.gradient_ledger import GradientLedger as GradientLedger
@@ -19,6 +20,6 @@ from torchlean_nb.widgets.tape_table import TapeTable as TapeTable
 from torchlean_nb.widgets.tensor_view import TensorView as TensorView
 
 __all__ = [
-    "Gallery", "GradientCloud", "GradientLedger", "GraphStepper", "LossExplorer", "ScheduleDesigner", "ShapePuzzle",
-    "TapeTable", "TensorView", "UpdateAnatomy",
+    "ConfusionView", "Gallery", "GradientCloud", "GradientLedger", "GraphStepper", "LossExplorer", "ScheduleDesigner",
+    "ShapePuzzle", "TapeTable", "TensorView", "UpdateAnatomy",
 ]  # fmt: skip
