@@ -260,6 +260,29 @@ def test_stop_at_any_instruction_leaves_a_step_undone_or_done():
     assert outcomes == sorted(outcomes) and outcomes[0] == 0 and outcomes[-1] == 1 and len(outcomes) > 50
 
 
+def test_stop_while_measuring_leaves_everything_where_it_was():
+    runner, n = regression(NOISY).instantiate(seed=1, auto_buffers=True), 0
+    runner.step(tl.optim.SGD(runner.net.parameters(), lr=0.1), X, Y)
+    before, tape, digest = state(runner), runner.session.tape, runner.session.digest()
+    with with_mode(runner, "eval"):
+        want = runner.mean_loss((X[:1], Y[:1]))
+    while True:
+        n += 53
+        stop = Stop(n)
+        sys.settrace(stop)
+        try:
+            with with_mode(runner, "eval"):
+                assert runner.mean_loss((X[:1], Y[:1])) == want
+        except KeyboardInterrupt:
+            pass
+        finally:
+            sys.settrace(None)
+        assert state(runner) == before and runner.session.tape is tape and runner.net.auto_buffers
+        if stop.left > 0:
+            break
+    assert runner.session.digest() == digest and n > 1000
+
+
 # -- what is not data --------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("data", "error", "text"),

@@ -122,11 +122,13 @@ def with_mode(runner: Runner, mode: str) -> Iterator[Runner]:
     'eval'
     """
     before = runner.mode
-    runner.mode = mode
     try:
+        runner.mode = mode
         yield runner
-    finally:
         runner.mode = before
+    except BaseException:  # Stop may fall into the line above too
+        runner.mode = before
+        raise
 
 
 def _mean_in_training(runner: Runner, data: Any) -> float:

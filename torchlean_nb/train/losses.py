@@ -15,7 +15,7 @@ import numpy as np
 from torchlean_nb.engine.tensor import Ref
 from torchlean_nb.errors import CapabilityError, DataError, HandleTypeError, UnknownNameError, did_you_mean, quote
 from torchlean_nb.ops.classify import cross_entropy, nll_loss
-from torchlean_nb.ops.loss import bce, bce_with_logits, hinge, huber_loss, l1_loss, mse_loss
+from torchlean_nb.ops.loss import bce, bce_with_logits, hinge, huber_loss, kl_div, l1_loss, mse_loss
 
 KINDS = ("regression", "classification", "custom")
 
@@ -137,6 +137,7 @@ LOSSES = _rows(
     Loss("bce_with_logits", bce_with_logits, "classification", as_column, (0.0, 0.5)),
     Loss("bce", bce, "classification", as_column, (0.5, 0.5)),
     Loss("hinge", hinge, "classification", as_column, (0.0, 0.0)),
+    Loss("kl_div", partial(kl_div, reduction="batchmean"), "custom", as_column),
 )
 
 

@@ -136,14 +136,20 @@ class Runner:
     @contextmanager
     def _looking(self) -> Iterator[None]:
         """Let the block compute on a tape of its own and leave no trace."""
-        s = self.session
-        before = s.tape, replace(s.rng), s._draws, self.net.auto_buffers
-        s.tape = s._new_tape()
-        s.tape.grads_on = self.net.auto_buffers = False
+        s, net = self.session, self.net
+        tape, stream, draws, auto = s.tape, replace(s.rng), s._draws, net.auto_buffers
+
+        def put_back() -> None:
+            s.tape, s.rng, s._draws, net.auto_buffers = tape, stream, draws, auto
+
         try:
+            s.tape = s._new_tape()
+            s.tape.grads_on = net.auto_buffers = False
             yield
-        finally:
-            s.tape, s.rng, s._draws, self.net.auto_buffers = before
+            put_back()
+        except BaseException:  # Stop may fall into the line above too
+            put_back()
+            raise
 
     # -- training --------------------------------------------------------------------------
     def update_buffers(self, x: Any) -> None:
