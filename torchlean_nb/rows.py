@@ -107,6 +107,7 @@ class Op:
     attrs: Mapping[str, Any] = field(init=False)
     optional: int = field(init=False)
     plain: bool = field(init=False)
+    rules: tuple[Callable[..., Any] | None, ...] = field(init=False)
 
     def __post_init__(self) -> None:
         # Read off the code object: inspect.signature would cost more than the rest of the import.
@@ -121,16 +122,16 @@ class Op:
         set_(self, "attrs", attrs)
         set_(self, "optional", optional)
         set_(self, "variadic", variadic)
+        set_(self, "rules", self.partials or self.vjps)
         set_(self, "plain", not (variadic or self.prepare or REQUIRED in attrs.values()))
         set_(self, "__doc__", self.forward.__doc__)
         set_(self, "__name__", self.name)
         set_(self, "__qualname__", self.name)
         set_(self, "__module__", self.forward.__module__)
         set_(self, "__wrapped__", self.forward)
-        given = self.partials or self.vjps
-        if self.kind != "constant" and not variadic and len(given) != len(names):
+        if self.kind != "constant" and not variadic and len(self.rules) != len(names):
             raise RuleError(
-                f"{self.name}: {len(given)} derivative rules for {len(names)} arguments",
+                f"{self.name}: {len(self.rules)} derivative rules for {len(names)} arguments",
                 f"arguments: {', '.join(names)}", "one rule per argument, None for indices and masks",
             )
 
@@ -142,12 +143,9 @@ class Op:
 
     def rule(self, i: int) -> Callable[..., Any] | None:
         """Derivative rule of argument `i`, or None where there is none."""
-        rules = self.partials or self.vjps
-        if not rules:
+        if not self.rules:
             return None
-        if self.variadic:
-            return rules[min(i, len(rules) - 1)]
-        return rules[i]
+        return self.rules[min(i, len(self.rules) - 1) if self.variadic else i]
 
     def domain_of(self, i: int) -> Domain:
         """Domain of argument `i`."""

@@ -84,11 +84,11 @@ _BY_REASON: dict[str, tuple[str, ...]] = {
         "reduction.py::_nonzero: plus to minus: y + xp.equal(y, 0)",
     ),
     "NumPy's scalars have a shape and are not asked": (
-        "reverse.py::pull: drop right: int | float | np.generic",
+        "reverse.py::_pull: drop right: int | float | np.generic",
     ),
     "wording of a message": (
-        "reverse.py::pull: always the second: f'{len(c)} gradients' if isinstance(c, tuple | list) else repr(c)",
-        "reverse.py::pull: drop right: tuple | list",
+        "reverse.py::_pull: always the second: f'{len(c)} gradients' if isinstance(c, tuple | list) else repr(c)",
+        "reverse.py::_pull: drop right: tuple | list",
     ),
     "one place more than is used, or an initial value that is overwritten": (
         "reverse.py::_sweep: 1 to 2: out + 1",

@@ -18,7 +18,7 @@ from torchlean_nb.rows import Op
 # File and functions; the messages of errors are not derivatives and are left alone.
 PARTS = {
     "engine/recorder.py": ("unbroadcast",),
-    "engine/reverse.py": ("Recorded.value", "Recorded.saved", "pull", "_sweep", "between"),
+    "engine/reverse.py": ("Recorded.value", "Recorded.saved", "given", "_pull", "_sweep", "between"),
     "engine/forward.py": ("push", "advance", "_partial", "_jvp", "_open"),
     "backend/windows.py": ("windows", "fold"),
     "backend/namespace.py": (

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from torchlean_nb.backend.namespace import numpy_namespace
 from torchlean_nb.errors import (
     DTypeError,
     DTypeOverflowError,
@@ -19,6 +20,7 @@ from torchlean_nb.errors import (
 
 NAME_LIMIT = 200
 _FLOATS = ("float16", "float32", "float64")
+_CHARS = {"float16": "e", "float32": "f", "float64": "d"}
 
 
 def check_name(name: Any, what: str = "name") -> str | None:
@@ -80,6 +82,11 @@ def as_data(value: Any, dtype: str, *, label: str, trainable: bool = False, fini
     DTypeError, ShapeError, NonFiniteError
         Naming `label`, what it is, and what would be accepted.
     """
+    if value.__class__ is np.ndarray and value.dtype.char == _CHARS.get(dtype) and value.dtype.isnative:
+        out = np.array(value, order="C")
+        if not finite or numpy_namespace().all_finite(out):
+            out.setflags(write=False)
+            return out
     if isinstance(value, np.ma.MaskedArray):
         raise DTypeError(f"{label}: a masked array hides elements", None, "x.filled(0.0)")
     if isinstance(value, np.matrix):
@@ -126,10 +133,12 @@ def as_data(value: Any, dtype: str, *, label: str, trainable: bool = False, fini
 
 def freeze(a: Any) -> Any:
     """Make an array read-only; NumPy scalars become 0-d arrays."""
-    if type(a) is not np.ndarray and isinstance(a, np.generic | float | int | bool):
-        a = np.asarray(a)
-    if isinstance(a, np.ndarray):
-        a.setflags(write=False)
+    if a.__class__ is not np.ndarray:
+        if isinstance(a, np.generic | float | int | bool):
+            a = np.asarray(a)
+        elif not isinstance(a, np.ndarray):
+            return a
+    a.setflags(write=False)
     return a
 
 

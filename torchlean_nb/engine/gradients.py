@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -30,11 +31,22 @@ class Gradients(Mapping):
 
     def __init__(self, tape: Any, output: int, reached: dict[int, Any]):
         self._tape, self.output, self.value = tape, output, tape.values[output]
-        self._reached = {i: freeze(np.asarray(g) if np.isscalar(g) else g) for i, g in reached.items()}
-        self._shapes = [(v.shape, v.dtype) for v in tape.values]
+        self._reached = {i: freeze(g) for i, g in reached.items()}
+        self._size = len(tape.values)
+        self._shapes = {i: (v.shape, v.dtype) for i, v in enumerate(tape.values) if i not in reached}
         self._params = {p: i for p in tape.cells if (i := tape.leaf_of(p, output)) is not None}
-        names = {name: i for i, name in tape.names.items()}
-        self._names = names | {name: i for i, name in tape.names.items() if i <= output}
+        self._named = dict(tape.names)
+
+    @cached_property
+    def _names(self) -> dict[str, int]:
+        """Node ids by name, those before the output first."""
+        names = {name: i for i, name in self._named.items()}
+        return names | {name: i for i, name in self._named.items() if i <= self.output}
+
+    def aligned(self, params: Iterable[Any]) -> list[np.ndarray | None]:
+        """Gradients of several parameters, None for one that the output was not computed with."""
+        ids = map(self._params.get, params)
+        return [None if i is None else self._at(i) for i in ids]
 
     @property
     def reached(self) -> frozenset[int]:
@@ -44,7 +56,7 @@ class Gradients(Mapping):
     @property
     def dense(self) -> tuple[np.ndarray, ...]:
         """One array per node, in tape order."""
-        return tuple(self._at(i) for i in range(len(self._shapes)))
+        return tuple(self._at(i) for i in range(self._size))
 
     def _at(self, i: int) -> np.ndarray:
         if i in self._reached:
@@ -74,8 +86,8 @@ class Gradients(Mapping):
             raise HandleTypeError(
                 f"grad: expected a Tensor, Param, name or node id, got {type(key).__name__} {quote(key, 40)}"
             )
-        if not 0 <= key < len(self._shapes):
-            raise UnknownNodeError(f"grad: there is no node {key}", f"the last id is {len(self._shapes) - 1}")
+        if not 0 <= key < self._size:
+            raise UnknownNodeError(f"grad: there is no node {key}", f"the last id is {self._size - 1}")
         return int(key)
 
     def __getitem__(self, key: Any) -> np.ndarray:

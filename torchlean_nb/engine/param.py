@@ -91,11 +91,12 @@ class Param(Computes):
                 f"{self._label} belongs to another session ({self.session.label}), this one is {tape.label}",
                 None, "one session for all parameters of a model",
             )
-        i, now = tape.leaf_of(self), self.value
-        if i is None or not _same(tape.values[i], now):
-            i = tape.leaf("param", now, self.requires_grad, self.name).id
-            tape.cells.setdefault(self, []).append(i)
-        return Tensor(tape, i)
+        ids, now = tape.cells.get(self), self.session.store.read(self.key)
+        if ids and _same(tape.values[ids[-1]], now):
+            return Tensor(tape, ids[-1])
+        t = tape.leaf("param", now, self.requires_grad, self.name)
+        tape.cells.setdefault(self, []).append(t.id)
+        return t
 
     def __tl_apply__(self, op: Op, args: tuple[Any, ...], attrs: dict[str, Any]) -> Tensor:
         return self.session.tape.apply(op, args, attrs)

@@ -53,13 +53,20 @@ class Recorded(Plain):
 
 def pull(at: Plain, i: int, k: int, g: Any) -> tuple[Any, tuple[int, ...]]:
     """Contribution of node `i` to its argument `k`, and the axes that were summed for broadcasting."""
-    op, parents, attrs, _ = at.tape.records[i]
-    rule = op.rule(k)
+    return _pull(at, i, k, g, *given(at, i))
+
+
+def given(at: Plain, i: int) -> tuple[tuple[Any, ...], list[Any]]:
+    """What every rule of a node is called with after the cotangent, and its arguments among that."""
+    op, parents, _, _ = at.tape.records[i]
     args = [at.value(p) for p in parents]
-    head = (g, at.value(i), at.saved(i)) if op.residuals else (g, at.value(i))
-    extra = {"arg": k} if op.variadic else {}
+    return ((at.value(i), at.saved(i), *args) if op.residuals else (at.value(i), *args)), args
+
+
+def _pull(at: Plain, i: int, k: int, g: Any, rest: tuple[Any, ...], args: list[Any]) -> tuple[Any, tuple[int, ...]]:
+    op, _, attrs, _ = at.tape.records[i]
     try:
-        c = rule(at.xp, *head, *args, **attrs, **extra)
+        c = op.rule(k)(at.xp, g, *rest, **attrs, arg=k) if op.variadic else op.rules[k](at.xp, g, *rest, **attrs)
     except MemoryError as e:
         raise MemoryError(f"in the rule of {at.tape.describe(i)}: bytes requested, {e}") from e
     except TorchLeanError:
@@ -69,7 +76,7 @@ def pull(at: Plain, i: int, k: int, g: Any) -> tuple[Any, tuple[int, ...]]:
             f"vjp of {at.tape.describe(i)} for argument {k} failed: {type(e).__name__}: {e}",
             None, f"tl.check_op(tl.{op.name})",
         ) from e
-    if c is None or not hasattr(c, "shape"):
+    if c.__class__ is not np.ndarray and (c is None or not hasattr(c, "shape")):
         if isinstance(c, int | float | np.generic):
             c = at.xp.asarray(c)
         else:
@@ -129,10 +136,13 @@ def _sweep(at: Plain, out: int, seed: Any, needs: list[bool], on_edge: OnEdge | 
         op, parents, _, _ = records[i]
         if isinstance(op, str) or op.kind == "constant":
             continue
+        rest = None
         for k, p in enumerate(parents):
             if p < 0 or not needs[p] or op.rule(k) is None:
                 continue
-            c, summed = pull(at, i, k, g)
+            if rest is None:
+                rest, args = given(at, i)
+            c, summed = _pull(at, i, k, g, rest, args)
             if on_edge is not None:
                 on_edge(i, k, p, c, summed)
             bar[p] = c if bar[p] is None else bar[p] + c

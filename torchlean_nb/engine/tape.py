@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from torchlean_nb.backend.namespace import numpy_namespace
+from torchlean_nb.backend.quiet import quietly
 from torchlean_nb.engine.checks import explain, refuse_non_finite
 from torchlean_nb.engine.data import as_data, freeze
 from torchlean_nb.engine.tensor import Ref, Tensor
@@ -75,14 +76,14 @@ class Tape:
 
     __slots__ = (
         "__weakref__", "cells", "dtype", "forks", "grads_on", "label", "names", "needs", "nonfinite", "owner",
-        "records", "scope", "scopes", "strict_shapes", "values", "xp",
+        "quietly", "records", "scope", "scopes", "strict_shapes", "values", "xp",
     )  # fmt: skip
 
     def __init__(
         self, xp: Any = None, dtype: str = "float64", nonfinite: str = "raise", label: str = "", *,
         strict_shapes: bool = False,
     ):
-        self.xp = xp or numpy_namespace()
+        self.xp, self.quietly = xp or numpy_namespace(), quietly()
         self.dtype, self.nonfinite, self.label, self.strict_shapes = dtype, nonfinite, label, strict_shapes
         self.records: list[tuple[Any, tuple[int, ...], dict[str, Any], Any]] = []
         self.values: list[Any] = []
@@ -124,8 +125,10 @@ class Tape:
 
     def leaf_of(self, param: Any, before: int | None = None) -> int | None:
         """The newest leaf of a parameter, or the newest up to the node `before`; None when there is none."""
-        ids = self.cells.get(param, ())
-        return next((i for i in reversed(ids) if before is None or i <= before), None)
+        for i in reversed(self.cells.get(param, ())):
+            if before is None or i <= before:
+                return i
+        return None
 
     def describe(self, i: int) -> str:
         """A node as messages name it: op, id and the user's name."""
@@ -143,7 +146,7 @@ class Tape:
             self.names[i] = name
         if self.scope:
             self.scopes[i] = self.scope
-        self.records.append((kind, (), {}, None))
+        self.records.append((kind, (), _NO_ATTRS, None))
         return Tensor(self, i)
 
     def apply(self, op: Op, args: tuple[Any, ...], attrs: Mapping[str, Any]) -> Tensor:
@@ -158,19 +161,27 @@ class Tape:
             raise
 
     def _record(self, op: Op, args: tuple[Any, ...], attrs: Mapping[str, Any]) -> int:
-        attrs = {**op.attrs, **attrs} if op.attrs else _NO_ATTRS
-        parents = tuple([a.id if isinstance(a, Ref) and a.tape is self else self.lift(a, op, k)
-                         for k, a in enumerate(args)])
-        values = [self.values[p] if p >= 0 else None for p in parents]
-        self._check_kinds(op, parents, values)
+        attrs = {**op.attrs, **attrs} if attrs else op.attrs
+        known, trained, needs = self.values, self.needs, False
+        parents, values = [], []
+        for k, a in enumerate(args):
+            p = a.id if isinstance(a, Ref) and a.tape is self else self.lift(a, op, k)
+            parents.append(p)
+            values.append(known[p] if p >= 0 else None)
+            # A composite without rules of its own is opened when it is swept.
+            needs = needs or (p >= 0 and trained[p] and (not op.rules or op.rule(k) is not None))
+        parents, needs = tuple(parents), needs and self.grads_on and op.kind != "constant"
+        for v in values:
+            if v is not None and v.dtype.kind in "iu":
+                self._check_kinds(op, parents, values)
+                break
         if self.strict_shapes and op.kind == "elementwise":
             refuse_broadcast(self, op, parents, values)
         saved = None
         try:
             if op.check is not None:
                 op.check(*values, **attrs)
-            with np.errstate(all="ignore"):
-                y = op.forward(self.xp, *values, **attrs)
+            y = self.quietly(op.forward, self.xp, *values, **attrs)
             if op.residuals:
                 y, saved = y
         except (ValueError, TypeError, IndexError, AttributeError, ZeroDivisionError, OverflowError) as e:
@@ -180,10 +191,6 @@ class Tape:
             raise RuleError(f"{op.name}: forward returned {type(y).__name__}", "it must return one array")
         if self.nonfinite == "raise" and not self.xp.all_finite(y):
             refuse_non_finite(self, op, parents, values, y)
-        needs = self.grads_on and op.kind != "constant" and any(
-            p >= 0 and self.needs[p] and (op.rule(k) is not None or not (op.vjps or op.partials))
-            for k, p in enumerate(parents)
-        )
         i = len(self.records)
         self.values.append(y)
         self.needs.append(needs)

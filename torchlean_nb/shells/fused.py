@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextvars import copy_context
 from typing import Any
 from weakref import proxy
 
 import numpy as np
 
+from torchlean_nb.backend.quiet import quietly
 from torchlean_nb.errors import CapabilityError
 from torchlean_nb.shells.apply import Update
 from torchlean_nb.shells.flat import FlatGroup, FlatState, Part, steps_of
 from torchlean_nb.shells.state import OptState, ParamState
-
-# Since NumPy 2 what seterr sets belongs to the context.
-_SCOPED = int(np.__version__.split(".")[0]) >= 2
-
-
-def _silenced(f: Any, *args: Any) -> Any:
-    with np.errstate(all="ignore"):
-        return f(*args)
-
 
 _OPTIONS = ("params", "maximize", "initial_lr")
 
@@ -40,11 +31,7 @@ class Fused:
         self.opt, self.native = proxy(opt), native  # no cycle: the arrays go when the optimizer goes
         self.groups: list[FlatGroup] = []
         self.writes, self.seen = -1, [{}]
-        # Entering a context in which NumPy is silent costs a tenth of errstate.
-        quiet = copy_context()
-        if _SCOPED:
-            quiet.run(np.seterr, all="ignore")
-        self._quietly = quiet.run if _SCOPED else _silenced
+        self._quietly = quietly()
 
     # -- there and back ----------------------------------------------------------------------
     def ready(self) -> FlatState | None:

@@ -219,6 +219,8 @@ class Optimizer(Averaged):
     def _aligned(self, grads: Any) -> list[Any]:
         """One gradient, or None, per parameter."""
         cells, owner = self._cells, self.rule.class_name
+        if hasattr(grads, "aligned") and hasattr(cells[0], "session"):
+            return grads.aligned(cells)
         if isinstance(grads, Mapping):
             known = {p.name for p in cells}
             for k in grads:
