@@ -10,7 +10,7 @@ import numpy as np
 from torchlean_nb.errors import HyperparameterError, NonFiniteError, ShapeError, UnknownNameError, did_you_mean, quote
 from torchlean_nb.render.escape import visible
 from torchlean_nb.render.lesson_cloud import CLIPS, cloud_svg, cloud_text, rms
-from torchlean_nb.widgets.base import View
+from torchlean_nb.widgets.base import View, read_state
 
 MOST, CLOUDS = 400, 12
 
@@ -78,10 +78,9 @@ class GradientCloud(View):
             "mean": _rounded(middle), "reach": float(f"{reach:.4g}"), "limit": float(f"{limit:.6g}"),
             "axes": [visible(a, 40) for a in axes], "word": visible(word, 20), "steps": visible(steps, 20), "note": "",
         }  # fmt: skip
-        given = {"clip": clip} if state is None else state
-        super().__init__(payload, steps=len(points) - 1, step=0 if step is None and state is None else step,
-                         controls=controls, presentation=presentation, title=title or "Gradients of batches",
-                         state=given)  # fmt: skip
+        given = {"step": 0, "clip": clip} | read_state(state)
+        super().__init__(payload, steps=len(points) - 1, step=step, controls=controls,
+                         presentation=presentation, title=title or "Gradients of batches", state=given)  # fmt: skip
 
     @property
     def _chosen(self) -> tuple[int, str, float, int]:

@@ -13,7 +13,7 @@ from torchlean_nb.ops.activation import sigmoid
 from torchlean_nb.ops.loss import bce_with_logits
 from torchlean_nb.render.escape import visible
 from torchlean_nb.render.lesson_losses import losses_svg, losses_text
-from torchlean_nb.widgets.base import View
+from torchlean_nb.widgets.base import View, read_state
 
 MOST = 6
 
@@ -69,7 +69,7 @@ class LossExplorer(View):
         points: int = 201,
         targets: Sequence[float] = (1.0, 0.0),
         axis: str = "score z",
-        step: int | None = 0,
+        step: int | None = None,
         controls: Iterable[str] | None = None,
         title: str | None = None,
         presentation: bool = False,
@@ -87,9 +87,8 @@ class LossExplorer(View):
         curves = [{"name": visible(name, 30), **_curve(name, f, z, targets)} for name, f in losses.items()]
         payload = {"z": z.round(12).tolist(), "axis": visible(axis, 30), "targets": [f"{t:g}" for t in targets],
                    "curves": curves}  # fmt: skip
-        given = state if step is None or state is not None else {"step": step}
-        super().__init__(payload, steps=points - 1, controls=controls, presentation=presentation,
-                         title=title or "Loss and gradient", state=given)  # fmt: skip
+        super().__init__(payload, steps=points - 1, step=step, controls=controls, presentation=presentation,
+                         title=title or "Loss and gradient", state={"step": 0} | read_state(state))  # fmt: skip
 
     @property
     def target(self) -> int:
