@@ -168,16 +168,17 @@ class Op:
     def card(self) -> str:
         """What the row knows, as Markdown: signature, formulas, domain, twin, references."""
         names = {str(i + 1): tex.name(a) for i, a in enumerate(self.args)} | {"y": "y", "g": r"\bar{y}"}
+        names |= {k: tex.name(k) for k in self.attrs}
         value = tex.fill(self.value_latex(), names)
-        lines = [f"**`{self.name}{self.signature()}`** {self.summary}", "", f"$y = {value}$"]
+        lines = [f"**`{self.name}{self.signature()}`** {self.summary}", "", f"$y = {value}$", ""]
         for i, a in enumerate(self.args):
             if self.rule(i) is None:
                 lines.append(f"- `{a}`: no derivative")
             else:
                 c = tex.fill(self.contribution_latex(i), names)
                 lines.append(f"- `{a}` {self.domain_of(i).text}, receives $\\bar{{{names[str(i + 1)]}}} = {c}$")
-        facts = [f"NumPy: `np.{self.numpy}`" if self.numpy else "", f"lesson {self.lesson}" if self.lesson else ""]
-        return "\n".join([*lines, "", *filter(None, facts), *self.references])
+        facts = [f"NumPy: `np.{self.numpy}`" if self.numpy else "", f"Lesson {self.lesson}" if self.lesson else ""]
+        return "\n".join([*lines, "", "  \n".join([*filter(None, facts), *self.references])]).rstrip()
 
     def _repr_markdown_(self) -> str:
         return self.card()
