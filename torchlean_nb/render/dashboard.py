@@ -41,28 +41,41 @@ def given(what: Any) -> dict[str, RunTrace]:
             raise HyperparameterTypeError(
                 f"TrainingDashboard: {type(thing).__name__} is not a run", None, "what fit returns, or a list of such"
             )
-        runs[_fresh(visible(run.name if name is None else name, 40) or "run", runs)] = run
+        runs[fresh(visible(called(run) if name is None else name, 40), runs)] = run
     if len(runs) > RUNS:
         raise HyperparameterError(f"TrainingDashboard: {len(runs)} runs", f"at most {RUNS} are drawn together")
     return runs
 
 
-def _fresh(name: str, taken: Iterable[str]) -> str:
+def called(run: RunTrace) -> str:
+    """Name of a run; of one that nobody named, that of its optimizer."""
+    return run.name if run.name not in ("", "run") else str(run.meta.get("optimizer") or "run")
+
+
+def fresh(name: str, taken: Iterable[str]) -> str:
     """The name, with a number where it is taken already."""
-    taken, k, fresh = set(taken), 1, name
-    while fresh in taken:
+    known, k, new = set(taken), 1, name
+    while new in known:
         k += 1
-        fresh = f"{name} ({k})"
-    return fresh
+        new = f"{name} ({k})"
+    return new
 
 
-def payload(runs: Mapping[str, RunTrace]) -> dict[str, Any]:
-    """Everything the dashboard draws, JSON-able and bounded; `note` says what was left out."""
+def payload(runs: Mapping[str, RunTrace], made: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Everything the dashboard draws, JSON-able and bounded; `note` says what was left out.
+
+    What is `made` already of runs that have not changed is used again, and kept there.
+    """
     heads = tuple(f"{w}/" for w in (*OF_PARAM, *OF_UNIT))
     count = sum(name.startswith(heads) for run in runs.values() for name in run.series)
-    made = [entry(run, name, count) for name, run in runs.items()]
-    left = list(dict.fromkeys(said for _, some in made for said in some))
-    return {"runs": [e for e, _ in made], "note": f"Shown: {', '.join(left)}." if left else ""}
+    made = {} if made is None else made
+    for name in [n for n in made if n not in runs]:
+        del made[name]
+    for name, run in runs.items():
+        if name not in made or made[name][0] is not run or made[name][1] != count:
+            made[name] = run, count, *entry(run, name, count)
+    left = list(dict.fromkeys(said for *_, some in (made[n] for n in runs) for said in some))
+    return {"runs": [made[n][2] for n in runs], "note": f"Shown: {', '.join(left)}." if left else ""}
 
 
 def html(run: Any, path: str | Path | None = None, title: str | None = None, **state: Any) -> str:

@@ -139,12 +139,12 @@ def few(names: list[Any], most: int) -> list[Any]:
     return [names[round(i * (len(names) - 1) / (most - 1))] for i in range(most)]
 
 
-def entry(run: RunTrace, name: str, series_of_all: int) -> tuple[dict[str, Any], list[str]]:
+def entry(run: RunTrace, name: str, series_of_all: int, points_each: int = POINTS) -> tuple[dict[str, Any], list[str]]:
     """One run for JSON, and what was left out of it, in words."""
     whole, params, units = split(run)
     params = layered(params)
     left = []
-    most = max(_FEWEST, min(_MOST, _LAYER_POINTS // max(1, series_of_all)))
+    most = min(points_each, max(_FEWEST, min(_MOST, _LAYER_POINTS // max(1, series_of_all))))
     rows = {}
     for key, table in (("params", params), ("units", units)):
         paths = list(dict.fromkeys(p for by in table.values() for p in by))
@@ -162,8 +162,8 @@ def entry(run: RunTrace, name: str, series_of_all: int) -> tuple[dict[str, Any],
     left += some
     return {
         "name": visible(name, 40), "status": run.status, "meta": about(run.meta), "steps": run.steps,
-        "planned": run.meta["planned"] if isinstance(run.meta.get("planned"), int) else run.steps,
-        "series": {n: curve(s) for n, s in whole.items()}, **rows, "hist": hists,
+        "planned": run.meta["planned"] if isinstance(run.meta.get("planned"), int) else None,
+        "series": {n: curve(s, points_each) for n, s in whole.items()}, **rows, "hist": hists,
         "events": [[e.step, visible(e.kind, 40), visible(e.text)] for e in events],
     }, left  # fmt: skip
 

@@ -4,7 +4,7 @@
 through a trace, `TapeTable` lists it, `GradientLedger` takes one gradient apart, `TensorView`
 shows an array, `ScheduleDesigner` shapes learning rates, `UpdateAnatomy` takes an
 optimizer's step apart; `ShapePuzzle`, `LossExplorer` and `GradientCloud` belong to lessons,
-`Gallery` shows pictures made beforehand. The front end is plain JavaScript in ``render/static``.
+`Gallery` shows pictures made beforehand, `TrainingDashboard` shows trainings. The front end is plain JavaScript in ``render/static``.
 """
 
 from torchlean_nb.widgets.anatomy import UpdateAnatomy as UpdateAnatomy
@@ -18,8 +18,9 @@ from torchlean_nb.widgets.schedule_designer import ScheduleDesigner as ScheduleD
 from torchlean_nb.widgets.shape_puzzle import ShapePuzzle as ShapePuzzle
 from torchlean_nb.widgets.tape_table import TapeTable as TapeTable
 from torchlean_nb.widgets.tensor_view import TensorView as TensorView
+from torchlean_nb.widgets.training_dashboard import TrainingDashboard as TrainingDashboard
 
 __all__ = [
     "ConfusionView", "Gallery", "GradientCloud", "GradientLedger", "GraphStepper", "LossExplorer", "ScheduleDesigner",
-    "ShapePuzzle", "TapeTable", "TensorView", "UpdateAnatomy",
+    "ShapePuzzle", "TapeTable", "TensorView", "TrainingDashboard", "UpdateAnatomy",
 ]  # fmt: skip

@@ -55,7 +55,8 @@ function render({ model, el }) {
   const run = () => runs[chosen()];
   const amount = () => (Number.isFinite(f.state.smooth) ? Math.max(0, Math.min(0.98, f.state.smooth)) : 0.6);
   const stops = () => (run() ? stopsOf(run()) : []);
-  const end = () => Math.max(0, ...runs.map((r) => Math.max(stopsOf(r).at(-1) || 0, ...r.events.map((e) => e.k))));
+  const endOf = (r) => Math.max(stopsOf(r).at(-1) || 0, ...r.events.map((e) => e.k));
+  const end = () => Math.max(0, ...runs.map(endOf));
   const cursor = () => (Number.isInteger(f.state.at) ? Math.max(0, Math.min(end(), f.state.at)) : end());
   const metrics = () => metricsOf(runs);
   const metric = () => (metrics().includes(f.state.metric) ? f.state.metric : metrics()[0]);
@@ -99,13 +100,15 @@ function render({ model, el }) {
   });
   const point = f.guard((k) => {
     const at = stops();
-    hover = k === null || !at.length ? null : at[closest(at, Math.min(k, end()))];
+    const event = k !== null && run() && run().events.find((e) => Math.abs(e.k - k) * 120 < horizonOf(runs));
+    hover = k === null || !at.length ? null : event ? event.k : at[closest(at, Math.min(k, end()))];
     drawCursors();
     readout();
   });
   const on = { scrub, hover: point };
   const charts = { loss: lineChart("loss", on), metric: lineChart("metric", on, metricPick), flow: flowPanel(pick), ratio: lineChart("update \u00f7 weight", on), lr: lineChart("learning rate", on), units: unitsPanel(pick), hist: histPanel(whatPick) };
-  const LINES = ["loss", "metric", "ratio", "lr"];
+  const LINES = ["loss", "metric", "ratio", "lr"],
+    SMALL = new Set(["lr", "units", "hist"]);
 
   /** Names of the panels for which there is something. */
   function panels() {
@@ -127,21 +130,27 @@ function render({ model, el }) {
       now = names.join();
     if (now === shape) return names;
     shape = now;
-    let i = 0;
-    grid.replaceChildren(...rowsOf(names.length).flatMap((count) => names.slice(i, (i += count)).map((name) => {
-      charts[name].el.style.setProperty("--span", String(6 / count));
-      charts[name].count = count;
+    const rows = rowsOf(names.filter((n) => !SMALL.has(n)), names.filter((n) => SMALL.has(n)));
+    grid.replaceChildren(...rows.flatMap((row_) => row_.map((name) => {
+      charts[name].el.style.setProperty("--span", String(6 / row_.length));
+      Object.assign(charts[name], { count: row_.length, mates: row_ });
       return charts[name].el;
     })));
     empty.hidden = names.length > 0;
     return names;
   }
-  const tallOf = (name) => (wide < 560 ? 128 : charts[name].count === 1 && shape.includes(",") ? 110 : TALL[charts[name].count]);
+  /** Height of a drawing: that of the longest list in its row, where a list stands there. */
+  const tallOf = (name) => {
+    const { count, mates } = charts[name],
+      own = wide < 560 ? 128 : count === 1 && shape.includes(",") ? 110 : TALL[count],
+      rows_ = wide < 560 || !run() ? 0 : Math.max(0, ...mates.map((m) => ({ flow: run().params.length, units: run().units.length })[m] || 0));
+    return listHeight(rows_, own, FOOT);
+  };
   const wideOf = (name) => Math.floor(charts[name].svg.clientWidth || charts[name].el.clientWidth) || 320;
 
   // -- curves ---------------------------------------------------------------------------------
   const common = () => ({ last: horizonOf(runs) + 1, events: run() ? run().events : [], epochs: epochs() });
-  const ends = (room) => (runs.length > 1 ? Math.min(room, Math.max(...shown().map((i) => Math.min(10, runs[i].name.length) * 5.9 + 14), 14)) : 12);
+  const ends = (room) => (runs.length > 1 ? Math.min(room, Math.max(...shown().map((i) => Math.min(10, runs[i].name.length) * 5.9 + 14), 14)) : 14);
   const brief = (name) => (name.length > 10 ? `${name.slice(0, 9)}\u2026` : name);
 
   /** Curves of one series of all shown runs: raw, smoothed, and held out. */
@@ -153,7 +162,7 @@ function render({ model, el }) {
         held = r.series[`val_${name}`],
         hue = RUN_HUES[i % RUN_HUES.length],
         main = i === chosen(),
-        style = { hue, dot: true, bold: main, width: main && runs.length > 1 ? 2.25 : 1.6, label: runs.length > 1 ? brief(r.name) : "", mark: runs.length > 1 ? i : undefined },
+        style = { hue, dot: true, until: endOf(r), bold: main, width: main && runs.length > 1 ? 2.25 : 1.6, label: runs.length > 1 ? brief(r.name) : "", mark: runs.length > 1 ? i : undefined },
         amount_ = smoothed ? amount() : 0,
         eased = (c) => ({ k: (c.mean && amount_ ? c.mean : c).k, v: smooth((c.mean && amount_ ? c.mean : c).k, (c.mean && amount_ ? c.mean : c).v, amount_, last) });
       return [
@@ -194,7 +203,7 @@ function render({ model, el }) {
         // Rates of several runs may lie powers of ten apart; one rate is looked at on a linear axis, where its shape is known.
         log = Math.max(...tops) > 20 * Math.min(...tops),
         [low, high] = spanOf(vs, log);
-      return { curves: list, low: log ? low : Math.min(0, low), high: log || high > 0 ? high : 1, log, right: 12, says: "Learning rate over the steps" };
+      return { curves: list, low: log ? low : Math.min(0, low), high: log || high > 0 ? high : 1, log, right: 14, says: "Learning rate over the steps" };
     },
     ratio() {
       const rows = run() ? run().params.filter((p) => p.update_ratio) : [],
@@ -204,7 +213,7 @@ function render({ model, el }) {
         const c = p.update_ratio,
           main = p.path === layer(),
           deep = rows.length > 1 ? i / (rows.length - 1) : 0;
-        return { k: c.k, v: smooth(c.k, c.v.map((v) => Math.log(v)), amount(), last).map(Math.exp), hue: `color-mix(in srgb, var(--upd) ${Math.round(100 - 62 * deep)}%, var(--text))`, width: main ? 2.5 : 1.4, dash: rows.length > 8 ? "" : ["", "7 2", "4 2", "1.5 2"][i % 4], label: String(at.indexOf(p.path) + 1), bold: main, dot: main, main };
+        return { k: c.k, v: smooth(c.k, c.v.map((v) => Math.log(v)), amount(), last).map(Math.exp), hue: `color-mix(in srgb, var(--upd) ${Math.round(100 - 62 * deep)}%, var(--text))`, width: main ? 2.5 : rows.length > 8 ? 1 : 1.4, dash: rows.length > 8 ? "" : ["", "7 2", "4 2", "1.5 2"][i % 4], label: String(at.indexOf(p.path) + 1), bold: main, dot: main, until: endOf(run()), main };
       });
       const [low, high] = decades(list.map((c) => c.v), 1e-4, 1e-2, 6);
       charts.ratio.head.sub.textContent = `per layer${runs.length > 1 ? `, run ${brief(run().name)}` : ""}; 10\u207b\u00b3 is usual`;
@@ -239,6 +248,7 @@ function render({ model, el }) {
       if (whatPick.dataset.all !== whats().join()) whatPick.replaceChildren(...whats().map((w) => h("option", { value: w }, w)));
       whatPick.dataset.all = whats().join();
       whatPick.value = now || "";
+      whatPick.hidden = !now;
       charts.hist.head.sub.textContent = found ? found.own.name : "";
       charts.hist.head.at.textContent = found && found.now ? `step ${stepText(found.now.k)}` : "";
       charts.hist.draw({ found, what: now }, wideOf("hist"), tallOf("hist"));
@@ -255,7 +265,8 @@ function render({ model, el }) {
   /** Numbers at the pointer, or at the cursor. */
   function readout() {
     const k = hover === null ? cursor() : hover;
-    charts.loss.head.at.textContent = hover === null ? both("loss", k) : `step ${k}: ${both("loss", k)}`;
+    const near = run() && hover !== null && run().events.find((e) => e.k === k);
+    charts.loss.head.at.textContent = near ? near.text || near.kind : hover === null ? both("loss", k) : `step ${k}: ${both("loss", k)}`;
     if (metric()) charts.metric.head.at.textContent = both(metric(), k);
     charts.lr.head.at.textContent = both("lr", k);
     const row = run() && run().params.find((p) => p.path === layer()),
@@ -268,7 +279,7 @@ function render({ model, el }) {
     bar.paint({ runs, off: off(), chosen: chosen(), smooth: amount(), log: logOf(), values: runs.length > 1 ? values : [""] });
     if (hover === null) {
       f.narr.setAttribute("aria-live", moving.playing() || live() ? "off" : "polite");
-      const said = run() && stops().length ? sentence(run(), k, metric(), runs.length > 1) : "";
+      const said = run() && stops().length ? sentence(run(), k, metric(), runs.length > 1, endOf(run())) : "";
       f.narr.textContent = [said, payload.note].filter(Boolean).join(" ");
     }
   }

@@ -40,14 +40,17 @@ export function panelHead(title, chooser) {
   return { el: h("div", { class: "tl-td-head" }, name, sub, at), sub, at };
 }
 
-/** Path of a curve; gaps where numbers are not finite or, on a log axis, not above 0. */
-export function pathOf(ks, vs, x, y, log) {
+/** Path of a curve; gaps where numbers are not finite or, on a log axis, not above 0, and while it is above `most`. */
+export function pathOf(ks, vs, x, y, log, most = Infinity) {
   let out = "",
     open = false,
-    lone = false;
+    lone = false,
+    above = false;
   for (let i = 0; i < vs.length; i++) {
-    const v = vs[i];
-    if (!Number.isFinite(v) || (log && v <= 0)) {
+    const v = vs[i],
+      away = v > most && above;
+    above = v > most;
+    if (!Number.isFinite(v) || (log && v <= 0) || away) {
       if (lone) out += "h0";
       open = lone = false;
       continue;
@@ -121,7 +124,7 @@ export function lineChart(title, on, chooser = null) {
   function drawLines() {
     lines.replaceChildren(
       ...view.curves.map((c) =>
-        s("path", { class: "tl-td-line", d: pathOf(c.k, c.v, x, y, view.log), opacity: c.faint || null, style: { "--c": c.hue, "stroke-width": c.width, "stroke-dasharray": c.dash || "none" } }),
+        s("path", { class: "tl-td-line", d: pathOf(c.k, c.v, x, y, view.log, view.high), opacity: c.faint || null, style: { "--c": c.hue, "stroke-width": c.width, "stroke-dasharray": c.dash || "none" } }),
       ),
       ...view.curves.filter((c) => c.lost).flatMap((c) => c.lost.map((k) => s("path", { class: "tl-td-nan", d: `M${(x(k) - 3).toFixed(1)} ${TOP - 4}l6 6m0-6l-6 6`, style: { "--c": c.hue } }, s("title", null, `not finite from step ${k}`)))),
     );
@@ -139,7 +142,7 @@ export function lineChart(title, on, chooser = null) {
       kept = labels.length > most ? labels.filter(([, c], i) => c.bold || i % Math.ceil(labels.length / most) === 0) : labels;
     ends.replaceChildren(
       ...spread(kept, 11, TOP + 2, view.tall - FOOT - 1).map(([at, c]) =>
-        s("text", { class: c.bold ? "tl-b" : "", x: Math.min(c.x + 6, LEFT + view.room + 6), y: at + 3.5 }, c.label),
+        s("text", { class: c.bold ? "tl-b" : "", x: Math.min(c.x, LEFT + view.room) + (c.mark === undefined ? 6 : 9), y: at + 3.5 }, c.label),
       ),
     );
   }
@@ -153,8 +156,8 @@ export function lineChart(title, on, chooser = null) {
       if (at === null || at > view.last) continue;
       cursor.append(s("path", { class: cls, d: `M${x(at).toFixed(1)} ${TOP - 4}V${base}` }));
       for (const c of view.curves) {
-        const v = c.dot && valueAt(c, at);
-        if (c.dot && Number.isFinite(v) && (!view.log || v > 0)) cursor.append(c.mark === undefined ? s("circle", { class: "tl-td-dot", cx: x(at), cy: y(v), r: 3.2, style: { "--c": c.hue } }) : mark(c.mark, x(at), y(v), 4));
+        const v = c.dot && at <= c.until ? valueAt(c, at) : undefined;
+        if (Number.isFinite(v) && (!view.log || v > 0)) cursor.append(c.mark === undefined ? s("circle", { class: "tl-td-dot", cx: x(at), cy: y(v), r: 3.2, style: { "--c": c.hue } }) : mark(c.mark, x(at), y(v), 4));
       }
     }
   }

@@ -145,8 +145,15 @@ export function stopsOf(run) {
   return all.reduce((a, c) => (c.k.length > a.length ? c.k : a), []);
 }
 
-/** Last step that any of the runs will have. */
-export const horizonOf = (runs) => Math.max(0, ...runs.map((r) => Math.max(r.steps, r.planned || 0) - 1));
+/** Last step that any of the runs will have; of one that runs and has not said, a round number further on. */
+export const horizonOf = (runs) => Math.max(0, ...runs.map((r) => Math.max(r.steps, r.planned || (r.status === "running" ? roundUp(r.steps) : 0)) - 1));
+
+/** The next of 10, 20, 50, 100, 200 ... that leaves some room. */
+export function roundUp(n) {
+  const unit = 10 ** Math.max(1, Math.floor(Math.log10(Math.max(1, n)))),
+    m = [1, 2, 3, 5, 10, 20].find((f) => f * unit >= n * 1.05);
+  return m * unit;
+}
 
 /** Whether two paths name one layer: `0.weight` and `0`. */
 export const related = (a, b) => a === b || a.startsWith(`${b}.`) || b.startsWith(`${a}.`);

@@ -85,9 +85,12 @@ export function spread(ends, gap, top, bottom) {
 /** Place of a number between two ends, 0 to 1 inside. */
 export const placed = (v, low, high, log) => (log ? Math.log(v / low) / Math.log(high / low) : (v - low) / (high - low));
 
-/** How many panels stand in each row, so that none is left alone beside a gap. */
-export function rowsOf(n) {
-  if (n <= 2) return n ? [n] : [];
-  if (n === 3) return [2, 1];
-  return n % 2 ? [...Array((n - 3) / 2).fill(2), 3] : Array(n / 2).fill(2);
+/** Panels in rows: large ones in pairs, the small ones side by side below; none stands beside a gap. */
+export function rowsOf(large, small) {
+  const pairs = [...large],
+    rest = [...small];
+  if (pairs.length % 2 && rest.length) pairs.push(rest.shift());
+  const rows = [];
+  while (pairs.length) rows.push(pairs.splice(0, 2));
+  return rest.length ? [...rows, rest] : rows;
 }

@@ -2,7 +2,7 @@
 
 const FAR = 4;
 const known = (v) => v !== undefined;
-const share = (v) => `${short(100 * v, 3)} %`;
+const share = (v) => `${short(100 * v, 3)}\u00a0%`;
 
 /** Number of the epoch that step k belongs to, counted from 1; null when nobody said. The series has the ends. */
 export function epochAt(run, k) {
@@ -31,8 +31,9 @@ export function ranked(rows, what, k) {
 /** Layers without a name of their own are called by their number. */
 const layerName = (name) => (/^\d+$/.test(name) ? `layer ${name}` : name);
 
-/** The sentence of step k of a run; `metric` is the series that the second chart shows. */
-export function sentence(run, k, metric, several) {
+/** The sentence of step k of a run; `metric` is the series that the second chart shows, `end` its last step. */
+export function sentence(run, k, metric, several, end = k) {
+  if (k > end) return `Step ${k}: run ${run.name} ended at step ${end}${run.status === "finished" ? "" : ` (${run.status})`}, with ${pair(run, "loss", end) || "no loss recorded"}.`;
   const epoch = epochAt(run, k),
     said = [pair(run, "loss", k), metric && pair(run, metric, k)].filter(Boolean),
     rate = valueAt(run.series.lr, k);
