@@ -60,6 +60,8 @@ def test_the_command_line_says_which_kinds_it_knows():
     with pytest.raises(HyperparameterError) as e:
         OptimizerConfig.parse("lion", 0.1)
     assert str(e.value) == "bad --optim lion; expected sgd, adagrad, rmsprop, adam, adamw, or adadelta"
+    with pytest.raises(HyperparameterError, match="bad --optim"):
+        OptimizerConfig.parse(["adam"], 0.1)
 
 
 def test_configs_are_values():
@@ -124,7 +126,7 @@ def test_its_three_schedules_are_rows():
     config = OptimizerConfig.sgd(0.7)
     assert [step_lr(None, config, t) for t in (0, 5)] == [0.7, 0.7]
     assert [step_lr(schedules.constant(0.2), config, t) for t in (0, 5)] == [0.2, 0.2]
-    assert [step_lr(0.2, config, t) for t in (0, 5)] == [0.2, 0.2]
+    assert [step_lr(np.float64(0.2), config, t) for t in (0, 5)] == [0.2, 0.2]
     stairs = [step_lr(schedules.step_decay(1.0, size=2), config, t) for t in range(5)]
     assert stairs == pytest.approx([1, 1, 0.1, 0.1, 0.01], rel=1e-15)
     assert [step_lr(schedules.exponential_decay(1.0, gamma=0.5), config, t) for t in range(3)] == [1, 0.5, 0.25]

@@ -10,7 +10,15 @@ import pytest
 from _stop import Stop
 
 import torchlean_nb as tl
-from torchlean_nb.errors import HandleTypeError, NonFiniteError, NonScalarError, ShapeError
+from torchlean_nb.errors import (
+    DTypeError,
+    EmptyError,
+    HandleTypeError,
+    HyperparameterError,
+    NonFiniteError,
+    NonScalarError,
+    ShapeError,
+)
 from torchlean_nb.train import Task, classifier, regression, with_mode
 
 RNG = np.random.default_rng(0)
@@ -290,7 +298,8 @@ def test_stop_while_measuring_leaves_everything_where_it_was():
         (X, HandleTypeError, "ndarray is not data"),
         ((X, Y[:3]), ShapeError, r"a batch of shapes \(7, 2\), \(3, 1\)"),
         ((1.0, 2.0), ShapeError, "a batch of shapes"),
-        ([X[0]], HandleTypeError, "sample 0 is a ndarray"),
+        ([X, Y], HandleTypeError, r"sample 0 is a ndarray(.|\n)*a tuple \(X, Y\)"),
+        ((X, list("abcdefg")), DTypeError, "target: dtype str32"),
         ([(X[0], Y[0]), (X[1],)], HandleTypeError, "sample 1 is a tuple"),
         (None, HandleTypeError, "NoneType is not data"),
     ],
@@ -299,3 +308,22 @@ def test_what_is_not_data_is_named(data, error, text):
     runner = regression(PLAIN).instantiate()
     with pytest.raises(error, match=text):
         runner.mean_loss(data)
+
+
+@pytest.mark.parametrize(
+    ("ask", "error", "text"),
+    [
+        (lambda r: r.accuracy((X, np.zeros((7, 4)))), ShapeError, r"accuracy: output of shape \(7, 3\), target of"),
+        (lambda r: r.predict_batch([]), EmptyError, r"there are no samples in \[\]"),
+        (lambda r: r.predict_batch(2.0), EmptyError, "there are no samples in 2.0"),
+        (lambda r: r.step("adam", X, LABELS), HandleTypeError, r"not an optimizer(.|\n)*runner.stepper\(\"adam\"\)"),
+        (lambda r: r.mean_loss((X, LABELS), batch_size=0), HyperparameterError, "batch_size=0"),
+        (lambda r: r.mean_loss((X, LABELS + 1)), IndexError, "out of range for 3 classes"),
+    ],
+)
+def test_what_cannot_be_answered_is_said(ask, error, text):
+    runner = classifier(LOGITS).instantiate()
+    before = state(runner)
+    with pytest.raises(error, match=text):
+        ask(runner)
+    assert state(runner) == before

@@ -89,6 +89,8 @@ def test_values_handed_out_are_copies():
     ("make", "error", "text"),
     [
         (lambda: ScalarTrainer(3, [[1.0]]), HandleTypeError, "the loss is a int"),
+        (lambda: ScalarTrainer(line, 3.0), HandleTypeError, "torch: parameters are a float"),
+        (lambda: mean_loss(ScalarTrainer(line, [[1.0]]), 5), HandleTypeError, "samples are a int"),
         (lambda: ScalarTrainer(line, [[1.0]], device="tpu"), BackendError, "device 'tpu'"),
         (lambda: ScalarTrainer(line, [[1.0]]).forward([1.0], [1.0, 2.0]), ShapeError, "differ"),
         (lambda: ScalarTrainer(lambda w, x: w * x, [[1.0, 2.0]]).forward(2.0), NonScalarError, r"shape \(2,\)"),

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import torchlean_nb as tl
 from torchlean_nb import schedules
-from torchlean_nb.errors import NonFiniteError, ShapeError
+from torchlean_nb.errors import HyperparameterError, NonFiniteError, ShapeError
 from torchlean_nb.train import OptimizerConfig, TrainConfig, regression, train_samples
 
 RNG = np.random.default_rng(3)
@@ -107,6 +107,18 @@ def test_a_step_that_fails_counts_for_nothing(x, y, error):
         stepper.step(x, y)
     after = values(runner), str(stepper.optimizer.state_dict()), stepper.step_count, stepper.lr, runner.session._draws
     assert after == before
+
+
+@pytest.mark.parametrize("rate", [None, "0.1", np.nan, -1.0, True])
+def test_a_schedule_that_gives_no_rate_stops_before_the_step(rate):
+    runner = fresh()
+    stepper = runner.stepper("adam", lambda k: 0.1 if k < 2 else rate)
+    stepper.step(X, Y)
+    stepper.step(X, Y)
+    before = values(runner)
+    with pytest.raises(HyperparameterError, match="schedule at 2: lr="):
+        stepper.step(X, Y)
+    assert (values(runner), stepper.step_count, stepper.optimizer.param_groups[0]["lr"]) == (before, 2, 0.1)
 
 
 @pytest.mark.parametrize("fused", [False, "numpy"])

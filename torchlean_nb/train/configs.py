@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from numbers import Real
 from types import MappingProxyType
 from typing import Any
 
@@ -104,7 +105,7 @@ class OptimizerConfig:
         ------
         HyperparameterError
         """
-        if name not in _KINDS:
+        if not isinstance(name, str) or name not in _KINDS:
             raise HyperparameterError(
                 f"bad --optim {quote(name)[1:-1]}; expected sgd, adagrad, rmsprop, adam, adamw, or adadelta"
             )
@@ -167,12 +168,23 @@ def find_schedule(what: Any) -> Callable[[int], float] | None:
     """
     if what is None or (callable(what) and not isinstance(what, type)):
         return what
-    if isinstance(what, int | float) and not isinstance(what, bool):
+    if isinstance(what, Real) and not isinstance(what, bool):
         return schedules.constant(what)
     raise HyperparameterTypeError(
         f"schedule: {quote(what, 60)} is a {type(what).__name__}", "a schedule gives the learning rate of a step",
         "tl.schedules.step_decay(0.1, size=10), or a function of the step",
     )
+
+
+def rate_at(schedule: Callable[[int], Any] | None, step: int) -> float | None:
+    """Learning rate that a schedule gives; None without one.
+
+    Raises
+    ------
+    HyperparameterError
+        When it gives no number, or one that is no rate.
+    """
+    return None if schedule is None else LR.check(f"schedule at {step}", "lr", schedule(step))
 
 
 def optimizer_lr(config: OptimizerConfig) -> float:
@@ -190,8 +202,8 @@ def step_lr(schedule: Any, config: OptimizerConfig, step: int) -> float:
     >>> step_lr(exponential_decay(1.0, gamma=0.5), config, 2), step_lr(None, config, 2)
     (0.25, 0.1)
     """
-    found = find_schedule(schedule)
-    return config.lr if found is None else float(found(step))
+    found = rate_at(find_schedule(schedule), step)
+    return config.lr if found is None else found
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import Any
 
 from torchlean_nb.data import DataLoader
 from torchlean_nb.errors import EmptyError, HandleTypeError
-from torchlean_nb.train.configs import LoaderTrainConfig, TrainConfig, TrainReport, build_optimizer
+from torchlean_nb.train.configs import LoaderTrainConfig, TrainConfig, TrainReport, build_optimizer, rate_at
 from torchlean_nb.train.runner import Runner
 from torchlean_nb.train.samples import Pair, singles
 
@@ -64,7 +64,7 @@ def train_samples(runner: Runner, config: TrainConfig, samples: Any, *, log: Log
     before = _mean_in_training(runner, samples)
     for step in range(config.steps if found else 0):
         batch = cycled(found, step * size, size, owner)
-        lr = None if config.schedule is None else config.schedule(step)
+        lr = rate_at(config.schedule, step)
         for x, y in batch:
             runner.step(optimizer, x, y, lr)
         if due(config.log_every, step):
@@ -97,7 +97,7 @@ def train_loader(
     silent = optimizer.rule.name == "sgd" and not any(g["momentum"] for g in optimizer.param_groups)
     before = _mean_in_training(runner, loader.dataset)
     for epoch in range(config.epochs):
-        lr, step = None if config.schedule is None else config.schedule(epoch), 0
+        lr, step = rate_at(config.schedule, epoch), 0
         for batch in loader:
             for x, y in singles(batch, "Supervised.trainLoader"):
                 runner.step(optimizer, x, y, lr)

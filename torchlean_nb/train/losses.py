@@ -13,7 +13,16 @@ from typing import Any
 import numpy as np
 
 from torchlean_nb.engine.tensor import Ref
-from torchlean_nb.errors import CapabilityError, DataError, HandleTypeError, UnknownNameError, did_you_mean, quote
+from torchlean_nb.errors import (
+    CapabilityError,
+    DataError,
+    DTypeError,
+    HandleTypeError,
+    ShapeError,
+    UnknownNameError,
+    did_you_mean,
+    quote,
+)
 from torchlean_nb.ops.classify import cross_entropy, nll_loss
 from torchlean_nb.ops.loss import bce, bce_with_logits, hinge, huber_loss, kl_div, l1_loss, mse_loss
 
@@ -24,7 +33,7 @@ def as_column(output: Any, target: Any) -> Any:
     """Target as floats in the shape of the output: one number per row meets an output with one column."""
     if isinstance(target, Ref):
         return target
-    target = np.asarray(target).astype(output.dtype, copy=False)
+    target = _numbers(target).astype(output.dtype, copy=False)
     return target[..., None] if output.shape == (*target.shape, 1) else target
 
 
@@ -38,7 +47,7 @@ def as_labels(output: Any, target: Any) -> Any:
     """
     if isinstance(target, Ref):
         return target
-    target = np.asarray(target)
+    target = _numbers(target)
     if target.shape == output.shape:
         return target.astype(output.dtype, copy=False)
     if target.shape == (*output.shape[:1], 1):
@@ -51,6 +60,18 @@ def as_labels(output: Any, target: Any) -> Any:
             raise DataError(f"labels: expected an integer class label, got {target[tuple(wrong[0])]}")
         return whole
     return target
+
+
+def _numbers(target: Any) -> np.ndarray:
+    try:
+        a = np.asarray(target)
+    except ValueError:
+        raise ShapeError("target: its rows differ in length") from None
+    if a.dtype.kind not in "fiub":
+        raise DTypeError(
+            f"target: dtype {a.dtype.name} cannot be compared with an output", None, "numbers; 0, 1, 2, ... for classes"
+        )
+    return a
 
 
 @dataclass(frozen=True)

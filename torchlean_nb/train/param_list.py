@@ -9,7 +9,7 @@ import numpy as np
 
 from torchlean_nb.engine import Param, Session
 from torchlean_nb.engine.data import as_data, check_name
-from torchlean_nb.errors import HyperparameterError, ShapeError
+from torchlean_nb.errors import HandleTypeError, HyperparameterError, ShapeError
 from torchlean_nb.train.configs import LR
 from torchlean_nb.train.require import sgd_update
 
@@ -45,6 +45,8 @@ class ParamList(Sequence[Param]):
         ShapeError
             When the two lists differ in length.
         """
+        if not isinstance(arrays, Iterable):
+            raise HandleTypeError(f"torch: parameters are a {type(arrays).__name__}", None, "a list of arrays")
         named = arrays.items() if isinstance(arrays, Mapping) else [(None, a) for a in arrays]
         flags = [True] * len(named) if requires_grad is None else list(requires_grad)
         if len(flags) != len(named):

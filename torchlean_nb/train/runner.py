@@ -12,9 +12,10 @@ import numpy as np
 from torchlean_nb.engine import Session, StepReport, Tensor
 from torchlean_nb.engine.param import Param
 from torchlean_nb.engine.tensor import Ref
-from torchlean_nb.errors import NonScalarError
+from torchlean_nb.errors import EmptyError, HandleTypeError, NonScalarError, ShapeError, quote
 from torchlean_nb.nn import Module
 from torchlean_nb.nn.place import MODE
+from torchlean_nb.shells import Optimizer
 from torchlean_nb.train.attempt import Attempt
 from torchlean_nb.train.samples import batches, singles
 from torchlean_nb.train.stepper import Stepper
@@ -77,9 +78,11 @@ class Runner:
 
     def predict_batch(self, xs: Any, batch_size: int = 256) -> np.ndarray:
         """Outputs for many samples, computed `batch_size` at a time."""
-        xs = np.stack(xs) if isinstance(xs, list) else xs
-        count = len(xs[0] if isinstance(xs, tuple) else xs)
-        return np.concatenate([self.predict(x) for x, _ in batches((xs, np.zeros(count)), batch_size, "predict_batch")])
+        first = np.asarray(xs[0] if isinstance(xs, tuple) and xs else xs)
+        if not first.ndim or not len(first):
+            raise EmptyError(f"predict_batch: there are no samples in {quote(xs, 60)}", None, "predict(x) for one")
+        pairs = batches((xs, np.zeros(len(first))), batch_size, "predict_batch")
+        return np.concatenate([self.predict(x) for x, _ in pairs])
 
     def predict_class(self, x: Any) -> Any:
         """Class of a sample, an array of them for a batch; the first of equal largest ones, None of no classes."""
@@ -130,6 +133,8 @@ class Runner:
             for x, y in batches(data, batch_size, "accuracy"):
                 output = self.predict(x)
                 found, true = self.task.loss.classes(output), self.task.loss.true_classes(output, y)
+                if found is not None and found.shape != true.shape:
+                    raise ShapeError(f"accuracy: output of shape {output.shape}, target of shape {y.shape}")
                 correct, total = correct + (0 if found is None else int((found == true).sum())), total + true.size
         return correct, total
 
@@ -172,6 +177,11 @@ class Runner:
         In this order: train mode, learning rate, forward pass with running statistics, backward pass, update. When
         anything fails or the run is stopped before the update, everything is as it was.
         """
+        if not isinstance(optimizer, Optimizer):
+            raise HandleTypeError(
+                f"step: {quote(optimizer, 40)} is a {type(optimizer).__name__}, not an optimizer", None,
+                'tl.optim.Adam(runner.net.parameters(), lr=0.01), or runner.stepper("adam")',
+            )
         with Attempt(self, optimizer) as attempt:
             if lr is not None:
                 for group in optimizer.param_groups:

@@ -76,7 +76,10 @@ def _columns(data: Any, owner: str) -> tuple[Any, ...]:
 
 def _one(sample: Any, i: int, owner: str) -> Pair:
     if not isinstance(sample, tuple | list) or len(sample) != 2:
-        raise HandleTypeError(f"{owner}: sample {i} is a {type(sample).__name__}", "a sample is a pair (x, y)")
+        raise HandleTypeError(
+            f"{owner}: sample {i} is a {type(sample).__name__}", "a list holds samples, each a pair (x, y)",
+            "a tuple (X, Y) for a batch of arrays",
+        )
     inputs = tuple(np.asarray(a)[None] for a in _tuple(sample[0]))
     return inputs if len(inputs) > 1 else inputs[0], np.asarray(sample[1])[None]
 

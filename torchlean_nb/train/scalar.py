@@ -99,7 +99,8 @@ def train_cycle(
 
     Parameters
     ----------
-    samples : Dataset, or iterable of tuples of inputs
+    samples : Dataset, or iterable of inputs
+        A tuple where the loss takes several.
     steps : int
     lr : float
         Of plain gradient descent.
@@ -126,7 +127,7 @@ def train_cycle(
     step 1: loss=9.000000
     step 2: loss=0.000000
     """
-    found = list(samples)
+    found = _cycle(samples)
     if (lr is None) == (optimizer is None):
         raise HyperparameterError("train_cycle: lr and optimizer are two ways to say how to step", None, "one of them")
     if not found:
@@ -142,14 +143,20 @@ def train_cycle(
     return losses
 
 
+def _cycle(samples: Any) -> list[tuple[Any, ...]]:
+    if not isinstance(samples, Iterable):
+        raise HandleTypeError(f"samples are a {type(samples).__name__}", None, "a list of tuples of inputs")
+    return [s if isinstance(s, tuple) else (s,) for s in samples]
+
+
 def mean_loss(trainer: ScalarTrainer, samples: Iterable[Any]) -> float:
-    """Mean loss over samples, each a tuple of inputs.
+    """Mean loss over samples, each an input or a tuple of them.
 
     Raises
     ------
     EmptyError
     """
-    losses = [trainer.forward(*inputs) for inputs in samples]
+    losses = [trainer.forward(*inputs) for inputs in _cycle(samples)]
     if not losses:
         raise EmptyError("meanLoss: empty dataset")
     return sum(losses) / len(losses)

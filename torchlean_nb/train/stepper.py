@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from torchlean_nb.train.attempt import steps_of
-from torchlean_nb.train.configs import build_optimizer, find_schedule
+from torchlean_nb.train.configs import build_optimizer, find_schedule, rate_at
 from torchlean_nb.train.samples import singles
 
 
@@ -45,7 +45,8 @@ class Stepper:
     @property
     def lr(self) -> float | None:
         """Learning rate of the next step; None when the optimizer has none."""
-        return self.optimizer.param_groups[0].get("lr") if self.schedule is None else self.schedule(self.step_count)
+        own = self.optimizer.param_groups[0].get("lr")
+        return own if self.schedule is None else rate_at(self.schedule, self.step_count)
 
     def step(self, x: Any, y: Any) -> float:
         """One update from a batch; the loss before it.
@@ -53,9 +54,10 @@ class Stepper:
         When it fails or is stopped, parameters, state and counter are as after the last whole step.
         """
         count = self.step_count
+        lr = rate_at(self.schedule, count)
         # Stopped between the update and the last line, the mark tells that this step was made.
         self._at = count, steps_of(self.optimizer)
-        report = self.runner.step(self.optimizer, x, y, None if self.schedule is None else self.schedule(count))
+        report = self.runner.step(self.optimizer, x, y, lr)
         self._at = count + 1, None
         return report.loss
 

@@ -52,7 +52,7 @@ class Task:
             raise HandleTypeError(f"Task: the model is a {type(self.model).__name__}", "a task holds no arrays", hint)
         object.__setattr__(self, "loss", find_loss(self.loss))
         kind = self.loss.kind if self.kind is None else self.kind
-        if kind not in KINDS:
+        if not isinstance(kind, str) or kind not in KINDS:
             raise HyperparameterError(f"Task: kind={quote(kind)}", f"one of {', '.join(KINDS)}")
         object.__setattr__(self, "kind", kind)
 
