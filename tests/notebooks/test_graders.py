@@ -196,7 +196,8 @@ def test_every_misconception_is_used_and_fits_on_a_line():
         ("09.angle", 78.58), ("09.three", 0.561), ("09.limit", 2 * 1.9 / 40), ("09.ahead", 0.33), ("09.drop", 0.3),
         ("10.adagrad", 0.2 * sum(k**-0.5 for k in (1, 2, 3, 4))), ("10.rms", 0.15), ("10.coupled", 4.8),
         ("11.cosine", 0.4 * (1 + np.cos(np.pi / 6))), ("11.stairs", 0.144), ("11.warm", 0.05 * 0.4375),
-        ("11.units", 0.45),
+        ("11.units", 0.45), ("13.zero", "bias"), ("13.factor", 0.45), ("13.he", 1 / 12), ("13.dead", 9 / 35),
+        ("13.fix", "rate"),
     ],
 )  # fmt: skip
 def test_known_numbers_come_out(exercise, answer):

@@ -3,9 +3,12 @@
 ``check("01.dw", answer)`` says right, or not yet and which known mistake gives that answer.
 ``hint("01.dw")`` helps without the answer, ``reveal("01.dw")`` gives it. `EXERCISES` is the
 table: one row per exercise, its answer and its wrong answers computed by the engine when asked.
+`thermometer` and `lr_cliff` make what the Gallery of lesson 13 shows.
 """
 
 from torchlean_nb.lessons.answers import read_answer as read_answer
+from torchlean_nb.lessons.depth import lr_cliff as lr_cliff
+from torchlean_nb.lessons.depth import thermometer as thermometer
 from torchlean_nb.lessons.exercises import EXERCISES as EXERCISES
 from torchlean_nb.lessons.grading import Feedback as Feedback
 from torchlean_nb.lessons.grading import check as check
@@ -14,4 +17,7 @@ from torchlean_nb.lessons.grading import reveal as reveal
 from torchlean_nb.lessons.misconceptions import MISCONCEPTIONS as MISCONCEPTIONS
 from torchlean_nb.lessons.row import Exercise as Exercise
 
-__all__ = ["EXERCISES", "Exercise", "Feedback", "MISCONCEPTIONS", "check", "hint", "read_answer", "reveal"]
+__all__ = [
+    "EXERCISES", "Exercise", "Feedback", "MISCONCEPTIONS", "check", "hint", "lr_cliff", "read_answer", "reveal",
+    "thermometer",
+]  # fmt: skip

@@ -1,7 +1,19 @@
 """The table of exercises, lesson by lesson."""
 
-from torchlean_nb.lessons import accumulation, adaptive, descent, graph, layers, losses, rates, start, tape
+from torchlean_nb.lessons import (
+    accumulation,
+    adaptive,
+    descent,
+    graph,
+    initialisation,
+    layers,
+    losses,
+    noise,
+    rates,
+    start,
+    tape,
+)
 from torchlean_nb.lessons.row import Exercise
 
-LESSONS = (start, graph, tape, accumulation, layers, losses, descent, adaptive, rates)
+LESSONS = (start, graph, tape, accumulation, layers, losses, descent, adaptive, rates, noise, initialisation)
 EXERCISES: dict[str, Exercise] = {row.id: row for lesson in LESSONS for row in lesson.ROWS}

@@ -256,4 +256,49 @@ MISCONCEPTIONS: dict[str, Misconception] = {
         "That is the loss of somebody who knows nothing and gives every class the same probability.",
         "lesson 06, Explain",
     ),
+    "M22": Misconception(
+        "By norm, an arrow gets shorter and keeps its direction. By value it turns. A clipped loss has no gradient.",
+        "lesson 12, Explain",
+    ),
+    "noise": Misconception(
+        "Errors cancel only in part: the mean of B of them is smaller by the root of B.",
+        "lesson 12, Explain",
+    ),
+    "each": Misconception(
+        "The norm of all gradients together decides, and all are multiplied by the same factor.",
+        "lesson 12, Explain",
+    ),
+    "squared": Misconception(
+        "Inputs enter twice, on the way forward and on the way back. Curvature goes with their square.",
+        "lesson 12, Do it in code",
+    ),
+    "M11": Misconception(
+        "Equal weights are no disaster everywhere: where a layer reads data, zeros get a gradient. Follow the products "
+        "from the end, layer by layer.",
+        "lesson 13, Step",
+    ),
+    "half": Misconception(
+        "ReLU leaves only a half of the mean square: what is negative becomes 0.",
+        "lesson 13, Explain",
+    ),
+    "variance": Misconception(
+        "Variances add up, sizes do not. The size is the root of the sum.",
+        "lesson 13, Explain",
+    ),
+    "fan": Misconception(
+        "How many units there are does not matter on the way forward. It is the number of values a unit adds up.",
+        "lesson 13, Explain",
+    ),
+    "corner": Misconception(
+        "Weights and bias move in the same step, and what counts is the input that switches the unit on most.",
+        "lesson 13, Break it",
+    ),
+    "M28": Misconception(
+        "The start was fine. One long step can push a unit to where it is off for every input.",
+        "lesson 13, Break it",
+    ),
+    "stuck": Misconception(
+        "A unit that is off for every input gets no gradient, so it stays where it is however long one trains.",
+        "lesson 13, Break it",
+    ),
 }
