@@ -170,6 +170,8 @@ DAMAGES = {
     "a loader that is none": put("loader", {"batch": 0}),
     "a run that is none": put("run", "series", [{}]),
     "best parameters of another model": put("best", "arrays", {"w": np.zeros(2)}),
+    "best parameters of another type": lambda state: state["best"].update(
+        arrays={k: v.astype(np.float32) for k, v in state["model"].items()}),
     "a count that is text": put("best", "bad", "2"),
     "a scheduler where there is none": put("schedule", {"scheduler": "StepLR"}),
 }
@@ -187,6 +189,24 @@ def test_a_damaged_state_changes_nothing(name):
     assert digest(t) == before
     fit(t, STEPS - 1)
     assert digest(t) == whole(trainer)
+
+
+def test_a_file_keeps_everything(tmp_path):
+    t, again = trainer(), trainer()
+    fit(t, 2, validation=3, early_stopping=2)
+    tl.save(tmp_path / "run.tl", t)
+    tl.load(tmp_path / "run.tl", into=again)
+    assert digest(again) == digest(t)
+    fit(again, 3, validation=3, early_stopping=2)
+    assert digest(again) == whole(trainer, validation=3, early_stopping=2)
+
+
+def test_options_that_are_functions_are_those_of_the_trainer_that_goes_on():
+    def make():
+        return trainer(lambda ps: tl.optim.ProjectedSGD(ps, lr=0.1, project=lambda xp, p: xp.minimum(p, 0.1)))
+
+    expected = whole(make, 3)
+    assert cut(make, 1, 3) == expected != whole(lambda: trainer("sgd", 0.1), 3)
 
 
 def test_a_state_is_a_copy():

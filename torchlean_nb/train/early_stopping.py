@@ -31,8 +31,8 @@ class Best(NamedTuple):
         return {"value": self.value, "step": self.step, "bad": self.bad, "arrays": arrays}
 
     @classmethod
-    def from_dict(cls, d: Any, shapes: Mapping[str, tuple[int, ...]]) -> Best:
-        """Back from plain data.
+    def from_dict(cls, d: Any, like: Mapping[str, np.ndarray]) -> Best:
+        """Back from plain data; the arrays are to be like those of a model.
 
         Raises
         ------
@@ -44,10 +44,16 @@ class Best(NamedTuple):
         if any(type(d[k]) is not int for k in ("step", "bad")) or not isinstance(value, float | None):
             raise CheckpointError("early stopping: step, bad and value of its state are no numbers")
         if arrays is not None:
-            good = isinstance(arrays, Mapping) and {k: np.shape(a) for k, a in arrays.items()} == dict(shapes)
-            if not good:
-                raise CheckpointError("early stopping: the best parameters do not fit the model")
-            arrays = {k: np.array(a) for k, a in arrays.items()}
+            if not isinstance(arrays, Mapping) or set(arrays) != set(like):
+                raise CheckpointError("early stopping: the best parameters have other names than the model's")
+            arrays = {k: np.array(arrays[k]) for k in like}
+            for k, a in arrays.items():
+                if a.shape != like[k].shape or a.dtype != like[k].dtype:
+                    raise CheckpointError(
+                        f"early stopping: the best {quote(k)} has shape {a.shape} and dtype {a.dtype}",
+                        f"the model's has {like[k].shape} and {like[k].dtype}",
+                    )
+                a.setflags(write=False)
         return cls(value, d["step"], d["bad"], arrays)
 
 

@@ -24,7 +24,7 @@ def state_of(trainer: Any) -> dict[str, Any]:
     loader = trainer._saved_loader if trainer.loader is None else trainer.loader.state_dict()
     return {
         "format": FORMAT, "config": trainer.config(), "model": trainer.runner.net.state_dict(),
-        "optimizer": trainer.optimizer.state_dict(), "schedule": trainer.rates.state_dict(), "loader": loader,
+        "optimizer": _plain(trainer.optimizer.state_dict()), "schedule": trainer.rates.state_dict(), "loader": loader,
         "rng": {"seed": session.rng.seed, "counter": session.rng.counter, "draws": session._draws},
         "step": now.step, "epoch": {name: getattr(now, name) for name in _EPOCH}, "best": now.best.to_dict(),
         "run": trainer.run.to_dict(),
@@ -54,12 +54,26 @@ def load_state(trainer: Any, state: Any) -> None:
     loader = state["loader"]
     if loader is not None and (not isinstance(loader, Mapping) or set(loader) != {"loader", "batch", "cursor"}):
         raise CheckpointError("Trainer: loader in the state", "it must be that of a DataLoader")
-    best = Best.from_dict(state["best"], trainer.runner.net.model.shapes())
+    best = Best.from_dict(state["best"], trainer.runner.net.state_dict())
     try:
         run, rng = RunTrace.from_dict(state["run"]), Rng(state["rng"]["seed"], state["rng"]["counter"])
     except TorchLeanError as e:
         raise CheckpointError("Trainer: a part of the state cannot be read", str(e).replace("\n", " ")) from e
     _take_over(trainer, state, run, rng, best)
+
+
+def _plain(state: dict[str, Any]) -> dict[str, Any]:
+    """State of an optimizer without options that are functions; the one it is loaded into has them."""
+    groups = [{k: v for k, v in g.items() if not callable(v)} for g in state["param_groups"]]
+    return {**state, "param_groups": groups}
+
+
+def _with_functions(optimizer: Any, state: Any) -> Any:
+    theirs = state.get("param_groups") if isinstance(state, Mapping) else None
+    if not isinstance(theirs, list) or len(theirs) != len(optimizer.param_groups):
+        return state  # the optimizer says what is wrong with it
+    own = [{k: v for k, v in g.items() if callable(v)} for g in optimizer.param_groups]
+    return {**state, "param_groups": [f | g if isinstance(g, dict) else g for f, g in zip(own, theirs, strict=True)]}
 
 
 def _take_over(trainer: Any, state: Mapping[str, Any], run: RunTrace, rng: Rng, best: Best) -> None:
@@ -70,7 +84,7 @@ def _take_over(trainer: Any, state: Mapping[str, Any], run: RunTrace, rng: Rng, 
     try:
         try:
             trainer.runner.net.load_state_dict(state["model"])
-            trainer.optimizer.load_state_dict(state["optimizer"])
+            trainer.optimizer.load_state_dict(_with_functions(trainer.optimizer, state["optimizer"]))
             trainer.rates.load_state_dict(state["schedule"])
             session = trainer.runner.session
             session.rng, session._draws = rng, state["rng"]["draws"]

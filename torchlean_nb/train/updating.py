@@ -10,7 +10,7 @@ import numpy as np
 
 from torchlean_nb.backend.random import Rng
 from torchlean_nb.engine.curvature import hessian_diagonal
-from torchlean_nb.errors import HyperparameterTypeError, NonFiniteError, quote
+from torchlean_nb.errors import CapabilityError, HyperparameterTypeError, NonFiniteError, quote
 from torchlean_nb.minimizers import Method
 from torchlean_nb.optim import row as find_row
 from torchlean_nb.shells.clip import Clipped, clip_grad_norm
@@ -165,13 +165,28 @@ def optimizer_of(what: Any, params: list[Any]) -> Any:
     >>> import torchlean_nb as tl
     >>> optimizer_of("lbfgs", tl.nn.Linear(2, 1).bind(tl.Session()).parameters()).rule.name
     'lbfgs'
+
+    Raises
+    ------
+    CapabilityError
+        For a method that needs second derivatives, or single residuals or examples.
+    UnknownNameError, HyperparameterError, HyperparameterTypeError
     """
     what = find_row(what) if isinstance(what, str) else what
+    row = getattr(what, "rule", what)
+    if isinstance(row, Method) and not row.needs & {"value", "gradient"}:
+        raise CapabilityError(
+            f"optimizer: {row.class_name} asks for more than a loss and its gradient",
+            f"it needs the {next(iter(row.needs))} of the problem", "tl.minimize, or its class with a closure",
+        )
     if isinstance(what, Method):
         return class_of_method(what)(params)
     makes = callable(what) and not isinstance(what, UpdateRule | Optimizer)
     made = what(params) if makes else what
-    return made if makes and isinstance(made, Minimizer) else build_optimizer(made, params)
+    if makes and isinstance(made, Minimizer):
+        return optimizer_of(made, params)
+    own = isinstance(made, Minimizer) and {id(p) for p in made._cells} <= {id(p) for p in params}
+    return made if own else build_optimizer(made, params)
 
 
 def _clipping(clip: Any) -> Callable[[Any], Any] | None:
