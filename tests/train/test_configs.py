@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+from copy import deepcopy
 from dataclasses import replace
 from functools import partial
 
@@ -67,6 +69,7 @@ def test_the_command_line_says_which_kinds_it_knows():
 def test_configs_are_values():
     assert OptimizerConfig.adam(0.1) == OptimizerConfig.adam(0.1) != OptimizerConfig.adam(0.2)
     assert len({OptimizerConfig.adam(0.1), OptimizerConfig.adam(0.1), OptimizerConfig.sgd(0.1)}) == 2
+    assert pickle.loads(pickle.dumps(OptimizerConfig.adam(0.1))) == deepcopy(OptimizerConfig.adam(0.1))
     with pytest.raises(TypeError):
         OptimizerConfig.adam(0.1).hypers["lr"] = 3
     with pytest.raises(HyperparameterError, match="Adam: beta1=1"):

@@ -138,6 +138,33 @@ def test_whole_numbers_become_floats_where_the_model_wants_them_and_ids_stay():
     assert words.step(tl.optim.SGD(words.net.parameters(), lr=0.1), np.array([1, 2]), [0, 1]).loss > 0
 
 
+def test_samples_of_a_list_may_differ_in_length():
+    rng = np.random.default_rng(5)
+    lines = [(rng.normal(size=(n, 2)), rng.normal(size=(n, 1))) for n in (3, 1, 4)]
+    runner = regression(PLAIN).instantiate()
+    each = [float(tl.mse_loss(runner.predict(x), y)) for x, y in lines]
+    assert runner.mean_loss(lines) == pytest.approx(sum(each) / 3, rel=1e-14)
+    assert len(runner.stepper("adam").epoch_samples(lines)) == 3
+
+
+def test_a_model_may_take_several_inputs():
+    @dataclass(frozen=True)
+    class Between(tl.nn.Layer):
+        def children(self):
+            return {"left": tl.nn.Linear(2, 1), "right": tl.nn.Linear(1, 1)}
+
+        def compute(self, x, at):
+            return at("left", x[0]) - at("right", x[1])
+
+    runner, data = regression(Between()).instantiate(seed=3), tl.data.Dataset(X, Y, X[:, :1] - Y)
+    samples = [((x, y), x[:1] - y) for x, y in zip(X, Y, strict=True)]
+    assert runner.predict((X, Y)).shape == runner.predict_batch((X, Y), batch_size=2).shape == (7, 1)
+    assert runner.mean_loss(data) == runner.mean_loss(samples) == runner.mean_loss(((X, Y), X[:, :1] - Y))
+    before = runner.mean_loss(data, batch_size=3)
+    losses = runner.stepper("adam", 0.05).epoch_samples(samples)
+    assert len(losses) == 7 and runner.mean_loss(data) < before
+
+
 # -- training ----------------------------------------------------------------------------------
 def test_gradients_come_by_path_and_nothing_accumulates():
     runner = regression(PLAIN).instantiate()

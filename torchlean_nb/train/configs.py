@@ -50,6 +50,9 @@ class OptimizerConfig:
     def __hash__(self) -> int:
         return hash((self.name, tuple(sorted(self.hypers.items()))))
 
+    def __reduce__(self) -> Any:
+        return OptimizerConfig, (self.name, dict(self.hypers))
+
     @property
     def lr(self) -> float:
         """Learning rate."""
