@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import torchlean_nb as tl
-from torchlean_nb.backend.random import key_of, uniform
-from torchlean_nb.errors import DomainError, DTypeError, HyperparameterError, ShapeError
+from torchlean_nb.backend.random import key_of, normal, uniform
+from torchlean_nb.errors import CapabilityError, DomainError, DTypeError, HyperparameterError, ShapeError
 
 
 def grid(*shape):
@@ -192,7 +192,28 @@ def test_a_row_that_may_look_nowhere_gets_zero_and_no_gradient():
     bar = tl.grad(lambda q: tl.sum(tl.scaled_dot_product_attention(q, q, q, mask)))(q)
     assert np.isfinite(bar).all()
     with pytest.raises(DTypeError, match="mask must be bool"):
-        tl.scaled_dot_product_attention(q, q, q, np.ones((2, 2)))
+        tl.scaled_dot_product_attention(q, q, q, np.ones((2, 2), int))
+
+
+def test_a_mask_goes_by_several_names_and_numbers_are_added_to_the_scores():
+    q, k = np.random.default_rng(0).standard_normal((2, 3, 2))
+    allowed = np.array([[True, False, True], [True, True, True], [False, True, False]])
+    y = tl.scaled_dot_product_attention(q, k, k, allowed)
+    for name in ("attn_mask", "mask", "allow"):
+        assert np.array_equal(tl.scaled_dot_product_attention(q, k, k, **{name: allowed}), y)
+    assert np.array_equal(tl.scaled_dot_product_attention(q, k, k, np.where(allowed, 0, -np.inf)), y)
+    with pytest.raises(ShapeError, match="mask of shape"):
+        tl.scaled_dot_product_attention(q, k, k, np.ones((2, 3, 3), bool))
+
+
+def test_attention_drops_weights_by_a_key():
+    q, k = np.random.default_rng(0).standard_normal((2, 30, 2))
+    y = tl.scaled_dot_product_attention(q, k, np.ones((30, 1)), key=key_of(1, 0), dropout_p=0.25)
+    assert 0.8 < y.mean() < 1.2 and y.std() > 0.01
+    with pytest.raises(CapabilityError, match="needs a key"):
+        tl.scaled_dot_product_attention(q, k, k, dropout_p=0.25)
+    with pytest.raises(HyperparameterError, match=r"dropout_p must be in \[0, 1\)"):
+        tl.scaled_dot_product_attention(q, k, k, dropout_p=1.0)
 
 
 def test_rotations_keep_lengths_and_depend_on_distance_only():
@@ -202,7 +223,23 @@ def test_rotations_keep_lengths_and_depend_on_distance_only():
     scores = tl.rope(q) @ tl.rope(k).T
     assert scores[3, 1] == pytest.approx(scores[5, 3], rel=1e-13)
     later = tl.rope(np.concatenate([x[:2], x[:4]]))[2:]
-    assert np.allclose(tl.rope(x[:4], start=2), later, rtol=1e-14)
+    assert np.allclose(tl.rope(x[:4], start_pos=2), later, rtol=1e-14)
+
+
+def test_an_odd_last_entry_is_in_no_pair_and_halves_are_neighbours_in_another_order():
+    x = np.random.default_rng(0).standard_normal((4, 5))
+    y = tl.rope(x)
+    assert np.array_equal(y[:, 4], x[:, 4]) and not np.array_equal(y[:, :4], x[:, :4])
+    assert np.allclose(np.linalg.norm(y, axis=1), np.linalg.norm(x, axis=1), rtol=1e-14)
+    order = [0, 3, 1, 4, 2, 5]
+    x = np.random.default_rng(1).standard_normal((4, 6))
+    assert np.allclose(tl.rope(x, interleaved=False)[:, order], tl.rope(x[:, order]), rtol=1e-14)
+
+
+def test_sinusoidal_positions_turn_with_falling_frequency():
+    p = tl.sinusoidal_positions(50, 6)
+    assert np.allclose(p[7], [f(7 / 10000 ** (2 * i / 6)) for i in range(3) for f in (np.sin, np.cos)], rtol=1e-13)
+    assert tl.sinusoidal_positions(3, 5).shape == (3, 5)
 
 
 # -- random -----------------------------------------------------------------------------------------
@@ -213,6 +250,27 @@ def test_dropout_is_a_function_of_its_key():
     assert tl.dropout(np.ones(8), key).tolist() == (2.0 * (uniform(key, (8,)) < 0.5)).tolist()
     assert tl.bernoulli_mask(key, shape=(8,), keep=0.5).astype(int).tolist() == [1, 0, 0, 0, 1, 1, 0, 0]
     assert tl.rand_uniform(key, shape=(3,)).tolist() == [0.39478218648582697, 0.601456003729254, 0.525645153131336]
+
+
+def test_normal_numbers_are_a_function_of_their_key():
+    z = tl.rand_normal(key_of(42, 0), shape=(20_000,))
+    assert z[0] == pytest.approx(-1.0956312391817484, rel=1e-14)
+    assert abs(z.mean()) < 0.02 and abs(z.std() - 1) < 0.02 and abs((z**4).mean() - 3) < 0.15
+    assert np.array_equal(z, normal(key_of(42, 0), (20_000,)))
+
+
+def test_whole_channels_are_dropped_together():
+    y = tl.dropout(np.ones((8, 16, 3, 3)), key_of(3, 0), whole_channels=True)
+    assert set(y.sum((2, 3)).ravel().tolist()) == {0.0, 18.0}
+    with pytest.raises(ShapeError, match="no axes behind"):
+        tl.dropout(np.ones((8, 16)), key_of(3, 0), whole_channels=True)
+
+
+def test_alpha_dropout_keeps_mean_and_variance():
+    x = tl.rand_normal(key_of(5, 0), shape=(40_000,))
+    y = tl.alpha_dropout(x, key_of(6, 0), p=0.3)
+    assert abs(y.mean()) < 0.02 and abs(y.std() - 1) < 0.02
+    assert len(np.unique(y)) < 0.75 * len(x)
 
 
 def test_what_dropout_drops_gets_no_gradient():

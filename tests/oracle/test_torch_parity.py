@@ -25,6 +25,7 @@ WITHOUT = {
     "rope": "no such function: test_rope_is_a_rotation_of_complex_numbers",
     "smooth_max_pool": "no such function: test_smooth_max_pool_is_logsumexp_of_windows",
     "dropout": "other random numbers: test_dropout_is_a_product_with_the_same_mask",
+    "rand_normal": "other random numbers: TorchLean's, tested against its facts",
     "bernoulli": "other random numbers: TorchLean's, tested against its facts",
     "uniform": "other random numbers: TorchLean's, tested against its facts",
     "rand_uniform": "other random numbers: TorchLean's, tested against its facts",
@@ -77,7 +78,7 @@ def test_value_and_gradients_in_float32_within_4_ulp(op, sample):
 
 
 # Slopes that cross zero as a difference of two terms: 4 units of the terms (seeds go up to 9), not of the slope.
-CROSSING = ("silu", "gelu")
+CROSSING = ("silu", "gelu", "mish")
 
 
 def test_rows_without_a_counterpart_are_known():
@@ -130,7 +131,7 @@ def test_rope_is_a_rotation_of_complex_numbers():
         turned = torch.view_as_complex(x.reshape(2, 4, 3, 2)) * torch.polar(torch.ones_like(angles), angles)
         return torch.view_as_real(turned).reshape(2, 4, 6)
 
-    gradients(lambda x: tl.rope(x, base=100.0, start=2), rotated, X)
+    gradients(lambda x: tl.rope(x, base=100.0, start_pos=2), rotated, X)
 
 
 def test_smooth_max_pool_is_logsumexp_of_windows():
@@ -143,6 +144,31 @@ def test_smooth_max_pool_is_logsumexp_of_windows():
 def test_dropout_is_a_product_with_the_same_mask():
     mask = torch.tensor(tl.bernoulli_mask(5, shape=X.shape, keep=0.75))
     gradients(lambda x: tl.dropout(x, 5, p=0.25), lambda x: x * mask / 0.75, X)
+
+
+F = torch.nn.functional
+MADE_OF_ROWS = {
+    "selu": (tl.selu, F.selu), "celu": (lambda x: tl.celu(x, 0.5), lambda x: F.celu(x, 0.5)),
+    "hardsigmoid": (tl.hardsigmoid, lambda x: F.relu6(x + 3) / 6),  # theirs has a sixth in float32
+    "hardswish": (tl.hardswish, F.hardswish),
+    "glu": (lambda x: tl.glu(x, 1), lambda x: F.glu(x, 1)),
+    "prelu": (lambda x: tl.prelu(x, np.arange(4.0)), lambda x: F.prelu(x, torch.arange(4.0, dtype=x.dtype))),
+    "attention with added numbers": (
+        lambda x: tl.scaled_dot_product_attention(x, x, x, X[:, :, :4]),
+        lambda x: F.scaled_dot_product_attention(x, x, x, torch.tensor(X[:, :, :4])),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MADE_OF_ROWS)
+def test_functions_made_of_rows(name):
+    gradients(*MADE_OF_ROWS[name], X * 2)
+
+
+def test_a_learned_slope_gets_its_gradient():
+    x, w = torch.tensor(X), torch.full((1,), 0.25, dtype=torch.float64, requires_grad=True)
+    F.prelu(x, w).sum().backward()
+    assert np.allclose(tl.grad(lambda w: tl.sum(tl.prelu(X, w)))(np.array([0.25])), w.grad.numpy(), rtol=1e-12)
 
 
 class TorchRows:

@@ -78,6 +78,10 @@ KINKS = (
     Kink("relu at -0", lambda ops, x: ops.relu(x), (-0.0,), (0.0,), CORNER),
     Kink("leaky_relu at 0", lambda ops, x: ops.leaky_relu(x, negative_slope=0.25), (0.0,), (0.25,), CORNER),
     Kink("elu at 0", lambda ops, x: ops.elu(x, alpha=0.5), (0.0,), (0.5,), CORNER),
+    Kink("relu6 at 0 and 6", lambda ops, x: ops.relu6(x), (0.0, 3.0, 6.0), (0.0, 1.0, 0.0), CORNER),
+    Kink("hardtanh at both bounds", lambda ops, x: ops.hardtanh(x), (-1.0, 0.0, 1.0), (0.0, 1.0, 0.0),
+         "minimum-norm choice; clamp, which keeps a parameter within bounds, chooses 1"),
+    Kink("softsign at 0", lambda ops, x: ops.softsign(x), (0.0,), (1.0,), "both sides agree"),
     Kink("abs at 0 and -0", lambda ops, x: ops.abs(x), (0.0, -0.0), (0.0, 0.0), CORNER),
     Kink("sign at 0", lambda ops, x: ops.sign(x), (0.0,), (0.0,), "flat on both sides"),
     Kink("clamp to 0..1 at both bounds", lambda ops, x: ops.clamp(x, min=0.0, max=1.0), (0.0, 0.5, 1.0, 2.0, -1.0),
@@ -141,13 +145,18 @@ KINKS = (
     Kink("tanh far out", lambda ops, x: ops.tanh(x), (-1000.0, 1000.0), (0.0, 0.0)),
     Kink("softplus far out", lambda ops, x: ops.softplus(x), (-1000.0, 1000.0), (0.0, 1.0)),
     Kink("silu far out", lambda ops, x: ops.silu(x), (-1000.0, 1000.0), (0.0, 1.0)),
+    Kink("mish far out", lambda ops, x: ops.mish(x), (-1000.0, 1000.0), (0.0, 1.0)),
+    Kink("log_sigmoid far out", lambda ops, x: ops.log_sigmoid(x), (-1000.0, 1000.0), (1.0, 0.0)),
+    Kink("softsign at the end of the numbers", lambda ops, x: ops.softsign(x), (-1e200, 1e200), (0.0, 0.0)),
     Kink("erf at the end of the numbers", lambda ops, x: ops.erf(x), (-1e308, 1e308), (0.0, 0.0)),
     Kink("gelu at the end of the numbers", lambda ops, x: ops.gelu(x), (-1e308, 1e308), (0.0, 1.0)),
     *(
         Kink(f"{name} far out, second derivative", lambda ops, x, name=name: getattr(ops, name)(x), (-1000.0, 1000.0),
              (0.0, 0.0), "flat there; exp(1000) is not reached on the way", order=2)
-        for name in ("elu", "sigmoid", "tanh", "silu", "gelu")
+        for name in ("elu", "sigmoid", "tanh", "silu", "gelu", "log_sigmoid")
     ),
+    Kink("mish far out, second derivative", lambda ops, x: ops.mish(x), (-1000.0, 1000.0), (0.0, 0.0),
+         "flat there; PyTorch gives NaN", (0.0, nan), 2),
     Kink("softplus far out, second derivative", lambda ops, x: ops.softplus(x), (-1000.0, 1000.0), (0.0, 0.0),
          "flat there; PyTorch through its logaddexp gives NaN", (nan, 0.0), 2),
     Kink("gelu at 0", lambda ops, x: ops.gelu(x), (0.0,), (0.5,)),

@@ -1,7 +1,7 @@
 """The ops: one row each, grouped by family. Importing this package fills ``rows.OPS``.
 
 ``arithmetic`` between arrays, ``logic`` (comparisons, where), ``elementary`` functions of one
-array, ``activation`` functions, ``reduction``, ``linalg``, ``einsum``, ``shape``, ``indexing``,
+array, ``activation`` and ``nonlinear`` functions, ``reduction``, ``linalg``, ``einsum``, ``shape``, ``indexing``,
 ``normalize`` (softmax and norms), ``loss``, ``classify`` (cross entropy), ``conv``, ``pool``,
 ``attention``, ``random``. Made of rows: ``getitem``, indexing with arrays; ``border``, borders that
 are not zeros; and ``dims``, the names of convolution and pooling with a number of dimensions.
@@ -21,6 +21,7 @@ from torchlean_nb.ops import indexing as indexing
 from torchlean_nb.ops import linalg as linalg
 from torchlean_nb.ops import logic as logic
 from torchlean_nb.ops import loss as loss
+from torchlean_nb.ops import nonlinear as nonlinear
 from torchlean_nb.ops import normalize as normalize
 from torchlean_nb.ops import pool as pool
 from torchlean_nb.ops import random as random
