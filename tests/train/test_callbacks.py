@@ -59,6 +59,26 @@ def test_a_sum_of_callbacks_runs_in_order():
     assert len(sum([Diary(), Diary()]).parts) == 2
 
 
+def test_the_end_is_told_how_the_run_ended():
+    t, seen = trainer(), []
+
+    class End(Callback):
+        def on_train_end(self, moment):
+            seen.append((moment.trainer.status, moment.step, moment.loss))
+
+    result = fit(t, 3, callbacks=End())
+    fit(t, 9, callbacks=[End(), lambda moment: t.stop()])
+    assert seen == [("finished", 2, result.run.last("loss")), ("stopped early", 3, t.run.last("loss"))]
+
+
+def test_a_callback_cannot_change_what_was_measured():
+    def cheat(moment):
+        moment.values["loss"] = 0.0
+
+    with pytest.raises(TypeError):
+        fit(trainer(), 1, callbacks=cheat)
+
+
 def test_any_object_with_one_of_the_methods_is_a_callback():
     class Stranger:
         def __init__(self):
@@ -328,4 +348,5 @@ def test_a_result_predicts_as_at_its_end_whatever_comes_later():
 def test_hostile_names_are_escaped():
     t = trainer()
     result = fit(t, 2, metrics={"<script>alert(1)</script>": lambda output, target: 0.0})
-    assert "<script>" not in result._repr_mimebundle_()["text/html"]
+    html = result._repr_mimebundle_()["text/html"]
+    assert "<script>" not in html and "<svg" in html and "&lt;script&gt;" in html

@@ -176,6 +176,13 @@ def test_clipping_may_be_a_function_of_the_gradients():
     assert all((t.runner.net.params[k].value == v.value).all() for k, v in trainer().runner.net.params.items())
 
 
+def test_clipping_may_give_a_list():
+    one, two = trainer("sgd"), trainer("sgd")
+    fit(one, 2, clip=lambda grads: tl.optim.clip_grad_value(grads, 0.1))
+    fit(two, 2, clip=lambda grads: [np.clip(grads[p], -0.1, 0.1) for p in two.runner.net.parameters()])
+    assert all((one.runner.get_params()[k] == v).all() for k, v in two.runner.get_params().items())
+
+
 def test_a_loader_brings_its_own_batches():
     loader = tl.data.DataLoader(data(), 3, seed=8, drop_last=True)
     t = trainer()

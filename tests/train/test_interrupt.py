@@ -87,7 +87,7 @@ def test_stop_in_a_callback_undoes_the_step_it_was_told_of():
 
     result = fit(t, 5, callbacks=press)
     assert (result.stopped, result.steps, t.step) == ("interrupted", 2, 2)
-    assert "interrupted: after step 2" in result.to_text()
+    assert "interrupted: after 2 of 5 steps" in result.to_text()
     fit(t, 3)
     once = trainer()
     fit(once, 5)

@@ -230,6 +230,7 @@ def test_a_batch_norm_meets_a_last_batch_of_one_row_in_words():
     with pytest.raises(err.DomainError, match="a larger batch"):
         t.fit(data(9), epochs=1, batch_size=4, progress=False)
     assert t.step == 2
+    assert t.fit(data(9), epochs=1, batch_size=4, drop_last=True, progress=False).steps == 2
 
 
 def test_a_trainer_shows_what_it_is():

@@ -71,7 +71,8 @@ class Fit:
                 try:
                     return self._finish() if self.ended else self._train()
                 except KeyboardInterrupt:
-                    self.ended, self.reason = "interrupted", f"after step {self.mark.so_far.step}"
+                    done = self.mark.so_far.step - self.first
+                    self.ended, self.reason = "interrupted", f"after {done} of {self.steps} steps"
         except BaseException:
             self.mark.restore()
             raise
@@ -91,7 +92,7 @@ class Fit:
     def _finish(self) -> TrainResult:
         trainer = self.trainer
         self.mark.restore()
-        step = trainer.so_far.step
+        step, trainer.status = trainer.so_far.step, self.ended
         if not self._told:
             self._told = True
             self.callbacks.on_train_end(self._moment(trainer.so_far.last))
@@ -120,7 +121,7 @@ class Fit:
 
     def _moment(self, values: Any) -> Moment:
         now = self.trainer.so_far
-        return Moment(self.trainer, now.step - 1, now.epoch, values)
+        return Moment(self.trainer, now.step - 1, now.epoch, MappingProxyType(dict(values)))
 
     # -- one step ------------------------------------------------------------------------------
     def _step(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib import import_module
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -78,8 +78,8 @@ class TrainResult:
         return self.run.show(**options)
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        escape = import_module("html").escape
-        return {"text/plain": self.to_text(), "text/html": f"<pre>{escape(self.to_text())}</pre>"}
+        text = self.to_text()
+        return {"text/plain": text, "text/html": f"<pre>{escape(text)}</pre>{self.run.to_svg()}"}
 
     def __repr__(self) -> str:
         return self.to_text()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -96,9 +97,9 @@ class Trainer:
     # -- training ----------------------------------------------------------------------------
     def fit(
         self, data: Any, *, steps: int | None = None, epochs: int | None = None, batch_size: int | None = None,
-        update: str = "per_batch", shuffle: bool = True, validation: Any = None, validate_every: int | None = None,
-        accumulate: int = 1, clip: Any = None, early_stopping: Any = None, metrics: Any = None, callbacks: Any = (),
-        progress: bool = True, record: Any = None,
+        update: str = "per_batch", shuffle: bool = True, drop_last: bool = False, validation: Any = None,
+        validate_every: int | None = None, accumulate: int = 1, clip: Any = None, early_stopping: Any = None,
+        metrics: Any = None, callbacks: Any = (), progress: bool = True, record: Any = None,
     ) -> TrainResult:  # fmt: skip
         """Train for further steps or epochs.
 
@@ -132,6 +133,8 @@ class Trainer:
         update : {"per_batch", "per_sample"}
             One update from the mean over a batch, or one from each sample.
         shuffle : bool
+        drop_last : bool
+            Leave out a last batch of an epoch that is smaller.
         validation : Dataset, (X, y), share or number of rows to hold out, optional
         validate_every : int, optional
             Validate also every so many steps, not only at the end of an epoch.
@@ -161,7 +164,7 @@ class Trainer:
         shown = flag().check("fit", "progress", progress) and someone_looks()
         every = _EVERY.check("fit", "validate_every", validate_every)
         try_out(self.runner, train)
-        loader = self._batches(data, train, 1 if update == "per_sample" else size, shuffle)
+        loader = self._batches(data, train, 1 if update == "per_sample" else size, shuffle=shuffle, drop_last=drop_last)
         feed = Feed(loader, update, size, accumulate)
         count = _steps(steps, epochs, feed)
         recorder = self._recorder(record)
@@ -179,12 +182,12 @@ class Trainer:
         self.settings = {"update": update, "batch_size": size, "accumulate": accumulate}
         return run.run()
 
-    def _batches(self, data: Any, train: Dataset, size: int, shuffle: bool) -> DataLoader:
+    def _batches(self, data: Any, train: Dataset, size: int, **options: Any) -> DataLoader:
         """The loader of the last fit where it was for the same data, so that it goes on; else a new one."""
         if isinstance(data, DataLoader) and data.dataset is train:
             loader = data
         else:
-            loader = DataLoader(train, size, shuffle=shuffle, seed=self.seed)
+            loader = DataLoader(train, size, seed=self.seed, **options)
         if self._saved_loader is not None and self._saved_loader["loader"] == loader._identity():
             loader.load_state_dict(self._saved_loader)
         elif self.loader is not None and loader is not data and self.loader._identity() == loader._identity():
@@ -243,7 +246,8 @@ class Trainer:
         }  # fmt: skip
 
     def _meta(self) -> dict[str, Any]:
-        return {**self.config(), **self.settings, "steps": self.step, "skipped": self.so_far.skipped}
+        done = {"steps": self.step, "skipped": self.so_far.skipped}
+        return {**self.config(), **self.settings, **done, "version": sys.modules["torchlean_nb"].__version__}
 
     # -- state -------------------------------------------------------------------------------
     def state_dict(self) -> dict[str, Any]:

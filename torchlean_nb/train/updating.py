@@ -84,6 +84,8 @@ class Updating:
         if self.clip is not None:
             grads = self.clip(grads)
             self.norm = grads.norm if isinstance(grads, Clipped) else None
+            if isinstance(grads, list | tuple):
+                grads = dict(zip(self.net.parameters(), grads, strict=True))
         self.grads = grads
         return value, grads
 
@@ -130,12 +132,7 @@ class Updating:
             if not moved or not self.session._all_finite(self._value, grads):
                 raise NonFiniteError("fit: a loss, a gradient or a running statistic is not finite")
         value, grads = self._cut(self._value, grads)
-        if self._bends:
-            self.optimizer.step(grads, value, self._curvature(pairs))
-        elif isinstance(grads, dict):
-            self.optimizer.step(grads, value)
-        else:
-            self.optimizer.step(grads)
+        self.optimizer.step(grads, value, self._curvature(pairs) if self._bends else None)
         return value
 
     def _curvature(self, pairs: list[Pair]) -> dict[Any, np.ndarray]:
