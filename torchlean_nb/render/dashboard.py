@@ -72,8 +72,8 @@ def payload(runs: Mapping[str, RunTrace], made: dict[str, Any] | None = None) ->
     for name in [n for n in made if n not in runs]:
         del made[name]
     for name, run in runs.items():
-        if name not in made or made[name][0] is not run or made[name][1] != count:
-            made[name] = run, count, *entry(run, name, count)
+        if name not in made or made[name][0] is not run or made[name][1] != (count, len(runs)):
+            made[name] = run, (count, len(runs)), *entry(run, name, count, len(runs))
     left = list(dict.fromkeys(said for *_, some in (made[n] for n in runs) for said in some))
     return {"runs": [made[n][2] for n in runs], "note": f"Shown: {', '.join(left)}." if left else ""}
 

@@ -139,8 +139,10 @@ def few(names: list[Any], most: int) -> list[Any]:
     return [names[round(i * (len(names) - 1) / (most - 1))] for i in range(most)]
 
 
-def entry(run: RunTrace, name: str, series_of_all: int, points_each: int = POINTS) -> tuple[dict[str, Any], list[str]]:
-    """One run for JSON, and what was left out of it, in words."""
+def entry(
+    run: RunTrace, name: str, series_of_all: int = 1, runs: int = 1, points_each: int = POINTS
+) -> tuple[dict[str, Any], list[str]]:
+    """One run for JSON, and what was left out of it, in words; it shares the room with so many others."""
     whole, params, units = split(run)
     params = layered(params)
     left = []
@@ -158,7 +160,8 @@ def entry(run: RunTrace, name: str, series_of_all: int, points_each: int = POINT
     events = few(sorted(run.events, key=lambda e: e.step), EVENTS)
     if len(events) < len(run.events):
         left.append(f"{len(events)} of {len(run.events)} events")
-    hists, some = histograms(run.histograms, [r["path"] for r in [*rows["params"], *rows["units"]]])
+    hists, some = histograms(run.histograms, [r["path"] for r in [*rows["params"], *rows["units"]]],
+                             HISTOGRAMS // runs)  # fmt: skip
     left += some
     return {
         "name": visible(name, 40), "status": run.status, "meta": about(run.meta), "steps": run.steps,
@@ -168,13 +171,13 @@ def entry(run: RunTrace, name: str, series_of_all: int, points_each: int = POINT
     }, left  # fmt: skip
 
 
-def histograms(found: Iterable[Histogram], paths: list[str]) -> tuple[dict[str, Any], list[str]]:
-    """Histograms by what they are of and whose: ``[step, [low, high] or edges, counts]``."""
+def histograms(found: Iterable[Histogram], paths: list[str], most: int) -> tuple[dict[str, Any], list[str]]:
+    """Histograms by what they are of and whose, at most so many: ``[step, [low, high] or edges, counts]``."""
     by: dict[tuple[str, str], list[Histogram]] = {}
     for h in found:
         if h.name in paths or layer_of(h.name) in paths:
             by.setdefault((h.what, h.name), []).append(h)
-    each = max(2, HISTOGRAMS // max(1, len(by)))
+    each = max(2, most // max(1, len(by)))
     out: dict[str, Any] = {}
     thinned = False
     for (what, path), hs in by.items():
@@ -191,11 +194,11 @@ def _edges(edges: np.ndarray) -> list[Any]:
 
 
 def about(meta: Mapping[str, Any]) -> str:
-    """What a run was made with, on one line.
+    r"""What a run was made with, on one line.
 
     Examples
     --------
-    >>> about({"optimizer": "Adam", "batch_size": 32, "dtype": "float64", "model": "Sequential(\\n ...)"})
+    >>> about({"optimizer": "Adam", "batch_size": 32, "dtype": "float64", "model": "Sequential(\n ...)"})
     'Adam · batch 32 · float64'
     """
     batch = meta.get("batch_size")

@@ -55,7 +55,8 @@ def figure(run: Any, title: str | None = None, **state: Any) -> Any:
         from matplotlib.lines import Line2D  # noqa: PLC0415 - comes with the figure
 
         handles = [Line2D([], [], color=HUES[i % 8], marker=_MARKS[i % 8], ms=5) for i in map(look.index, look.shown)]
-        legend = fig.legend(handles, [""] * len(handles), loc="outside lower center", ncols=4, frameon=False, fontsize=8)
+        where = {"loc": "outside lower center", "ncols": 4, "frameon": False, "fontsize": 8}
+        legend = fig.legend(handles, [""] * len(handles), **where)
         for text, run_ in zip(legend.get_texts(), look.shown, strict=True):
             text.set_text(run_["name"])
             text.set_parse_math(False)

@@ -64,7 +64,7 @@ class Feed:
     def news(self, run: RunTrace) -> dict[str, Any]:
         """What is new of the run, ready to be sent, and from now on no longer new."""
         new = since(run, self.step, self.events)
-        sent, _ = entry(new, run.name, 1, FEW)
+        sent, _ = entry(new, run.name, points_each=FEW)
         self._told(run)
         return {key: sent[key] for key in _NEWS if sent[key] not in ({}, [])}
 

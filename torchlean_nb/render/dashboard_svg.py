@@ -21,9 +21,10 @@ HUES = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#6b4f9e", "#7d86
 DASHES = ("7 2", "4 2", "1.5 2", "9 2 2 2")
 # Outlines around 0: the shape tells runs apart where colour does not.
 MARKS = (
-    "M-3 0a3 3 0 1 0 6 0a3 3 0 1 0-6 0z", "M-2.7-2.7h5.4v5.4h-5.4z", "M0-3.4L3.3 2.4H-3.3z", "M0-3.8L3.3 0L0 3.8L-3.3 0z",
-    "M0 3.4L3.3-2.4H-3.3z", "M-1.2-3.3h2.4v2.1h2.1v2.4h-2.1v2.1h-2.4v-2.1h-2.1v-2.4h2.1z",
-    "M0-3.6L1-1.2L3.6-1L1.6 .6L2.2 3.2L0 1.7L-2.2 3.2L-1.6 .6L-3.6-1L-1-1.2z", "M-1.8-3.1H1.8L3.6 0L1.8 3.1H-1.8L-3.6 0z",
+    "M-3 0a3 3 0 1 0 6 0a3 3 0 1 0-6 0z", "M-2.7-2.7h5.4v5.4h-5.4z", "M0-3.4L3.3 2.4H-3.3z",
+    "M0-3.8L3.3 0L0 3.8L-3.3 0z", "M0 3.4L3.3-2.4H-3.3z", "M-1.2-3.3h2.4v2.1h2.1v2.4h-2.1v2.1h-2.4v-2.1h-2.1v-2.4h2.1z",
+    "M0-3.6L1-1.2L3.6-1L1.6 .6L2.2 3.2L0 1.7L-2.2 3.2L-1.6 .6L-3.6-1L-1-1.2z",
+    "M-1.8-3.1H1.8L3.6 0L1.8 3.1H-1.8L-3.6 0z",
 )  # fmt: skip
 _LEFT, _TALL, _HEAD, _FOOT, _GAP, _LEGEND = 46, 118, 22, 18, 10, 20
 
@@ -73,7 +74,8 @@ def picture(sent: Mapping[str, Any], state: Mapping[str, Any], title: str) -> st
 def _style() -> str:
     rules = [f".tl-scene .r{i}{{stroke:{c}}}.tl-scene .f{i}{{fill:{c}}}" for i, c in enumerate(HUES)]
     rules += [
-        ".tl-scene .ln{fill:none;stroke-width:1.5;stroke-linejoin:round}.tl-scene .raw{stroke-width:1;stroke-opacity:.3}",
+        ".tl-scene .ln{fill:none;stroke-width:1.5;stroke-linejoin:round}",
+        ".tl-scene .raw{stroke-width:1;stroke-opacity:.3}",
         ".tl-scene .held{stroke-dasharray:4 3}.tl-scene .ax{stroke:#858e98;stroke-opacity:.35;fill:none}",
         ".tl-scene .cur{stroke:#858e98;stroke-width:1.25}.tl-scene .lay{stroke:#009E73}",
         ".tl-scene .gd{fill:none;stroke:#858e98;stroke-width:1.25;stroke-dasharray:6 3}",

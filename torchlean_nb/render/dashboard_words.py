@@ -167,7 +167,8 @@ def text(payload: Mapping[str, Any], view: Any) -> str:
     columns = [(f"{r['name']} {visible(n, 24)}" if len(runs) > 1 else visible(n, 24), series(r, n))
                for r in view.shown for n in wanted if n in r["series"]]  # fmt: skip
     steps = telling(stops(run), run["events"], k)
-    lines += _table(["step", *(n for n, _ in columns)], [[str(s), *(_cell(c.at(s)) for _, c in columns)] for s in steps])
+    body = [[str(s), *(_cell(c.at(s)) for _, c in columns)] for s in steps]
+    lines += _table(["step", *(n for n, _ in columns)], body)
     for rows, whats in ((run["params"], ("grad_norm", "update_ratio", "weight_norm")),
                         (run["units"], ("activation_mean", "activation_std", "dead"))):  # fmt: skip
         used = [w for w in whats if any(w in row for row in rows)]
@@ -183,6 +184,6 @@ def _cell(v: float | None) -> str:
 
 
 def _table(head: list[str], body: list[list[str]]) -> list[str]:
-    widths = [max(len(row[i]) for row in [head, *body]) for i in range(len(head))]
-    return ["  ".join([row[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True))]).rstrip()
-            for row in [head, *body]]  # fmt: skip
+    first, *wide = (max(len(row[i]) for row in [head, *body]) for i in range(len(head)))
+    rest = ([c.rjust(w) for c, w in zip(row[1:], wide, strict=True)] for row in [head, *body])
+    return ["  ".join([row[0].ljust(first), *cells]).rstrip() for row, cells in zip([head, *body], rest, strict=True)]

@@ -92,7 +92,7 @@ function render({ model, el }) {
   f.panel.parentElement?.remove();
   const select = (title, on) => h("select", { class: "tl-td-pick", "aria-label": title, onchange: f.guard((e) => on(e.target.value)) });
   const metricPick = select("Series of this chart", (v) => f.set({ metric: v })),
-    whatPick = select("Histogram of", (v) => f.set({ what: v }));
+    whatPick = select("What the histogram is of", (v) => f.set({ what: v }));
   const scrub = f.guard((k) => {
     const at = stops();
     moving.stop();
