@@ -102,7 +102,7 @@ def test_only_public_names_are_used(path):
         if isinstance(node, ast.Attribute):
             assert not node.attr.startswith("_")
             if ast.unparse(node.value) == "tl":
-                assert node.attr in {*tl.__all__, "widgets", "nn"}
+                assert node.attr in {*tl.__all__, "Trainer", "data", "nn", "train", "widgets"}
         if isinstance(node, ast.ImportFrom):
             assert node.module in ("torchlean_nb.lessons", "torchlean_nb.render.plots", "sklearn.datasets")
         if isinstance(node, ast.Import):

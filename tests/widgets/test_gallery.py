@@ -13,7 +13,7 @@ from torchlean_nb.widgets import Gallery
 def test_it_begins_where_the_knobs_begin():
     w = Gallery(deck("side"))
     assert w.places == deck("side").start == (1, 0, 1)
-    assert repr(w) == "Gallery('side': side: side, side: x, side: on. side at 101.)"
+    assert repr(w) == "Gallery('side': side: side, side: x, ticked: side. side at 101.)"
     assert Gallery(deck("side"), step=2).places == (2, 0, 1)
 
 

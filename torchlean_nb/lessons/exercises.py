@@ -9,11 +9,12 @@ from torchlean_nb.lessons import (
     layers,
     losses,
     noise,
+    published,
     rates,
     start,
     tape,
 )
 from torchlean_nb.lessons.row import Exercise
 
-LESSONS = (start, graph, tape, accumulation, layers, losses, descent, adaptive, rates, noise, initialisation)
+LESSONS = (start, graph, tape, accumulation, layers, losses, descent, adaptive, rates, noise, initialisation, published)
 EXERCISES: dict[str, Exercise] = {row.id: row for lesson in LESSONS for row in lesson.ROWS}

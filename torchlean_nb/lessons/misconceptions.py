@@ -301,4 +301,24 @@ MISCONCEPTIONS: dict[str, Misconception] = {
         "A unit that is off for every input gets no gradient, so it stays where it is however long one trains.",
         "lesson 13, Break it",
     ),
+    "after": Misconception(
+        "That is the loss after the update. This loop updates first and prints then.",
+        "lesson 21, Explain",
+    ),
+    "sample": Misconception(
+        "That is the mean over all samples. What is printed in a step belongs to the samples of that step.",
+        "lesson 21, Explain",
+    ),
+    "grouped": Misconception(
+        "Here batch_size groups samples that share a learning rate and a line of the log; each still makes an update.",
+        "lesson 21, Break it",
+    ),
+    "detail": Misconception(
+        "Try it: that changes what is computed, if only in a late digit.",
+        "lesson 21, Step",
+    ),
+    "pattern": Misconception(
+        "Read from the first number on. Other weights show at once, another order after a few steps, rounding late.",
+        "lesson 21, Step",
+    ),
 }

@@ -99,7 +99,11 @@ class Deck:
 
     def chosen(self, places: tuple[int, ...]) -> str:
         """A setting in words."""
-        return ", ".join(f"{visible(k.label)}: {visible(k.values[i])}" for k, i in zip(self.knobs, places, strict=True))
+        at = list(zip(self.knobs, places, strict=True))
+        said = [f"{visible(k.label)}: {visible(k.values[i])}" for k, i in at if k.kind != "tick"]
+        ticks = [(visible(k.label), i) for k, i in at if k.kind == "tick"]
+        on = ", ".join(label for label, i in ticks if i) or "nothing"
+        return ", ".join([*said, *([f"ticked: {on}"] if ticks else [])])
 
     def to_svg(self, places: tuple[int, ...]) -> str:
         """Self-contained picture of a setting."""
