@@ -7,10 +7,10 @@ A key names the file of the package, the function, what was done, and the expres
 
 _BY_REASON: dict[str, tuple[str, ...]] = {
     "the sweep adds up (or copies) what a rule leaves in another shape; the rule does it first to keep the work small": (
-        "attention.py::scaled_dot_product_attention.<lambda>: skip sum_to: sum_to(xp, xp.matmul(_scores_vjp(xp, g, w, q, v, scale), k), q.shape)",
-        "attention.py::scaled_dot_product_attention.<lambda>: skip sum_to: sum_to(xp, xp.matmul(turned(xp, _scores_vjp(xp, g, w, q, v, scale)), q), k.shape)",
-        "attention.py::scaled_dot_product_attention.<lambda>: skip sum_to: sum_to(xp, xp.matmul(turned(xp, w), g), v.shape)",
-        "conv.py::_conv_to_input: skip xp.reshape: xp.reshape(drop_border(xp, full, batched, padding), shape=shape)",
+        "attention.py::scaled_dot_product_attention.<lambda>: skip sum_to: sum_to(xp, xp.matmul(_scaled(xp, _scores_vjp(xp, g, saved, v), q, scale), k), q.shape)",
+        "attention.py::scaled_dot_product_attention.<lambda>: skip sum_to: sum_to(xp, xp.matmul(turned(xp, _scaled(xp, _scores_vjp(xp, g, saved, v), q, scale)), q), k.shape)",
+        "attention.py::scaled_dot_product_attention.<lambda>: skip sum_to: sum_to(xp, xp.matmul(turned(xp, _kept(*saved)), g), v.shape)",
+        "attention.py::scaled_dot_product_attention.<lambda>: skip sum_to: sum_to(xp, _scores_vjp(xp, g, saved, v), mask.shape)",
         "conv.py::_bias_columns: skip xp.broadcast_to: xp.broadcast_to(xp.reshape(b, shape=(b.shape[0], *[1] * n)), shape=y_shape)",
         "linalg.py::_matmul_left: skip sum_to: sum_to(xp, xp.matmul(b, g[..., None])[..., 0], a.shape)",
         "linalg.py::_matmul_left: skip sum_to: sum_to(xp, xp.matmul(g, turned(xp, b)), a.shape)",
@@ -22,7 +22,7 @@ _BY_REASON: dict[str, tuple[str, ...]] = {
         "shape.py::broadcast_to.<lambda>: skip sum_to: sum_to(xp, g, x.shape)",
     ),
     "the index of a tuple or an axis of one element: first and last are the same": (
-        "conv.py::_bias_columns: 0 to -1: b.shape[0]",
+        "conv.py::_to_bias: 0 to -1: _by_group(xp, g, n, 1)[0]",
         "indexing.py::_take_vjp: 0 to 1: xp.put_take(g, idx, axis=0, size=x.size)",
         "indexing.py::_take_vjp: 0 to -1: xp.put_take(g, idx, axis=0, size=x.size)",
         "indexing.py::_take_vjp: 0 to -1: axes(axis, x.ndim, 'take')[0]",
@@ -35,8 +35,8 @@ _BY_REASON: dict[str, tuple[str, ...]] = {
         "shape.py::stack.<lambda>: 0 to -1: axes(axis, y.ndim, 'stack')[0]",
     ),
     "a short cut for the common case: the long way gives the same": (
-        "_windows.py::add_border: always the first: xp.put_index(x, shape=padded(x.shape, padding), key=inner(x.shape, padding)) if any(padding) else x",
-        "_windows.py::drop_border: always the first: xp.index(x, key=inner(shape, padding)) if any(padding) else x",
+        "_windows.py::add_border: always the first: xp.put_index(x, shape=padded(x.shape, border), key=inner(x.shape, border)) if any(map(any, border)) ",
+        "_windows.py::drop_border: always the first: xp.index(x, key=inner(shape, border)) if any(map(any, border)) else x",
         "indexing.py::_spread: always the second: out if out.shape == shape else xp.put_index(out, shape=shape, key=_crop(shape, index.shape, axis))",
         "linalg.py::turned: always the second: x.T if n == 2 else xp.transpose(x, axes=(*range(n - 2), n - 1, n - 2))",
         "linalg.py::turned: 2 to 1: n == 2",
@@ -46,6 +46,25 @@ _BY_REASON: dict[str, tuple[str, ...]] = {
         "pool.py::_first: always the second: hit if taken is None else hit * xp.logical_not(taken)",
         "reduction.py::_cumsum_vjp: always the first: xp.reshape(back, shape=x.shape) if axis is None else back",
         "recorder.py::unbroadcast: always the first: xp.reshape(g, shape=shape) if g.shape != shape else g",
+    ),
+    "how numbers lie in memory changes how fast it goes, and no number": (
+        "_windows.py::channels_last: skip xp.reshape: xp.reshape(moved, shape=(x.size,))",
+        "conv.py::_columns: condition negated: if w_shape[1] * size[-1] >= out[-1]: return xp.reshape(xp.transpose(win, axes=(1, *places, *kernel))",
+        "conv.py::_columns: replace GtE: w_shape[1] * size[-1] >= out[-1]",
+        "conv.py::_columns: times to divided by: w_shape[1] * size[-1]",
+        "conv.py::_columns: drop right: w_shape[1] * size[-1]",
+        "conv.py::_columns: drop left: w_shape[1] * size[-1]",
+        "conv.py::_columns: 1 to 2: w_shape[1]",
+        "conv.py::_columns: 1 to 0: w_shape[1]",
+        "conv.py::_columns: 1 to 0: size[-1]",
+        "conv.py::_columns: 1 to 0: out[-1]",
+        "conv.py::_conv_to_input: skip xp.reshape: xp.reshape(_kernels(xp, w, groups), shape=(math.prod(size), groups, w.shape[0] // groups, w.shape[1]",
+        "pool.py::_max_pool_vjp: skip channels_last: channels_last(xp, g, len(window[0]))",
+        "pool.py::_max_pool_vjp: 0 to 1: window[0]",
+        "pool.py::_max_pool_vjp: 0 to -1: window[0]",
+    ),
+    "the same in float64; that float32 is summed in float64 is looked at by tests/ops": (
+        "conv.py::_to_bias: skip xp.astype: xp.astype(_by_group(xp, g, n, 1)[0], dtype='float64')",
     ),
     "already of that kind: making it an array, or summing an axis of size 1, changes nothing": (
         "_shapes.py::sum_to: 1 to 0: g.shape[lead + i] != 1",

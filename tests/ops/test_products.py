@@ -35,6 +35,16 @@ def test_einsum_equals_numpys(case):
         assert np.sum(pull(g) * t) == np.sum(moved * g)
 
 
+def test_einsum_takes_numbers_for_labels():
+    a, b = np.arange(6.0).reshape(2, 3), np.arange(12.0).reshape(3, 4)
+    assert np.array_equal(tl.einsum(a, [0, 1], b, [1, 2], [2, 0]), np.einsum(a, [0, 1], b, [1, 2], [2, 0]))
+    assert np.array_equal(tl.einsum(a, [7, 1], b, [1, 2]), np.einsum(a, [7, 1], b, [1, 2]))
+    assert np.array_equal(tl.einsum(a, [..., 0], [0, ...]), a.T)
+    for wrong in ([0, -1], [0, 52], [0, "j"], [0, 1.0]):
+        with pytest.raises(ShapeError, match=r"int in 0\.\.51"):
+            tl.einsum(a, wrong)
+
+
 @pytest.mark.parametrize(
     ("text", "shapes"),
     [("...ij,...jk->...ik", [(5, 2, 3), (3, 4)]), ("i...,i...", [(2, 3), (2, 3)]), ("...", [(2, 3)]),

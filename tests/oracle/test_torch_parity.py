@@ -153,6 +153,16 @@ MADE_OF_ROWS = {
     "hardswish": (tl.hardswish, F.hardswish),
     "glu": (lambda x: tl.glu(x, 1), lambda x: F.glu(x, 1)),
     "prelu": (lambda x: tl.prelu(x, np.arange(4.0)), lambda x: F.prelu(x, torch.arange(4.0, dtype=x.dtype))),
+    **{
+        f"{kind} to {size}": (
+            lambda x, kind=kind, size=size: getattr(tl, f"{kind}{len(size)}d")(x, size),
+            lambda x, kind=kind, size=size: getattr(F, f"{kind}{len(size)}d")(x, size),
+        )
+        for kind in ("adaptive_avg_pool", "adaptive_max_pool") for size in ((4,), (3, 4), (None, 1), (2, 6))
+    },
+    "lp_pool": (
+        lambda x: tl.lp_pool1d(x, 2, 4, 2, True), lambda x: F.lp_pool1d(x, 2, 4, 2, True),
+    ),
     "attention with added numbers": (
         lambda x: tl.scaled_dot_product_attention(x, x, x, X[:, :, :4]),
         lambda x: F.scaled_dot_product_attention(x, x, x, torch.tensor(X[:, :, :4])),
@@ -163,6 +173,11 @@ MADE_OF_ROWS = {
 @pytest.mark.parametrize("name", MADE_OF_ROWS)
 def test_functions_made_of_rows(name):
     gradients(*MADE_OF_ROWS[name], X * 2)
+
+
+def test_adaptive_pooling_routes_ties_as_pytorch_does():
+    x = np.random.default_rng(0).integers(0, 3, (2, 5, 7)).astype(float)
+    gradients(lambda x: tl.adaptive_max_pool2d(x, (2, 3)), lambda x: F.adaptive_max_pool2d(x, (2, 3)), x)
 
 
 def test_a_learned_slope_gets_its_gradient():

@@ -4,10 +4,11 @@
 array, ``activation`` and ``nonlinear`` functions, ``reduction``, ``linalg``, ``einsum``, ``shape``, ``indexing``,
 ``normalize`` (softmax and norms), ``loss``, ``classify`` (cross entropy), ``conv``, ``pool``,
 ``attention``, ``random``. Made of rows: ``getitem``, indexing with arrays; ``border``, borders that
-are not zeros; and ``dims``, the names of convolution and pooling with a number of dimensions.
+are not zeros; ``adaptive`` pooling; and ``dims``, the names of convolution and pooling with a number of dimensions.
 """
 
 from torchlean_nb.ops import activation as activation
+from torchlean_nb.ops import adaptive as adaptive
 from torchlean_nb.ops import arithmetic as arithmetic
 from torchlean_nb.ops import attention as attention
 from torchlean_nb.ops import border as border

@@ -1,6 +1,7 @@
 """PyTorch's names with the number of dimensions: `conv2d` is `conv` that insists on images."""
 
 from torchlean_nb.errors import ShapeError
+from torchlean_nb.ops.adaptive import adaptive_avg_pool, adaptive_max_pool, lp_pool
 from torchlean_nb.ops.conv import conv, conv_transpose
 from torchlean_nb.ops.pool import avg_pool, max_pool, max_pool_indices
 from torchlean_nb.rows import function
@@ -57,6 +58,18 @@ def _pools(n):
                         ceil_mode=ceil_mode, count_include_pad=count_include_pad,
                         divisor_override=divisor_override)  # fmt: skip
 
+    def norms(x, norm_type, kernel_size, stride=None, ceil_mode=False):
+        return lp_pool(x, norm_type, _size(f"lp_pool{n}d", kernel_size, n), stride, ceil_mode)
+
+    def adaptive(pool):
+        def pooled(x, output_size):
+            return pool(x, _size(f"{pool.__name__}{n}d", output_size, n))
+
+        _named(pooled, f"{pool.__name__}{n}d", f"`{pool.__name__}` over {axes}.")
+
+    adaptive(adaptive_avg_pool)
+    adaptive(adaptive_max_pool)
+    _named(norms, f"lp_pool{n}d", f"`lp_pool` over {axes}.")
     _named(largest, f"max_pool{n}d", f"`max_pool` over {axes}, and with `return_indices` also `max_pool_indices`.")
     _named(mean, f"avg_pool{n}d", f"`avg_pool` over {axes}.")
 

@@ -156,15 +156,30 @@ def _shape(*shapes, subscripts):
     return tuple(sizes[k] for k in out)
 
 
-def _first_is_text(args, kwargs):
-    """``einsum("ij,jk->ik", a, b)``."""
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+
+def _letters(labels):
+    """A subscript from a list of numbers."""
+    if any(k is not ... and (type(k) is not int or not 0 <= k < len(LETTERS)) for k in labels):
+        raise ShapeError(f"einsum: labels {list(labels)!r}", f"they must be ... or int in 0..{len(LETTERS) - 1}")
+    return "".join("..." if k is ... else LETTERS[k] for k in labels)
+
+
+def _text_first(args, kwargs):
+    """``einsum("ij,jk->ik", a, b)``, or with numbers for labels ``einsum(a, [0, 1], b, [1, 2], [0, 2])``."""
     if args and isinstance(args[0], str):
-        args, kwargs = args[1:], {**kwargs, "subscripts": args[0]}
+        return args[1:], {**kwargs, "subscripts": args[0]}
+    if "subscripts" not in kwargs and len(args) > 1 and all(isinstance(a, list | tuple) for a in args[1::2]):
+        text = ",".join(map(_letters, args[1::2]))
+        last = len(args) % 2
+        kwargs = {**kwargs, "subscripts": text + ("->" + _letters(args[-1]) if last else "")}
+        args = args[: len(args) - last : 2]
     return args, kwargs
 
 
 @multilinear(
-    vjps=(_vjp,), shape=_shape, prepare=_first_is_text, method=False,
+    vjps=(_vjp,), shape=_shape, prepare=_text_first, method=False,
     latex=r"\mathrm{einsum}(#{subscripts};\ #*)", dlatex=(r"\mathrm{einsum}(#g, \ldots)",),
     samples=(
         S((2, 3), (3, 4), subscripts="ij,jk->ik"), S((2, 3), (3, 4), subscripts="ij,jk"), S((3, 3), subscripts="ii"),
@@ -177,7 +192,7 @@ def _first_is_text(args, kwargs):
     torch=lambda torch, *xs, subscripts: torch.einsum(subscripts, *xs), lesson="05",
 )
 def einsum(xp, *xs, subscripts):
-    """Einstein summation in NumPy's notation: ``einsum("ij,jk->ik", a, b)``.
+    """Einstein summation in NumPy's notation: ``einsum("ij,jk->ik", a, b)``, or with lists of numbers for labels.
 
     A label in several operands is multiplied along, one that is missing from the output is summed;
     ``...`` stands for further axes, which broadcast. Without ``->`` the output has the labels that

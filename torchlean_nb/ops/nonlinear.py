@@ -1,6 +1,6 @@
 """More activation functions: clipped ones, smooth ones, and some that are made of rows."""
 
-from torchlean_nb.domains import S
+from torchlean_nb.domains import Arg, S, Sample
 from torchlean_nb.errors import HyperparameterError, ShapeError
 from torchlean_nb.ops.activation import ONE, elu, sigmoid
 from torchlean_nb.ops.getitem import getitem
@@ -13,7 +13,8 @@ SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805
 
 @elementwise(
     partials=(lambda xp, t, y, x: t * xp.greater(x, 0) * xp.greater(6, x),),
-    latex=r"\min(6, \max(0, #1))", dlatex=("[0 < #1 < 6]",), exact=True, samples=(S((4,)), S((2, 3))),
+    latex=r"\min(6, \max(0, #1))", dlatex=("[0 < #1 < 6]",), exact=True,
+    samples=(S((4,)), Sample((Arg((4,)),), {}, values=((-1.0, 0.5, 5.5, 7.0),))),
     torch=lambda torch, x: torch.nn.functional.relu6(x), references=("Krizhevsky 2010, CIFAR-10 report",), lesson="13",
 )
 def relu6(xp, x):
