@@ -40,14 +40,14 @@ class Cut:
         return int((self.before != self.after).any(axis=1).sum())
 
 
-def rms(points: np.ndarray, mean: np.ndarray) -> float:
-    """Root of the mean squared distance from a point."""
-    return float(np.sqrt(((points - mean) ** 2).sum(axis=1).mean()))
+def rms(points: np.ndarray, mean: Any) -> float:
+    """Root of the mean squared distance from a point, NaN where there is none."""
+    return math.nan if mean is None else float(np.sqrt(((points - np.array(mean)) ** 2).sum(axis=1).mean()))
 
 
 def accounts(payload: Mapping[str, Any], how: str, limit: float) -> list[tuple[str, int, float, float, int, float]]:
     """Of each cloud: name, size, rms distance to the mean, the same clipped, how many were cut, largest turn."""
-    mean, out = np.array(payload["mean"]), []
+    mean, out = payload["mean"], []
     for c in payload["clouds"]:
         cut = Cut.of(np.array(c["points"]), how, limit)
         far = (rms(cut.before, mean), rms(cut.after, mean))
@@ -67,11 +67,15 @@ def _arrow_says(payload: Mapping[str, Any], step: int, how: str, limit: float, a
 def cloud_text(payload: Mapping[str, Any], step: int, how: str, limit: float, at: int) -> str:
     """A row per cloud, and the chosen gradient before and after."""
     clip = "" if how == "none" else f", clipped by {how} at {fmt(limit, 3)}"
-    head = f"{'':18}{'gradients':>10}{'rms':>10}" + (f"{'clipped':>10}{'cut':>6}{'turn':>9}" if clip else "")
-    lines = [f"{payload['word']} ({_pair(np.array(payload['mean']))}){clip}", head]
+    spread = payload["mean"] is not None
+    head = f"{'':18}{'gradients':>10}" + f"{'rms':>10}" * spread
+    if clip:
+        head += f"{'clipped':>10}" * spread + f"{'cut':>6}{'turn':>9}"
+    first = f"{payload['word']} ({_pair(np.array(payload['mean']))})" if spread else "gradients"
+    lines = [first + clip, head]
     for name, n, far, after, count, most in accounts(payload, how, limit):
-        more = f"{fmt(after, 4):>10}{count:>6}{fmt(most, 4):>8}°" if clip else ""
-        lines.append(f"{name[:17]:18}{n:>10}{fmt(far, 4):>10}{more}")
+        more = f"{fmt(after, 4):>10}" * spread + f"{count:>6}{fmt(most, 4):>8}°" if clip else ""
+        lines.append(f"{name[:17]:18}{n:>10}" + f"{fmt(far, 4):>10}" * spread + more)
     return "\n".join([*lines, " ".join(_arrow_says(payload, step, how, limit, at))])
 
 
@@ -81,7 +85,7 @@ def _pair(v: np.ndarray) -> str:
 
 def cloud_svg(payload: Mapping[str, Any], step: int, how: str, limit: float, at: int) -> str:
     """The cloud of one step on the left, the account of all of them on the right."""
-    points, mean = np.array(payload["clouds"][step]["points"]), np.array(payload["mean"])
+    points, mean = np.array(payload["clouds"][step]["points"]), payload["mean"]
     cut, reach = Cut.of(points, how, limit), payload["reach"] * 1.08
     name = payload["clouds"][step]["name"]
 
@@ -106,20 +110,22 @@ def cloud_svg(payload: Mapping[str, Any], step: int, how: str, limit: float, at:
     if how == "value":
         body.append(f'<path class="slot" d="M{num(x0 - far)} {num(y0 - far)}h{num(2 * far)}v{num(2 * far)}'
                     f'h{num(-2 * far)}z"/>')  # fmt: skip
-    if how != "none":
-        body.append(_arrow(xy((0, 0)), xy(points[at]), "fwd", "fh"))
-    body.append(_arrow(xy((0, 0)), xy(cut.after[at]), 'bwd" stroke-width="2', "bh"))
-    mx, my = xy(mean)
-    body += [f'<path class="fwd" stroke-width="3" d="M{num(mx - 7)} {num(my)}h14M{num(mx)} {num(my - 7)}v14"/>',
-             words(mx + 9, my - 5, payload["word"], "b")]  # fmt: skip
+    for i in range(len(points)) if len(points) <= payload["few"] else [at]:
+        if how != "none":
+            body.append(_arrow(xy((0, 0)), xy(points[i]), "fwd", "fh"))
+        body.append(_arrow(xy((0, 0)), xy(cut.after[i]), f'bwd" stroke-width="{2 if i == at else 1}', "bh"))
+    if mean is not None:
+        mx, my = xy(mean)
+        body += [f'<path class="fwd" stroke-width="3" d="M{num(mx - 7)} {num(my)}h14M{num(mx)} {num(my - 7)}v14"/>',
+                 words(mx + 9, my - 5, payload["word"], "b")]  # fmt: skip
     side, y = _LEFT + _SIDE + 30, _TOP + 8.0
-    for cloud, _, _, after, _, _ in accounts(payload, how, limit):
+    for cloud, _, _, after, _, _ in accounts(payload, how, limit) if mean is not None else ():
         body += [words(side, y, cloud[:18]), words(WIDTH - PAD, y, f"rms {fmt(after, 4)}", "g e")]
         y += 18
     for line in _arrow_says(payload, step, how, limit, at):
         y += 16
         body.append(words(side, y, line, "s"))
-    return still(WIDTH, _TOP + _SIDE + 40, f"{name}: {len(points)} gradients around {payload['word']}", body)
+    return still(WIDTH, _TOP + _SIDE + 40, f"{name}: {len(points)} gradients", body)
 
 
 def _dot(at: tuple[float, float], size: float, hue: str, strong: float) -> str:

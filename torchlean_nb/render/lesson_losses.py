@@ -79,7 +79,7 @@ def _plot(body: list[str], z: np.ndarray, lists: list[np.ndarray], left: float, 
         return _TOP + _TALL * (1 - min(1.02, max(-0.02, (v - low) / (high - low))))
 
     for share in (0.0, 0.5, 1.0):
-        v = low + share * (high - low)
+        v = low + room + share * (high - low - 2 * room)
         body += [f'<path class="fwd" opacity=".5" d="M{num(left)} {num(y(v))}h{num(_WIDE)}"/>',
                  words(left - 5, y(v) + 3.5, fmt(10**v if log else v, 2), "s e"),
                  words(x(z[0] + share * (z[-1] - z[0])), _TOP + _TALL + 15, fmt(z[0] + share * (z[-1] - z[0]), 3),

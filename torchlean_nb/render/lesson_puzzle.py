@@ -47,7 +47,7 @@ class Guess:
              start: Mapping[str, str]) -> Guess:  # fmt: skip
         """Guess of a state, which may be anybody's."""
         pick = {side: state.get(side) if state.get(side) in FACTORS else start[side] for side in ("left", "right")}
-        goal = state.get("goal") if state.get("goal") in GOALS else "dW"
+        goal = state.get("goal") if state.get("goal") in tuple(GOALS) else "dW"
         made = cls(arrays, targets, goal, **pick, over=(bool(state.get("leftT")), bool(state.get("rightT"))),
                    entry=(0, 0))  # fmt: skip
         found, entry = made.product, state.get("entry")

@@ -12,7 +12,7 @@ from torchlean_nb.render.escape import visible
 from torchlean_nb.render.lesson_cloud import CLIPS, cloud_svg, cloud_text, rms
 from torchlean_nb.widgets.base import View, read_state
 
-MOST, CLOUDS = 400, 12
+MOST, CLOUDS, FEW = 400, 12, 6
 
 
 class GradientCloud(View):
@@ -23,7 +23,8 @@ class GradientCloud(View):
     clouds : mapping of str to array_like, shape (n, 2)
         Gradients of two parameters; of each cloud the first 400 are drawn and counted.
     mean : array_like, shape (2,), optional
-        The gradient they are estimates of; by default the mean of the first cloud.
+        The gradient they are estimates of; by default the mean of the first cloud, or none when that is no more
+        than six gradients, which are all drawn as arrows.
     clip : {"none", "norm", "value"}
         Clipping to begin with.
     limit : float, optional
@@ -64,18 +65,18 @@ class GradientCloud(View):
         state: Mapping[str, Any] | str | None = None,
     ):
         points = _points(clouds)
-        if clip not in CLIPS:
+        if not isinstance(clip, str) or clip not in CLIPS:
             raise UnknownNameError(f"GradientCloud: clip={quote(clip)}", did_you_mean(str(clip), CLIPS))
         reach = max(_reach(p) for p in points.values()) or 1.0
         limit = reach / 2 if limit is None else limit
-        if not 0 < limit < np.inf:
+        if not isinstance(limit, int | float | np.number) or not 0 < limit < np.inf:
             raise HyperparameterError(f"GradientCloud: limit={quote(limit)} is no positive number")
-        middle = np.asarray(next(iter(points.values())).mean(axis=0) if mean is None else mean, dtype=np.float64)
-        if middle.shape != (2,) or not np.isfinite(middle).all():
-            raise ShapeError(f"GradientCloud: mean has shape {middle.shape}, expected two finite numbers")
+        first = next(iter(points.values()))
+        middle = None if mean is None and len(first) <= FEW else _middle(first.mean(axis=0) if mean is None else mean)
         payload = {
             "clouds": [{"name": visible(name, 40), "points": _rounded(p)} for name, p in points.items()],
-            "mean": _rounded(middle), "reach": float(f"{reach:.4g}"), "limit": float(f"{limit:.6g}"),
+            "mean": None if middle is None else _rounded(middle), "few": FEW,
+            "reach": float(f"{reach:.4g}"), "limit": float(f"{limit:.6g}"),
             "axes": [visible(a, 40) for a in axes], "word": visible(word, 20), "steps": visible(steps, 20), "note": "",
         }  # fmt: skip
         given = {"step": 0, "clip": clip} | read_state(state)
@@ -97,8 +98,8 @@ class GradientCloud(View):
         cloud = self.payload["clouds"][step]
         points = np.array(cloud["points"])
         if how == "none":
-            far = rms(points, np.array(self.payload["mean"]))
-            return f"{cloud['name']}, {len(points)} gradients, rms distance {far:.4g}"
+            far = "" if self.payload["mean"] is None else f", rms distance {rms(points, self.payload['mean']):.4g}"
+            return f"{cloud['name']}, {len(points)} gradients{far}"
         turn = self.to_text().splitlines()[-1].split("turned by ")[1]
         said = f"arrow {at + 1} clipped by {how} at {limit:.3g} turns by {turn}"
         return f"{cloud['name']}, {len(points)} gradients, {said}"
@@ -124,6 +125,13 @@ def _points(clouds: Mapping[str, Any]) -> dict[str, np.ndarray]:
             raise NonFiniteError(f"GradientCloud: {quote(name)} holds an inf or NaN")
         out[str(name)] = p[:MOST]
     return out
+
+
+def _middle(mean: Any) -> np.ndarray:
+    middle = np.asarray(mean, dtype=np.float64)
+    if middle.shape != (2,) or not np.isfinite(middle).all():
+        raise ShapeError(f"GradientCloud: mean has shape {middle.shape}, expected two finite numbers")
+    return middle
 
 
 def _reach(points: np.ndarray) -> float:

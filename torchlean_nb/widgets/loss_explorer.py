@@ -122,7 +122,7 @@ def _curve(name: str, f: Callable[[Any, Any], Any], grid: np.ndarray, targets: S
     """Values and gradients over the grid for every target."""
     values, grads = [], []
     for t in targets:
-        s = Session()
+        s = Session(nonfinite="ieee")
         z = s.param(grid, name="z")
         loss = f(z, np.full(grid.shape, float(t)))
         if getattr(loss, "shape", None) != grid.shape:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from torchlean_nb.engine import Session
-from torchlean_nb.errors import NonFiniteError, ShapeError
+from torchlean_nb.errors import NonFiniteError, ShapeError, UnknownNameError, quote
 from torchlean_nb.ops.linalg import matmul
 from torchlean_nb.render.lesson_puzzle import Guess, puzzle_svg, puzzle_text, read_arrays
 from torchlean_nb.trace.arrays import encode_array
@@ -38,7 +38,7 @@ class ShapePuzzle(View):
     ------
     ShapeError
         When X, W and G do not belong together, or are too large to be read.
-    NonFiniteError
+    NonFiniteError, UnknownNameError
 
     Examples
     --------
@@ -63,8 +63,8 @@ class ShapePuzzle(View):
         _fitting(self.arrays)
         self.start = {"left": left, "right": right}
         for side, name in self.start.items():
-            if name not in self.arrays:
-                raise ShapeError(f"ShapePuzzle: {side}={name!r} is none of X, W, G")
+            if not isinstance(name, str) or name not in self.arrays:
+                raise UnknownNameError(f"ShapePuzzle: {side}={quote(name)}", "X, W or G")
         self.targets = _gradients(self.arrays)
         sent = {name: encode_array(a) for name, a in self.arrays.items()}
         goals = {name: encode_array(a) for name, a in self.targets.items()}

@@ -27,7 +27,7 @@ export function account(points, mean, how, limit) {
     turns = points.map((p, i) => angle(p, after[i])),
     cut = points.filter((p, i) => p[0] !== after[i][0] || p[1] !== after[i][1]).length;
   const middle = [0, 1].map((k) => after.reduce((sum, p) => sum + p[k], 0) / after.length);
-  return { after, turns, cut, middle, rms: spread(after, mean), most: Math.max(...turns) };
+  return { after, turns, cut, middle, rms: mean ? spread(after, mean) : 0, most: Math.max(...turns) };
 }
 
 function arrow(ax, [x, y], line, tip) {
@@ -73,17 +73,23 @@ function render({ model, el }) {
     const cut = now.how !== "none",
       size = Math.abs(ax.x(now.limit) - ax.x(0));
     const dot = (p, i, cls) => s("circle", { class: cls, cx: ax.x(p[0]).toFixed(1), cy: ax.y(p[1]).toFixed(1), r: now.points.length > 60 ? 2.4 : 4, "data-i": String(i) });
-    const [m0, m1] = [ax.x(payload.mean[0]), ax.y(payload.mean[1])];
+    const few = now.points.length <= payload.few,
+      [m0, m1] = payload.mean ? [ax.x(payload.mean[0]), ax.y(payload.mean[1])] : [0, 0];
     svg.replaceChildren(
       ...ax.grid(payload.axes[1]),
       ...(cut ? now.points.map((p, i) => seen(p) && dot(p, i, "tl-xp-raw")) : []).filter(Boolean),
       ...sums.after.map((p, i) => seen(p) && dot(p, i, "tl-xp-point")).filter(Boolean),
       ...(now.how === "norm" ? [s("circle", { class: "tl-xp-fence", cx: ax.x(0), cy: ax.y(0), r: size })] : []),
       ...(now.how === "value" ? [s("rect", { class: "tl-xp-fence", x: ax.x(0) - size, y: ax.y(0) - size, width: 2 * size, height: 2 * size })] : []),
-      ...(cut ? arrow(ax, now.points[now.at], "tl-xp-was", "tl-xp-was-tip") : []),
+      ...now.points.flatMap((p, i) => (cut && (few || i === now.at) ? arrow(ax, p, "tl-xp-was", "tl-xp-was-tip") : [])),
+      ...sums.after.flatMap((p, i) => (few && i !== now.at ? arrow(ax, p, "tl-xp-arrow tl-xp-thin", "tl-xp-tip") : [])),
       ...arrow(ax, sums.after[now.at], "tl-xp-arrow", "tl-xp-tip"),
-      s("path", { class: "tl-xp-mean", d: `M${m0 - 7} ${m1}h14M${m0} ${m1 - 7}v14` }),
-      s("text", { x: m0 + 9, y: m1 - 6, class: "tl-xp-said tl-xp-halo" }, payload.word),
+      ...(payload.mean
+        ? [
+            s("path", { class: "tl-xp-mean", d: `M${m0 - 7} ${m1}h14M${m0} ${m1 - 7}v14` }),
+            s("text", { x: m0 + 9, y: m1 - 6, class: "tl-xp-said tl-xp-halo" }, payload.word),
+          ]
+        : []),
       s("text", { x: BOX.width - 12, y: BOX.height - 4, "text-anchor": "end", class: "tl-xp-title" }, payload.axes[0]),
     );
   }
@@ -96,6 +102,7 @@ function render({ model, el }) {
       sums = account(now.points, payload.mean, now.how, now.limit),
       name = payload.clouds[now.k].name,
       n = now.points.length,
+      far = payload.mean ? spread(now.points, payload.mean) : 0,
       out = sums.after.filter((p) => !seen(p)).length;
     clip.update(now.how);
     range.value = String(Math.round((now.limit / reach) * 100));
@@ -104,10 +111,13 @@ function render({ model, el }) {
     plot(now, sums);
     cloudTable.replaceChildren(
       row("gradients", out ? `${n}, ${out} outside the picture` : String(n)),
-      row(`rms distance from ${payload.word}`, short(spread(now.points, payload.mean), 4)),
+      ...(payload.mean ? [row(`rms distance from ${payload.word}`, short(far, 4))] : []),
       ...(now.how === "none"
         ? []
-        : [row("the same, clipped", short(sums.rms, 4), "tl-gi"), row("mean, clipped", pair(sums.middle), "tl-gi"), row("cut short", `${sums.cut} of ${n}`), row("largest turn", `${short(sums.most, 4)}\u00b0`)]),
+        : [
+            ...(payload.mean ? [row("the same, clipped", short(sums.rms, 4), "tl-gi"), row("mean, clipped", pair(sums.middle), "tl-gi")] : []),
+            row("cut short", `${sums.cut} of ${n}`), row("largest turn", `${short(sums.most, 4)}\u00b0`),
+          ]),
     );
     const before = now.points[now.at],
       after = sums.after[now.at];
@@ -117,8 +127,8 @@ function render({ model, el }) {
       ...(now.how === "none" ? [] : [row("after", pair(after), "tl-gi"), row("length", `${short(Math.hypot(...before), 4)} \u2192 ${short(Math.hypot(...after), 4)}`), row("turned by", `${short(sums.turns[now.at], 4)}\u00b0`, "tl-gi")]),
     );
     const turn = now.how === "none" ? "" : ` Clipping ${now.how === "norm" ? "by norm" : "by value"} at ${short(now.limit, 3)} cuts ${sums.cut} of ${n}; the arrow turns by ${short(sums.turns[now.at], 4)}\u00b0.`;
-    f.narr.textContent = `${name}: ${n} gradients, rms distance from ${payload.word} ${short(spread(now.points, payload.mean), 4)}.${turn}`;
-    svg.setAttribute("aria-label", `${name}: ${n} gradients around ${pair(payload.mean)}`);
+    f.narr.textContent = `${name}: ${n} gradients${payload.mean ? `, rms distance from ${payload.word} ${short(far, 4)}` : ""}.${turn}`;
+    svg.setAttribute("aria-label", `${name}: ${n} gradients${payload.mean ? ` around ${pair(payload.mean)}` : ""}`);
     const count = f.root.querySelector(".tl-count");
     if (count) count.replaceChildren(h("b", null, name));
     const slider = f.root.querySelector(".tl-scrub input");
