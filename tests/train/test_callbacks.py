@@ -271,6 +271,7 @@ class Bar:
 def test_a_bar_is_drawn_at_most_ten_times_a_second():
     now, made = [0.0], []
     progress = Progress(100, True, lambda *a: made.append(Bar(*a)) or made[0], lambda: now[0])
+    progress.start()
     for k in range(100):
         now[0] = k * 0.01
         progress.at(k + 1, {"loss": 1 / (k + 1)})
@@ -335,6 +336,18 @@ def test_a_result_is_words_numbers_and_a_model():
     assert json.loads(result.run.to_json())["meta"]["status"] == "finished"
     assert np.array_equal(result.predict(data().X), t.predict(data().X))
     assert result.predict_class(data().X[0][None]).shape == (1,)
+
+
+def test_a_result_says_what_was_taken_for_what():
+    t = trainer()
+    result = fit(t, 3)
+    named = tl.data.Dataset(data().X, data().y, classes=["no", "yes"])
+    matrix = result.confusion(named)
+    assert matrix.labels == ("no", "yes") and matrix.total == 10
+    assert matrix.accuracy == result.metrics["accuracy"]
+    assert (matrix.counts == tl.train.metrics.confusion_matrix(result.predict(named.X), named.y).counts).all()
+    one = tl.Trainer(tl.nn.Linear(3, 1), "hinge").fit((data().X, 2 * data().y - 1), steps=1, progress=False)
+    assert one.confusion((data().X, 2 * data().y - 1)).accuracy == one.metrics["accuracy"]
 
 
 def test_a_result_predicts_as_at_its_end_whatever_comes_later():

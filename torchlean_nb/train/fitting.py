@@ -81,6 +81,7 @@ class Fit:
 
     def _train(self) -> TrainResult:
         trainer = self.trainer
+        self.progress.start()
         self.before = evaluate(trainer.runner, self.feed.loader.dataset)["loss"]
         self.callbacks.on_train_start(self._moment({}))
         while trainer.so_far.step < self.first + self.steps and not self.ended:

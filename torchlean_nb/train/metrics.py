@@ -6,7 +6,7 @@ or integers, which are classes already. Targets are labels, or one-hot rows. A s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,6 +24,7 @@ from torchlean_nb.errors import (
     quote,
 )
 from torchlean_nb.hypers import Hyper
+from torchlean_nb.trace.confusion import ConfusionMatrix
 
 METRICS: dict[str, Metric] = {}
 Function = Callable[[Any, Any], float]
@@ -173,6 +174,23 @@ def confusion_counts(output: Any, target: Any) -> np.ndarray:
     """
     predicted, true, n = classes_of(output, target)
     return np.bincount(true * n + predicted, minlength=n * n).reshape(n, n)
+
+
+def confusion_matrix(output: Any, target: Any, labels: Sequence[Any] = ()) -> ConfusionMatrix:
+    """Confusion of outputs and targets, to be looked at.
+
+    Parameters
+    ----------
+    output, target : array
+    labels : sequence of str, optional
+        Names of the classes.
+
+    Examples
+    --------
+    >>> confusion_matrix([[2.0, 1.0], [0.0, 1.0]], [0, 0], labels=["cat", "dog"]).counts.tolist()
+    [[1, 1], [0, 0]]
+    """
+    return ConfusionMatrix(confusion_counts(output, target), tuple(labels))
 
 
 def _share(part: Any, whole: Any) -> np.ndarray:

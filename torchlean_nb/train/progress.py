@@ -40,6 +40,7 @@ class Progress:
     Examples
     --------
     >>> progress = Progress(10, shown=False)
+    >>> progress.start()
     >>> progress.at(3, {"loss": 0.5})
     >>> progress.close()
     """
@@ -48,8 +49,13 @@ class Progress:
         self, total: int, shown: bool = True, make: Callable[[int, int], Any] = bar,
         clock: Callable[[], float] = time.monotonic,
     ):  # fmt: skip
-        self._bar = make(total, 0) if shown else None
+        self._make: Any = (lambda: make(total, 0)) if shown else lambda: None
+        self._bar: Any = None
         self._clock, self._next = clock, clock()
+
+    def start(self) -> None:
+        """Show the bar."""
+        self._bar = self._make()
 
     def at(self, done: int, values: Mapping[str, float]) -> None:
         """So many steps are done; values are the latest ones."""

@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 
 from torchlean_nb.engine.data import as_data
+from torchlean_nb.trace.confusion import ConfusionMatrix
 from torchlean_nb.train.configs import TrainReport
+from torchlean_nb.train.feed import dataset_of, pair
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -55,6 +57,14 @@ class TrainResult:
         """Classes for inputs; an int for a single sample."""
         found = self._runner.task.loss.classes(self.predict(x))
         return found if found is None or found.ndim else int(found)
+
+    def confusion(self, data: Any) -> ConfusionMatrix:
+        """What is taken for what among the samples of a data set."""
+        samples, loss = dataset_of(data), self._runner.task.loss
+        output = self.predict(pair(samples.arrays)[0])
+        true, names = loss.true_classes(output, samples.y), samples.classes or ()
+        classes = len(names) or (2 if loss.cuts else output.shape[1])
+        return ConfusionMatrix.from_labels(true, loss.classes(output), names, classes)
 
     # -- display -----------------------------------------------------------------------------
     def summary(self) -> str:
