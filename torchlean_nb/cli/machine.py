@@ -1,13 +1,13 @@
-"""Command line: ``torchlean-nb lab`` opens the lessons, ``torchlean-nb doctor`` looks at the machine."""
+"""``torchlean-nb lab`` opens the lessons, ``torchlean-nb doctor`` looks at the machine."""
 
 from __future__ import annotations
 
-import argparse
+import os
 import platform
 import re
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from importlib import import_module, metadata
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,9 +15,10 @@ from pathlib import Path
 # Optional thing -> what it is for, and how to get it.
 OPTIONAL = {
     "jupyterlab": ("the lessons in a browser", "pip install jupyterlab"),
-    "scikit-learn": ("lessons on real data", "pip install scikit-learn"),
+    "scikit-learn": ("real data: digits, iris, wine, ...", 'pip install "torchlean_nb[data]"'),
+    "safetensors": ("parameters in .safetensors files", 'pip install "torchlean_nb[safetensors]"'),
     "pygraphviz": ("Graphviz layouts without the program dot", "pip install pygraphviz"),
-    "numba": ("compiled loops, which this version does not use", "pip install numba"),
+    "numba": ("compiled loops of fused optimizers", 'pip install "torchlean_nb[numba]"'),
     "cupy": ("a CUDA device, which this version does not use", "pip install cupy-cuda13x (or cupy-cuda12x)"),
     "torch": ("comparisons with PyTorch", "pip install torch"),
     "playwright": ("browser tests", "pip install playwright"),
@@ -27,7 +28,7 @@ MODULE = {"scikit-learn": "sklearn"}
 
 def notebooks() -> Path:
     """Folder of the lessons: of the current folder, else of the clone the package was installed from."""
-    places = [Path.cwd() / "notebooks", Path(__file__).resolve().parents[1] / "notebooks"]
+    places = [Path.cwd() / "notebooks", Path(__file__).resolve().parents[2] / "notebooks"]
     return next((p for p in places if p.is_dir()), Path.cwd())
 
 
@@ -42,7 +43,7 @@ def lab(options: Sequence[str]) -> int:
 def doctor(_: Sequence[str] = ()) -> int:
     """Print what is installed, what is missing and what it would be good for."""
     print(f"Python {platform.python_version()} on {platform.system()} {platform.machine()}  {sys.executable}")
-    print(f"lessons: {notebooks()}\n\nneeded")
+    print(f"device cpu, {os.cpu_count()} cores, backend eager\nlessons: {notebooks()}\n\nneeded")
     for name in required():
         print(f"  {name:<15}{version(name) or 'MISSING: pip install ' + name}")
     print(f"\noptional\n  {'dot':<15}{program('dot', 'apt install graphviz, or brew install graphviz')}")
@@ -88,28 +89,10 @@ def state(name: str) -> str | None:
 def self_check() -> str:
     """Differentiate ``x * x + x`` at 3 and say what came out."""
     try:
-        import torchlean_nb as tl
-
+        tl = import_module("torchlean_nb")
         s = tl.Session()
         x = s.param(3.0, name="x")
         found = float(s.backward(x * x + x)[x])
     except Exception as e:
         return f"FAILED: {type(e).__name__}: {e}"
     return "the derivative of x*x + x at 3 is 7: fine" if found == 7 else f"FAILED: expected 7, got {found}"
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Entry point of the console script."""
-    commands: dict[str, Callable[[Sequence[str]], int]] = {"lab": lab, "doctor": doctor}
-    parser = argparse.ArgumentParser(prog="torchlean-nb", description="See backpropagation.", allow_abbrev=False)
-    words = parser.add_subparsers(dest="command", required=True, metavar="{lab,doctor}")
-    words.add_parser("lab", help="open the lessons in JupyterLab; its own options may follow", add_help=False)
-    words.add_parser("doctor", help="what is installed, what is missing, what to do")
-    known, rest = parser.parse_known_args(argv)
-    if rest and known.command != "lab":
-        parser.error(f"unrecognized arguments: {' '.join(rest)}")
-    return commands[known.command](rest)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
