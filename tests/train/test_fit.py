@@ -296,6 +296,28 @@ def test_a_step_that_is_not_finite_may_be_nothing_special():
     assert result.stopped is None and np.isinf(losses(result)[2:]).all()
 
 
+@pytest.mark.parametrize("per", ["step", "epoch"])
+def test_skipped_steps_do_not_count_for_a_plateau(per):
+    x = np.array(data().X)
+    x[:4] = 1e200
+    t = tl.Trainer(
+        tl.nn.Linear(3, 1), nonfinite="skip", schedule_per=per,
+        schedule=lambda opt: tl.optim.lr_scheduler.ReduceLROnPlateau(opt),
+    )  # fmt: skip
+    result = t.fit((x, data().X[:, 0]), epochs=2, batch_size=4, shuffle=False, progress=False)
+    assert t.so_far.skipped == 2 and np.isfinite(losses(result)).tolist() == [False, True, True] * 2
+    good = np.array(losses(result))[[1, 2, 4, 5]]
+    assert t.rates.scheduler.last_epoch == (4 if per == "step" else 2)
+    np.testing.assert_allclose(result.run["epoch_loss"].values, good.reshape(2, 2) @ [4 / 6, 2 / 6], rtol=1e-14)
+
+
+def test_a_metric_that_a_batch_has_no_value_of_is_left_out_there():
+    t = tl.Trainer(tl.nn.Linear(3, 2), "classification")
+    y = np.repeat([0, 1, 0], 4)
+    result = t.fit((data(12).X, y), steps=3, batch_size=8, shuffle=False, metrics="auc", progress=False)
+    assert result.run["auc"].steps.tolist() == [0, 2] and 0 <= result.metrics["auc"] <= 1
+
+
 def test_running_statistics_of_a_skipped_step_stay():
     x = np.array(data().X)
     x[3] = 1e200  # its square overflows in the running variance

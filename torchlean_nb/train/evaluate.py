@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from torchlean_nb.data import Dataset
+from torchlean_nb.errors import DataError
 from torchlean_nb.train.feed import Pair, pair
 from torchlean_nb.train.metrics import Metric
 
@@ -59,16 +60,29 @@ def measured(runner: Any, pairs: list[Pair], metrics: tuple[Metric, ...], mode: 
     return found
 
 
-def judged(loss: Any, metrics: tuple[Metric, ...], output: np.ndarray, target: np.ndarray) -> dict[str, float]:
-    """Metrics of outputs, which become logits, and targets, which become labels, where a loss has them otherwise."""
+def judged(
+    loss: Any, metrics: tuple[Metric, ...], output: np.ndarray, target: np.ndarray, lenient: bool = False
+) -> dict[str, float]:
+    """Metrics of outputs, which become logits, and targets, which become labels, where a loss has them otherwise.
+
+    What has no value for such data, as the area under the curve of a batch of one class, is left out if `lenient`.
+    """
     found = {}
     for m in metrics:
-        if m.kind != "classification" and output.shape == (*target.shape, 1):
-            found[m.name] = m(output, target[..., None])
-        elif m.kind == "classification" and loss.cuts is not None:
-            # One number tells two classes apart, maybe for several questions at once.
-            logit = np.log(output / (1 - output)) if loss.cuts[0] else output
-            found[m.name] = m(logit.ravel(), np.ravel(loss.true_classes(output, target)))
-        else:
-            found[m.name] = m(output, target)
+        try:
+            found[m.name] = _judged(loss, m, output, target)
+        except DataError:
+            if not lenient:
+                raise
     return found
+
+
+def _judged(loss: Any, m: Metric, output: np.ndarray, target: np.ndarray) -> float:
+    if m.kind != "classification" and output.shape == (*target.shape, 1):
+        return m(output, target[..., None])
+    if m.kind == "classification" and loss.cuts is not None:
+        # One number tells two classes apart, maybe for several questions at once.
+        with np.errstate(divide="ignore"):
+            logit = np.log(output / (1 - output)) if loss.cuts[0] else output
+        return m(logit.ravel(), np.ravel(loss.true_classes(output, target)))
+    return m(output, target)

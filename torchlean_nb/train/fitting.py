@@ -60,7 +60,9 @@ class Fit:
         self._told = False
         self._modes = {name: m.mode for name, m in METRICS.items()} | {m.name: m.mode for m in self.metrics}
         # Names known before the first step, so that a monitor nobody measures is refused at once.
-        names = ["epoch_loss", *(["val_loss", *(f"val_{m.name}" for m in self.metrics)] if self.validation else [])]
+        names = ["epoch_loss"]
+        if self.validation is not None:
+            names += ["val_loss", *(f"val_{m.name}" for m in self.metrics)]
         self.monitor = self.stopping and self.stopping.watched(dict.fromkeys(names, 0.0))
 
     # -- from beginning to end -----------------------------------------------------------------
@@ -138,16 +140,19 @@ class Fit:
         except NonFiniteError as e:
             self.ended, self.reason = "diverged", f"step {now.step}: {str(e).splitlines()[0]}"
             return False
-        rows = sum(len(y) for _, y in pairs)
+        skips = skipped == 1 and self.feed.update == "per_batch"
+        rows = 0 if skips or math.isnan(loss) else sum(len(y) for _, y in pairs)
+        total = now.total + loss * rows if rows else now.total
         trainer.so_far = now._replace(
-            step=now.step + 1, skipped=now.skipped + skipped, total=now.total + loss * rows, rows=now.rows + rows
+            step=now.step + 1, skipped=now.skipped + skipped, total=total, rows=now.rows + rows
         )
         values = {"loss": loss, "lr": trainer.rates.lr}
         if self.updating.norm is not None:
             values["grad_norm"] = self.updating.norm
         if self.metrics and now.step % recorder.every == 0:
-            values |= judged(trainer.runner.task.loss, self.metrics, self.updating.output, self.updating.target)
-        trainer.rates.after("step", loss)
+            seen = self.updating.output, self.updating.target
+            values |= judged(trainer.runner.task.loss, self.metrics, *seen, lenient=True)
+        trainer.rates.after("step", loss if rows else math.nan)
         if epochs or self._is_due(now.step + 1):
             values |= self._look(epochs)
         if looks:
@@ -171,7 +176,7 @@ class Fit:
         trainer, values = self.trainer, {}
         now = trainer.so_far
         if epochs:
-            values = {"epoch_loss": now.total / now.rows, "epoch": now.epoch + epochs}
+            values = {"epoch_loss": now.total / now.rows if now.rows else math.nan, "epoch": now.epoch + epochs}
             trainer.so_far = now._replace(epoch=now.epoch + epochs, total=0.0, rows=0)
         if self.validation is not None:
             found = evaluate(trainer.runner, self.validation, self.metrics)

@@ -62,8 +62,8 @@ class Rates:
                 group["lr"] = lr
 
     def after(self, event: str, metric: float) -> None:
-        """Let the scheduler know that a step or an epoch is over."""
-        if self.scheduler is not None and event == self.per:
+        """Let the scheduler know that a step or an epoch is over; one that looks at a metric is told no NaN."""
+        if self.scheduler is not None and event == self.per and not (self.looks and math.isnan(metric)):
             self.scheduler.step(*((metric,) if self.looks else ()))
 
     # -- state -------------------------------------------------------------------------------
