@@ -12,6 +12,7 @@ what it goes back to when it is stopped, ``resume`` its state as data, ``result`
 
 from torchlean_nb.train import calibration as calibration
 from torchlean_nb.train import metrics as metrics
+from torchlean_nb.train.boundary import BoundaryRecorder as BoundaryRecorder
 from torchlean_nb.train.callbacks import Callback as Callback
 from torchlean_nb.train.callbacks import Checkpoint as Checkpoint
 from torchlean_nb.train.callbacks import Moment as Moment
@@ -60,7 +61,8 @@ from torchlean_nb.train.task import regression as regression
 from torchlean_nb.train.trainer import Trainer as Trainer
 
 __all__ = [
-    "LOSSES", "METRICS", "Callback", "Checkpoint", "EarlyStopping", "LRScheduler", "LoaderTrainConfig", "Loss",
+    "LOSSES", "METRICS", "BoundaryRecorder", "Callback", "Checkpoint", "EarlyStopping", "LRScheduler",
+    "LoaderTrainConfig", "Loss",
     "Metric", "Moment", "OptimStateDict", "OptimizerConfig", "OptimizerKind", "OptimizerState", "ParamEntry",
     "ParamGroup", "ParamList", "ParamTable", "Recorder", "Runner", "ScalarTrainer", "Stepper", "Task", "TrainConfig",
     "TrainReport", "TrainResult", "Trainer", "build_optimizer", "classifier", "evaluate", "group_map", "mean_loss",

@@ -13,10 +13,8 @@ from typing import Any
 import numpy as np
 
 from torchlean_nb.backend.random import Rng
-from torchlean_nb.nn.activations import ReLU
-from torchlean_nb.nn.basic import Dropout, Flatten, Identity, Select, Unflatten
+from torchlean_nb.nn import Dropout, Flatten, GroupNorm, Identity, LayerNorm, ReLU, RMSNorm, Select, Unflatten
 from torchlean_nb.nn.module import Module
-from torchlean_nb.nn.norms import GroupNorm, LayerNorm, RMSNorm
 from torchlean_nb.nn.place import Pass, Place, joined
 
 # Layers that only hand on what they were given.

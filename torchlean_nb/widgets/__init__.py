@@ -9,6 +9,7 @@ optimizer's step apart; `ShapePuzzle`, `LossExplorer` and `GradientCloud` belong
 
 from torchlean_nb.widgets.anatomy import UpdateAnatomy as UpdateAnatomy
 from torchlean_nb.widgets.confusion_view import ConfusionView as ConfusionView
+from torchlean_nb.widgets.decision_boundary import DecisionBoundary as DecisionBoundary
 from torchlean_nb.widgets.gallery import Gallery as Gallery
 from torchlean_nb.widgets.gradient_cloud import GradientCloud as GradientCloud
 from torchlean_nb.widgets.gradient_ledger import GradientLedger as GradientLedger
@@ -21,6 +22,6 @@ from torchlean_nb.widgets.tensor_view import TensorView as TensorView
 from torchlean_nb.widgets.training_dashboard import TrainingDashboard as TrainingDashboard
 
 __all__ = [
-    "ConfusionView", "Gallery", "GradientCloud", "GradientLedger", "GraphStepper", "LossExplorer", "ScheduleDesigner",
-    "ShapePuzzle", "TapeTable", "TensorView", "TrainingDashboard", "UpdateAnatomy",
+    "ConfusionView", "DecisionBoundary", "Gallery", "GradientCloud", "GradientLedger", "GraphStepper", "LossExplorer",
+    "ScheduleDesigner", "ShapePuzzle", "TapeTable", "TensorView", "TrainingDashboard", "UpdateAnatomy",
 ]  # fmt: skip
