@@ -85,7 +85,7 @@ function render({ model, el }) {
   const bar = runBar(f, { toggle, choose });
   f.body.before(moving.el, bar.el);
   const grid = h("div", { class: "tl-td-grid" }),
-    empty = h("p", { class: "tl-pad tl-meta", hidden: true }, "Nothing was recorded."),
+    empty = h("p", { class: "tl-pad tl-meta", hidden: true }, payload.rev === undefined ? "Nothing was recorded." : "Waiting for the first step."),
     tables = h("div", { class: "tl-td-tables", hidden: true });
   f.stage.append(grid, empty, tables);
   f.body.classList.add("tl-low");
@@ -96,6 +96,7 @@ function render({ model, el }) {
   const scrub = f.guard((k) => {
     const at = stops();
     moving.stop();
+    hover = null;
     if (at.length) go(k >= end() ? null : at[closest(at, k)]);
   });
   const point = f.guard((k) => {
@@ -277,11 +278,10 @@ function render({ model, el }) {
       return v === undefined ? "" : short(v, 3);
     });
     bar.paint({ runs, off: off(), chosen: chosen(), smooth: amount(), log: logOf(), values: runs.length > 1 ? values : [""] });
-    if (hover === null) {
-      f.narr.setAttribute("aria-live", moving.playing() || live() ? "off" : "polite");
-      const said = run() && stops().length ? sentence(run(), k, metric(), runs.length > 1, endOf(run())) : "";
-      f.narr.textContent = [said, payload.note].filter(Boolean).join(" ");
-    }
+    f.narr.setAttribute("aria-live", moving.playing() || live() ? "off" : "polite");
+    const said = run() && stops().length ? sentence(run(), cursor(), metric(), runs.length > 1, endOf(run())) : "",
+      all = [said, payload.note].filter(Boolean).join(" ");
+    if (f.narr.textContent !== all) f.narr.textContent = all;
   }
 
   function paint() {
@@ -304,8 +304,8 @@ function render({ model, el }) {
       drawCursors();
     }
     readout();
-    const state = live() ? "running" : "";
-    f.root.querySelector(".tl-bar .tl-meta").textContent = runs.length === 1 ? runs[0].meta : `${runs.length} runs${state ? ", " + state : ""}`;
+    const state = live() ? ", one running" : "";
+    f.root.querySelector(".tl-bar .tl-meta").textContent = runs.length === 1 ? runs[0].meta : runs.length ? `${runs.length} runs${state}` : "";
   }
 
   /** All panels as one drawing, for a file. */
