@@ -32,7 +32,8 @@ class Cut:
         by = np.minimum(1.0, limit / np.where(long > 0, long, 1.0)) if how == "norm" else 1.0
         after = np.clip(points, -limit, limit) if how == "value" else points * np.reshape(by, (-1, 1))
         cross = points[:, 0] * after[:, 1] - points[:, 1] * after[:, 0]
-        return cls(points, after, np.degrees(np.abs(np.arctan2(cross, (points * after).sum(axis=1)))))
+        turns = np.degrees(np.abs(np.arctan2(cross, (points * after).sum(axis=1))))
+        return cls(points, after, np.where(turns < 1e-9, 0.0, turns))  # rounding alone turns nothing
 
     @property
     def count(self) -> int:

@@ -79,8 +79,8 @@ class GradientCloud(View):
             "reach": float(f"{reach:.4g}"), "limit": float(f"{limit:.6g}"),
             "axes": [visible(a, 40) for a in axes], "word": visible(word, 20), "steps": visible(steps, 20), "note": "",
         }  # fmt: skip
-        given = {"step": 0, "clip": clip} | read_state(state)
-        super().__init__(payload, steps=len(points) - 1, step=step, controls=controls,
+        given = {"step": 0, "clip": clip} | read_state(state) | ({} if step is None else {"step": step})
+        super().__init__(payload, steps=len(points) - 1, controls=controls,
                          presentation=presentation, title=title or "Gradients of batches", state=given)  # fmt: skip
 
     @property

@@ -87,8 +87,9 @@ class LossExplorer(View):
         curves = [{"name": visible(name, 30), **_curve(name, f, z, targets)} for name, f in losses.items()]
         payload = {"z": z.round(12).tolist(), "axis": visible(axis, 30), "targets": [f"{t:g}" for t in targets],
                    "curves": curves}  # fmt: skip
-        super().__init__(payload, steps=points - 1, step=step, controls=controls, presentation=presentation,
-                         title=title or "Loss and gradient", state={"step": 0} | read_state(state))  # fmt: skip
+        given = {"step": 0} | read_state(state) | ({} if step is None else {"step": step})
+        super().__init__(payload, steps=points - 1, controls=controls, presentation=presentation,
+                         title=title or "Loss and gradient", state=given)  # fmt: skip
 
     @property
     def target(self) -> int:

@@ -13,7 +13,8 @@ export function clipped([x, y], how, limit) {
 
 /** Degrees between two arrows; 0 when one of them has no direction. */
 export function angle(a, b) {
-  return (Math.abs(Math.atan2(a[0] * b[1] - a[1] * b[0], a[0] * b[0] + a[1] * b[1])) * 180) / Math.PI;
+  const turn = (Math.abs(Math.atan2(a[0] * b[1] - a[1] * b[0], a[0] * b[0] + a[1] * b[1])) * 180) / Math.PI;
+  return turn < 1e-9 ? 0 : turn; // rounding alone turns nothing
 }
 
 /** Root of the mean squared distance from a point. */
