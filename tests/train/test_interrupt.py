@@ -94,6 +94,23 @@ def test_stop_in_a_callback_undoes_the_step_it_was_told_of():
     assert digest(t) == digest(once)
 
 
+def test_averages_that_a_callback_keeps_go_back_with_the_step():
+    def averages(stops):
+        t = trainer()
+        ema = tl.optim.EMA(t.runner.net.parameters(), decay=0.5)
+
+        def press(moment):
+            if moment.step == 2 and stops:
+                stops.pop()
+                raise KeyboardInterrupt
+
+        done = fit(t, 5, callbacks=[lambda moment: ema.update(), press]).steps
+        fit(t, 5 - done, callbacks=lambda moment: ema.update())
+        return ema.n_averaged, {name: a.tobytes() for name, a in ema.averages.items()}
+
+    assert averages([True]) == averages([])
+
+
 def test_an_error_in_a_callback_leaves_the_last_whole_step():
     t, two = trainer(), trainer()
 

@@ -174,6 +174,8 @@ MADE_WRONG = [
     (lambda: tl.Trainer(tl.nn.Linear(2, 1).bind(tl.Session())), err.HandleTypeError, "model"),
     (lambda: tl.Trainer(tl.nn.Linear(2, 1), schedule="cosine"), err.HyperparameterTypeError, "schedule='cosine'"),
     (lambda: tl.Trainer(tl.nn.Linear(2, 1), schedule=lambda x: None), err.HyperparameterTypeError, "neither"),
+    (lambda: tl.Trainer(tl.nn.Linear(2, 1), optimizer="nelder_mead", schedule=0.1), err.HyperparameterError,
+     "NelderMead has no learning rate"),
     (lambda: tl.Trainer(tl.nn.Linear(2, 1), schedule_per="batch"), err.HyperparameterError, "schedule_per='batch'"),
     (lambda: tl.Trainer(tl.nn.Linear(2, 1), schedule=tl.optim.lr_scheduler.ExponentialLR(
         tl.optim.SGD({"w": [1.0]}), 0.9)), err.HyperparameterError, "another optimizer"),

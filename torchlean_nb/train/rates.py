@@ -46,6 +46,9 @@ class Rates:
         per = _PER.check("Trainer", "schedule_per", per)
         self.optimizer = optimizer
         self.pure, self.scheduler = _read(what, optimizer)
+        if self.pure is not None and any("lr" not in g for g in optimizer.param_groups):
+            name = type(optimizer).__name__
+            raise HyperparameterError(f"schedule: {name} has no learning rate", None, "schedule=None")
         self.looks = isinstance(self.scheduler, _PLATEAUS)
         self.per = per or ("epoch" if self.looks else "step")
 
