@@ -100,6 +100,14 @@ def test_no_steps_change_no_weights_but_the_mode():
     assert (weights(runner), runner.mode) == (weights(fresh()), "train")
 
 
+def test_losses_before_and_after_are_those_of_train_mode():
+    model = tl.nn.Sequential(tl.nn.Linear(1, 4), tl.nn.Dropout(0.5), tl.nn.Linear(4, 1))
+    runner, other = (regression(model).instantiate(seed=6) for _ in range(2))
+    report = train_samples(runner, TrainConfig(0), SAMPLES)
+    assert report.before == report.after == other.train_mode().mean_loss(SAMPLES)
+    assert report.before != other.eval_mode().mean_loss(SAMPLES)
+
+
 def test_a_dataset_a_list_and_a_batch_train_alike():
     ends = []
     for data in (DATA, SAMPLES, (DATA.X, DATA.y)):
@@ -180,6 +188,7 @@ def test_steps_are_counted_anew_in_each_epoch(config):
     lines, runner = [], fresh()
     train_loader(runner, LoaderTrainConfig(2, optimizer=config, log_every=2), loader(), log=lines.append)
     assert [line.split(": loss")[0] for line in lines] == [f"step {e}:{k}" for e in range(2) for k in (0, 2, 4)]
+    assert weights(runner) == weights(by_hand(rows_of(2), config))
     first = by_hand(rows_of(1)[:1], config)
     assert lines[0] == f"step 0:0: loss={first.mean_loss([SAMPLES[rows_of(1)[0][1]]]):.6f}"
 

@@ -52,7 +52,8 @@ def test_a_flat_target_meets_a_column_and_the_type_of_the_output_wins(name):
     loss, out, y = LOSSES[name], outputs(name), targets(name)
     assert float(loss(out, y)) == float(loss(out, y[:, None])) == float(loss(out, y.astype(int)))
     narrow = tl.Session(dtype="float32")
-    assert loss(narrow.input(out), y).dtype == np.float32
+    assert loss(narrow.input(out), y.astype(int)).dtype == np.float32
+    assert loss(out.astype(np.float32), y).dtype == np.float32
 
 
 @given(arrays(float, (5, 3), elements=FLOATS), arrays(int, 5, elements=st.integers(0, 2)))
@@ -92,6 +93,7 @@ def test_options_go_to_the_op():
         ("bce", [[0.6], [0.5], [0.1]], [1, 0, 0]),
         ("hinge", [[0.1], [-0.1]], [1, 0]),
         ("mse", [[0.2, 0.9]], [1]),
+        ("cross_entropy", [[0.2], [-0.9]], [0, 0]),
     ],
 )
 def test_the_first_of_equal_outputs_wins_or_the_cut_decides(name, out, found):
@@ -118,6 +120,8 @@ def test_a_single_number_names_no_class():
         ("cross_entropy", np.zeros((2, 3)), [[0, 0, 1], [1, 0, 0]], [2, 0]),
         ("hinge", np.zeros((2, 1)), [-1, 1], [0, 1]),
         ("bce", np.zeros((2, 1)), [[0], [1]], [0, 1]),
+        ("bce", np.zeros((2, 1)), [0.3, 0.7], [0, 1]),
+        ("bce_with_logits", np.zeros((2, 1)), [0.3, 0.7], [0, 1]),
     ],
 )
 def test_what_a_target_means(name, out, target, true):

@@ -117,7 +117,7 @@ def test_stop_at_any_instruction_leaves_all_parameters_old_or_new():
     done.step(0.1, *SAMPLES[0])
     possible = [[v.tolist() for v in t.params.values] for t in (trainer(), done)]
     while True:
-        n += 23
+        n += 61
         t, stop = trainer(), Stop(n)
         sys.settrace(stop)
         try:
@@ -129,7 +129,7 @@ def test_stop_at_any_instruction_leaves_all_parameters_old_or_new():
         outcomes.append(possible.index([v.tolist() for v in t.params.values]))
         if stop.left > 0:
             break
-    assert outcomes == sorted(outcomes) and set(outcomes) == {0, 1} and len(outcomes) > 50
+    assert outcomes == sorted(outcomes) and set(outcomes) == {0, 1} and len(outcomes) > 20
 
 
 # -- the loop ----------------------------------------------------------------------------------
@@ -195,6 +195,12 @@ def test_a_step_moves_each_parameter_for_itself(values, lr):
     params, grads = ParamList.from_arrays(values), [2.0 * v for v in values]
     params.sgd_step(grads, lr)
     assert [float(v) for v in params.values] == [v - lr * g for v, g in zip(values, grads, strict=True)]
+
+
+def test_what_is_not_trained_does_not_move():
+    params = ParamList.from_arrays([[1.0], [2.0]], [False, True])
+    params.sgd_step([[8.0], [4.0]], 0.25)
+    assert [v.tolist() for v in params.values] == [[1.0], [1.0]]
 
 
 def test_no_parameters_step_to_no_parameters():

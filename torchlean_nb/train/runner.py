@@ -204,12 +204,12 @@ class Runner:
         return Stepper(self, optimizer, schedule)
 
     def _training_loss(self, x: Any, y: Any) -> Tensor:
+        """Loss of a training step, which an `Attempt` is around."""
         self.train_mode()
         auto, self.net.auto_buffers = self.net.auto_buffers, True
-        try:
-            return self.loss_of(x, y)
-        finally:
-            self.net.auto_buffers = auto
+        loss = self.loss_of(x, y)
+        self.net.auto_buffers = auto
+        return loss
 
     def _inputs(self, x: Any) -> tuple[Any, ...]:
         """Inputs of the model; whole numbers become floats where it wants floats."""
