@@ -188,6 +188,21 @@ def test_a_run_ends_when_the_validation_loss_rises_with_the_best_parameters(pati
     assert f"val_loss was best after step {best + 1}" in result.reason
 
 
+def test_patience_goes_on_where_it_was():
+    def ends(cut):
+        t, rows, held = overfits()
+        options = {"validation": held, "early_stopping": 3, "progress": False}
+        t.fit(rows, steps=cut, **options)
+        again, _, _ = overfits()
+        again.load_state_dict(t.state_dict())
+        result = again.fit(rows, steps=200 - cut, **options)
+        return result.stopped, again.step, digest(again)
+
+    whole = ends(0)
+    assert whole[0] == "stopped early"
+    assert all(ends(cut) == whole for cut in (1, whole[1] // 2, whole[1] - 1))
+
+
 def test_the_last_parameters_may_stay():
     t, rows, held = overfits()
     seen = []
