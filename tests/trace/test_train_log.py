@@ -147,6 +147,12 @@ def test_a_log_that_is_no_run_says_so(log):
         log.to_run()
 
 
+def test_a_log_says_what_is_in_it():
+    lines = TrainLog.from_json(FILE).to_text().splitlines()
+    assert lines[0] == "'mlp': 101 steps, finished" and lines[-2:] == ["'dataset=auto-mpg'", "'seed=2026'"]
+    assert lines[2].split() == ["loss", "3", "0.76153", "NaN", "0.0032336", "0.76153"]
+
+
 def test_before_and_after_is_a_log_of_two_points():
     log = TrainLog.before_after_loss("t", 200, 0.7, 0.1, ["seed=0"])
     assert log == TrainLog("t", (0, 200), (Series("loss", [0.7, 0.1], "#4e79a7"),), ("seed=0",))

@@ -180,6 +180,14 @@ class TrainLog:
             self.title, series, meta={"notes": self.notes, "colors": {s.name: s.color for s in self.series}}
         )
 
+    def to_text(self) -> str:
+        """Table of the series, and the notes."""
+        return "\n".join([self.to_run().to_text(), *(quote(note, 200) for note in self.notes)])
+
+    def show(self, **options: Any) -> Any:
+        """The dashboard of the log, for the last line of a cell."""
+        return self.to_run().show(**options)
+
 
 def from_run(run: RunTrace, names: Iterable[str] | None = None) -> TrainLog:
     """Log of some series of a run, by default of those that are not of one layer."""

@@ -193,10 +193,11 @@ class Recorder:
 
     # -- what is left of it ----------------------------------------------------------------
     def trace(self, name: str = "run", meta: Mapping[str, Any] | None = None, status: str = "running") -> RunTrace:
-        """The run so far."""
+        """The run so far: the loss first, what is of one layer or parameter last."""
+        series = sorted(list(self._series.items()), key=lambda item: ("/" in item[0], item[0] != "loss"))
         return RunTrace(
             name,
-            [points.series(key) for key, points in list(self._series.items())],
+            [points.series(key) for key, points in series],
             [h for _, drawn in list(self._histograms) for h in drawn],
             tuple(self._events),
             {**(meta or {}), "status": status},
