@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 import torchlean_nb as tl
+from torchlean_nb.minimizers import METHODS
 
 STEPS = 4
 LR = tl.optim.lr_scheduler
@@ -66,6 +67,40 @@ class Loop:
         return {name: getattr(self, name) for name in ("session", "optimizer", "scheduler", "loader", "noise")}
 
 
+class Asking:
+    """A method that evaluates the function itself, and an average of what it found."""
+
+    def __init__(self, name: str):
+        self.session = tl.Session()
+        self.w = self.session.param([1.5, -0.7], name="w")
+        kind = next(k for k in vars_of(tl.optim) if getattr(k, "rule", None) is METHODS[name])
+        self.need = next(iter(METHODS[name].needs))
+        self.optimizer = kind([self.w], **({"examples": 3} if self.need == "examples" else {}))
+        self.average = tl.optim.EMA(self.optimizer)
+
+    def closure(self, example: int = 1):
+        w = self.w.value
+        loss = tl.sum((self.w - float(example)) ** 2) + tl.sum(self.w**4) * 0.1
+        if self.need == "value":
+            return loss.item()
+        if self.need == "hessian":
+            return loss.item(), [self.session.backward(loss)[self.w]], np.diag(2 + 1.2 * w**2)
+        return (w - 1.0, [np.eye(2)]) if self.need == "jacobian" else loss
+
+    def train(self, steps: int) -> None:
+        for _ in range(steps):
+            self.optimizer.step(self.closure if self.need == "examples" else lambda: self.closure())
+            self.average.update()
+
+    @property
+    def parts(self):
+        return {"session": self.session, "optimizer": self.optimizer, "average": self.average}
+
+
+def vars_of(module) -> list[object]:
+    return [getattr(module, name) for name in dir(module)]
+
+
 def trainer(optimizer: str = "adam", **options):
     """A Trainer as users make it."""
     return tl.Trainer(tl.nn.Sequential(*LAYERS), optimizer=optimizer, seed=5, **options)
@@ -88,6 +123,7 @@ def runs() -> dict[str, object]:
     made |= {f"{rule} in float32": Loop(rule, "StepLR", "float32") for rule in ("sgd", "adamw", "lion", "muon")}
     made |= {f"fused {rule}": Loop(rule, "StepLR", fused=True) for rule in ("sgd", "adam", "lion")}
     made |= {f"Trainer with {rule}": Fitted(optimizer=rule) for rule in ("sgd", "adam", "schedule_free_adamw")}
+    made |= {f"the method {name}": Asking(name) for name in METHODS}
     made["Trainer with a schedule"] = Fitted(schedule=tl.schedules.one_cycle(0.1, total=8))
     made["Trainer with a scheduler"] = Fitted(schedule=lambda o: LR.ReduceLROnPlateau(o, patience=0), dtype="float32")
     return made
@@ -104,19 +140,24 @@ def write(folder: Path) -> None:
 
 def check(folder: Path) -> None:
     """Print the names of the runs that came out differently, and how many did not."""
-    expected, same = tl.load(folder / "end.tl"), 0
+    end, now, same = folder / "end.tl", folder / "now.tl", 0
     for step in range(STEPS):
         mine = runs()
         tl.load(folder / f"{step}.tl", into={name: run.parts for name, run in mine.items()})
         for run in mine.values():
             run.train(STEPS - step)
-        tl.save(folder / "now.tl", {name: run.parts for name, run in mine.items()})
-        for name, now in tl.load(folder / "now.tl").items():
-            if (end := bits(expected[name])) == bits(now):
-                same += 1
-            else:
-                print(f"{name} stopped after {step}: {[k for k, v in bits(now).items() if end.get(k) != v][:5]}")
+        tl.save(now, {name: run.parts for name, run in mine.items()})
+        different = {} if now.read_bytes() == end.read_bytes() else differences(tl.load(end), tl.load(now))
+        for name, places in different.items():
+            print(f"{name} stopped after {step}: {places}")
+        same += len(mine) - len(different)
     print(f"{same} runs are the same bit for bit")
+
+
+def differences(a, b) -> dict[str, list[str]]:
+    """Places where the runs of two files differ."""
+    both = {name: (bits(a[name]), bits(b[name])) for name in a}
+    return {name: [k for k in x if x[k] != y.get(k)][:5] for name, (x, y) in both.items() if x != y}
 
 
 def bits(tree) -> dict[str, object]:

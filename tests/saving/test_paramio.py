@@ -39,6 +39,14 @@ def test_any_bits_survive(lists):
     assert [a.view(np.uint64).tolist() for a in back] == lists
 
 
+def test_without_shapes_all_that_is_there_is_read():
+    assert [a.shape for a in paramio.decode(TEXT)] == SHAPES
+    with pytest.raises(CheckpointError, match=r"shape mismatch \(file=\[-1\]"):
+        paramio.decode(with_params({"shape": [-1], "values": []}))
+    with pytest.raises(CheckpointError, match="expected 1000000000000 scalars"):
+        paramio.decode(with_params({"shape": [10**12], "values": []}))
+
+
 def test_entries_after_the_last_expected_one_are_ignored():
     assert len(paramio.decode(TEXT, SHAPES[:1])) == 1
 

@@ -50,8 +50,8 @@ def _float64(x: Any) -> np.ndarray:
     return np.ascontiguousarray(a, np.float64).reshape(a.shape)
 
 
-def decode(text: str, shapes: Sequence[Shape]) -> list[np.ndarray]:
-    """Arrays of the expected shapes, float64, from the JSON.
+def decode(text: str, shapes: Sequence[Shape] | None = None) -> list[np.ndarray]:
+    """Arrays of the expected shapes, or of whatever shapes there are, float64, from the JSON.
 
     Raises
     ------
@@ -71,20 +71,24 @@ def decode(text: str, shapes: Sequence[Shape]) -> list[np.ndarray]:
     params = made.get("params")
     if not isinstance(params, list):
         raise CheckpointError("ParamIO: missing `params` array")
-    if len(params) < len(shapes):
-        raise CheckpointError(f"ParamIO: missing parameter {len(params) + 1}/{len(shapes)}")
-    return [_param(p, tuple(shape), f"parameter {i + 1}/{len(shapes)}")
-            for i, (p, shape) in enumerate(zip(params, shapes, strict=False))]  # fmt: skip
+    n = len(params) if shapes is None else len(shapes)
+    if len(params) < n:
+        raise CheckpointError(f"ParamIO: missing parameter {len(params) + 1}/{n}")
+    expected = [None] * n if shapes is None else [tuple(shape) for shape in shapes]
+    return [_param(p, shape, f"parameter {i + 1}/{n}")
+            for i, (p, shape) in enumerate(zip(params, expected, strict=False))]  # fmt: skip
 
 
 def _constant(word: str) -> None:
     raise ValueError(f"{word} is not JSON")
 
 
-def _param(p: Any, shape: Shape, label: str) -> np.ndarray:
+def _param(p: Any, shape: Shape | None, label: str) -> np.ndarray:
     if not isinstance(p, dict) or not isinstance(p.get("shape"), list) or not isinstance(p.get("values"), list):
         raise CheckpointError(f"ParamIO: {label}: missing `shape` or `values` array")
-    if not all(type(n) is int for n in p["shape"]) or tuple(p["shape"]) != shape:
+    there = tuple(p["shape"])
+    shape = there if shape is None else shape
+    if not all(type(n) is int and n >= 0 for n in there) or there != shape:
         raise CheckpointError(f"ParamIO: {label}: shape mismatch (file={quote(p['shape'])}, expected={list(shape)})")
     values, n = p["values"], math.prod(shape)
     if len(values) != n:
@@ -107,8 +111,10 @@ def save_bits(path: Location, arrays: Iterable[Any], *, overwrite: bool = True, 
     replace_file(whole, lambda: (text,))
 
 
-def load_bits(path: Location, shapes: Sequence[Shape], *, folder: Location | None = None) -> list[np.ndarray]:
-    """Read arrays of these shapes from a file.
+def load_bits(
+    path: Location, shapes: Sequence[Shape] | None = None, *, folder: Location | None = None
+) -> list[np.ndarray]:
+    """Read arrays of these shapes from a file, or all that there are.
 
     Raises
     ------
@@ -121,6 +127,8 @@ def load_bits(path: Location, shapes: Sequence[Shape], *, folder: Location | Non
     >>> save_bits(file, [np.array([[0.1, -0.0]])])
     >>> load_bits(file, [(1, 2)])
     [array([[ 0.1, -0. ]])]
+    >>> [a.shape for a in load_bits(file)]
+    [(1, 2)]
     """
     whole = local_path(path, folder)
     try:

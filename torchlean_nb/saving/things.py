@@ -50,11 +50,11 @@ def state_of(thing: Any) -> Any:
             "rng": {**state_of(thing.rng), "draws": thing._draws}}  # fmt: skip
 
 
-def _without_functions(state: Any) -> Any:
+def _without_functions(state: Any, depth: int = 0) -> Any:
     """The state without options of optimizers that are functions: whoever loads it has them."""
-    if not isinstance(state, Mapping):
+    if not isinstance(state, Mapping) or depth > MAX_DEPTH:
         return state
-    kept = {key: _without_functions(value) for key, value in state.items()}
+    kept = {key: _without_functions(value, depth + 1) for key, value in state.items()}
     if isinstance(kept.get("param_groups"), list):
         kept["param_groups"] = [{k: v for k, v in g.items() if not callable(v)} for g in kept["param_groups"]]
     return kept
