@@ -22,6 +22,7 @@ _BY_REASON: dict[str, tuple[str, ...]] = {
         "shape.py::broadcast_to.<lambda>: skip sum_to: sum_to(xp, g, x.shape)",
     ),
     "the index of a tuple or an axis of one element: first and last are the same": (
+        "conv.py::_bias_columns: 0 to -1: b.shape[0]",
         "conv.py::_to_bias: 0 to -1: _by_group(xp, g, n, 1)[0]",
         "indexing.py::_take_vjp: 0 to 1: xp.put_take(g, idx, axis=0, size=x.size)",
         "indexing.py::_take_vjp: 0 to -1: xp.put_take(g, idx, axis=0, size=x.size)",

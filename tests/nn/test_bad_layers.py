@@ -115,7 +115,7 @@ def test_a_mode_that_does_not_exist():
 
 
 def test_a_state_of_the_wrong_shape():
-    with pytest.raises(errors.ShapeError, match=r"2 of shape \(1, 4\) are needed"):
+    with pytest.raises(errors.ShapeError, match=r"\(1, 4\), \(1, 4\) are needed"):
         nn.LSTM(3, 4).forward(np.zeros((5, 3)), nn.LSTM(3, 4).init(0), state=np.zeros((1, 4)))
 
 

@@ -1,8 +1,9 @@
 """Layers: frozen descriptions with PyTorch's names and arguments, bound to a session when they are to learn.
 
 ``layer`` says what a layer is, ``place`` what it sees while it computes, ``module`` what binding gives.
-``basic``, ``activations``, ``convolution``, ``pooling``, ``norms``, ``recurrent``, ``attention`` and
-``containers`` have the layers; ``init`` the initialisers; ``summary`` the overview; ``torch_state`` PyTorch's
+``basic``, ``activations``, ``gates``, ``convolution``, ``pooling``, ``norms``, ``noise``, ``recurrent``,
+``attention``, ``positions`` and ``containers`` have the layers, ``blocks`` some that are often put together;
+``losses`` the losses as objects; ``init`` the initialisers; ``summary`` the overview; ``torch_state`` PyTorch's
 state dicts.
 
 Examples
@@ -31,8 +32,8 @@ from torchlean_nb.nn.activations import (
     Softplus,
     Tanh,
 )
-from torchlean_nb.nn.attention import MultiheadAttention, TransformerEncoderLayer
-from torchlean_nb.nn.basic import Dropout, Embedding, Flatten, Identity, Linear, Select, Unflatten
+from torchlean_nb.nn.attention import MultiheadAttention, TransformerEncoder, TransformerEncoderLayer
+from torchlean_nb.nn.basic import Embedding, Flatten, Identity, Linear, Select, Unflatten
 from torchlean_nb.nn.containers import Residual, Sequential
 from torchlean_nb.nn.convolution import (
     Conv1d,
@@ -42,8 +43,24 @@ from torchlean_nb.nn.convolution import (
     ConvTranspose2d,
     ConvTranspose3d,
 )
+from torchlean_nb.nn.gates import (
+    CELU,
+    GLU,
+    SELU,
+    Hardsigmoid,
+    Hardswish,
+    Hardtanh,
+    LogSigmoid,
+    Mish,
+    PReLU,
+    ReLU6,
+    Softmax2d,
+    Softmin,
+    Softsign,
+)
 from torchlean_nb.nn.layer import Layer, Slot
 from torchlean_nb.nn.module import Module
+from torchlean_nb.nn.noise import AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d
 from torchlean_nb.nn.norms import (
     BatchNorm1d,
     BatchNorm2d,
@@ -59,10 +76,17 @@ from torchlean_nb.nn.pooling import (
     AdaptiveAvgPool1d,
     AdaptiveAvgPool2d,
     AdaptiveAvgPool3d,
+    AdaptiveMaxPool1d,
+    AdaptiveMaxPool2d,
+    AdaptiveMaxPool3d,
     AvgPool1d,
     AvgPool2d,
     AvgPool3d,
     GlobalAvgPool,
+    GlobalMaxPool,
+    LPPool1d,
+    LPPool2d,
+    LPPool3d,
     MaxPool1d,
     MaxPool2d,
     MaxPool3d,
@@ -70,17 +94,22 @@ from torchlean_nb.nn.pooling import (
     SmoothMaxPool2d,
     SmoothMaxPool3d,
 )
+from torchlean_nb.nn.positions import LearnedPositions, RotaryPositions, SinusoidalPositions
 from torchlean_nb.nn.recurrent import GRU, LSTM, RNN
 from torchlean_nb.nn.summary import Summary, summary
 from torchlean_nb.nn.torch_state import from_torch_state_dict, to_torch_state_dict
 
 __all__ = [
-    "AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveAvgPool3d", "AvgPool1d", "AvgPool2d", "AvgPool3d",
-    "BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d",
-    "ConvTranspose3d", "Dropout", "ELU", "Embedding", "Flatten", "GELU", "GRU", "GlobalAvgPool", "GroupNorm",
-    "Identity", "InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d", "LSTM", "Layer", "LayerNorm", "LeakyReLU",
-    "Linear", "LogSoftmax", "MaxPool1d", "MaxPool2d", "MaxPool3d", "Module", "MultiheadAttention", "RMSNorm", "RNN",
-    "ReLU", "Residual", "Select", "Sequential", "SiLU", "Sigmoid", "Slot", "SmoothMaxPool1d", "SmoothMaxPool2d",
-    "SmoothMaxPool3d", "Softmax", "Softplus", "Summary", "Tanh", "TransformerEncoderLayer", "Unflatten",
-    "from_torch_state_dict", "init", "summary", "to_torch_state_dict",
+    "AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveAvgPool3d", "AdaptiveMaxPool1d", "AdaptiveMaxPool2d",
+    "AdaptiveMaxPool3d", "AlphaDropout", "AvgPool1d", "AvgPool2d", "AvgPool3d", "BatchNorm1d", "BatchNorm2d",
+    "BatchNorm3d", "CELU", "Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d",
+    "Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "ELU", "Embedding", "Flatten", "GELU", "GLU", "GRU",
+    "GlobalAvgPool", "GlobalMaxPool", "GroupNorm", "Hardsigmoid", "Hardswish", "Hardtanh", "Identity",
+    "InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d", "LPPool1d", "LPPool2d", "LPPool3d", "LSTM", "Layer",
+    "LayerNorm", "LeakyReLU", "LearnedPositions", "Linear", "LogSigmoid", "LogSoftmax", "MaxPool1d", "MaxPool2d",
+    "MaxPool3d", "Mish", "Module", "MultiheadAttention", "PReLU", "RMSNorm", "RNN", "ReLU", "ReLU6", "Residual",
+    "RotaryPositions", "SELU", "Select", "Sequential", "SiLU", "Sigmoid", "SinusoidalPositions", "Slot",
+    "SmoothMaxPool1d", "SmoothMaxPool2d", "SmoothMaxPool3d", "Softmax", "Softmax2d", "Softmin", "Softplus", "Softsign",
+    "Summary", "Tanh", "TransformerEncoder", "TransformerEncoderLayer", "Unflatten", "from_torch_state_dict", "init",
+    "summary", "to_torch_state_dict",
 ]  # fmt: skip

@@ -75,10 +75,12 @@ class Tanh(Layer):
 
 @dataclass(frozen=True)
 class Softplus(Layer):
-    """log(1 + exp(x))."""
+    """log(1 + exp(beta x)) / beta."""
+
+    beta: float = option(Hyper(1.0, low=0.0, open_low=True))
 
     def compute(self, x: Any, at: Any) -> Any:
-        return activation.softplus(x)
+        return activation.softplus(x) if self.beta == 1 else activation.softplus(x * self.beta) * (1 / self.beta)
 
 
 @dataclass(frozen=True)

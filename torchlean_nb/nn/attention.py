@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -13,12 +13,13 @@ from torchlean_nb.errors import HyperparameterError, ShapeError
 from torchlean_nb.hypers import Hyper
 from torchlean_nb.nn import init
 from torchlean_nb.nn.activations import GELU, ReLU
-from torchlean_nb.nn.basic import Dropout, Linear
+from torchlean_nb.nn.basic import Linear
+from torchlean_nb.nn.containers import layer_of
 from torchlean_nb.nn.layer import Layer, Slot, flag, option, size
+from torchlean_nb.nn.noise import Dropout
 from torchlean_nb.nn.norms import LayerNorm
 from torchlean_nb.ops.attention import scaled_dot_product_attention
 from torchlean_nb.ops.linalg import linear, matmul
-from torchlean_nb.ops.random import dropout
 from torchlean_nb.ops.shape import reshape, swapaxes
 
 RATE = Hyper(0.0, low=0.0, high=1.0, open_high=True)
@@ -58,6 +59,7 @@ class MultiheadAttention(Layer):
     bias: bool = flag(True)
     batch_first: bool = flag(False)
     is_causal: bool = flag(False)
+    draws: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -65,7 +67,7 @@ class MultiheadAttention(Layer):
 
     def slots(self) -> Mapping[str, Slot]:
         d = self.embed_dim
-        own = {"in_proj_weight": Slot((3 * d, d), init.xavier_uniform)}
+        own = {"in_proj_weight": Slot((3 * d, d), init.xavier_uniform, _three)}
         return own | ({"in_proj_bias": Slot((3 * d,), init.zeros)} if self.bias else {})
 
     def children(self) -> Mapping[str, Layer]:
@@ -90,35 +92,48 @@ class MultiheadAttention(Layer):
         Parameters
         ----------
         x : Tensor, or tuple (query, key, value)
-        allow : bool array, shape (..., steps, steps), optional
-            True where a place may look; PyTorch's ``attn_mask`` says the opposite.
+        allow : bool or float array, shape (..., steps, steps), optional
+            True where a place may look, the opposite of PyTorch's boolean ``attn_mask`` of this layer; a place
+            that may look nowhere gets 0. Numbers are added to the scores.
         need_weights : bool
         """
         q, k, v = (self._heads(part, i, at) for i, part in enumerate(x if isinstance(x, tuple) else (x, x, x)))
+        rate = self.dropout if at.training else 0.0
+        more = {"dropout_p": rate, "key": at.key()} if rate else {}
         weights = None
-        if need_weights or (self.dropout and at.training):
+        if need_weights:
             # The weights are what attention makes of the identity matrix.
             eye = np.eye(k.shape[-2], dtype=k.dtype)
-            weights = scaled_dot_product_attention(q, k, eye, allow, is_causal=self.is_causal)
-            dropped = dropout(weights, at.key(), p=self.dropout) if self.dropout and at.training else weights
-            y = matmul(dropped, v)
+            weights = scaled_dot_product_attention(q, k, eye, allow, is_causal=self.is_causal, **more)
+            y = matmul(weights, v)
         else:
-            y = scaled_dot_product_attention(q, k, v, allow, is_causal=self.is_causal)
+            y = scaled_dot_product_attention(q, k, v, allow, is_causal=self.is_causal, **more)
         y = swapaxes(y, -3, -2)
         y = at("out_proj", reshape(y, (*y.shape[:-2], self.embed_dim)))
         y = swapaxes(y, 0, 1) if len(y.shape) == 3 and not self.batch_first else y
         return (y, weights) if need_weights else y
 
 
+def _three(shape: tuple[int, int], seed: int) -> np.ndarray:
+    """TorchLean's initialiser: a matrix each for query, key and value, whose seeds follow one another."""
+    d = shape[1]
+    return np.concatenate([init.xavier_uniform((d, d), (seed + k) % 2**64).T for k in range(3)])
+
+
 @dataclass(frozen=True)
 class _Output(Linear):
-    """PyTorch starts this bias at 0."""
+    """PyTorch starts this bias at 0; TorchLean's seed is the fourth of the attention's."""
 
     kind = "Linear"
+    draws: ClassVar[int] = 0
 
     def slots(self) -> Mapping[str, Slot]:
-        own = dict(super().slots())
-        return own | ({"bias": Slot((self.out_features,), init.zeros)} if self.bias else {})
+        weight = replace(super().slots()["weight"], torchlean=_turned, draw=0, offset=3)
+        return {"weight": weight} | ({"bias": Slot((self.out_features,), init.zeros, draw=0)} if self.bias else {})
+
+
+def _turned(shape: tuple[int, int], seed: int) -> np.ndarray:
+    return init.xavier_uniform(shape[::-1], seed).T
 
 
 @dataclass(frozen=True)
@@ -180,3 +195,57 @@ class TransformerEncoderLayer(Layer):
             return x + network(at("norm2", x))
         x = at("norm1", x + attend(x))
         return at("norm2", x + network(x))
+
+
+@dataclass(frozen=True)
+class TransformerEncoder(Layer):
+    """The same encoder layer several times, each with its own weights.
+
+    Parameters
+    ----------
+    encoder_layer : TransformerEncoderLayer
+    num_layers : int
+    norm : Layer, optional
+        Behind the last one.
+
+    Examples
+    --------
+    >>> import torchlean_nb as tl
+    >>> layer = tl.nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
+    >>> tl.nn.TransformerEncoder(layer, 3).out_shape((4, 5, 8))
+    (4, 5, 8)
+    """
+
+    encoder_layer: Layer
+    num_layers: int = size()
+    norm: Layer | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        layer_of("TransformerEncoder", "encoder_layer", self.encoder_layer)
+        if self.norm is not None:
+            layer_of("TransformerEncoder", "norm", self.norm)
+
+    def children(self) -> Mapping[str, Layer]:
+        layers = {"layers": _Stack(self.encoder_layer, self.num_layers)}
+        return layers if self.norm is None else layers | {"norm": self.norm}
+
+    def compute(self, x: Any, at: Any, allow: Any = None) -> Any:
+        """Output of the shape of x; `allow` as in `MultiheadAttention`."""
+        x = at("layers", x, allow=allow)
+        return x if self.norm is None else at("norm", x)
+
+
+@dataclass(frozen=True)
+class _Stack(Layer):
+    layer: Layer
+    count: int
+    kind = "ModuleList"
+
+    def children(self) -> Mapping[str, Layer]:
+        return {str(i): self.layer for i in range(self.count)}
+
+    def compute(self, x: Any, at: Any, allow: Any = None) -> Any:
+        for i in range(self.count):
+            x = at(str(i), x, allow=allow)
+        return x

@@ -1,4 +1,4 @@
-"""Linear layers, embeddings, dropout, and layers that only rearrange."""
+"""Linear layers, embeddings, and layers that only rearrange."""
 
 # ruff: noqa: D102 - slots, children and compute are described in Layer
 from __future__ import annotations
@@ -18,7 +18,6 @@ from torchlean_nb.nn.layer import Layer, Slot, flag, option, size
 from torchlean_nb.ops.indexing import embedding
 from torchlean_nb.ops.linalg import linear
 from torchlean_nb.ops.logic import where
-from torchlean_nb.ops.random import dropout
 from torchlean_nb.ops.shape import broadcast_to, flatten, reshape
 
 
@@ -55,6 +54,7 @@ class Linear(Layer):
     in_features: int = size()
     out_features: int = size()
     bias: bool = flag(True)
+    draws: ClassVar[int] = 2
 
     def slots(self) -> Mapping[str, Slot]:
         first = within(root(self.in_features))
@@ -84,6 +84,7 @@ class Embedding(Layer):
     num_embeddings: int = size()
     embedding_dim: int = size()
     padding_idx: int | None = option(Hyper(None, kind="int", none=True))
+    draws: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -112,24 +113,6 @@ class Embedding(Layer):
             trained[self.padding_idx] = False
             weight = where(trained, weight, getattr(weight, "value", weight))
         return embedding(x, weight)
-
-
-@dataclass(frozen=True)
-class Dropout(Layer):
-    """In train mode elements are 0 with probability p and the others divided by 1 - p.
-
-    Parameters
-    ----------
-    p : float in [0, 1]
-    """
-
-    p: float = option(Hyper(0.5, low=0.0, high=1.0))
-    spare_seeds: ClassVar[int] = 1
-
-    def compute(self, x: Any, at: Any) -> Any:
-        if not at.training or self.p == 0:
-            return x
-        return x * 0.0 if self.p == 1 else dropout(x, at.key(), p=self.p)
 
 
 @dataclass(frozen=True)

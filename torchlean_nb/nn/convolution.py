@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, ClassVar
 
 from torchlean_nb.errors import HyperparameterError
 from torchlean_nb.hypers import Hyper
@@ -23,6 +23,7 @@ class _Conv(Layer):
     kernel_size: int | tuple[int, ...] = size(per_axis=True)
     stride: int | tuple[int, ...] = size(1, per_axis=True)
     padding: int | tuple[int, ...] = size(0, low=0, per_axis=True)
+    draws: ClassVar[int] = 2
 
     def __post_init__(self) -> None:
         super().__post_init__()

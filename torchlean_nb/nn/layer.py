@@ -39,12 +39,17 @@ class Slot:
         TorchLean's initialiser where it is another one.
     buffer : bool
         Whether it is not trained: running statistics.
+    draw, offset : int
+        Which of the seeds that TorchLean's builder draws for the layer this array takes, and what is added to
+        it; unless told the arrays take one seed each, in order.
     """
 
     shape: tuple[int, ...]
     init: Initialiser
     torchlean: Initialiser | None = None
     buffer: bool = False
+    draw: int | None = None
+    offset: int = 0
 
 
 def option(hyper: Hyper, per_axis: bool = False) -> Any:
@@ -84,7 +89,7 @@ class Layer:
     """
 
     dims: ClassVar[int] = 0
-    spare_seeds: ClassVar[int] = 0  # that TorchLean's builder draws for this layer and no array uses
+    draws: ClassVar[int] = 0  # how many seeds TorchLean's builder draws for this layer
 
     def __post_init__(self) -> None:
         for f in fields(self):
@@ -151,7 +156,9 @@ class Layer:
     def init(self, rng: Rng | int = 0, scheme: str | Mapping[str, Initialiser] = "torch") -> dict[str, np.ndarray]:
         """First values of all parameters and buffers by path.
 
-        Each parameter takes one seed from the stream, in order.
+        Each parameter takes one seed from the stream, in order; in TorchLean's scheme a layer draws the seeds
+        that its builder draws: linear, convolution, recurrent and norm layers two (weight and bias, though biases
+        are 0), dropout, embedding, attention and positions one.
 
         Parameters
         ----------
@@ -169,12 +176,19 @@ class Layer:
         rng = rng if isinstance(rng, Rng) else Rng(rng)
         chosen = _initialisers(self.arrays, scheme)
         out = {}
+        drawn: list[int] = []
         for path, layer in self.walk():
-            for _ in range(layer.spare_seeds if scheme == "torchlean" else 0):
-                rng.next_seed()
+            if scheme == "torchlean" and layer.draws:
+                drawn = [rng.next_seed() for _ in range(layer.draws)]
+            trained = 0
             for name, slot in layer.slots().items():
-                where = joined(path, name)
-                out[where] = np.asarray(chosen[where](slot.shape, 0 if slot.buffer else rng.next_seed()))
+                where, seed = joined(path, name), 0
+                if not slot.buffer:
+                    at = (trained if layer.draws else len(drawn)) if slot.draw is None else slot.draw
+                    own = scheme == "torchlean" and at < len(drawn)
+                    seed = (drawn[at] + slot.offset) % 2**64 if own else rng.next_seed()
+                    trained += 1
+                out[where] = np.asarray(chosen[where](slot.shape, seed))
                 if out[where].shape != slot.shape:
                     raise ShapeError(f"init: {where} has shape {slot.shape}, its initialiser gave {out[where].shape}")
         return out

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -27,6 +27,7 @@ def _affine(shape: tuple[int, ...], weight: bool, bias: bool) -> dict[str, Slot]
 
 @dataclass(frozen=True)
 class _BatchNorm(Layer):
+    draws: ClassVar[int] = 2
     num_features: int = size()
     eps: float = option(EPS)
     momentum: float | None = option(Hyper(0.1, low=0.0, high=1.0, none=True))
@@ -97,6 +98,7 @@ BatchNorm1d, BatchNorm2d, BatchNorm3d = family(_BatchNorm, "BatchNorm", _BATCH)
 
 @dataclass(frozen=True)
 class _InstanceNorm(Layer):
+    draws: ClassVar[int] = 2
     num_features: int = size()
     eps: float = option(EPS)
     affine: bool = flag(False)
@@ -138,6 +140,7 @@ class GroupNorm(Layer):
     affine : bool
     """
 
+    draws: ClassVar[int] = 2
     num_groups: int = size()
     num_channels: int = size()
     eps: float = option(EPS)
@@ -162,6 +165,7 @@ class GroupNorm(Layer):
 
 @dataclass(frozen=True)
 class _LastAxes(Layer):
+    draws: ClassVar[int] = 2
     normalized_shape: int | tuple[int, ...] = option(Hyper(kind="any"))
 
     def __post_init__(self) -> None:

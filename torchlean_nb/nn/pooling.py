@@ -6,15 +6,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from torchlean_nb.errors import HyperparameterError, ShapeError
 from torchlean_nb.hypers import Hyper
 from torchlean_nb.nn.layer import Layer, family, flag, option, size
-from torchlean_nb.ops.linalg import matmul
-from torchlean_nb.ops.pool import avg_pool, max_pool, smooth_max_pool
+from torchlean_nb.ops.adaptive import adaptive_avg_pool, adaptive_max_pool, lp_pool
+from torchlean_nb.ops.pool import avg_pool, max_pool, max_pool_indices, smooth_max_pool
 from torchlean_nb.ops.reduction import mean
-from torchlean_nb.ops.shape import swapaxes
+from torchlean_nb.ops.shape import reshape
+
+
+def _check_axes(layer: Any, x: Any) -> None:
+    if len(x.shape) not in (layer.dims + 1, layer.dims + 2):
+        raise ShapeError(
+            f"{type(layer).__name__}: an input of shape {tuple(x.shape)}",
+            f"shape (n, channels, ...) or (channels, ...) with {layer.dims} further axes is needed",
+        )
 
 
 @dataclass(frozen=True)
@@ -32,31 +38,43 @@ class _Pool(Layer):
             )
 
     def _pooled(self, op: Any, x: Any, **more: Any) -> Any:
-        if len(x.shape) not in (self.dims + 1, self.dims + 2):
-            raise ShapeError(
-                f"{type(self).__name__}: an input of shape {tuple(x.shape)}",
-                f"shape (n, channels, ...) or (channels, ...) with {self.dims} further axes is needed",
-            )
+        _check_axes(self, x)
         return op(x, kernel_size=self.kernel_size, stride=self.stride, padding=self.padding, **more)
 
 
 @dataclass(frozen=True)
 class _MaxPool(_Pool):
+    dilation: int | tuple[int, ...] = size(1, per_axis=True)
+    return_indices: bool = flag(False)
+    ceil_mode: bool = flag(False)
+
     def compute(self, x: Any, at: Any) -> Any:
-        return self._pooled(max_pool, x)
+        more = {"dilation": self.dilation, "ceil_mode": self.ceil_mode}
+        y = self._pooled(max_pool, x, **more)
+        return (y, self._pooled(max_pool_indices, x, **more)) if self.return_indices else y
 
 
 @dataclass(frozen=True)
 class _AvgPool(_Pool):
+    ceil_mode: bool = flag(False)
     count_include_pad: bool = flag(True)
+    divisor_override: int | None = size(None, none=True)
 
     def compute(self, x: Any, at: Any) -> Any:
-        y = self._pooled(avg_pool, x)
-        if self.count_include_pad or not any(self.padding):
-            return y
-        # The mean of ones inside a border of zeros is the part of each window that counts.
-        part = self._pooled(avg_pool, np.ones((1, *x.shape[-self.dims :]), x.dtype))
-        return y / np.broadcast_to(part, y.shape)
+        return self._pooled(avg_pool, x, ceil_mode=self.ceil_mode, count_include_pad=self.count_include_pad,
+                            divisor_override=self.divisor_override)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _LPPool(Layer):
+    norm_type: float = option(Hyper(low=0.0, open_low=True))
+    kernel_size: int | tuple[int, ...] = size(per_axis=True)
+    stride: int | tuple[int, ...] | None = size(None, none=True, per_axis=True)
+    ceil_mode: bool = flag(False)
+
+    def compute(self, x: Any, at: Any) -> Any:
+        _check_axes(self, x)
+        return lp_pool(x, self.norm_type, self.kernel_size, self.stride, self.ceil_mode)
 
 
 @dataclass(frozen=True)
@@ -67,24 +85,28 @@ class _SmoothMaxPool(_Pool):
         return self._pooled(smooth_max_pool, x, beta=self.beta)
 
 
-def _means(n: int, out: int) -> np.ndarray:
-    """Matrix whose columns average the windows from floor(i n / out) to ceil((i + 1) n / out)."""
-    a = np.zeros((n, out))
-    for i in range(out):
-        start, stop = i * n // out, -(-(i + 1) * n // out)
-        a[start:stop, i] = 1 / (stop - start)
-    return a
+@dataclass(frozen=True)
+class _Adaptive(Layer):
+    output_size: int | tuple[int | None, ...] | None = size(none=True, per_axis=True)
+
+    def __post_init__(self) -> None:
+        if self.output_size is None:
+            object.__setattr__(self, "output_size", (None,) * self.dims)
+        super().__post_init__()
 
 
 @dataclass(frozen=True)
-class _AdaptiveAvgPool(Layer):
-    output_size: int | tuple[int, ...] = size(per_axis=True)
-
+class _AdaptiveAvgPool(_Adaptive):
     def compute(self, x: Any, at: Any) -> Any:
-        for axis, out in enumerate(self.output_size, start=-self.dims):
-            averages = _means(x.shape[axis], out).astype(x.dtype)
-            x = swapaxes(matmul(swapaxes(x, axis, -1), averages), axis, -1)
-        return x
+        _check_axes(self, x)
+        return adaptive_avg_pool(x, self.output_size)
+
+
+@dataclass(frozen=True)
+class _AdaptiveMaxPool(_Adaptive):
+    def compute(self, x: Any, at: Any) -> Any:
+        _check_axes(self, x)
+        return adaptive_max_pool(x, self.output_size)
 
 
 @dataclass(frozen=True)
@@ -103,6 +125,23 @@ class GlobalAvgPool(Layer):
         return mean(x, axis=tuple(range(2, len(x.shape))))
 
 
+@dataclass(frozen=True)
+class GlobalMaxPool(Layer):
+    """Largest element over all axes behind (n, channels); the first of equal ones takes the gradient.
+
+    Examples
+    --------
+    >>> GlobalMaxPool().out_shape((32, 8, 5, 5))
+    (32, 8)
+    """
+
+    def compute(self, x: Any, at: Any) -> Any:
+        shape = tuple(x.shape)
+        if len(shape) < 3:
+            raise ShapeError(f"GlobalMaxPool: an input of shape {shape} has no axes behind (n, channels)")
+        return reshape(max_pool(x, kernel_size=shape[2:]), shape[:2])
+
+
 _WINDOWS = """{} of each window of the last {{axes}}.
 
     Parameters
@@ -112,19 +151,45 @@ _WINDOWS = """{} of each window of the last {{axes}}.
     """
 _SMOOTH, _ZEROS = "Smooth maximum log(sum(exp(beta x))) / beta", "The padding is zeros."
 _COUNTED = """The padding is zeros.
+    ceil_mode : bool
+        Whether a last window may reach over the end.
     count_include_pad : bool
-        Whether they count in the mean."""
-_ADAPTIVE = """Means of windows chosen so that the last {axes} get a given size.
+        Whether zeros count in the mean.
+    divisor_override : int, optional
+        Divide sums by this."""
+_ROUTED = """Padding never wins.
+    dilation : int or tuple of int
+        Step between the elements of a window.
+    return_indices : bool
+        Also where the largest elements stand, counted over the pooled axes.
+    ceil_mode : bool
+        Whether a last window may reach over the end."""
+_ADAPTIVE = """{} of windows chosen so that the last {{axes}} get a given size.
 
     Parameters
     ----------
-    output_size : int or tuple of int
+    output_size : int or tuple of (int or None)
+        None keeps the size of an axis.
+    """
+_LP = """Sum of x**norm_type in each window of the last {axes}, to the power 1 / norm_type.
+
+    Parameters
+    ----------
+    norm_type : float > 0
+    kernel_size, stride : int or tuple of int
+    ceil_mode : bool
     """
 MaxPool1d, MaxPool2d, MaxPool3d = family(
-    _MaxPool, "MaxPool", _WINDOWS.format("Largest element", "Padding never wins.")
+    _MaxPool, "MaxPool", _WINDOWS.format("Largest element", _ROUTED)
 )
 AvgPool1d, AvgPool2d, AvgPool3d = family(_AvgPool, "AvgPool", _WINDOWS.format("Mean", _COUNTED))
 SmoothMaxPool1d, SmoothMaxPool2d, SmoothMaxPool3d = family(
     _SmoothMaxPool, "SmoothMaxPool", _WINDOWS.format(_SMOOTH, _ZEROS)
 )
-AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveAvgPool3d = family(_AdaptiveAvgPool, "AdaptiveAvgPool", _ADAPTIVE)
+AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveAvgPool3d = family(
+    _AdaptiveAvgPool, "AdaptiveAvgPool", _ADAPTIVE.format("Means")
+)
+AdaptiveMaxPool1d, AdaptiveMaxPool2d, AdaptiveMaxPool3d = family(
+    _AdaptiveMaxPool, "AdaptiveMaxPool", _ADAPTIVE.format("Largest elements")
+)
+LPPool1d, LPPool2d, LPPool3d = family(_LPPool, "LPPool", _LP)

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
 
-from torchlean_nb.errors import ShapeError
+from torchlean_nb.errors import HyperparameterError, ShapeError
 from torchlean_nb.hypers import Hyper
 from torchlean_nb.nn import init
 from torchlean_nb.nn.basic import root, within
@@ -31,6 +32,12 @@ def _parts(x: Any, n: int) -> list[Any]:
     return [getitem(x, (..., slice(i * width, (i + 1) * width))) for i in range(n)]
 
 
+def _joint(shape: tuple[int, int], seed: int, wide: int, order: tuple[int, ...], part: slice) -> np.ndarray:
+    """TorchLean's initialiser: each gate has one matrix over input and state together, of which this is a part."""
+    rows = shape[0] // len(order)
+    return np.concatenate([init.xavier_uniform((rows, wide), (seed + k) % 2**64)[:, part] for k in order])
+
+
 @dataclass(frozen=True)
 class _Recurrent(Layer):
     input_size: int = size()
@@ -41,8 +48,9 @@ class _Recurrent(Layer):
     dropout: float = option(Hyper(0.0, low=0.0, high=1.0, open_high=True))
     bidirectional: bool = flag(False)
 
-    gates: ClassVar[int] = 1
+    gates: ClassVar[tuple[int, ...]] = (0,)  # their numbers in TorchLean's order
     states: ClassVar[int] = 1  # arrays that one step hands to the next
+    proj_size: ClassVar[int] = 0
 
     def prepared(self, weights: tuple[Any, ...]) -> tuple[Any, ...]:
         """Weights as `cell` wants them, once for all steps."""
@@ -56,15 +64,29 @@ class _Recurrent(Layer):
     def _ways(self) -> tuple[str, ...]:
         return ("", "_reverse") if self.bidirectional else ("",)
 
+    @property
+    def draws(self) -> int:
+        """Two seeds for each layer and direction: weights and biases."""
+        return 2 * self.num_layers * len(self._ways)
+
+    @property
+    def _widths(self) -> tuple[int, ...]:
+        """Length of each array of the state; the first is the output."""
+        return (self.proj_size or self.hidden_size, self.hidden_size)[: self.states]
+
     def slots(self) -> Mapping[str, Slot]:
-        first, own, rows = within(root(self.hidden_size)), {}, self.gates * self.hidden_size
-        for k in range(self.num_layers):
-            width = self.input_size if k == 0 else self.hidden_size * len(self._ways)
-            for way in self._ways:
-                own[f"weight_ih_l{k}{way}"] = Slot((rows, width), first, init.xavier_uniform)
-                own[f"weight_hh_l{k}{way}"] = Slot((rows, self.hidden_size), first, init.xavier_uniform)
-                for name in ("bias_ih", "bias_hh") if self.bias else ():
-                    own[f"{name}_l{k}{way}"] = Slot((rows,), first, init.zeros)
+        first, own, rows, out = within(root(self.hidden_size)), {}, len(self.gates) * self.hidden_size, self._widths[0]
+        runs = [(k, way) for k in range(self.num_layers) for way in self._ways]
+        for i, (k, way) in enumerate(runs):
+            width = self.input_size if k == 0 else out * len(self._ways)
+            for name, columns, part in (("ih", width, slice(0, width)), ("hh", out, slice(width, None))):
+                theirs = partial(_joint, wide=width + out, order=self.gates, part=part)
+                own[f"weight_{name}_l{k}{way}"] = Slot((rows, columns), first, theirs, draw=2 * i)
+            for name in ("bias_ih", "bias_hh") if self.bias else ():
+                own[f"{name}_l{k}{way}"] = Slot((rows,), first, init.zeros, draw=2 * i + 1)
+            if self.proj_size:
+                shape, seeds = (self.proj_size, self.hidden_size), {"draw": 2 * i, "offset": len(self.gates)}
+                own[f"weight_hr_l{k}{way}"] = Slot(shape, first, init.xavier_uniform, **seeds)
         return own
 
     def compute(self, x: Any, at: Any, state: Any = None, return_state: bool = False) -> Any:
@@ -74,7 +96,7 @@ class _Recurrent(Layer):
         ----------
         x : Tensor, shape (steps, n, features)
         state : Tensor or tuple, shape (num_layers * directions, n, hidden_size), optional
-            Zeros unless told.
+            Zeros unless told; the first of an LSTM with projections has proj_size columns.
         return_state : bool
         """
         shape = tuple(x.shape)
@@ -85,14 +107,14 @@ class _Recurrent(Layer):
             )
         time = 1 if self.batch_first and len(shape) == 3 else 0
         steps = [getitem(x, (slice(None),) * time + (t,)) for t in range(shape[time])]
-        starts = self._starts(state, (*shape[:time], *shape[time + 1 : -1], self.hidden_size), x.dtype)
+        starts = self._starts(state, (*shape[:time], *shape[time + 1 : -1]), x.dtype)
         ends = []
         for k in range(self.num_layers):
             if k and self.dropout and at.training:
                 steps = [dropout(h, at.key(), p=self.dropout) for h in steps]
             ways = []
             for way in self._ways:
-                names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+                names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")
                 weights = tuple(at.get(f"{name}_l{k}{way}") for name in names)
                 outs, end = self._run(steps[::-1] if way else steps, starts[len(ends)], weights)
                 ways.append(outs[::-1] if way else outs)
@@ -104,16 +126,17 @@ class _Recurrent(Layer):
         last = tuple(stack(*parts, axis=0) for parts in zip(*ends, strict=True))
         return y, last if self.states > 1 else last[0]
 
-    def _starts(self, state: Any, shape: tuple[int, ...], dtype: Any) -> list[tuple[Any, ...]]:
+    def _starts(self, state: Any, lead: tuple[int, ...], dtype: Any) -> list[tuple[Any, ...]]:
         """First state of every layer and direction."""
         n = self.num_layers * len(self._ways)
         if state is None:
-            return [(np.zeros(shape, dtype),) * self.states] * n
+            return [tuple(np.zeros((*lead, width), dtype) for width in self._widths)] * n
         given = state if isinstance(state, tuple) else (state,)
-        if len(given) != self.states or any(tuple(s.shape) != (n, *shape) for s in given):
+        needed = [(n, *lead, width) for width in self._widths]
+        if [tuple(s.shape) for s in given] != needed:
             raise ShapeError(
                 f"{type(self).__name__}: state of shapes {', '.join(str(tuple(s.shape)) for s in given)}",
-                f"{self.states} of shape {(n, *shape)} are needed",
+                f"{', '.join(map(str, needed))} {'is' if len(needed) == 1 else 'are'} needed",
             )
         return [tuple(getitem(s, i) for s in given) for i in range(n)]
 
@@ -138,7 +161,7 @@ class RNN(_Recurrent):
     nonlinearity: str = option(Hyper("tanh", kind="choice", choices=("tanh", "relu")))
 
     def cell(self, x: Any, state: Any, weights: Any) -> Any:
-        w_ih, w_hh, b_ih, b_hh = weights
+        w_ih, w_hh, b_ih, b_hh, _ = weights
         f = tanh if self.nonlinearity == "tanh" else relu
         return (f(linear(x, w_ih, b_ih) + linear(state[0], w_hh, b_hh)),)
 
@@ -158,6 +181,8 @@ class LSTM(_Recurrent):
         Between layers, in train mode.
     bidirectional : bool
         A second run from the end; outputs side by side.
+    proj_size : int
+        When not 0 the output is a product with a matrix of so many rows (Sak et al. 2014, arXiv 1402.1128).
 
     Examples
     --------
@@ -165,15 +190,25 @@ class LSTM(_Recurrent):
     (10, 2, 16)
     """
 
-    gates: ClassVar[int] = 4
+    proj_size: int = size(0, low=0)
+    gates: ClassVar[tuple[int, ...]] = (1, 0, 2, 3)
     states: ClassVar[int] = 2
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.proj_size >= self.hidden_size:
+            raise HyperparameterError(
+                f"LSTM: proj_size={self.proj_size} is not allowed",
+                f"it must be smaller than hidden_size={self.hidden_size}",
+            )
+
     def cell(self, x: Any, state: Any, weights: Any) -> Any:
-        w_ih, w_hh, b_ih, b_hh = weights
+        w_ih, w_hh, b_ih, b_hh, w_hr = weights
         h, c = state
         i, f, g, o = _parts(linear(x, w_ih, b_ih) + linear(h, w_hh, b_hh), 4)
         c = sigmoid(f) * c + sigmoid(i) * tanh(g)
-        return sigmoid(o) * tanh(c), c
+        h = sigmoid(o) * tanh(c)
+        return h if w_hr is None else linear(h, w_hr), c
 
 
 @dataclass(frozen=True)
@@ -188,10 +223,10 @@ class GRU(_Recurrent):
     """
 
     reset_after: bool = flag(True)
-    gates: ClassVar[int] = 3
+    gates: ClassVar[tuple[int, ...]] = (0, 1, 2)
 
     def prepared(self, weights: Any) -> Any:
-        w_ih, w_hh, b_ih, b_hh = weights
+        w_ih, w_hh, b_ih, b_hh, _ = weights
         old, new = slice(0, 2 * self.hidden_size), slice(2 * self.hidden_size, None)
         biases = (None, None) if b_hh is None else (b_hh[old], b_hh[new])
         return w_ih, b_ih, w_hh[old], w_hh[new], *biases
