@@ -198,7 +198,8 @@ def test_every_misconception_is_used_and_fits_on_a_line():
         ("11.cosine", 0.4 * (1 + np.cos(np.pi / 6))), ("11.stairs", 0.144), ("11.warm", 0.05 * 0.4375),
         ("11.units", 0.45), ("13.zero", "bias"), ("13.factor", 0.45), ("13.he", 1 / 12), ("13.dead", 9 / 35),
         ("13.fix", "rate"), ("21.before", 0.038059), ("21.updates", 420), ("21.harmless", "stream"),
-        ("21.single", "rounding"),
+        ("21.single", "rounding"), ("20.first", "second"), ("20.count", 0.4), ("20.place", 800), ("20.float", 4),
+        ("20.missing", "streams"),
     ],
 )  # fmt: skip
 def test_known_numbers_come_out(exercise, answer):

@@ -106,7 +106,7 @@ def test_only_public_names_are_used(path):
         if isinstance(node, ast.ImportFrom):
             assert node.module in ("torchlean_nb.lessons", "torchlean_nb.render.plots", "sklearn.datasets")
         if isinstance(node, ast.Import):
-            assert {a.name for a in node.names} <= {"numpy", "torchlean_nb"}
+            assert {a.name for a in node.names} <= {"numpy", "tempfile", "torchlean_nb"}
 
 
 @every_lesson

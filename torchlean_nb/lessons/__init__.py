@@ -3,7 +3,8 @@
 ``check("01.dw", answer)`` says right, or not yet and which known mistake gives that answer.
 ``hint("01.dw")`` helps without the answer, ``reveal("01.dw")`` gives it. `EXERCISES` is the
 table: one row per exercise, its answer and its wrong answers computed by the engine when asked.
-`thermometer` and `lr_cliff` make what the Gallery of lesson 13 shows, `workbench` that of lesson 21.
+`thermometer` and `lr_cliff` make what the Gallery of lesson 13 shows, `time_machine` that of
+lesson 20, `workbench` that of lesson 21.
 """
 
 from torchlean_nb.lessons.answers import read_answer as read_answer
@@ -16,9 +17,10 @@ from torchlean_nb.lessons.grading import hint as hint
 from torchlean_nb.lessons.grading import reveal as reveal
 from torchlean_nb.lessons.misconceptions import MISCONCEPTIONS as MISCONCEPTIONS
 from torchlean_nb.lessons.published import workbench as workbench
+from torchlean_nb.lessons.resume import time_machine as time_machine
 from torchlean_nb.lessons.row import Exercise as Exercise
 
 __all__ = [
     "EXERCISES", "Exercise", "Feedback", "MISCONCEPTIONS", "check", "hint", "lr_cliff", "read_answer", "reveal",
-    "thermometer", "workbench",
+    "thermometer", "time_machine", "workbench",
 ]  # fmt: skip

@@ -11,10 +11,14 @@ from torchlean_nb.lessons import (
     noise,
     published,
     rates,
+    resume,
     start,
     tape,
 )
 from torchlean_nb.lessons.row import Exercise
 
-LESSONS = (start, graph, tape, accumulation, layers, losses, descent, adaptive, rates, noise, initialisation, published)
+LESSONS = (
+    start, graph, tape, accumulation, layers, losses, descent, adaptive, rates, noise, initialisation, resume,
+    published,
+)  # fmt: skip
 EXERCISES: dict[str, Exercise] = {row.id: row for lesson in LESSONS for row in lesson.ROWS}

@@ -73,7 +73,7 @@ def agree(found: float, printed: float, most: int) -> int:
     (7, 4)
     """
     ours, theirs = (f"{v:.{most - 1}e}".replace(".", "").split("e") for v in (found, printed))
-    same = [a == b for a, b in zip(ours[0], theirs[0], strict=True)] if ours[1] == theirs[1] else [False]
+    same = [a == b for a, b in zip(ours[0], theirs[0], strict=False)] if ours[1] == theirs[1] else [False]
     return (*same, False).index(False)
 
 
@@ -99,6 +99,7 @@ def workbench() -> Deck:
 
 
 # -- exercises -----------------------------------------------------------------------------------
+@cache
 def first_loss(updates: int) -> float:
     """Loss of the first sample after so many updates."""
     runner, data = start(), grid()
@@ -107,6 +108,7 @@ def first_loss(updates: int) -> float:
     return runner.mean_loss(data[:1])
 
 
+@cache
 def updates(steps: int, batch_size: int) -> int:
     """Updates that TorchLean's loop makes, counted."""
     runner = start()
@@ -128,6 +130,7 @@ def updates(steps: int, batch_size: int) -> int:
     return calls
 
 
+@cache
 def harmless() -> str:
     """The change that leaves every digit."""
     data, runner = grid(), start()

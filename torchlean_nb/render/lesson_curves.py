@@ -35,19 +35,19 @@ def curves_body(
     """Curves on a log axis, their names above; `mark` is a place on the x axis with a word at it."""
     known = [y for line in lines for y in line.ys if math.isfinite(y) and y > 0]
     low, high = span or (min(known, default=0.1) / 1.3, max(known, default=1.0) * 1.3)
-    last = max(max(line.xs) for line in lines) or 1
+    first, last = min(min(line.xs) for line in lines), max(max(line.xs) for line in lines)
     wide, tall = SIZE[0] - _LEFT - _RIGHT, SIZE[1] - _TOP - _LOW
 
     def place(v: float, y: float) -> tuple[float, float]:
         up = math.log(min(max(y, low), high) / low) / math.log(high / low)
-        return _LEFT + wide * v / last, _TOP + tall * (1 - up)
+        return _LEFT + wide * (v - first) / ((last - first) or 1), _TOP + tall * (1 - up)
 
     body = [words(_LEFT, 16, title, "b")]
     for t in ticks(low, high, log=True):
-        y = place(0, t)[1]
+        y = place(first, t)[1]
         body += [f'<path class="fwd" opacity=".4" d="M{num(_LEFT)} {num(y)}h{num(wide)}"/>',
                  words(_LEFT - 6, y + 3.5, fmt(t, 2), "s e")]  # fmt: skip
-    body += [words(place(t, low)[0], _TOP + tall + 15, fmt(t, 4), "s m") for t in ticks(0, last)]
+    body += [words(place(t, low)[0], _TOP + tall + 15, fmt(t, 4), "s m") for t in ticks(first, last)]
     body.append(words(_LEFT + wide, _TOP + tall + 34, x, "s e"))
     at = SIZE[0] - _RIGHT
     for line in reversed(lines):
