@@ -18,7 +18,8 @@ def run(name="adam", steps=200, scale=1.0, every=10, layers=LAYERS, units=("1",)
         Series("loss", k, loss), Series("lr", k, 0.1 * scale * (1 - k / steps)),
         Series("accuracy", seen, 1 - 0.9 * np.exp(-seen / 40)),
         Series("epoch", ends, np.arange(1, len(ends) + 1)),
-        Series("val_loss", ends, 1.1 * scale * np.exp(-ends / 50)), Series("val_accuracy", ends, 1 - np.exp(-ends / 30)),
+        Series("val_loss", ends, 1.1 * scale * np.exp(-ends / 50)),
+        Series("val_accuracy", ends, 1 - np.exp(-ends / 30)),
         Series("grad_norm", k, loss),
     ]  # fmt: skip
     for i, path in enumerate(layers):

@@ -238,7 +238,10 @@ def test_a_run_that_ran_away_leaves_the_chart_and_the_others_stay_readable(watch
 
 
 # -- in words ------------------------------------------------------------------------------------
-@pytest.mark.parametrize("state", [{"at": 0}, {"at": 60}, {"at": 50}, {"chosen": "sgd"}, {"metric": "grad_norm"}], ids=str)
+STATES = [{"at": 0}, {"at": 60}, {"at": 50}, {"chosen": "sgd"}, {"metric": "grad_norm"}]
+
+
+@pytest.mark.parametrize("state", STATES, ids=str)
 def test_browser_and_python_say_the_same(watch, tmp_path, state):
     html(two(), tmp_path / "page.html", **state)
     page = watch(tmp_path / "page.html").page
@@ -300,12 +303,13 @@ def test_a_run_without_anything_says_so(watch, pages):
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_text_has_enough_contrast(watch, pages, theme):
     page = watch(pages / "two.html", 724, theme).page
-    kinds = [".tl-td-head b", ".tl-td-sub", ".tl-td-at", ".tl-td-chip .tl-meta", ".tl-narr", ".tl-count", ".tl-td-track b",
-             ".tl-td-axes text", ".tl-td-ends text", ".tl-td-gi", ".tl-td-name"]  # fmt: skip
+    kinds = [".tl-td-head b", ".tl-td-sub", ".tl-td-at", ".tl-td-chip .tl-meta", ".tl-narr", ".tl-count",
+             ".tl-td-track b", ".tl-td-axes text", ".tl-td-ends text", ".tl-td-gi", ".tl-td-name"]  # fmt: skip
     found = page.evaluate("""(kinds) => kinds.map(q => {
         const e = document.querySelector(q), look = getComputedStyle(e); let b = e.parentElement;
         while (b && /rgba\\(0, 0, 0, 0|transparent/.test(getComputedStyle(b).backgroundColor)) b = b.parentElement;
-        return [q, e instanceof SVGElement ? look.fill : look.color, getComputedStyle(b).backgroundColor]; })""", kinds)
+        const ink = e instanceof SVGElement ? look.fill : look.color;
+        return [q, ink, getComputedStyle(b).backgroundColor]; })""", kinds)
     for kind, ink, ground in found:
         light = sorted(map(luminance, (ink, ground)))
         assert (light[1] + 0.05) / (light[0] + 0.05) >= 4.5, (kind, ink, ground)
@@ -376,11 +380,11 @@ def running(watch, tmp_path):
             page.evaluate("m => say(m)", m)
         return [told.pop() for _ in list(told)]
 
-    return page, show, w
+    return page, show
 
 
 def test_a_running_training_is_drawn_as_it_comes(running):
-    page, show, w = running
+    page, show = running
     expect(page.locator(".tl-stage")).to_contain_text("Waiting for the first step.")
     show(5)
     expect(widget(page)).to_have_attribute("data-step", "4")
@@ -404,7 +408,7 @@ def test_a_running_training_is_drawn_as_it_comes(running):
 
 
 def test_a_browser_that_missed_a_message_waits_for_the_whole(running):
-    page, show, w = running
+    page, show = running
     show(5)
     show(10)
     page.evaluate("say({kind: 'more', rev: 99, runs: [{i: 0, series: {loss: {k: [50], v: [7]}}}]})")
@@ -415,7 +419,7 @@ def test_a_browser_that_missed_a_message_waits_for_the_whole(running):
 
 
 def test_a_browser_that_comes_later_says_what_it_has(running):
-    page, *_ = running
+    page, _ = running
     assert page.evaluate("asked") == [{"kind": "hello", "rev": 0}]
 
 

@@ -95,7 +95,7 @@ def html(run: Any, path: str | Path | None = None, title: str | None = None, **s
     >>> html(RunTrace("empty")).startswith("<!doctype html>")
     True
     """
-    title = title or "Training"
+    title = visible(title or "Training")
     text = page("TrainingDashboard", payload(given(run)), options={"title": title}, state=state, step=0, title=title)
     if path is not None:
         write(Path(path), text)

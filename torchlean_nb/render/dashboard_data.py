@@ -84,6 +84,11 @@ def _under(run: RunTrace, whats: Iterable[str]) -> Table:
     return {w: by for w, by in found.items() if by}
 
 
+def key_of(name: str) -> str:
+    """Name of a series or a layer as it travels: what can be seen of it, and not more than a line."""
+    return visible(name, 80)
+
+
 def layer_of(path: str) -> str:
     """Layer of a parameter: all before the last dot.
 
@@ -154,7 +159,7 @@ def entry(
         if len(kept) < len(paths):
             left.append(f"{len(kept)} of {len(paths)} layers")
         rows[key] = [
-            {"path": p, "name": visible(p, 60), **{w: curve(by[p], most) for w, by in table.items() if p in by}}
+            {"path": key_of(p), "name": visible(p, 60), **{w: curve(by[p], most) for w, by in table.items() if p in by}}
             for p in kept
         ]
     events = few(sorted(run.events, key=lambda e: e.step), EVENTS)
@@ -166,7 +171,7 @@ def entry(
     return {
         "name": visible(name, 40), "status": run.status, "meta": about(run.meta), "steps": run.steps,
         "planned": run.meta["planned"] if isinstance(run.meta.get("planned"), int) else None,
-        "series": {n: curve(s, points_each) for n, s in whole.items()}, **rows, "hist": hists,
+        "series": {key_of(n): curve(s, points_each) for n, s in whole.items()}, **rows, "hist": hists,
         "events": [[e.step, visible(e.kind, 40), visible(e.text)] for e in events],
     }, left  # fmt: skip
 
@@ -175,8 +180,9 @@ def histograms(found: Iterable[Histogram], paths: list[str], most: int) -> tuple
     """Histograms by what they are of and whose, at most so many: ``[step, [low, high] or edges, counts]``."""
     by: dict[tuple[str, str], list[Histogram]] = {}
     for h in found:
-        if h.name in paths or layer_of(h.name) in paths:
-            by.setdefault((h.what, h.name), []).append(h)
+        path = key_of(h.name)
+        if path in paths or layer_of(path) in paths:
+            by.setdefault((h.what, path), []).append(h)
     each = max(2, most // max(1, len(by)))
     out: dict[str, Any] = {}
     thinned = False

@@ -74,7 +74,9 @@ def _curves(ax: Any, chart: Chart, look: Look) -> None:
         layer = line.kind == "layer"
         hue = LIGHT["upd"] if layer else HUES[line.run % 8]
         marked = len(look.runs) > 1 and line.kind in ("train", "held alone")
-        ys = [v if math.isfinite(v) and (v > 0 or not chart.log) else math.nan for v in line.curve.v]
+        # What leaves the axis does so within reach: matplotlib overflows on the way to 1e300.
+        reach = 10 * chart.high - 9 * chart.low
+        ys = [min(v, reach) if math.isfinite(v) and (v > 0 or not chart.log) else math.nan for v in line.curve.v]
         ax.plot(
             line.curve.k, ys, color=hue, lw=0.8 if line.kind == "raw" else 1.4, alpha=0.3 if line.kind == "raw" else 1,
             ls=(0, (3, 2)) if line.kind.startswith("held") else "-", label="_",

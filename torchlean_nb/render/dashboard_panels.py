@@ -221,4 +221,4 @@ def decades(lists: Sequence[Sequence[float]], low: float, high: float, most: int
     a, b = min(a, low or a), max(b, high or b)
     b = a * 10 if a == b else b
     top = math.ceil(math.log10(b) - 1e-9)
-    return 10.0 ** max(math.floor(math.log10(a) + 1e-9), top - most), 10.0**top
+    return 10.0 ** max(math.floor(math.log10(a) + 1e-9), top - most, -300), 10.0 ** max(min(top, 308), -299)

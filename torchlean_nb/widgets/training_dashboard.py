@@ -165,8 +165,10 @@ class TrainingDashboard(View):
     def _asked(self, message: Any) -> None:
         """A browser that came later says what it has."""
         if isinstance(message, Mapping) and message.get("kind") == "hello" and message.get("rev") != self._rev:
-            self._fresh()
-            self.send_state("payload")
+            if self._stale:
+                self._fresh()
+            else:
+                self.send_state("payload")
 
     # -- the same thing without a front end -------------------------------------------------------
     @property

@@ -16,9 +16,11 @@ export const curveOf = (c) =>
 
 const KEPT = new Set(["path", "name"]);
 const rowOf = (r) => Object.fromEntries(Object.entries(r).map(([key, c]) => [key, KEPT.has(key) ? c : curveOf(c)]));
-const curvesOf = (o) => Object.fromEntries(Object.entries(o || {}).map(([name, c]) => [name, curveOf(c)]));
+/** A table by names that somebody chose: one called `constructor` must not find what every object has. */
+const tableOf = (entries) => entries.reduce((o, [name, v]) => ((o[name] = v), o), Object.create(null));
+const curvesOf = (o) => tableOf(Object.entries(o || {}).map(([name, c]) => [name, curveOf(c)]));
 const histOf = (list) => list.map((h) => ({ ...h, at: h.at.map(([k, edges, counts]) => ({ k, edges, counts })) }));
-const histsOf = (o) => Object.fromEntries(Object.entries(o || {}).map(([what, list]) => [what, histOf(list)]));
+const histsOf = (o) => tableOf(Object.entries(o || {}).map(([what, list]) => [what, histOf(list)]));
 
 /** Runs of a payload with their numbers unpacked. */
 export const runsOf = (payload) =>
