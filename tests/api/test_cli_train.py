@@ -51,6 +51,15 @@ def test_it_computes_what_the_same_script_computes(run):
     assert result.summary() in out and "held out)" not in out
 
 
+def test_torchleans_first_example_from_the_command_line(run):
+    code, out, _ = run(
+        "--data regression_grid --hidden 8 --lr 0.03 --update per_sample --batch-size 1 --shuffle no --validation 0 "
+        "--standardise no --init torchlean --seed 2026 --steps 200"
+    )
+    assert code == 0 and "Sequential: [1, 2] -> [1, 1], layers=3, params=33" in out
+    assert "steps=200 loss0=0.76153 loss1=0.00323363\n" in out
+
+
 @pytest.mark.parametrize("line", [
     "--data digits --model cnn --hidden 4 --steps 3",
     "--data wine --model linear --epochs 2 --optim lion",
@@ -187,6 +196,10 @@ REFUSED = {
     "--load no.tl": "there is no such file",
     "--load-params no.json": "ParamIO: load failed for",
     "--load net.tl": "it holds Module, not a run",
+    "--load none.tl": "its notes are not those of torchlean-nb train",
+    "--load bad.tl": "--batch-size: 'x' is not a whole number",
+    "--load empty.tl": "it does not say how many steps are done",
+    "--save /dev/null": "is not a regular file",
     "--load odd.tl": "its notes are not those of torchlean-nb train",
 }  # fmt: skip
 
@@ -194,7 +207,10 @@ REFUSED = {
 @pytest.mark.parametrize("line", REFUSED)
 def test_what_makes_no_sense_is_said_in_one_line_and_nothing_is_written(line, run, tmp_path):
     tl.save("net.tl", tl.nn.Linear(2, 1).bind(tl.Session()))
-    tl.save("odd.tl", tl.Trainer(tl.nn.Linear(2, 2)), meta={"command": {"run": "rm"}})
+    notes = {"odd.tl": {"run": "rm"}, "none.tl": {"data": None}, "bad.tl": {"batch-size": "x"}}
+    for name, command in notes.items():
+        tl.save(name, tl.Trainer(tl.nn.Linear(2, 2)), meta={"command": command})
+    tl.save("empty.tl", tl.saving.Checkpoint("Trainer", {}))
     before = sorted(tmp_path.iterdir())
     code, out, err = run(line)
     assert (code, out) == (2, "")

@@ -217,6 +217,16 @@ def test_a_folder_where_one_may_not_write_is_named(path):
     assert out.startswith("CheckpointPermissionError") and "permission denied" in out and "/torchlean-nb-test.tl" in out
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="POSIX")
+def test_what_is_no_file_is_not_replaced_by_one(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "null").symlink_to("/dev/null")
+    for name in ("pipe", "null"):
+        with pytest.raises(CheckpointError, match="not a regular file"):
+            tl.save(tmp_path / name, NEW)
+    assert not Path("/dev/null").is_file() and (tmp_path / "pipe").is_fifo()
+
+
 def test_errors_are_what_a_beginner_would_catch(tmp_path):
     with pytest.raises(FileNotFoundError, match="no such file"):
         tl.load(tmp_path / "x.tl")

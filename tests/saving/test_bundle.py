@@ -241,6 +241,27 @@ def test_stop_while_loading_leaves_everything_old_or_everything_new(tmp_path):
     assert rolled > 50 and w.digest(tmp_path / "w.tl") == new
 
 
+def test_stop_pressed_again_while_things_are_put_back_does_not_matter(tmp_path):
+    class Slow:
+        def __init__(self):
+            self.n, self.presses = 0, 0
+
+        def state_dict(self):
+            return {"n": self.n}
+
+        def load_state_dict(self, state):
+            self.n, self.presses = state["n"], self.presses + 1
+            if self.presses <= 3:
+                self.n = -1
+                raise KeyboardInterrupt
+
+    a, b = Slow(), tl.Rng(1)
+    tl.save(tmp_path / "x.tl", {"b": tl.Rng(7), "a": {"n": 5}})
+    with pytest.raises(KeyboardInterrupt):
+        tl.load(tmp_path / "x.tl", into={"b": b, "a": a})
+    assert (a.n, b.seed, a.presses) == (0, 1, 4)
+
+
 @pytest.mark.parametrize("what", [lambda: 0, object(), {1, 2}, tl.Session().param([1.0]), int])
 def test_what_has_no_state_cannot_be_saved(what, tmp_path):
     with pytest.raises(SerializationError, match="save: state"):

@@ -14,7 +14,7 @@ from torchlean_nb.errors import UnknownNameError, did_you_mean, quote
 from torchlean_nb.hypers import REQUIRED
 
 BUNDLED = ("digits", "iris", "wine", "breast_cancer", "diabetes")
-MADE = ("moons", "spirals", "xor")
+MADE = ("moons", "spirals", "xor", "regression_grid")
 MODELS = {"linear": [], "mlp": [64], "cnn": [16, 32]}
 TORCHLEAN = "expected sgd, adagrad, rmsprop, adam, adamw, or adadelta"
 _PAIR = re.compile(r"\s*(\w+)\s*=\s*((?:[^,()\[\]]|\([^()]*\)|\[[^\[\]]*\])+)\s*(?:,|\Z)")
@@ -55,7 +55,7 @@ def load_data(settings: Mapping[str, Any]) -> Dataset:
     if label is not None or target is not None:
         raise Refused("--label and --target are for CSV files")
     if name in MADE:
-        return _made(name, {"seed": settings["seed"], **options})
+        return _made(name, options if name == "regression_grid" else {"seed": settings["seed"], **options})
     if name not in BUNDLED:
         raise Refused(f"unknown --data {quote(name, 60)[1:-1]}; {did_you_mean(name, [*BUNDLED, *MADE])}")
     images = {"images": True} if name == "digits" and settings["model"] == "cnn" else {}

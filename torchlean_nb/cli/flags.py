@@ -114,7 +114,7 @@ class Flag:
 RUN = {
     "data": {
         "data": Flag("moons", words, "NAME", "digits, iris, wine, breast_cancer, diabetes, moons, spirals, xor, "
-                     "or a FILE.csv; options of a data set follow a colon: moons:n=500,noise=0.2"),
+                     "regression_grid, or a FILE.csv; options of a data set follow a colon: moons:n=500,noise=0.2"),
         "label": Flag(None, words, "COLUMN", "column of a CSV file with the classes to learn"),
         "target": Flag(None, words, "COLUMN", "column of a CSV file with the numbers to learn"),
         "validation": Flag(0.2, share, "SHARE", "share of the rows to hold out and measure"),
@@ -136,6 +136,7 @@ RUN = {
                          "colon: warmup_cosine:warmup=50"),
         "total": Flag(None, whole(1), "N", "updates by which the schedule goes; by default those of this call"),
         "batch-size": Flag(32, whole(1), "N", "rows of a batch"),
+        "shuffle": Flag("yes", one_of("yes", "no"), "YES|NO", "another order of the rows in each epoch"),
         "update": Flag("per_batch", one_of("per_batch", "per_sample"), "NAME", "per_batch: one update from the mean "
                        "over a batch; per_sample: one from each of its rows, as TorchLean does"),
         "clip": Flag(None, number, "NORM", "largest norm of all gradients together"),

@@ -60,7 +60,9 @@ class Job:
         if saved is not None and saved.meta.get("data", self.digest) != self.digest:
             raise Refused(f"--load {options['load']}: the data are not those of the saved run")
         self.train, self.held, told = parted(data, settings)
-        done = saved["step"] if saved is not None else 0
+        done = saved.get("step") if saved is not None else 0
+        if type(done) is not int:
+            raise Refused(f"--load {options['load']}: it does not say how many steps are done")
         self.steps = self._steps(done)
         classes = (len(data.classes) if data.classes else int(data.y.max()) + 1) if data.y.dtype.kind in "iu" else None
         self.model, rule = build_model(settings, self.train, classes), build_rule(settings)
@@ -104,7 +106,8 @@ class Job:
         result = trainer.fit(
             self.train, steps=self.steps, batch_size=min(settings["batch-size"], len(self.train)),
             update=settings["update"], validation=self.held, clip=settings["clip"], progress=bool(bar and not every),
-            early_stopping=settings["early-stopping"], callbacks=[self._told(every), self._kept(options["save-every"])],
+            shuffle=settings["shuffle"] == "yes", early_stopping=settings["early-stopping"],
+            callbacks=[self._told(every), self._kept(options["save-every"])],
         )  # fmt: skip
         if result.stopped:
             print(result.stopped + (f": {result.reason}" if result.reason else ""))
@@ -157,7 +160,8 @@ def _settings(given: Mapping[str, Any], saved: Any, file: str | None) -> dict[st
     if saved is not None and saved.kind != "Trainer":
         raise Refused(f"--load {file}: it holds {saved.title}, not a run")
     kept = saved.meta.get("command", {}) if saved is not None else {}
-    if not isinstance(kept, Mapping) or not set(kept) <= set(SETTINGS):
+    good = isinstance(kept, Mapping) and set(kept) <= set(SETTINGS)
+    if not good or any(v is None and SETTINGS[k].default is not None for k, v in kept.items()):
         raise Refused(f"--load {file}: its notes are not those of {PROG}")
     # A file is read as carefully as a command line.
     kept = {k: None if v is None else SETTINGS[k].read(k, _text(v)) for k, v in kept.items()}

@@ -93,6 +93,8 @@ def new_path(path: Any, folder: Any, overwrite: bool) -> Path:
         raise PathError(f"path: {quote(Path(os.fspath(path)).name)} is a reserved name on Windows")
     if os.path.isdir(whole):
         raise CheckpointFolderError(f"path {quote(str(whole), 300)} is a directory", None, "a file name in it")
+    if os.path.lexists(whole) and not os.path.isfile(whole):
+        raise CheckpointError(f"path {quote(str(whole), 300)} is not a regular file", "it would be replaced by one")
     if os.path.lexists(whole) and not overwrite:
         raise CheckpointExistsError(f"path {quote(str(whole), 300)} exists", None, "overwrite=True")
     return whole

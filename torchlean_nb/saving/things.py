@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -188,8 +189,11 @@ def put_all(jobs: list[tuple[Any, Any]]) -> None:
         for thing, state in jobs:
             put(thing, state)
     except BaseException:
-        for thing, state in before:
-            put(thing, state)
+        while before:  # Stop may be pressed again meanwhile
+            with suppress(KeyboardInterrupt):
+                for thing, state in before:
+                    put(thing, state)
+                before = []
         raise
 
 

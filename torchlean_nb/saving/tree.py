@@ -30,7 +30,7 @@ DTYPES = {"bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32"
           "float64"}  # fmt: skip
 _ALLOWED = "numbers, strings, None, lists, tuples, dicts with str or int keys, real arrays, objects with state_dict()"
 _HINTS = {"function": "functions are not kept: name it, and make it again after loading",
-          "Tensor": "its value, t.value", "Param": "its value, p.value",
+          "Tensor": "its value, t.value (of PyTorch t.numpy())", "Param": "its value, p.value",
           "Runner": "runner.net for its parameters, runner.session for these and the random stream"}  # fmt: skip
 Fetch = Callable[[Any, str], np.ndarray]
 
