@@ -160,6 +160,9 @@ BAD = [
     (metrics_of, (["acuracy"],), err.UnknownNameError, "did you mean accuracy"),
     (metrics_of, ([3],), err.HyperparameterTypeError, "a name or a function"),
     (metrics_of, (3,), err.HyperparameterTypeError, "metrics=3"),
+    (metrics_of, ({"loss": "mse"},), err.HyperparameterError, "'loss' is recorded already"),
+    (metrics_of, ({"": "mse"},), err.NameError_, "must not be empty"),
+    (metrics_of, ({"a\nb": "mse"},), err.NameError_, "control character"),
     (metrics_of, (["mse", "mse"],), err.HyperparameterError, "two are called 'mse'"),
 ]
 

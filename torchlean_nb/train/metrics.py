@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from torchlean_nb.engine.data import check_name
 from torchlean_nb.errors import (
     DTypeError,
     EmptyError,
@@ -27,6 +28,7 @@ from torchlean_nb.hypers import Hyper
 from torchlean_nb.trace.confusion import ConfusionMatrix
 
 METRICS: dict[str, Metric] = {}
+_TAKEN = ("loss", "lr", "epoch", "epoch_loss", "grad_norm")
 Function = Callable[[Any, Any], float]
 
 
@@ -106,6 +108,9 @@ def metrics_of(what: Any) -> tuple[Metric, ...]:
     twice = [n for i, n in enumerate(names) if n in names[:i]]
     if twice:
         raise HyperparameterError(f"metrics: two are called {quote(twice[0])}", None, "a dict gives names")
+    taken = [n for n in names if check_name(n, "metric") in _TAKEN]
+    if taken:
+        raise HyperparameterError(f"metrics: {quote(taken[0])} is recorded already", None, "another name")
     return tuple(made)
 
 
