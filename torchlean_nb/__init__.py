@@ -34,6 +34,7 @@ from torchlean_nb.trace import Ledger as Ledger
 
 __version__ = "0.1.0"
 _LAZY = {
+    "compile": "torchlean_nb.compiler:compile",
     "check_adjoint": "torchlean_nb.laws:check_adjoint",
     "check_gradients": "torchlean_nb.laws:check_gradients",
     "check_op": "torchlean_nb.laws:check_op",

@@ -16,7 +16,7 @@ HOUSE = """
     widgets lessons
     render
     train race
-    nn laws
+    nn laws compiler
     engine shells
     ops optim schedules extend trace data minimizers saving
     rows updates

@@ -79,6 +79,8 @@ class Tape:
         "quietly", "records", "scope", "scopes", "strict_shapes", "values", "xp",
     )  # fmt: skip
 
+    handle = Tensor
+
     def __init__(
         self, xp: Any = None, dtype: str = "float64", nonfinite: str = "raise", label: str = "", *,
         strict_shapes: bool = False,
@@ -147,7 +149,7 @@ class Tape:
         if self.scope:
             self.scopes[i] = self.scope
         self.records.append((kind, (), _NO_ATTRS, None))
-        return Tensor(self, i)
+        return self.handle(self, i)
 
     def apply(self, op: Op, args: tuple[Any, ...], attrs: Mapping[str, Any]) -> Tensor:
         """Run `op` and append its record; on any failure the tape is as it was."""
@@ -155,7 +157,7 @@ class Tape:
             self._refuse_outsiders()
         mark = self._mend()
         try:
-            return Tensor(self, self._record(op, args, attrs))
+            return self.handle(self, self._record(op, args, attrs))
         except BaseException:
             self.rollback(mark)
             raise

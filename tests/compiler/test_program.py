@@ -1,0 +1,128 @@
+"""A program from the outside: its source, its shapes, its memory, and what it refuses."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import torchlean_nb as tl
+from torchlean_nb.compiler.lowering import lower, memory_order
+from torchlean_nb.compiler.passes import simplified
+from torchlean_nb.compiler.plan import plan
+from torchlean_nb.errors import HandleTypeError, NonScalarError
+
+RNG = np.random.default_rng(0)
+X, Y = RNG.normal(size=(32, 2)), RNG.normal(size=(32, 1))
+WEIGHTS = tuple(RNG.normal(size=shape) for shape in ((16, 2), (16,), (16, 16), (16,), (1, 16), (1,)))
+
+
+def mlp(x, y, W1, b1, W2, b2, W3, b3):
+    h = tl.tanh(tl.linear(x, W1, b1))
+    h = tl.tanh(tl.linear(h, W2, b2))
+    return tl.mse_loss(tl.linear(h, W3, b3), y)
+
+
+def compiled():
+    return tl.compile(mlp, X, Y, *WEIGHTS, argnums=tuple(range(2, 8)))
+
+
+def test_the_source_runs_when_it_is_pasted_and_gives_the_same_numbers():
+    p = compiled().value_and_grad
+    assert len(p.source.split("def step")[1].splitlines()) < 70 and "torchlean_nb" not in p.source
+    notebook = {}
+    exec(p.source, notebook)
+    value, slopes = p(X, Y, *WEIGHTS)
+    pasted = notebook["step"](X, Y, *WEIGHTS)
+    assert pasted[0] == value and all(map(np.array_equal, pasted[1:], slopes))
+
+
+def test_training_by_a_program_gives_the_losses_of_training_by_a_session():
+    s = tl.Session(seed=0)
+    params = [s.param(w) for w in WEIGHTS]
+    opt = tl.optim.Adam(params, lr=0.01)
+    eager = [s.step(opt, lambda: mlp(X, Y, *params)).loss for _ in range(20)]
+    opt = tl.optim.Adam({f"p{i}": w for i, w in enumerate(WEIGHTS)}, lr=0.01)
+    step, losses = compiled().value_and_grad, []
+    for _ in range(20):
+        loss, slopes = step(X, Y, *opt.params.values())
+        opt.step(list(slopes))
+        losses.append(float(loss))
+    assert losses == eager
+
+
+def test_results_stay_what_they_were_when_the_program_runs_again():
+    p = tl.compile(lambda x: (x * 2.0, x + 1.0), [1.0, 2.0])
+    first = p([1.0, 2.0])
+    p([5.0, 6.0])
+    assert [a.tolist() for a in first] == [[2.0, 4.0], [2.0, 3.0]]
+
+
+def test_other_shapes_and_types_make_other_programs_and_only_some_are_kept():
+    p = tl.compile(lambda x: tl.sum(x * x), np.ones(3))
+    assert [float(p(np.ones(n))) for n in range(1, 20)] == list(range(1, 20)) and len(p._made) == 8
+    assert p(np.ones(3, np.float32)).dtype == np.float32
+
+
+def test_arguments_in_any_layout_give_the_same():
+    p = tl.compile(lambda x: tl.sum(x, axis=0) * 2.0, np.ones((3, 4)))
+    a = RNG.normal(size=(4, 3)).T
+    assert np.array_equal(p(a), p(np.array(a, order="C"))) and np.array_equal(p(a[::-1]), p(a[::-1].copy()))
+
+
+def test_a_random_key_is_an_argument_so_each_run_drops_other_elements():
+    p = tl.compile(lambda x, key: tl.dropout(x, key, p=0.5), np.ones(8), np.array(3))
+    assert all(np.array_equal(p(np.ones(8), np.array(k)), tl.dropout(np.ones(8), k, p=0.5)) for k in range(5))
+
+
+@pytest.mark.parametrize("f", [
+    lambda x: x * 2.0 if x.sum() > 0 else x, lambda x: x * float(x.sum()), lambda x: x * x.value,
+    lambda x: x / x.item(),
+])  # fmt: skip
+def test_a_function_that_looks_at_a_value_is_refused(f):
+    with pytest.raises(HandleTypeError, match="where"):
+        tl.compile(f, np.ones(1))
+
+
+def test_a_gradient_is_of_one_number():
+    with pytest.raises(NonScalarError, match=r"\(2,\)"):
+        _ = tl.compile(lambda x: x * 2.0, [1.0, 2.0]).value_and_grad
+
+
+def test_a_wrong_number_of_arguments_is_said():
+    with pytest.raises(HandleTypeError, match="2 arguments"):
+        tl.compile(lambda x: x, 1.0)(1.0, 2.0)
+
+
+def test_names_of_arguments_that_could_be_mistaken_are_replaced():
+    def f(np, t0, step, x5):
+        return np * t0 + step * x5
+
+    p = tl.compile(f, 1.0, 2.0, 3.0, 4.0)
+    assert float(p(1.0, 2.0, 3.0, 4.0)) == 14.0 and "def step(x0, x1, x2, x3)" in p.source
+
+
+def test_equal_lines_are_shared_and_unused_ones_are_gone():
+    rough, _ = lower(lambda x: tl.exp(x) * tl.exp(x) + 0.0 * tl.sin(np.ones(2)), [np.ones(2)], None, "float64")
+    ops = [line.op for line in simplified(rough).lines]
+    assert ops.count("exp") == 1 and "sin" not in ops
+
+
+def test_no_array_is_written_while_a_later_line_still_reads_it():
+    p = compiled().value_and_grad
+    graph, memory = p.graph, plan(p.graph)
+    root = {}
+    for i, line in enumerate(graph.lines):
+        root[i] = root[line.args[0]] if line.view else i
+    for i, k in memory.place.items():
+        for j, other in enumerate(graph.lines):
+            for a in other.args:
+                owner = root.get(a)
+                if owner is not None and memory.place.get(owner) == k and owner < i:
+                    assert j <= i, f"line {i} writes over line {owner}, which line {j} reads"
+    assert memory.nbytes < sum(a.nbytes for a in map(np.zeros, [x.shape for x in graph.lines if not x.view]))
+
+
+def test_layouts_are_those_of_numpy():
+    a = np.zeros((2, 3, 4))
+    assert memory_order(a) == (0, 1, 2) and memory_order(a.transpose(2, 0, 1)) == (1, 2, 0)
+    assert memory_order(np.zeros((1, 5)).T) == (0, 1)

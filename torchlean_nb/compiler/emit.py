@@ -1,0 +1,88 @@
+"""One line of NumPy for each primitive.
+
+`WRITES` holds those that can write into a given array, `VIEWS` those that only look at their argument in another
+way, and `MAKES` those that make a new array each time. Together they are all there are; the bits are those of the
+eager namespace, since the same functions run on the same layouts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+UFUNCS = {
+    "add": "add", "sub": "subtract", "mul": "multiply", "div": "true_divide", "neg": "negative", "pow": "power",
+    "exp": "exp", "expm1": "expm1", "log": "log", "log1p": "log1p", "sqrt": "sqrt", "sin": "sin", "cos": "cos",
+    "tan": "tan", "arctan": "arctan", "sinh": "sinh", "cosh": "cosh", "tanh": "tanh", "abs": "absolute",
+    "sign": "sign", "maximum": "maximum", "minimum": "minimum", "logaddexp": "logaddexp", "greater": "greater",
+    "greater_equal": "greater_equal", "equal": "equal", "logical_not": "logical_not",
+}  # fmt: skip
+REDUCTIONS = {"sum": "add", "max": "maximum", "min": "minimum", "prod": "multiply"}
+
+Emit = Callable[..., str]
+
+
+def _reduction(ufunc: str, wide: bool) -> Emit:
+    def emit(out: str, line: Any, x: str) -> str:
+        narrow = wide and line.dtype.char in "ef"
+        dtype = "np.float64" if narrow else "None"
+        return f"np.{ufunc}.reduce({x}, {line.attrs['axis']!r}, {dtype}, {out}, {line.attrs['keepdims']!r})"
+
+    return emit
+
+
+WRITES: dict[str, Emit] = {
+    **{ours: (lambda out, line, *xs, f=f: f"np.{f}({', '.join(xs)}, out={out})") for ours, f in UFUNCS.items()},
+    **{ours: _reduction(f, ours == "sum") for ours, f in REDUCTIONS.items()},
+    "matmul": lambda out, line, a, b: f"np.matmul({a}, {b}, out={out})",
+    "concatenate": lambda out, line, *xs: f"np.concatenate(({', '.join(xs)},), {line.attrs['axis']!r}, {out})",
+    "astype": lambda out, line, x: f"np.copyto({out}, {x}, casting='unsafe')",
+    "put_index": lambda out, line, g: f"{out}.fill(0); {out}[{key(line.attrs['key'])}] = {g}",
+}
+VIEWS: dict[str, Emit] = {
+    "transpose": lambda line, x: f"{x}.T" if line.attrs["axes"] is None else f"{x}.transpose({line.attrs['axes']!r})",
+    "reshape": lambda line, x: f"{x}.reshape({line.shape!r})",
+    "broadcast_to": lambda line, x: f"np.broadcast_to({x}, {line.shape!r})",
+    "index": lambda line, x: f"{x}[{key(line.attrs['key'])}]",
+    "flip": lambda line, x: f"np.flip({x}, {line.attrs['axis']!r})",
+}
+MAKES: dict[str, Emit] = {
+    "where": lambda line, c, a, b: f"np.where({c}, {a}, {b})",
+    "one_hot": lambda line, i: f"{i}[..., None] == np.arange({line.attrs['num_classes']!r})",
+    "argmax": lambda line, x: f"np.argmax({x}, axis={line.attrs['axis']!r}, keepdims={line.attrs['keepdims']!r})",
+}
+
+
+def elementwise(op: str) -> bool:
+    """Whether an op may write over an argument of the same shape."""
+    return op in UFUNCS
+
+
+def fallback(line: Any, *xs: str) -> str:
+    """A call of the toolkit's own namespace, for what NumPy has no single function for."""
+    options = "".join(f", {k}={literal(v)}" for k, v in line.attrs.items())
+    return f"xp.{line.op}({', '.join(xs)}{options})"
+
+
+def key(k: Any) -> str:
+    """An index as it is written between brackets."""
+    parts = k if isinstance(k, tuple) else (k,)
+    return ", ".join(map(_part, parts)) if parts else "()"
+
+
+def _part(p: Any) -> str:
+    if isinstance(p, slice):
+        text = f"{'' if p.start is None else p.start}:{'' if p.stop is None else p.stop}"
+        return text if p.step is None else f"{text}:{p.step}"
+    return "..." if p is Ellipsis else repr(p)
+
+
+def literal(v: Any) -> str:
+    """An attribute as Python."""
+    if isinstance(v, tuple):
+        return "(" + ", ".join(map(literal, v)) + ("," if len(v) == 1 else "") + ")"
+    if isinstance(v, slice):
+        return f"slice({v.start!r}, {v.stop!r}, {v.step!r})"
+    return "..." if v is Ellipsis else repr(v.item() if isinstance(v, np.generic) else v)

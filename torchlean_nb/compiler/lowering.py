@@ -1,0 +1,226 @@
+"""Lowering: a function becomes a straight line of primitives.
+
+The function runs once on a tape; its backward sweep, if wanted, is recorded onto the same tape; then every
+node is made again on a second tape on which only primitives are recorded. No rule knows of it: opening a
+composite is running its forward under a recorder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from torchlean_nb.engine.data import as_data
+from torchlean_nb.engine.recorder import Recorder, Traced
+from torchlean_nb.engine.reverse import Recorded, sweep
+from torchlean_nb.engine.tape import Tape
+from torchlean_nb.engine.tensor import Ref, Tensor
+from torchlean_nb.errors import HandleTypeError, NonScalarError
+from torchlean_nb.rows import OPS
+
+
+@dataclass(frozen=True)
+class Line:
+    """One primitive.
+
+    Parameters
+    ----------
+    op : str
+        Name of the row; ``"input"`` and ``"const"`` are leaves.
+    args : tuple of int
+        Numbers of earlier lines; -1 for an argument that is left out.
+    attrs : mapping
+    shape, dtype : of the value
+    order : tuple of int
+        Its axes from the outermost in memory to the innermost, as NumPy lays out what an op makes.
+    view : bool
+        Whether it looks at the memory of its first argument.
+    value : ndarray or None
+        Of a constant.
+    source : str
+        What it is a part of, in words.
+    """
+
+    op: str
+    args: tuple[int, ...]
+    attrs: Mapping[str, Any]
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    order: tuple[int, ...] = ()
+    view: bool = False
+    value: Any = None
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class Graph:
+    """Lines in order, and which of them are inputs and results."""
+
+    lines: tuple[Line, ...]
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+
+
+class Symbol(Tensor):
+    """What the function gets: a Tensor that does not tell its value."""
+
+    __slots__ = ()
+
+    @property
+    def value(self) -> Any:
+        """Nothing.
+
+        Raises
+        ------
+        HandleTypeError
+        """
+        raise HandleTypeError(
+            "compile: the function looks at a value", "a program is traced once and must be right for all values",
+            "tl.where(condition, a, b), or a number that is an argument",
+        )
+
+
+class SymbolTape(Tape):
+    """A tape that hands out Symbols."""
+
+    __slots__ = ()
+    handle = Symbol
+
+
+class _Handle(Traced):
+    """Handle under which an operator records a primitive."""
+
+    __slots__ = ()
+
+    def _op(self, name: str, *args: Any, **attrs: Any) -> Any:
+        xp = Lowering(self.tape)
+        return xp.apply(OPS[name], tuple(xp.number_like(a, self) for a in args), attrs)
+
+    def __tl_apply__(self, op: Any, args: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
+        return Lowering(self.tape).apply(op, args, attrs)
+
+
+class Lowering(Recorder):
+    """Recorder that opens composites, so that only primitives land on the tape."""
+
+    def apply(self, op: Any, args: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
+        """Record a primitive, or run what a composite is made of."""
+        if op.primitive:
+            return self.handle(self.tape.apply(op, args, attrs).id)
+        return op.run(self, *map(self._lifted, args), **{**op.attrs, **attrs})
+
+    def _lifted(self, a: Any) -> Any:
+        return a if a is None or isinstance(a, Ref) else self._constant(np.asarray(a))
+
+    def number_like(self, a: Any, other: Any) -> Any:
+        """A Python number as a constant in the type of the array it meets, as NumPy has it; the rest as it is."""
+        if isinstance(a, bool) or not isinstance(a, int | float) or other.dtype.kind != "f":
+            return a
+        return self._constant(np.asarray(a, other.dtype))
+
+    def handle(self, i: int) -> _Handle:
+        """Handle to a node that is on the tape already."""
+        return _Handle(self.tape, i)
+
+
+def lower(
+    f: Callable[..., Any], args: Sequence[Any], wrt: Sequence[int] | None, dtype: str
+) -> tuple[Graph, bool]:
+    """Primitives of a function, and of its gradient with respect to the arguments `wrt`.
+
+    Returns
+    -------
+    graph : Graph
+    several : bool
+        Whether the function returned a tuple.
+
+    Raises
+    ------
+    NonScalarError
+        When a gradient is asked for and the function returns more than one number.
+    """
+    tape = SymbolTape(None, dtype, "ieee", "tl.compile")
+    handles = [
+        tape.leaf("input", as_data(a, dtype, label=f"argument {k}", finite=False), wrt is not None and k in wrt)
+        for k, a in enumerate(args)
+    ]
+    found = f(*handles)
+    outs = list(found) if isinstance(found, tuple) else [found]
+    outs = [o if isinstance(o, Ref) else tape.leaf("const", as_data(o, dtype, label="result")) for o in outs]
+    made = len(tape)
+    words = {i: _word(tape, i) for i in range(made)}
+    results = [o.id for o in outs]
+    if wrt is not None:
+        y = tape.values[outs[0].id]
+        if y.size != 1:
+            raise NonScalarError(
+                f"value_and_grad: the function returned shape {y.shape}", "a gradient is of one number"
+            )
+        at, first = Recorded(tape), [made]
+
+        def note(child: int, k: int, parent: int, c: Any, summed: Any) -> None:
+            text = f"{_word(tape, child)}, back to its argument {k}"
+            words.update({i: text for i in range(first[0], len(tape))})
+            first[0] = len(tape)
+
+        seed = at.xp.ones(shape=y.shape, like=outs[0])
+        bar = sweep(at, outs[0].id, seed, wrt=[handles[k].id for k in wrt], on_edge=note)
+        for k in wrt:
+            g = bar.get(handles[k].id)
+            results.append((at.xp.zeros(shape=handles[k].shape, like=handles[k]) if g is None else g).id)
+    return _opened(tape, [h.id for h in handles], results, words), isinstance(found, tuple)
+
+
+def _opened(tape: Tape, inputs: list[int], results: list[int], words: Mapping[int, str]) -> Graph:
+    wanted = _ancestors(tape, results) | set(inputs)
+    low = Tape(None, tape.dtype, "ieee", "tl.compile")
+    xp = Lowering(low)
+    new: dict[int, Any] = {-1: None}
+    source: dict[int, str] = {}
+    for i in sorted(wanted):
+        op, parents, attrs, _ = tape.records[i]
+        start = len(low)
+        if isinstance(op, str):
+            new[i] = xp.handle(low.leaf("input" if i in inputs else "const", tape.values[i]).id)
+        else:
+            new[i] = xp.apply(op, tuple(new[p] for p in parents), attrs)
+        source.update({j: words.get(i, "") for j in range(start, len(low))})
+    lines = []
+    for j, (op, parents, attrs, _) in enumerate(low.records):
+        v = low.values[j]
+        name = op if isinstance(op, str) else op.name
+        value = v if name == "const" else None
+        view = bool(parents) and parents[0] >= 0 and np.may_share_memory(v, low.values[parents[0]])
+        lines.append(Line(name, parents, attrs, v.shape, v.dtype, memory_order(v), view, value, source[j]))
+    return Graph(tuple(lines), tuple(new[i].id for i in inputs), tuple(new[i].id for i in results))
+
+
+def _word(tape: Tape, i: int) -> str:
+    op = tape.records[i][0]
+    return f"{op if isinstance(op, str) else op.name} (node {i})"
+
+
+def memory_order(a: np.ndarray) -> tuple[int, ...]:
+    """Axes from the largest stride to the smallest; those of one element stay where C order has them.
+
+    Examples
+    --------
+    >>> memory_order(np.zeros((2, 3)).T)
+    (1, 0)
+    """
+    axes = [i for i in range(a.ndim) if a.shape[i] > 1]
+    found = iter(sorted(axes, key=lambda i: -abs(a.strides[i])))
+    return tuple(next(found) if a.shape[i] > 1 else i for i in range(a.ndim))
+
+
+def _ancestors(tape: Tape, ends: list[int]) -> set[int]:
+    found, todo = set(), list(ends)
+    while todo:
+        i = todo.pop()
+        if i >= 0 and i not in found:
+            found.add(i)
+            todo += tape.records[i][1]
+    return found

@@ -1,0 +1,85 @@
+"""Plan: which line writes into which array, so that arrays are made once and shared over time.
+
+A line that makes no view gets an array as soon as it is reached and gives it back after its last reader. An
+elementwise line may write over an argument nobody reads again. The arrays have the layout that NumPy would have
+given the result, so sums run in the same order as in eager mode.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from torchlean_nb.compiler.emit import VIEWS, WRITES, elementwise
+from torchlean_nb.compiler.lowering import Graph, Line
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How the lines of a graph use memory.
+
+    Parameters
+    ----------
+    buffers : tuple of (shape, dtype, order)
+        Arrays that are made once.
+    place : mapping from line to buffer
+        Lines that write into one.
+    views : frozenset of int
+        Lines that are another look at an argument.
+    """
+
+    buffers: tuple[tuple[tuple[int, ...], np.dtype, tuple[int, ...]], ...]
+    place: dict[int, int]
+    views: frozenset[int]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all buffers."""
+        return sum(int(np.prod(shape, dtype=int)) * dtype.itemsize for shape, dtype, _ in self.buffers)
+
+
+def plan(graph: Graph) -> Plan:
+    """Memory for a graph."""
+    lines = graph.lines
+    views = frozenset(i for i, line in enumerate(lines) if line.view)
+    root = list(range(len(lines)))
+    for i in sorted(views):
+        root[i] = root[lines[i].args[0]]
+    last = {root[i]: len(lines) for i in graph.outputs}
+    for i in range(len(lines) - 1, -1, -1):
+        for a in lines[i].args:
+            if a >= 0:
+                last.setdefault(root[a], i)
+    buffers: list[tuple[tuple[int, ...], np.dtype, tuple[int, ...]]] = []
+    free: dict[tuple, list[int]] = {}
+    place: dict[int, int] = {}
+    for i, line in enumerate(lines):
+        dying = {root[a] for a in line.args if a >= 0 and last[root[a]] == i} & place.keys()
+        # A view of a dying array may be read while it is written; the array itself is safe, element by element.
+        seen_through = {root[a] for a in line.args if a >= 0 and a != root[a]}
+        early = {r for r in dying if elementwise(line.op) and r not in seen_through and _kind(lines[r]) == _kind(line)}
+        for r in sorted(early):
+            free.setdefault(_kind(lines[r]), []).append(place[r])
+        if i not in views and (line.op in WRITES or line.op in VIEWS):
+            spare = free.get(_kind(line))
+            place[i] = spare.pop() if spare else len(buffers)
+            if place[i] == len(buffers):
+                buffers.append(_kind(line))
+        for r in sorted(dying - early):
+            free.setdefault(_kind(lines[r]), []).append(place[r])
+        if i in place and i not in last:  # nobody reads it: a result of a graph that was not simplified
+            free.setdefault(_kind(line), []).append(place[i])
+    return Plan(tuple(buffers), place, views)
+
+
+def _kind(line: Line) -> tuple[tuple[int, ...], np.dtype, tuple[int, ...]]:
+    return line.shape, line.dtype, line.order
+
+
+def empty(kind: tuple[tuple[int, ...], np.dtype, tuple[int, ...]]) -> np.ndarray:
+    """An array with a shape, a type and a layout."""
+    shape, dtype, order = kind
+    back = [order.index(i) for i in range(len(shape))]
+    return np.empty([shape[i] for i in order], dtype).transpose(back)
+

@@ -1,0 +1,203 @@
+"""Program: a function traced once and replayed as straight-line NumPy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from inspect import signature
+from keyword import iskeyword
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from torchlean_nb.backend.quiet import quietly
+from torchlean_nb.compiler.lowering import Graph, lower
+from torchlean_nb.compiler.passes import simplified
+from torchlean_nb.compiler.plan import Plan, plan
+from torchlean_nb.compiler.source import constants, source
+from torchlean_nb.errors import HandleTypeError
+
+KEPT = 8  # programs for other shapes or types
+
+
+class Program:
+    """A compiled function; calling it gives the bits of calling the function itself.
+
+    It is compiled for the shapes and types of its arguments, and again for others; the last few are kept.
+    The arrays it computes in are made once, so it is not to be used from two threads at a time.
+
+    Parameters
+    ----------
+    f : callable
+        Takes Tensors, returns a Tensor or a tuple of them.
+    examples : sequence of array_like
+        Arguments of the first program.
+    argnums : int, tuple of int or None
+        Arguments by which `value_and_grad` differentiates.
+    wrt : bool
+        Whether this program computes the gradient, too.
+
+    Examples
+    --------
+    >>> import torchlean_nb as tl
+    >>> p = compile(lambda w, x: ((w * x) ** 2).sum(), [1.0, 2.0], [3.0, 4.0])
+    >>> float(p([1.0, 2.0], [3.0, 4.0]))
+    73.0
+    >>> value, slope = p.value_and_grad([1.0, 2.0], [3.0, 4.0])
+    >>> slope.tolist()
+    [18.0, 64.0]
+    """
+
+    def __init__(self, f: Callable[..., Any], examples: Sequence[Any], argnums: Any = 0, wrt: bool = False):
+        self.f, self.examples, self.argnums = f, tuple(examples), argnums
+        self.wrt = ((argnums,) if isinstance(argnums, int) else tuple(argnums)) if wrt else None
+        self._made: dict[Any, SimpleNamespace] = {}
+        self._first = self._for([_array(a) for a in self.examples])
+
+    def __call__(self, *args: Any) -> Any:
+        """Results as arrays: of the function; with gradients ``(value, gradient)``."""
+        arrays = [_array(a) for a in args]
+        made = self._for(arrays)
+        out = made.quietly(made.step, *arrays)
+        if self.wrt is not None:
+            return out[0], out[1] if isinstance(self.argnums, int) else out[1:]
+        return out if made.several else out[0]
+
+    @cached_property
+    def value_and_grad(self) -> Program:
+        """The program that also gives the gradient, a callable with a source of its own.
+
+        Raises
+        ------
+        NonScalarError
+        """
+        return Program(self.f, self.examples, self.argnums, wrt=True)
+
+    @property
+    def source(self) -> str:
+        """Python of the program for the examples; paste it and call ``step``."""
+        return self._first.source
+
+    @property
+    def graph(self) -> Graph:
+        """Its primitives."""
+        return self._first.graph
+
+    @property
+    def plan(self) -> Plan:
+        """Its use of memory."""
+        return self._first.plan
+
+    def explain(self) -> str:
+        """What became of the function, in words and numbers."""
+        made = self._first
+        lines = [x for x in made.graph.lines if x.op not in ("input", "const")]
+        each = sum(int(np.prod(x.shape, dtype=int)) * x.dtype.itemsize for x in lines if not x.view)
+        views, writes = len(made.plan.views), len(made.plan.place)
+        return "\n".join([
+            f"{made.recorded} primitives were recorded, {len(lines)} are left: constants folded, equal lines shared,",
+            f"unused ones dropped. {views} only look at memory in another way, {writes} write into arrays made once:",
+            f"{len(made.plan.buffers)} of them, {made.plan.nbytes} bytes; an array for each result would take {each}.",
+        ])  # fmt: skip
+
+    def _for(self, arrays: list[np.ndarray]) -> SimpleNamespace:
+        """The program for these shapes and types."""
+        key = tuple([(a.shape, a.dtype.char) for a in arrays])
+        made = self._made.get(key)
+        if made is None:
+            if len(arrays) != len(self.examples):
+                raise HandleTypeError(
+                    f"compiled {_title(self.f)}: {len(arrays)} arguments", f"it was compiled for {len(self.examples)}"
+                )
+            made = self._compile(arrays)
+            while len(self._made) >= KEPT:
+                self._made.pop(next(iter(self._made)))
+            self._made[key] = made
+        return made
+
+    def _compile(self, arrays: list[np.ndarray]) -> SimpleNamespace:
+        kinds = {a.dtype.name for a in arrays if a.dtype.kind == "f"}
+        dtype = kinds.pop() if len(kinds) == 1 else "float64"
+        rough, several = lower(self.f, arrays, self.wrt, dtype)
+        graph = simplified(rough)
+        memory, names = plan(graph), _names(self.f, len(arrays))
+        results = ["value"] + [f"gradient of {names[k]}" for k in self.wrt or ()]
+        text = source(graph, memory, names, results if self.wrt or not several else ["values"], _title(self.f))
+        space: dict[str, Any] = {"constants": constants(graph)}
+        exec(compile_(text, f"<tl.compile {_title(self.f)}>", "exec"), space)
+        recorded = sum(x.op not in ("input", "const") for x in rough.lines)
+        return SimpleNamespace(
+            step=space["step"], source=text, graph=graph, plan=memory, several=several, recorded=recorded,
+            quietly=quietly(),
+        )
+
+    def __repr__(self) -> str:
+        shapes = ", ".join(str(_array(a).shape) for a in self.examples)
+        return f"<compiled {_title(self.f)}({shapes})>\n{self.explain()}"
+
+
+compile_ = compile
+
+
+def compile(f: Callable[..., Any], *examples: Any, argnums: int | Sequence[int] = 0) -> Program:
+    """Trace a function once and make a program of it.
+
+    Parameters
+    ----------
+    f : callable
+        Takes Tensors, returns a Tensor or a tuple of them. What it does must not depend on the values.
+    *examples : array_like
+        Arguments, for their shapes and types.
+    argnums : int or tuple of int
+        By which arguments `Program.value_and_grad` differentiates.
+
+    Raises
+    ------
+    HandleTypeError
+        When the function looks at a value, or branches on one.
+
+    Examples
+    --------
+    >>> import torchlean_nb as tl
+    >>> p = tl.compile(lambda x: tl.tanh(x * 2.0), [0.0, 1.0])
+    >>> print(p.source.split("def")[1])  # doctest: +NORMALIZE_WHITESPACE
+     step(x):
+        # mul (node 2)
+        np.multiply(x, c1, out=t0)
+        # tanh (node 3)
+        np.tanh(t0, out=t0)
+        # value
+        return (t0.copy(),)
+    """
+    return Program(f, examples, argnums)
+
+
+def _array(a: Any) -> np.ndarray:
+    """An argument in the layout the program was planned for."""
+    plain = not isinstance(a, np.ndarray | np.generic)
+    a = np.asarray(a)
+    if plain and a.dtype.kind in "iu":  # what a formula means by 2
+        a = a.astype(float)
+    return a if a.flags.c_contiguous else np.array(a, order="C")
+
+
+def _title(f: Any) -> str:
+    name = getattr(f, "__name__", type(f).__name__)
+    return name if name.isidentifier() else "function"
+
+
+def _names(f: Any, count: int) -> tuple[str, ...]:
+    """Names of the arguments as the function has them, where they cannot be mistaken for others."""
+    try:
+        ps = signature(f).parameters.values()
+        found = [p.name for p in ps if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    except (TypeError, ValueError):
+        found = []
+    taken = {"np", "xp", "step", "constants", "numpy_namespace"}
+
+    def clear(name: str) -> bool:
+        own = name[:1] in "ctvx" and name[1:].isdecimal()
+        return name.isascii() and not iskeyword(name) and name not in taken and not own
+
+    return tuple(found[k] if k < len(found) and clear(found[k]) else f"x{k}" for k in range(count))
