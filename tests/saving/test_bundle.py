@@ -162,9 +162,13 @@ def refusals(tmp_path):
     tl.save(tmp_path / "sgd.tl", other.optimizer)
     tl.save(tmp_path / "net32.tl", World(dtype="float32").net)
     tl.save(tmp_path / "narrow.tl", net.net)
+    tl.save(tmp_path / "trainer.tl", tl.Trainer(tl.nn.Linear(2, 1)))
     tl.save(tmp_path / "bad.tl", {**w.net.state_dict(), "0.bias": np.array([1.0, np.nan, 0.0, 0.0])})
     return w, {
         "a model alone": ("run.tl", w.net, ("'run.tl' holds dict, not Module", "into={'model': ...}")),
+        "a model for all": ("run.tl", w.optimizer, ("holds dict, not Optimizer 'Adam'", "into={'optimizer': ...}")),
+        "a stream for all": ("run.tl", tl.Rng(), ("holds dict, not Rng", "into={'session': ..., 'optimizer': ...")),
+        "a Trainer's model": ("trainer.tl", w.net, ("holds Trainer, not Module", "into={'model': ...}")),
         "an optimizer for a model": ("sgd.tl", w.net, ("holds Optimizer 'SGD', not Module",)),
         "another optimizer": ("sgd.tl", w.optimizer, ("'sgd'", "'adam'")),
         "a name that is not there": ("run.tl", {"net": w.net}, ("no 'net'", "'model'")),
@@ -176,9 +180,12 @@ def refusals(tmp_path):
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("case", ["a model alone", "an optimizer for a model", "another optimizer", "another dtype",
-                                  "a name that is not there", "a longer list", "another shape", "nothing that takes",
-                                  "no state"])  # fmt: skip
+CASES = ["a model alone", "a model for all", "a stream for all", "a Trainer's model", "an optimizer for a model",
+         "another optimizer", "another dtype", "a name that is not there", "a longer list", "another shape",
+         "nothing that takes", "no state"]  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES)
 def test_what_does_not_fit_is_refused_in_words_and_changes_nothing(case, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     w, cases = refusals(tmp_path)

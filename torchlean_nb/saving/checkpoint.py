@@ -34,8 +34,8 @@ class Checkpoint(Mapping[str, Any]):
     ((2, 3), 4)
     >>> ck
     Checkpoint of dict, 1 array, 48 bytes
-      'epoch'  4
       'w'      float64 (2, 3)
+      'epoch'  4
     """
 
     __slots__ = ("kind", "meta", "name", "state")
@@ -73,7 +73,8 @@ class Checkpoint(Mapping[str, Any]):
         return {place: leaf for place, leaf in leaves(self.state) if isinstance(leaf, np.ndarray)}
 
     def __repr__(self) -> str:
-        rows = [(quote(place, 60), _cell(leaf)) for place, leaf in leaves(self.state)]
+        found = sorted(leaves(self.state), key=lambda row: not isinstance(row[1], np.ndarray))
+        rows = [(quote(place, 60), _cell(leaf)) for place, leaf in found]
         sizes = [a.nbytes for a in self.arrays().values()]
         left = len(rows) - ROWS
         wide = max((len(place) for place, _ in rows[:ROWS]), default=0)

@@ -19,6 +19,8 @@ KINDS = {
     "DataLoader": "DataLoader", "LRScheduler": "LRScheduler", "ReduceLROnPlateau": "LRScheduler",
     "ReduceOnPlateau": "LRScheduler", "Rng": "Rng", "Generator": "Generator",
 }  # fmt: skip
+# Where a Trainer's state has theirs.
+WITHIN = {"Module": "model", "Optimizer": "optimizer", "LRScheduler": "schedule", "DataLoader": "loader"}
 
 
 def kind_of(thing: Any) -> str:
@@ -159,8 +161,9 @@ def check_kind(thing: Any, part: Checkpoint, label: str) -> None:
     inner = [key for key, value in part.items() if isinstance(value, Checkpoint)]
     if part.kind == kind or (part.kind == "dict" and not inner):
         return
-    fits = [key for key in inner if part[key].kind == kind]
-    hint = f"tl.load(path, into={{{quote(fits[0])}: ...}})" if fits else f"into= an object of kind {part.title}"
+    fits = [key for key in inner if part[key].kind == kind] or [key for key in (WITHIN.get(kind),) if key in part]
+    named = ", ".join(f"{quote(key, 40)}: ..." for key in (fits[:1] or inner[:4]))
+    hint = f"tl.load(path, into={{{named}}})" if named else f"into= an object of kind {part.title}"
     raise CheckpointError(f"{label} holds {part.title}, not {_titled(thing)}", None, hint)
 
 
