@@ -326,8 +326,9 @@ def test_focus_is_visible_on_every_control(one):
     seen = set()
     for _ in range(24):
         one.keyboard.press("Tab")
-        look = one.evaluate("() => { const e = document.activeElement, s = getComputedStyle(e);"
-                            " return e === document.body ? [] : [e.getAttribute('aria-label') || e.textContent, s.outlineStyle, s.outlineWidth]; }")
+        look = one.evaluate("""() => { const e = document.activeElement, s = getComputedStyle(e);
+            if (e === document.body) return [];
+            return [e.getAttribute('aria-label') || e.textContent, s.outlineStyle, s.outlineWidth]; }""")
         if look:
             seen.add(look[0])
             assert look[1] == "solid" and look[2] == "2px", look

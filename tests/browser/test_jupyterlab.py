@@ -29,7 +29,25 @@ DESIGNER = """\
 import torchlean_nb as tl
 d = tl.widgets.ScheduleDesigner(tl.schedules.warmup_cosine(0.1, warmup=20, total=200), steps=200)
 d"""
-NOTEBOOKS = {"one": (CELL, "print('step', w.step, w.state)", COMPOSITE), "designer": (DESIGNER, "print(d.value)")}
+TRAIN = """\
+import time
+import torchlean_nb as tl
+from torchlean_nb.train.observe import Recorder
+from ipywidgets.widgets.widget import _instances
+import numpy as np
+
+def trainer():
+    model = tl.nn.Sequential(tl.nn.Linear(2, 16), tl.nn.ReLU(), tl.nn.Linear(16, 2))
+    return tl.Trainer(model, task="classification", optimizer="adam", schedule=0.01)"""
+FIT = """\
+dash = tl.widgets.TrainingDashboard(planned=60)
+fitted = trainer().fit(tl.data.moons(), steps=60, batch_size=20, validation=0.2, progress=False,
+                       callbacks=[dash, lambda moment: time.sleep(0.1)])"""
+ALIVE = "print('alive', len(_instances), dash)"
+NOTEBOOKS = {
+    "one": (CELL, "print('step', w.step, w.state)", COMPOSITE), "designer": (DESIGNER, "print(d.value)"),
+    "dashboard": (TRAIN, FIT, ALIVE),
+}  # fmt: skip
 READY = """() => {
   const panel = window.jupyterapp && window.jupyterapp.shell.currentWidget;
   const s = panel && panel.sessionContext;
@@ -41,6 +59,9 @@ RUN_ALL = """() => Promise.race([
   new Promise(done => setTimeout(() => done('timed out'), 60000)),
 ])"""
 
+RUN_CELL = """(i) => { const app = window.jupyterapp; app.shell.currentWidget.content.activeCellIndex = i;
+  return Promise.race([app.commands.execute('notebook:run-cell').then(() => 'ran'),
+                       new Promise(done => setTimeout(() => done('timed out'), 60000))]); }"""
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
@@ -158,4 +179,42 @@ def test_a_knob_is_dragged_in_jupyterlab_and_the_kernel_follows(lab, watch):
     field.fill("33")
     field.press("Enter")
     expect(knob).to_have_attribute("aria-valuetext", re.compile("^step 33,"), timeout=20_000)
+    seen.errors[:] = [e for e in seen.errors if "widget" in e]  # JupyterLab has warnings of its own
+
+
+def test_a_fit_is_followed_and_its_picture_stays(lab, watch):
+    seen = watch(width=1300)
+    page = seen.page
+    page.goto(f"{lab}/lab/tree/dashboard.ipynb?reset")
+    page.wait_for_function(READY, timeout=60_000)
+    page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells'); }")
+    widget = page.locator(".tl-td")
+    expect(widget).to_have_count(1, timeout=60_000)
+    tag = widget.locator(".tl-tag")
+    expect(tag).to_have_text("running", timeout=30_000)
+    seen_steps = set()
+    for _ in range(100):
+        if not tag.is_visible():
+            break
+        seen_steps.add(int(widget.get_attribute("data-step")))
+        page.wait_for_timeout(100)
+    # It moved while the kernel was busy, in many small pieces, and needed no answer from it.
+    assert len(seen_steps) >= 4, seen_steps
+    expect(widget).to_have_attribute("data-step", "59", timeout=30_000)
+    expect(widget.locator(".tl-narr")).to_contain_text("Step 59")
+    expect(widget.locator(".tl-td-panel")).to_have_count(7)
+    alive = page.locator(".jp-OutputArea-output", has_text="alive")
+    expect(alive).to_contain_text("1 run, step 59 of 59", timeout=20_000)
+
+    counts = [int(re.search(r"alive (\d+)", alive.inner_text())[1])]
+    for _ in range(2):
+        assert page.evaluate(RUN_CELL, 1) == "ran"
+        assert page.evaluate(RUN_CELL, 2) == "ran"
+        expect(widget).to_have_count(1)
+        counts.append(int(re.search(r"alive (\d+)", alive.inner_text())[1]))
+    assert counts[0] == counts[1] == counts[2]
+
+    widget.focus()
+    page.keyboard.press("Home")
+    expect(widget).to_have_attribute("data-step", "0")
     seen.errors[:] = [e for e in seen.errors if "widget" in e]  # JupyterLab has warnings of its own
