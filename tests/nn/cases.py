@@ -125,6 +125,7 @@ CASES = {
     ),
     "sequential": (nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Tanh(), nn.Linear(4, 2)), (5, 3)),
     "named sequential": (nn.Sequential({"first": nn.Linear(3, 3), "rest": nn.Sequential(nn.SiLU())}), (2, 3)),
+    "branches": (nn.Branches(nn.Linear(3, 2), nn.Sequential(nn.Linear(3, 2, False), nn.Tanh())), (4, 3)),
     "residual": (nn.Residual(nn.Sequential(nn.Linear(3, 3), nn.Tanh())), (2, 3)),
 }
 

@@ -26,7 +26,7 @@ WITHOUT = {
     "global_avg_pool": "no such layer: test_a_global_mean_is_an_adaptive_one",
     "dropout": "other random numbers", "encoder, norms first": "other random numbers in train mode",
     "gru, reset first": "no such switch: the layer laws",
-    "residual": "no such layer", "named sequential": "its layers are compared one by one",
+    "residual": "no such layer", "branches": "no such layer", "named sequential": "its layers are compared one by one",
 }
 COMPARED = [n for n in CASES if n not in WITHOUT]
 
@@ -212,6 +212,45 @@ def test_attention_over_another_sequence_with_a_mask_and_its_weights():
     np.testing.assert_allclose(y.value, ty.detach().numpy(), **CLOSE)
     np.testing.assert_allclose(w.value, tw.detach().numpy(), **CLOSE)
     np.testing.assert_allclose(net(q, k, k, allow=allow).value, y.value, **CLOSE)
+
+
+CRITERIA = {
+    "MSELoss": ({}, "like"), "L1Loss": ({"reduction": "sum"}, "like"), "HuberLoss": ({"delta": 0.5}, "like"),
+    "SmoothL1Loss": ({"beta": 0.25}, "like"), "CrossEntropyLoss": ({"label_smoothing": 0.125}, "labels"),
+    "NLLLoss": ({"reduction": "none"}, "labels"), "BCELoss": ({}, "shares"), "BCEWithLogitsLoss": ({}, "shares"),
+    "KLDivLoss": ({"reduction": "batchmean"}, "shares"),
+}
+
+
+@pytest.mark.parametrize("name", CRITERIA)
+def test_losses_are_pytorchs(name):
+    options, kind = CRITERIA[name]
+    rng = np.random.default_rng(0)
+    x = rng.uniform(0.1, 0.9, (4, 3)) if name == "BCELoss" else rng.normal(size=(4, 3))
+    target = {"like": rng.normal(size=(4, 3)), "labels": rng.integers(0, 3, 4), "shares": rng.random((4, 3))}[kind]
+    ours, theirs = getattr(tl.nn, name)(**options), getattr(torch.nn, name)(**options)
+    t = torch.tensor(x, requires_grad=True)
+    loss = theirs(t, torch.tensor(target))
+    loss.sum().backward()
+    np.testing.assert_allclose(ours(x, target), loss.detach().numpy(), **CLOSE)
+    np.testing.assert_allclose(tl.grad(lambda x: tl.sum(ours(x, target)))(x), t.grad.numpy(), **CLOSE)
+
+
+def test_a_smooth_l1_without_a_smooth_part_is_l1():
+    x = np.array([1.0, -2.0])
+    assert tl.nn.SmoothL1Loss(beta=0)(x, np.zeros(2)) == torch.nn.SmoothL1Loss(beta=0)(torch.tensor(x), torch.zeros(2))
+
+
+def test_truncated_normal_and_identities_are_pytorchs():
+    z = tl.nn.init.trunc_normal((50_000,), 1, mean=0.5, std=2.0, a=-1.0, b=3.0)
+    torch.manual_seed(0)
+    theirs = torch.nn.init.trunc_normal_(torch.empty(50_000), 0.5, 2.0, -1.0, 3.0).numpy()
+    assert z.min() >= -1 and z.max() <= 3
+    assert z.mean() == pytest.approx(theirs.mean(), abs=0.02) and z.std() == pytest.approx(theirs.std(), rel=0.01)
+    for shape, groups in (((4, 2, 3), 1), ((6, 2, 3, 2), 3), ((2, 3, 1, 4, 3), 2)):
+        theirs = torch.nn.init.dirac_(torch.empty(shape), groups).numpy()
+        assert np.array_equal(tl.nn.init.dirac(shape, groups=groups), theirs)
+    assert np.array_equal(tl.nn.init.eye((2, 3)), torch.nn.init.eye_(torch.empty(2, 3)).numpy())
 
 
 def test_a_global_mean_is_an_adaptive_one():

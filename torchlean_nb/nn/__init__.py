@@ -19,6 +19,7 @@ Examples
 True
 """
 
+from torchlean_nb.nn import blocks as blocks
 from torchlean_nb.nn import init as init
 from torchlean_nb.nn.activations import (
     ELU,
@@ -34,7 +35,7 @@ from torchlean_nb.nn.activations import (
 )
 from torchlean_nb.nn.attention import MultiheadAttention, TransformerEncoder, TransformerEncoderLayer
 from torchlean_nb.nn.basic import Embedding, Flatten, Identity, Linear, Select, Unflatten
-from torchlean_nb.nn.containers import Residual, Sequential
+from torchlean_nb.nn.containers import Branches, Residual, Sequential
 from torchlean_nb.nn.convolution import (
     Conv1d,
     Conv2d,
@@ -59,6 +60,17 @@ from torchlean_nb.nn.gates import (
     Softsign,
 )
 from torchlean_nb.nn.layer import Layer, Slot
+from torchlean_nb.nn.losses import (
+    BCELoss,
+    BCEWithLogitsLoss,
+    CrossEntropyLoss,
+    HuberLoss,
+    KLDivLoss,
+    L1Loss,
+    MSELoss,
+    NLLLoss,
+    SmoothL1Loss,
+)
 from torchlean_nb.nn.module import Module
 from torchlean_nb.nn.noise import AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d
 from torchlean_nb.nn.norms import (
@@ -101,15 +113,16 @@ from torchlean_nb.nn.torch_state import from_torch_state_dict, to_torch_state_di
 
 __all__ = [
     "AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveAvgPool3d", "AdaptiveMaxPool1d", "AdaptiveMaxPool2d",
-    "AdaptiveMaxPool3d", "AlphaDropout", "AvgPool1d", "AvgPool2d", "AvgPool3d", "BatchNorm1d", "BatchNorm2d",
-    "BatchNorm3d", "CELU", "Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d",
-    "Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "ELU", "Embedding", "Flatten", "GELU", "GLU", "GRU",
-    "GlobalAvgPool", "GlobalMaxPool", "GroupNorm", "Hardsigmoid", "Hardswish", "Hardtanh", "Identity",
-    "InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d", "LPPool1d", "LPPool2d", "LPPool3d", "LSTM", "Layer",
-    "LayerNorm", "LeakyReLU", "LearnedPositions", "Linear", "LogSigmoid", "LogSoftmax", "MaxPool1d", "MaxPool2d",
-    "MaxPool3d", "Mish", "Module", "MultiheadAttention", "PReLU", "RMSNorm", "RNN", "ReLU", "ReLU6", "Residual",
+    "AdaptiveMaxPool3d", "AlphaDropout", "AvgPool1d", "AvgPool2d", "AvgPool3d", "BCELoss", "BCEWithLogitsLoss",
+    "BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "Branches", "CELU", "Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d",
+    "ConvTranspose2d", "ConvTranspose3d", "CrossEntropyLoss", "Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "ELU",
+    "Embedding", "Flatten", "GELU", "GLU", "GRU", "GlobalAvgPool", "GlobalMaxPool", "GroupNorm", "Hardsigmoid",
+    "Hardswish", "Hardtanh", "HuberLoss", "Identity", "InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d",
+    "KLDivLoss", "L1Loss", "LPPool1d", "LPPool2d", "LPPool3d", "LSTM", "Layer", "LayerNorm", "LeakyReLU",
+    "LearnedPositions", "Linear", "LogSigmoid", "LogSoftmax", "MSELoss", "MaxPool1d", "MaxPool2d", "MaxPool3d", "Mish",
+    "Module", "MultiheadAttention", "NLLLoss", "PReLU", "RMSNorm", "RNN", "ReLU", "ReLU6", "Residual",
     "RotaryPositions", "SELU", "Select", "Sequential", "SiLU", "Sigmoid", "SinusoidalPositions", "Slot",
-    "SmoothMaxPool1d", "SmoothMaxPool2d", "SmoothMaxPool3d", "Softmax", "Softmax2d", "Softmin", "Softplus", "Softsign",
-    "Summary", "Tanh", "TransformerEncoder", "TransformerEncoderLayer", "Unflatten", "from_torch_state_dict", "init",
-    "summary", "to_torch_state_dict",
+    "SmoothL1Loss", "SmoothMaxPool1d", "SmoothMaxPool2d", "SmoothMaxPool3d", "Softmax", "Softmax2d", "Softmin",
+    "Softplus", "Softsign", "Summary", "Tanh", "TransformerEncoder", "TransformerEncoderLayer", "Unflatten", "blocks",
+    "from_torch_state_dict", "init", "summary", "to_torch_state_dict",
 ]  # fmt: skip

@@ -68,7 +68,7 @@ class MultiheadAttention(Layer):
     def slots(self) -> Mapping[str, Slot]:
         d = self.embed_dim
         own = {"in_proj_weight": Slot((3 * d, d), init.xavier_uniform, _three)}
-        return own | ({"in_proj_bias": Slot((3 * d,), init.zeros)} if self.bias else {})
+        return own | ({"in_proj_bias": Slot((3 * d,), init.zeros, draw=0)} if self.bias else {})
 
     def children(self) -> Mapping[str, Layer]:
         return {"out_proj": _Output(self.embed_dim, self.embed_dim, self.bias)}

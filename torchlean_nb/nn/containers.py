@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from torchlean_nb.errors import HyperparameterError, HyperparameterTypeError, quote
+from torchlean_nb.errors import HyperparameterError, HyperparameterTypeError, ShapeError, quote
 from torchlean_nb.nn.layer import Layer
 
 
@@ -104,3 +104,43 @@ class Residual(Layer):
     @property
     def label(self) -> str:
         return f"Residual({self.inner.label})"
+
+
+@dataclass(frozen=True, init=False)
+class Branches(Layer):
+    """The sum of several layers of the same input.
+
+    Parameters
+    ----------
+    *layers : Layer
+        At least one; their outputs have the same shape.
+
+    Examples
+    --------
+    >>> import torchlean_nb as tl
+    >>> tl.nn.Branches(tl.nn.Linear(3, 2), tl.nn.Linear(3, 2, bias=False)).out_shape((4, 3))
+    (4, 2)
+    """
+
+    layers: tuple[Layer, ...]
+
+    def __init__(self, *layers: Layer):
+        if not layers:
+            raise HyperparameterError("Branches: no layers", "the sum of nothing has no shape")
+        object.__setattr__(
+            self, "layers", tuple(layer_of("Branches", f"layer {i}", layer) for i, layer in enumerate(layers))
+        )
+
+    def children(self) -> Mapping[str, Layer]:
+        return {str(i): layer for i, layer in enumerate(self.layers)}
+
+    def compute(self, x: Any, at: Any) -> Any:
+        parts = [at(name, x) for name in self.parts]
+        shapes = {tuple(y.shape) for y in parts}
+        if len(shapes) > 1:
+            raise ShapeError(f"Branches: outputs of shapes {' and '.join(map(str, sorted(shapes)))} cannot be added")
+        return sum(parts[1:], start=parts[0])
+
+    @property
+    def label(self) -> str:
+        return f"Branches({', '.join(layer.label for layer in self.layers)})"

@@ -73,6 +73,79 @@ def torchlean_normal(shape: Shape, seed: Seed = 0, mean: float = 0.0, std: float
     return mean + std * z.reshape(shape)
 
 
+def trunc_normal(
+    shape: Shape, seed: Seed = 0, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0
+) -> np.ndarray:
+    """Normal numbers within [a, b]: those outside are drawn again.
+
+    Raises
+    ------
+    HyperparameterError
+        When the interval is empty, or so far out that hardly a number falls into it.
+
+    Examples
+    --------
+    >>> z = trunc_normal((1000,), seed=1)
+    >>> bool(abs(z).max() <= 2), bool(0.8 < z.std() < 0.95)
+    (True, True)
+    """
+    low, high = (a - mean) / std, (b - mean) / std
+    share = (math.erf(high / math.sqrt(2)) - math.erf(low / math.sqrt(2))) / 2
+    if not share > 0.01:
+        raise HyperparameterError(
+            f"trunc_normal: a={a}, b={b} is not allowed", f"less than 1 % of the numbers fall into it, std being {std}"
+        )
+    key, n = _key(seed), math.prod(shape)
+    z, turn = np.empty(0), 0
+    while len(z) < n:
+        more = random.normal(key_of(key, turn), (math.ceil((n - len(z)) / share) + 16,))
+        z, turn = np.concatenate([z, more[(low <= more) & (more <= high)]]), turn + 1
+    return mean + std * z[:n].reshape(shape)
+
+
+def eye(shape: Shape, seed: Seed = 0) -> np.ndarray:
+    """The identity, for a linear layer that keeps as much of its input as it can; no random number is drawn.
+
+    Raises
+    ------
+    ShapeError
+        When the shape is not that of a matrix.
+    """
+    if len(shape) != 2:
+        raise ShapeError(f"init: eye needs 2 dimensions, got {tuple(shape)}", None, "dirac for convolutions")
+    return np.eye(*shape)
+
+
+def dirac(shape: Shape, seed: Seed = 0, groups: int = 1) -> np.ndarray:
+    """A 1 in the middle of the kernel: the convolution hands on as many channels as it can, per group.
+
+    Raises
+    ------
+    ShapeError
+        When the shape is not (out, in, k...), or the groups do not divide its outputs.
+    """
+    if not 3 <= len(shape) <= 5 or groups < 1 or shape[0] % groups:
+        raise ShapeError(f"init: dirac needs a weight (out, in, k...) and groups that divide out, got {tuple(shape)}")
+    w, middle = np.zeros(shape), tuple(k // 2 for k in shape[2:])
+    rows = shape[0] // groups
+    for i in range(shape[0]):
+        if i % rows < shape[1]:
+            w[(i, i % rows, *middle)] = 1
+    return w
+
+
+def seeds(seed: Seed, n: int) -> list[int]:
+    """The first n seeds of a stream, as TorchLean's builder hands them to layers.
+
+    Examples
+    --------
+    >>> seeds(2026, 2)
+    [8699989649721214301, 16238661600416281737]
+    """
+    rng = seed if isinstance(seed, Rng) else Rng(seed)
+    return [rng.next_seed() for _ in range(n)]
+
+
 def fans(shape: Shape) -> tuple[int, int]:
     """Inputs and outputs of one unit of a weight of shape (out, in, k...).
 
