@@ -101,6 +101,11 @@ def test_what_is_no_callback_is_refused(what):
     assert digest(t) == before and t.loader is None
 
 
+def test_early_stopping_among_the_callbacks_is_pointed_to_its_place():
+    with pytest.raises(err.HyperparameterTypeError, match=r"early_stopping=EarlyStopping\(patience=4"):
+        fit(trainer(), 1, callbacks=[EarlyStopping(4)])
+
+
 def test_callbacks_do_not_change_the_run():
     plain, told = trainer(), trainer()
     fit(plain, 5)
@@ -294,6 +299,15 @@ def test_a_bar_is_drawn_at_most_ten_times_a_second():
     (bar,) = made
     assert len(bar.drawn) <= 11 + 1 and bar.drawn[-1] == (100, "loss=0.01") and bar.closed
     assert bar.drawn[0] == (1, "loss=1")
+
+
+def test_a_bar_keeps_the_last_of_every_result():
+    made = []
+    progress = Progress(3, True, lambda *a: made.append(Bar(*a)) or made[0], iter(range(9)).__next__)
+    progress.start()
+    progress.at(1, {"loss": 2.0, "lr": 0.1, "epoch": 1, "epoch_loss": 2.0, "val_loss": 3.0})
+    progress.at(2, {"loss": 1.0, "lr": 0.1})
+    assert made[0].drawn == [(1, "loss=2, val_loss=3"), (2, "loss=1, val_loss=3")]
 
 
 def test_nothing_is_shown_where_nobody_looks(capsys):

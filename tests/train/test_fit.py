@@ -92,6 +92,14 @@ def test_a_schedule_counts_steps_or_epochs(per, expected):
     assert fit(t, 4).run["lr"].values.tolist() == expected  # 3 batches make an epoch
 
 
+def test_a_scheduler_of_this_optimizer_may_be_set_later():
+    t, given = trainer("sgd"), trainer("sgd", lambda opt: tl.optim.lr_scheduler.StepLR(opt, 2))
+    t.schedule = scheduler = tl.optim.lr_scheduler.StepLR(t.optimizer, 2)
+    rates = fit(t, 5).run["lr"].values.tolist()
+    assert rates == fit(given, 5).run["lr"].values.tolist() and len(set(rates)) == 3
+    assert t.schedule is scheduler and trainer("sgd", abs).schedule is abs
+
+
 def test_a_plateau_looks_at_the_validation_loss_at_the_end_of_each_epoch():
     seen = []
 

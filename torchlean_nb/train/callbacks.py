@@ -10,6 +10,7 @@ from typing import Any
 
 from torchlean_nb.errors import HyperparameterTypeError, PathError, quote
 from torchlean_nb.hypers import Hyper
+from torchlean_nb.train.early_stopping import EarlyStopping
 
 _SAVING = "torchlean_nb.saving"
 EVENTS = ("on_train_start", "on_step", "on_epoch_end", "on_train_end")
@@ -185,6 +186,9 @@ def callbacks_of(what: Any) -> Callback:
         return OnStep(what)
     if isinstance(what, Iterable) and not isinstance(what, str | bytes | Mapping):
         return Chain(tuple(p for one in what for p in _parts(callbacks_of(one))))
+    if isinstance(what, EarlyStopping):
+        raise HyperparameterTypeError("callbacks: an EarlyStopping has an argument of its own", None,
+                                      f"fit(..., early_stopping={what!r})")  # fmt: skip
     raise HyperparameterTypeError(
         f"callbacks={quote(what)} is a {'class' if isinstance(what, type) else type(what).__name__}",
         f"a function of a moment, or an object with {', '.join(EVENTS)}",

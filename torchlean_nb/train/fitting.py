@@ -103,7 +103,7 @@ class Fit:
             trainer.recorder.event(max(step - 1, 0), self.ended, self.reason)
         found = self._measured()
         trainer.status = self.ended
-        self.progress.close(step - self.first, {k: v for k, v in found.items() if k in ("loss", "val_loss")})
+        self.progress.close(step - self.first, found)
         return TrainResult(
             trainer.run, TrainReport(self.before, found.get("loss", math.nan)), step - self.first, found,
             None if self.ended == "finished" else self.ended, self.reason,

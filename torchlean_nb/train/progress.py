@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 INTERVAL = 0.1
+QUIET = ("lr", "grad_norm", "epoch", "epoch_loss")
 
 
 def someone_looks() -> bool:
@@ -51,6 +52,7 @@ class Progress:
     ):  # fmt: skip
         self._make: Any = (lambda: make(total, 0)) if shown else lambda: None
         self._bar: Any = None
+        self._seen: dict[str, float] = {}
         self._clock, self._next = clock, clock()
 
     def start(self) -> None:
@@ -58,20 +60,24 @@ class Progress:
         self._bar = self._make()
 
     def at(self, done: int, values: Mapping[str, float]) -> None:
-        """So many steps are done; values are the latest ones."""
-        if self._bar is not None and self._clock() >= self._next:
-            self._draw(done, values)
+        """So many steps are done; the latest value of everything is shown, but for what is no result."""
+        if self._bar is not None:
+            self._seen.update(values)
+            if self._clock() >= self._next:
+                self._draw(done)
 
-    def _draw(self, done: int, values: Mapping[str, float]) -> None:
+    def _draw(self, done: int) -> None:
         self._bar.n = done
-        self._bar.set_postfix_str(", ".join(f"{k}={v:.4g}" for k, v in values.items()), refresh=False)
+        shown = (f"{k}={v:.4g}" for k, v in self._seen.items() if k not in QUIET)
+        self._bar.set_postfix_str(", ".join(shown), refresh=False)
         self._bar.refresh()
         self._next = self._clock() + INTERVAL
 
     def close(self, done: int | None = None, values: Mapping[str, float] | None = None) -> None:
         """Draw it a last time and leave it."""
         if self._bar is not None:
+            self._seen.update(values or {})
             if done is not None:
-                self._draw(done, values or {})
+                self._draw(done)
             self._bar.close()
             self._bar = None

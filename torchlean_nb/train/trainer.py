@@ -221,6 +221,24 @@ class Trainer:
         return evaluate(self.runner, dataset_of(data), metrics_of(metrics))
 
     @property
+    def schedule(self) -> Any:
+        """Function or scheduler of the learning rate; assign another one between two fits.
+
+        Examples
+        --------
+        >>> import torchlean_nb as tl
+        >>> trainer = tl.Trainer(tl.nn.Linear(2, 1))
+        >>> trainer.schedule = tl.optim.lr_scheduler.StepLR(trainer.optimizer, 10)
+        >>> trainer.schedule
+        StepLR(step 0, step_decay(base=0.001, size=10, gamma=0.1))
+        """
+        return self.rates.pure if self.rates.scheduler is None else self.rates.scheduler
+
+    @schedule.setter
+    def schedule(self, what: Any) -> None:
+        self.rates = Rates(what, self.optimizer, None)
+
+    @property
     def step(self) -> int:
         """Updates so far."""
         return self.so_far.step
