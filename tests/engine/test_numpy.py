@@ -71,3 +71,10 @@ def test_augmented_assignment_makes_a_new_node():
     y = x
     y += 1.0
     assert float(x) == 1.0 and float(y) == 2.0 and y.id != x.id
+
+
+def test_large_numbers_are_finite_and_nobody_warns():
+    s = tl.Session()
+    assert (s.param([1e160, -1e300]) * 2.0).value.tolist() == [2e160, -2e300]
+    s = tl.Session(dtype="float32")
+    assert np.isfinite((s.param([1e30]) * 2.0).value).all()
