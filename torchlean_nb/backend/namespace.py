@@ -73,12 +73,7 @@ class ArrayNamespace:
             return True
         if x.ndim == 0:
             return math.isfinite(x)
-        if x.dtype.char in "fd":
-            # A third of the price; a sum of squares that overflows says nothing, then every element is looked at.
-            flat = x.ravel(order="K")
-            if math.isfinite(flat.dot(flat)):
-                return True
-        return bool(self.np.isfinite(x).all())
+        return bool(self.np.count_nonzero(self.np.isfinite(x)) == x.size)  # half the price of all()
 
     # -- elementwise without a NumPy twin ------------------------------------------------------
     def erf(self, x: Any) -> Any:
