@@ -54,8 +54,8 @@ class _BatchNorm(Layer):
         weight, bias = at.get("weight"), at.get("bias")
         if at.training or not self.track_running_stats:
             y = batch_norm(x, weight, bias, eps=self.eps)
-            if at.training and self.track_running_stats and at.collects:
-                at.keep(**self._moved(np.asarray(getattr(x, "value", x)), at))
+            if at.training and self.track_running_stats:
+                at.look(x, self._moved)
             return y
         scale = 1 / (at["running_var"] + self.eps) ** 0.5
         scale = scale if weight is None else scale * weight

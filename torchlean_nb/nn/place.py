@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from torchlean_nb.errors import CapabilityError, UnknownNameError, did_you_mean
 from torchlean_nb.hypers import Hyper
 
@@ -30,6 +32,8 @@ class Pass:
         Collects new values of buffers.
     seen : list, optional
         Collects ``(path, layer, input shape, output shape)`` of every layer.
+    later : list, optional
+        Collects ``(path, layer, x, update)`` of what buffers are to be made of, where there are no values yet.
     """
 
     values: Mapping[str, Any]
@@ -37,6 +41,7 @@ class Pass:
     key: Callable[[], int] | None = None
     news: dict[str, Any] | None = None
     seen: list[Any] | None = None
+    later: list[Any] | None = None
 
     def __post_init__(self) -> None:
         MODE.check("forward", "mode", self.mode)
@@ -71,10 +76,12 @@ class Place:
         """Whether the mode is train."""
         return self._run.mode == "train"
 
-    @property
-    def collects(self) -> bool:
-        """Whether new values of buffers are asked for."""
-        return self._run.news is not None
+    def look(self, x: Any, update: Callable[[np.ndarray, Place], Mapping[str, Any]]) -> None:
+        """Hand over new values of buffers, ``update(value of x, place)`` by name."""
+        if self._run.later is not None:
+            self._run.later.append((self.path, self.layer, x, update))
+        elif self._run.news is not None:
+            self.keep(**update(np.asarray(getattr(x, "value", x)), self))
 
     def keep(self, **values: Any) -> None:
         """Hand over new values of buffers."""
