@@ -188,3 +188,47 @@ def test_xor_keeps_a_gap_and_noise_has_the_size_it_says():
     assert abs(xor(400, gap=0.3).X).min() >= 0.3 and abs(xor(400, gap=0.3).X).max() < 1
     noise = moons(4000, noise=0.2, seed=3).X - moons(4000, noise=0).X
     assert abs(noise.mean()) < 0.01 and abs(noise.std() - 0.2) < 0.005
+
+
+@given(counts=st.lists(st.integers(2, 12), min_size=2, max_size=4), share=st.floats(0.2, 0.8), seed=st.integers(0, 99))
+def test_a_stratified_split_has_every_class_on_both_sides_in_nearly_its_share(counts, share, seed):
+    y = np.repeat(np.arange(len(counts)), counts)
+    ds = Dataset(np.arange(len(y)), y)
+    count = round(len(y) * share)
+    if min(counts) * count < 2 * len(y) or min(counts) * (len(y) - count) < 2 * len(y):
+        return  # a class may be too small for one of the sides
+    train, test = ds.split(share, seed, stratify=True)
+    assert len(test) == count and sorted([*train.X, *test.X]) == list(range(len(y)))
+    for c, n in enumerate(counts):
+        assert abs((test.y == c).sum() - n * len(test) / len(y)) < 1
+        assert 0 < (test.y == c).sum() < n
+    assert [d.digest for d in ds.split(share, seed, stratify=True)] == [train.digest, test.digest]
+
+
+@given(n=st.integers(2, 30), k=st.integers(2, 6), seed=st.integers(0, 99), stratify=st.booleans())
+def test_folds_validate_each_row_once(n, k, seed, stratify):
+    ds = Dataset(np.arange(n), np.arange(n) % 3)
+    if k > n:
+        with pytest.raises(DataError, match="do not fill"):
+            ds.folds(k, seed)
+        return
+    pairs = ds.folds(k, seed, stratify)
+    assert sorted(i for _, v in pairs for i in v.X) == list(range(n))
+    assert all(sorted([*t.X, *v.X]) == list(range(n)) for t, v in pairs)
+    assert max(len(v) for _, v in pairs) - min(len(v) for _, v in pairs) <= 1
+    if stratify:
+        for c in range(3):
+            per_fold = [int((v.y == c).sum()) for _, v in pairs]
+            assert max(per_fold) - min(per_fold) <= 1
+
+
+def test_what_is_split_can_be_put_together():
+    ds = numbered(7)
+    first, rest = ds.split_at(3)
+    assert first.append(rest).digest == ds.digest and len(ds.append()) == 7
+    assert len(ds.append(ds, first)) == 17 and ds.append(ds).names == ds.names
+
+
+def test_functions_of_a_sample_come_one_after_the_other():
+    scaled = data.Compose(data.Normalize([0.0, 1.0], [1.0, 2.0]), lambda x, y: (x.sum(), y))
+    assert numbered(3).map(scaled).X.tolist() == [0.0, 3.0, 6.0]

@@ -12,7 +12,7 @@ from _stop import Stop
 from hypothesis import given
 from hypothesis import strategies as st
 
-from torchlean_nb.data import DataLoader, Dataset, lcg_shuffle
+from torchlean_nb.data import BatchLoader, DataLoader, Dataset, batched, lcg_shuffle
 
 ORDERS = ("generator", "torchlean")
 SETTINGS = st.fixed_dictionaries(
@@ -162,3 +162,20 @@ def test_the_lcg_shuffle_is_a_permutation_by_sorted_keys(seed, n):
 def test_a_large_set_is_shuffled_whole():
     last, rows = lcg_shuffle(2026, 100_000)
     assert np.array_equal(np.sort(rows), np.arange(100_000)) and 0 <= last < 2**31
+
+
+def test_a_batch_loader_goes_on_where_its_loader_is():
+    loader = DataLoader(Dataset(range(7)), 2, seed=1, drop_last=True)
+    whole = BatchLoader(loader, 2)
+    epochs = [[x.tolist() for (x,) in whole] for _ in range(2)]
+    assert len(whole) == 3 and all(len(b) == 2 for epoch in epochs for b in epoch)
+    assert epochs[0] != epochs[1] and loader.epoch == 2
+
+
+def test_batches_that_are_made_once_are_shuffled_once():
+    ds = Dataset(np.arange(14.0).reshape(7, 2), np.arange(7))
+    fixed = batched(ds, 3, shuffle=True, seed=5)
+    assert fixed.X.shape == (2, 3, 2) and fixed.y.shape == (2, 3)
+    rows = lcg_shuffle(5, 7)[1][:6].reshape(2, 3)
+    assert (fixed.y == rows).all() and (fixed.X[..., 0] == 2 * rows).all()
+    assert batched(ds, 7).X[0].tolist() == ds.X.tolist()

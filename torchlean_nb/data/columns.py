@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from torchlean_nb.errors import DTypeError, EmptyError, NonFiniteError, ShapeError, quote
+from torchlean_nb.errors import DataError, DTypeError, EmptyError, NonFiniteError, ShapeError, quote
 
 Batch = tuple[np.ndarray, ...]
 _PLAIN = re.compile(r"[\w.-]{1,40}", re.ASCII)
@@ -61,13 +61,21 @@ def freeze(a: np.ndarray) -> np.ndarray:
     return a
 
 
-def collate(samples: Iterable[Any]) -> Batch:
+def collate(samples: Iterable[Any], batch_size: int | None = None) -> Batch:
     """Stack samples to one batch.
+
+    Parameters
+    ----------
+    samples : iterable of tuples of arrays, or of arrays
+    batch_size : int, optional
+        How many there must be.
 
     Raises
     ------
     ShapeError
         Naming the first sample that differs from sample 0.
+    EmptyError, DataError
+        When there are none, or not `batch_size` of them.
 
     Examples
     --------
@@ -78,6 +86,8 @@ def collate(samples: Iterable[Any]) -> Batch:
     rows = [tuple(map(np.asarray, s)) if isinstance(s, tuple) else (np.asarray(s),) for s in samples]
     if not rows:
         raise EmptyError("collate: no samples")
+    if batch_size not in (None, len(rows)):
+        raise DataError(f"collate: expected batch size {batch_size}, got {len(rows)}")
     first = [a.shape for a in rows[0]]
     for i, row in enumerate(rows):
         if [a.shape for a in row] != first:

@@ -11,6 +11,7 @@ import numpy as np
 
 from torchlean_nb.backend.random import check_seed
 from torchlean_nb.data.columns import Batch, collate, freeze, own_column, shown
+from torchlean_nb.data.splitting import folds, strata, stratified
 from torchlean_nb.errors import (
     DataError,
     DTypeError,
@@ -22,7 +23,7 @@ from torchlean_nb.errors import (
     ShapeError,
     quote,
 )
-from torchlean_nb.hypers import Hyper
+from torchlean_nb.hypers import Hyper, flag
 
 BATCH_SIZE = Hyper(kind="int", low=1)
 _TEST = "it must be a share in (0, 1) or a number of rows >= 1"
@@ -197,17 +198,56 @@ class Dataset:
         starts = range(0, len(self) - (size - 1 if drop_last else 0), size)
         return [tuple(freeze(a[i : i + size]) for a in self.arrays) for i in starts]
 
-    def split(self, test: float = 0.25, seed: int = 0) -> tuple[Dataset, Dataset]:
+    def append(self, *others: Dataset) -> Dataset:
+        """These samples and after them those of other Datasets with the same names, types and shapes.
+
+        Raises
+        ------
+        DataError
+
+        Examples
+        --------
+        >>> Dataset([1.0, 2.0]).append(Dataset([3.0])).X.tolist()
+        [1.0, 2.0, 3.0]
+        """
+        for other in others:
+            kinds = [
+                (d.names, d.classes, [(a.shape[1:], a.dtype) for a in d.arrays]) if isinstance(d, Dataset) else None
+                for d in (self, other)
+            ]
+            if kinds[0] != kinds[1]:
+                raise DataError(
+                    f"append: {quote(other)} cannot stand behind {quote(self)}", "names, types or shapes differ"
+                )
+        return self._with(map(np.concatenate, zip(self.arrays, *(d.arrays for d in others), strict=True)))
+
+    def split_at(self, rows: int) -> tuple[Dataset, Dataset]:
+        """The first rows, and the rest.
+
+        Raises
+        ------
+        DataError
+            When a side is empty.
+        """
+        rows = BATCH_SIZE.check("split_at", "rows", rows)
+        if rows >= len(self):
+            raise DataError(f"split_at: {rows} of {len(self)} rows leaves 0 rows to the second part")
+        return self[:rows], self[rows:]
+
+    def split(self, test: float = 0.25, seed: int = 0, stratify: bool = False) -> tuple[Dataset, Dataset]:
         """Two Datasets for training and testing, shuffled with the seed.
 
         Parameters
         ----------
         test : float or int
             Share of the rows, in (0, 1), or their number.
+        seed : int
+        stratify : bool
+            Whether each class of the last array has the same share in both, up to rounding.
 
         Raises
         ------
-        HyperparameterError, DataError
+        HyperparameterError, DataError, DTypeError, ShapeError
 
         Examples
         --------
@@ -215,7 +255,7 @@ class Dataset:
         >>> len(train), len(test)
         (7, 3)
         """
-        n, seed = len(self), check_seed(seed)
+        n, rng = len(self), np.random.default_rng(check_seed(seed))
         if isinstance(test, bool) or not isinstance(test, int | float | np.integer | np.floating):
             raise HyperparameterTypeError(f"split: test={quote(test)} is not allowed", _TEST)
         share = isinstance(test, float | np.floating)
@@ -225,8 +265,39 @@ class Dataset:
         if not 0 < count < n:
             side = "test" if count == 0 else "train"
             raise DataError(f"split: test={test} of {n} rows leaves 0 rows to {side}")
-        rows = np.random.default_rng(seed).permutation(n)
+        if flag().check("split", "stratify", stratify):
+            first, second = stratified(strata(self.y, "split"), count, rng)
+            return self.take(first), self.take(second)
+        rows = rng.permutation(n)
         return self.take(rows[: n - count]), self.take(rows[n - count :])
+
+    def folds(self, k: int = 5, seed: int = 0, stratify: bool = False) -> list[tuple[Dataset, Dataset]]:
+        """k pairs of training and validation: each row is in the validation of one pair (Stone 1974).
+
+        Parameters
+        ----------
+        k : int >= 2
+        seed : int
+        stratify : bool
+            Whether the rows of each class are dealt out evenly.
+
+        Raises
+        ------
+        HyperparameterError, DataError, DTypeError, ShapeError
+
+        Examples
+        --------
+        >>> [len(validation) for train, validation in Dataset(range(7)).folds(3)]
+        [3, 2, 2]
+        """
+        k = Hyper(kind="int", low=2).check("folds", "k", k)
+        if k > len(self):
+            raise DataError(f"folds: {len(self)} rows do not fill k={k} folds")
+        groups = strata(self.y, "folds") if flag().check("folds", "stratify", stratify) else None
+        parts = folds(len(self), k, groups, np.random.default_rng(check_seed(seed)))
+        return [
+            (self.take(np.concatenate([p for p in parts if p is not part])), self.take(part)) for part in parts
+        ]
 
     def standardise(self, *others: Dataset) -> Any:
         """Shift and scale each column of X to mean 0 and deviation 1; constant columns become 0.
