@@ -29,24 +29,28 @@ def digits() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     return pixels / 16, digit, order[:1347], order[1347:]
 
 
-def deep(std: Callable[[int], float], activation: str = "relu", layers: int = LAYERS, width: int = WIDTH) -> tuple:
+def deep(
+    std: Callable[[int], float], activation: str = "relu", layers: int = LAYERS, width: int = WIDTH, count: int = 64
+) -> tuple[Arrays, Arrays]:
     """Values of all hidden layers for a batch of digits, and gradients of all their weights.
 
     Parameters
     ----------
     std : callable
         Standard deviation of the weights of a layer that reads n values.
+    count : int
+        How many digits.
     """
     X, y, train, _ = digits()
     s, rng, n = Session(), np.random.default_rng(0), X.shape[1]
-    h, values, weights = s.input(X[train[:64]]), [], []
+    h, values, weights = s.input(X[train[:count]]), [], []
     for _ in range(layers):
         weights.append(s.param(rng.standard_normal((n, width)) * std(n)))
         h = OPS[activation](h @ weights[-1])
         values.append(h)
         n = width
     scores = h @ s.param(rng.standard_normal((n, 10)) * std(n))
-    grads = s.backward(OPS["cross_entropy"](scores, y[train[:64]]))
+    grads = s.backward(OPS["cross_entropy"](scores, y[train[:count]]))
     return [v.value for v in values], [grads[w] for w in weights]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from torchlean_nb.errors import HandleTypeError
 from torchlean_nb.render.lesson_deck import Deck
-from torchlean_nb.widgets.base import View
+from torchlean_nb.widgets.base import View, read_state
 
 
 class Gallery(View):
@@ -46,7 +46,7 @@ class Gallery(View):
             raise HandleTypeError(f"Gallery: expected a Deck, got {type(deck).__name__}")
         self.deck = deck
         slides = bool(deck.knobs) and deck.knobs[0].kind == "slide"
-        given = state if step is not None or state is not None or not slides else {"step": deck.start[0]}
+        given = {"step": deck.start[0]} | read_state(state) if slides else state
         super().__init__(
             deck.to_payload(), steps=len(deck.knobs[0].values) - 1 if slides else 0, step=step, controls=controls,
             title=title or deck.title, presentation=presentation, state=given,
