@@ -1,6 +1,6 @@
 // TrainingDashboard: loss, metrics, learning rate, gradients, updates, activations and histograms at one step, linked.
 
-const TALL = { 1: 220, 2: 134, 3: 118 },
+const TALL = { 1: 220, 2: 132, 3: 114 },
   HISTS = ["gradient", "weight", "update", "activation"];
 
 function render({ model, el }) {
@@ -279,9 +279,8 @@ function render({ model, el }) {
     });
     bar.paint({ runs, off: off(), chosen: chosen(), smooth: amount(), log: logOf(), values: runs.length > 1 ? values : [""] });
     f.narr.setAttribute("aria-live", moving.playing() || live() ? "off" : "polite");
-    const said = run() && stops().length ? sentence(run(), cursor(), metric(), runs.length > 1, endOf(run())) : "",
-      all = [said, payload.note].filter(Boolean).join(" ");
-    if (f.narr.textContent !== all) f.narr.textContent = all;
+    const said = run() && stops().length ? sentence(run(), cursor(), metric(), runs.length > 1, endOf(run())) : "";
+    if (f.narr.textContent !== said) f.narr.textContent = said;
   }
 
   function paint() {
@@ -305,7 +304,10 @@ function render({ model, el }) {
     }
     readout();
     const state = live() ? ", one running" : "";
-    f.root.querySelector(".tl-bar .tl-meta").textContent = runs.length === 1 ? runs[0].meta : runs.length ? `${runs.length} runs${state}` : "";
+    const head = runs.length === 1 ? runs[0].meta : runs.length ? `${runs.length} runs${state}` : "",
+      meta = f.root.querySelector(".tl-bar .tl-meta");
+    meta.textContent = [head, payload.note].filter(Boolean).join(". ");
+    meta.title = meta.textContent;
   }
 
   /** All panels as one drawing, for a file. */

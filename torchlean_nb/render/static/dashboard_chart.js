@@ -74,8 +74,8 @@ export function lostAt(ks, vs, most = 20) {
 /** A chart in a panel of its own. `on`: scrub(k), hover(k or null). */
 export function lineChart(title, on, chooser = null) {
   const head = panelHead(title, chooser);
-  const layers = ["axes", "lines", "ends", "cursor"].map((name) => s("g", { class: `tl-td-${name}` }));
-  const [axes, lines, ends, cursor] = layers;
+  const layers = ["axes", "lines", "cursor", "ends"].map((name) => s("g", { class: `tl-td-${name}` }));
+  const [axes, lines, cursor, ends] = layers;
   const area = s("rect", { class: "tl-td-area" });
   const svg = s("svg", { class: "tl-td-svg", role: "img" }, ...layers, area);
   const el = h("section", { class: "tl-td-panel" }, head.el, svg);

@@ -90,7 +90,7 @@ export function unitsPanel(choose) {
     if (!rows.length) return nothing(p, wide, tall, "not recorded for this run");
     const says = rows.map((r) => `${r.name} mean ${r.mean === undefined ? "none" : short(r.mean, 3)}${r.dead === undefined ? "" : `, ${short(100 * r.dead, 3)} % dead`}`);
     sized(p, wide, tall, `Activations per layer: ${says.join("; ")}`);
-    const ticks = roundTicks(low, high, false, wide < 300 ? 2 : 4).map((v) => [
+    const ticks = roundTicks(low, high, false, wide < 300 ? 3 : 4).map((v) => [
       s("path", { class: "tl-td-rule", d: `M${x(v).toFixed(1)} ${ROW_TOP - 2}V${tall - FOOT_ + 2}` }),
       s("text", { x: x(v), y: tall - 4, "text-anchor": "middle" }, short(v, 3)),
     ]);
@@ -151,7 +151,7 @@ export function histPanel(chooser) {
       ...own.filter((b) => b.d > 0 && b.b > b.a).map((b) => s("rect", { class: `tl-td-bin tl-td-${ROLES[what]}`, x: b.a.toFixed(2), y: y(b.d).toFixed(2), width: Math.max(0.8, b.b - b.a - 0.6).toFixed(2), height: Math.max(1, base - y(b.d)).toFixed(2) })),
       s("path", { class: "tl-td-base", d: `M${left} ${base}h${room}` }),
       ...(zero ? [s("path", { class: "tl-td-zero", d: `M${x(0).toFixed(1)} ${TOP}V${base + 3}` })] : []),
-      ...(outline ? [s("path", { class: "tl-td-first", d: outline })] : []),
+      ...(outline ? [s("path", { class: "tl-td-first", d: outline }), s("text", { x: left, y: TOP + 8 }, `outline: step ${first.k}`)] : []),
     );
   };
   return p;
