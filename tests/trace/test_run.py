@@ -60,6 +60,12 @@ def test_non_finite_numbers_and_long_series_survive_json():
     assert run.meta["best"] == "Infinity" and run.meta["betas"] == (0.9, 0.999)
 
 
+@pytest.mark.parametrize("n", [1, 5000])
+def test_every_nan_is_the_same_nan(n):
+    odd = np.array([0xFFF8_0000_0000_0123] * n, dtype=np.uint64).view(np.float64)
+    assert RunTrace("r", [Series("a", range(n), odd)]) == RunTrace("r", [Series("a", range(n), [np.nan] * n)])
+
+
 def test_copies_and_pickles_are_equal():
     run = a_run()
     assert pickle.loads(pickle.dumps(run)) == run == copy.deepcopy(run)

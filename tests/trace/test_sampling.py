@@ -90,6 +90,13 @@ def test_a_crowded_end_does_not_empty_the_rest():
     assert np.sum(s < 100_000) > 40
 
 
+@pytest.mark.parametrize("n", [12, 13, 40])
+def test_more_stretches_than_there_is_room_for_are_thinned(n):
+    values = np.where(np.arange(900) % 2, np.nan, np.arange(900) % 7)
+    s, v = min_max_lttb(np.arange(900), values, n)
+    assert len(s) <= n and 2 <= np.isnan(v).sum() <= n / 4 + 1 and np.isfinite(v).sum() > n / 3
+
+
 def test_numbers_at_the_edge_of_the_range_do_not_overflow():
     values = np.where(np.arange(500) % 2, 1.7e308, -1.7e308)
     s, v = min_max_lttb(np.arange(500), values, 50)

@@ -127,6 +127,15 @@ def test_a_full_series_is_halved_and_keeps_its_extremes():
     assert np.diff(s.steps).max() < 500
 
 
+def test_half_of_a_full_series_is_left():
+    recorder = Recorder(limit=400)
+    for k in range(400):
+        recorder.record(k, {"loss": np.sin(k / 5)})
+    assert len(recorder.trace()["loss"]) == 400
+    recorder.record(400, {"loss": 0.0})
+    assert 190 <= len(recorder.trace()["loss"]) <= 201
+
+
 def test_memory_stays_bounded():
     net, recorder = a_net(), Recorder(limit=100, diagnostics_every=1, histograms_every=1)
     train(net, recorder, KEPT_HISTOGRAMS + 30)
@@ -249,6 +258,24 @@ def test_a_model_that_cannot_be_looked_into_is_said_once():
     for k in range(3):
         recorder.diagnose(k, SimpleNamespace(net=net), {}, {}, {}, (X, Y))
     assert [(e.step, e.kind, e.text) for e in recorder.trace().events] == [(0, "no activations", "only Tensors here")]
+
+
+def test_a_step_that_is_made_again_is_drawn_once():
+    net, recorder = tl.nn.Linear(3, 1).bind(tl.Session()), Recorder(diagnostics_every=1, histograms_every=1)
+    for scale in (1.0, 2.0):
+        after = {path: scale * v + 1 for path, v in arrays(net).items()}
+        recorder.diagnose(0, SimpleNamespace(net=net), after, arrays(net), after, (X, Y))
+    drawn = recorder.trace().histograms
+    assert len(drawn) == len({(h.what, h.name) for h in drawn}) == 7
+    assert recorder.trace()["grad_norm/bias"].values.tolist() == [norm(after["bias"])]
+
+
+def test_numbers_that_are_none_are_left_out_of_histograms():
+    net, recorder = tl.nn.Linear(3, 1).bind(tl.Session()), Recorder(diagnostics_every=1, histograms_every=1)
+    grads = {"weight": np.array([[1.0, np.nan, -np.inf]]), "bias": np.array([0.5])}
+    recorder.diagnose(0, SimpleNamespace(net=net), grads, arrays(net), arrays(net), (X, Y))
+    found = next(h for h in recorder.trace().histograms if (h.what, h.name) == ("gradient", "weight"))
+    assert found.counts.sum() == 1 and found.edges[0] <= 1 <= found.edges[-1]
 
 
 def test_weights_that_are_zero_have_no_ratio_and_infinite_ones_are_said():

@@ -122,6 +122,18 @@ def test_numbers_that_are_none_are_said():
     assert (trace.codes == 255).all() and np.isnan(trace.guesses).all() and trace.accuracy(0) == 0
 
 
+@pytest.mark.parametrize("mode", ["train", "eval"])
+def test_looking_asks_in_eval_mode_and_leaves_the_mode(mode):
+    trainer, data = a_trainer(extra=(tl.nn.Dropout(0.9),))
+    runner = trainer.runner
+    runner.mode = mode
+    seen = BoundaryRecorder(data, resolution=8)
+    seen.look(runner, 0)
+    seen.look(runner, 1)
+    trace = seen.trace()
+    assert runner.mode == mode and np.array_equal(trace.codes[0], trace.codes[1])
+
+
 def test_of_many_points_some_are_shown():
     trainer, data = a_trainer(data=tl.data.moons(1000))
     seen = BoundaryRecorder(resolution=8)
