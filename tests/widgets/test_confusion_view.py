@@ -93,6 +93,11 @@ def test_the_picture_and_the_text_follow_what_is_chosen():
     assert again.cell == (1, 0) and again.now["by"] == "column"
 
 
+def test_a_matrix_writes_the_page_of_its_view(tmp_path):
+    text = ConfusionMatrix([[3, 1], [0, 2]]).to_html(tmp_path / "m.html", title="Cats")
+    assert text == (tmp_path / "m.html").read_text(encoding="utf-8") and "<title>Cats</title>" in text
+
+
 def test_without_a_front_end_it_is_a_picture_and_words():
     still, _ = ConfusionView([[3, 1], [0, 2]])._repr_mimebundle_()
     assert still["image/svg+xml"].startswith("<svg") and "accuracy 83.3 %" in still["text/plain"]

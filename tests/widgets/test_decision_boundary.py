@@ -49,7 +49,8 @@ def test_without_a_front_end_it_is_a_picture_and_words():
     assert still["image/svg+xml"].startswith("<svg") and "After 9 updates" in still["text/plain"]
 
 
-def test_it_writes_the_animation(tmp_path):
+def test_it_writes_the_page_and_the_animation(tmp_path):
+    assert a_trace().to_html(tmp_path / "a.html") == (tmp_path / "a.html").read_text(encoding="utf-8")
     DecisionBoundary(a_trace()).to_gif(tmp_path / "a.gif")
     assert (tmp_path / "a.gif").read_bytes().startswith(b"GIF89a")
 

@@ -183,6 +183,10 @@ class BoundaryTrace:
         """Write all frames as an animation."""
         self.render("gif", path=path, **options)
 
+    def to_html(self, path: str | None = None, **options: Any) -> str:
+        """Self-contained page of the animation, without a kernel or a network; also written to `path`."""
+        return self.show(**options).to_html(path)
+
     def show(self, **options: Any) -> Any:
         """The animation, for the last line of a cell."""
         return self.render("widget", **options)

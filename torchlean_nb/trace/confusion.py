@@ -186,6 +186,10 @@ class ConfusionMatrix:
         """Self-contained picture."""
         return self.render("svg", **options)
 
+    def to_html(self, path: str | None = None, **options: Any) -> str:
+        """Self-contained page of the view, without a kernel or a network; also written to `path`."""
+        return self.show(**options).to_html(path)
+
     def show(self, **options: Any) -> Any:
         """The view, for the last line of a cell."""
         return self.render("widget", **options)
