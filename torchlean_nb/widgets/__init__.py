@@ -4,7 +4,9 @@
 through a trace, `TapeTable` lists it, `GradientLedger` takes one gradient apart, `TensorView`
 shows an array, `ScheduleDesigner` shapes learning rates, `UpdateAnatomy` takes an
 optimizer's step apart; `ShapePuzzle`, `LossExplorer` and `GradientCloud` belong to lessons,
-`Gallery` shows pictures made beforehand, `TrainingDashboard` shows trainings. The front end is plain JavaScript in ``render/static``.
+`Gallery` shows pictures made beforehand. `TrainingDashboard` shows trainings, `DecisionBoundary` what a
+model says everywhere while it learns, `ConfusionView` what it takes for what. The front end is plain
+JavaScript in ``render/static``.
 """
 
 from torchlean_nb.widgets.anatomy import UpdateAnatomy as UpdateAnatomy
