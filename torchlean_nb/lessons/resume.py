@@ -75,7 +75,7 @@ def time_machine() -> Deck:
     _, before, after = stopped()
     steps = list(range(1 - SHOWN, MORE + 1))
     went_on = Line("never stopped", steps, [*before[-SHOWN:], *after], "#7d868f", wide=5)
-    high, frames = 10 * float(before[-SHOWN:].max()), {}
+    high, frames = 4 * float(before[-SHOWN:].max()), {}
     for kept in product((0, 1), repeat=len(PARTS)):
         found = resumed(kept)
         at = parting(found)
