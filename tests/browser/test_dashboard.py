@@ -344,6 +344,33 @@ def test_a_hostile_name_is_text(watch, pages):
     assert page.locator("img").count() == 0
 
 
+@pytest.mark.parametrize("name", ["__proto__", "constructor", "toString", "val_", "val_val_loss", "/", "a/b"])
+def test_names_that_mean_something_to_javascript_are_names(watch, tmp_path, name):
+    k = [0, 1, 2]
+    series = [Series("loss", k, [3, 2, 1]), Series(name, k, [1, 2, 3]), Series("dead/" + name, k, [0, 0, 1])]
+    with_it = RunTrace(name, series)
+    html([with_it, _dashboards.run(), RunTrace(name)], tmp_path / "odd.html", metric=name)
+    page = watch(tmp_path / "odd.html").page
+    for key in ("t", "Home", "ArrowRight", "t", "2", "3", "ArrowDown", "1", "l"):
+        widget(page).press(key)
+    expect(page.locator(".tl-err")).to_be_hidden()
+    expect(page.locator(".tl-narr")).to_contain_text("Step")
+
+
+ODD = [{"at": "x"}, {"at": -5}, {"off": 3}, {"off": ["adam", "sgd"]}, {"smooth": "a"}, {"smooth": 99}, {"log": 7},
+       {"metric": []}, {"chosen": 1}, {"layer": {}}, {"what": "__proto__"}, {"speed": "fast"}]  # fmt: skip
+
+
+@pytest.mark.parametrize("state", ODD, ids=str)
+def test_a_state_from_elsewhere_does_no_harm(watch, tmp_path, state):
+    html(two(), tmp_path / "odd.html", **state)
+    page = watch(tmp_path / "odd.html").page
+    for key in ("Home", "ArrowRight", "t", "t", "l"):
+        widget(page).press(key)
+    expect(page.locator(".tl-err")).to_be_hidden()
+    expect(page.locator(".tl-narr")).to_contain_text("Step 1")
+
+
 def test_exports_are_whole_files(both, watch, tmp_path):
     for item, name in (("HTML page", "copy.html"), ("SVG of this step", "copy.svg")):
         both.get_by_role("button", name="Export").click()

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from torchlean_nb.errors import HyperparameterError, HyperparameterTypeError
-from torchlean_nb.render.dashboard_data import OF_PARAM, OF_UNIT, entry
+from torchlean_nb.render.dashboard_data import OF_PARAM, OF_UNIT, POINTS, entry
 from torchlean_nb.render.escape import visible
 from torchlean_nb.render.files import write
 from torchlean_nb.render.html import page
 from torchlean_nb.trace.run import RunTrace
 
-RUNS = 8
+RUNS, ROUGH = 8, 300
 
 
 def given(what: Any) -> dict[str, RunTrace]:
@@ -61,10 +61,11 @@ def fresh(name: str, taken: Iterable[str]) -> str:
     return new
 
 
-def payload(runs: Mapping[str, RunTrace], made: dict[str, Any] | None = None) -> dict[str, Any]:
+def payload(runs: Mapping[str, RunTrace], made: dict[str, Any] | None = None, rough: str = "") -> dict[str, Any]:
     """Everything the dashboard draws, JSON-able and bounded; `note` says what was left out.
 
-    What is `made` already of runs that have not changed is used again, and kept there.
+    What is `made` already of runs that have not changed is used again, and kept there. Of a run that is not over yet
+    a `rough` picture is enough.
     """
     heads = tuple(f"{w}/" for w in (*OF_PARAM, *OF_UNIT))
     count = sum(name.startswith(heads) for run in runs.values() for name in run.series)
@@ -72,8 +73,9 @@ def payload(runs: Mapping[str, RunTrace], made: dict[str, Any] | None = None) ->
     for name in [n for n in made if n not in runs]:
         del made[name]
     for name, run in runs.items():
-        if name not in made or made[name][0] is not run or made[name][1] != (count, len(runs)):
-            made[name] = run, (count, len(runs)), *entry(run, name, count, len(runs))
+        how = count, len(runs), ROUGH if name == rough else POINTS
+        if name not in made or made[name][0] is not run or made[name][1] != how:
+            made[name] = run, how, *entry(run, name, *how)
     left = list(dict.fromkeys(said for *_, some in (made[n] for n in runs) for said in some))
     return {"runs": [made[n][2] for n in runs], "note": f"Shown: {', '.join(left)}." if left else ""}
 

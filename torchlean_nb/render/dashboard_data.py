@@ -166,7 +166,7 @@ def entry(
     if len(events) < len(run.events):
         left.append(f"{len(events)} of {len(run.events)} events")
     hists, some = histograms(run.histograms, [r["path"] for r in [*rows["params"], *rows["units"]]],
-                             HISTOGRAMS // runs)  # fmt: skip
+                             HISTOGRAMS // runs if points_each == POINTS else 0)  # fmt: skip
     left += some
     return {
         "name": visible(name, 40), "status": run.status, "meta": about(run.meta), "steps": run.steps,
@@ -195,8 +195,9 @@ def histograms(found: Iterable[Histogram], paths: list[str], most: int) -> tuple
 
 
 def _edges(edges: np.ndarray) -> list[Any]:
-    even = np.allclose(edges, np.linspace(edges[0], edges[-1], len(edges)), rtol=0, atol=1e-9 * np.ptp(edges))
-    return [number(v) for v in ((edges[0], edges[-1]) if even else edges)]
+    gaps = np.diff(edges)
+    even = (np.abs(gaps - gaps[0]) <= 1e-6 * gaps[0]).all()
+    return [number(v) for v in (edges[[0, -1]] if even else edges).tolist()]
 
 
 def about(meta: Mapping[str, Any]) -> str:

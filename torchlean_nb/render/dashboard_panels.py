@@ -28,7 +28,7 @@ class Look:
         off = state.get("off")
         off = off if isinstance(off, list) else []
         self.shown = [r for r in self.runs if r["name"] not in off]
-        named = [r for r in self.runs if r["name"] == state.get("chosen")]
+        named = [r for r in self.shown if r["name"] == state.get("chosen")]
         self.run = next(iter([*named, *self.shown, *self.runs]), None)
         last = max(map(end, self.runs), default=0)
         at = state.get("at")

@@ -133,8 +133,8 @@ class TrainingDashboard(View):
         self._runs[self._name] = run
         self._rev += 1
         if force or status != "running" or feed.wants_whole():
-            self.payload = self._whole()
-            self._stale = False
+            self._stale = status == "running"
+            self.payload = self._whole(self._name if self._stale else "")
             feed.sent_whole(run, started)
         else:
             news = feed.news(run)
@@ -151,9 +151,9 @@ class TrainingDashboard(View):
     def _meta_now(self) -> Mapping[str, Any]:
         return self._runs[self._name].meta if self._name in self._runs else {}
 
-    def _whole(self) -> dict[str, Any]:
+    def _whole(self, rough: str = "") -> dict[str, Any]:
         """Everything as of now, with its number where more may come."""
-        whole = drawn.payload(self._runs, self._made)
+        whole = drawn.payload(self._runs, self._made, rough)
         return whole | {"rev": self._rev} if self._live else whole
 
     def _fresh(self) -> dict[str, Any]:

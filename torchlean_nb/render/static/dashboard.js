@@ -50,7 +50,7 @@ function render({ model, el }) {
   const shown = () => runs.map((_, i) => i).filter((i) => !off().includes(runs[i].name));
   const chosen = () => {
     const i = runs.findIndex((r) => r.name === f.state.chosen);
-    return i >= 0 ? i : shown()[0] || 0;
+    return i >= 0 && !off().includes(runs[i].name) ? i : shown()[0] || 0;
   };
   const run = () => runs[chosen()];
   const amount = () => (Number.isFinite(f.state.smooth) ? Math.max(0, Math.min(0.98, f.state.smooth)) : 0.6);
