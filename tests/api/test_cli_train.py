@@ -157,7 +157,6 @@ def test_ctrl_c_saves_what_was_learned(tmp_path):
 
 # -- words -----------------------------------------------------------------------------------------
 REFUSED = {
-    "--backend compiled": "Session: backend 'compiled' is not available",
     "--backend fast": "unknown --backend fast (supported: eager | compiled)",
     "--device cuda": "device 'cuda' is not available",
     "--device toaster": "unknown --device toaster (supported: auto | cpu | cuda | ",

@@ -43,7 +43,7 @@ def lab(options: Sequence[str]) -> int:
 def doctor(_: Sequence[str] = ()) -> int:
     """Print what is installed, what is missing and what it would be good for."""
     print(f"Python {platform.python_version()} on {platform.system()} {platform.machine()}  {sys.executable}")
-    print(f"device cpu, {os.cpu_count()} cores, backend eager\nlessons: {notebooks()}\n\nneeded")
+    print(f"device cpu, {os.cpu_count()} cores, backends eager and compiled\nlessons: {notebooks()}\n\nneeded")
     for name in required():
         print(f"  {name:<15}{version(name) or 'MISSING: pip install ' + name}")
     print(f"\noptional\n  {'dot':<15}{program('dot', 'apt install graphviz, or brew install graphviz')}")

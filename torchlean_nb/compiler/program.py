@@ -56,13 +56,17 @@ class Program:
         self._first = self._for([_array(a) for a in self.examples])
 
     def __call__(self, *args: Any) -> Any:
-        """Results as arrays: of the function; with gradients ``(value, gradient)``."""
+        """Results as arrays: of the function; with gradients ``(value, gradient)``.
+
+        Of a function that returns a tuple the gradient is that of its first result.
+        """
         arrays = [_array(a) for a in args]
         made = self._for(arrays)
         out = made.quietly(made.step, *arrays)
-        if self.wrt is not None:
-            return out[0], out[1] if isinstance(self.argnums, int) else out[1:]
-        return out if made.several else out[0]
+        if self.wrt is None:
+            return out if made.several else out[0]
+        n = len(out) - len(self.wrt)
+        return out[:n] if made.several else out[0], out[n] if isinstance(self.argnums, int) else out[n:]
 
     @cached_property
     def value_and_grad(self) -> Program:
@@ -122,8 +126,8 @@ class Program:
         rough, several = lower(self.f, arrays, self.wrt, dtype)
         graph = simplified(rough)
         memory, names = plan(graph), _names(self.f, len(arrays))
-        results = ["value"] + [f"gradient of {names[k]}" for k in self.wrt or ()]
-        text = source(graph, memory, names, results if self.wrt or not several else ["values"], _title(self.f))
+        results = ["values" if several else "value"] + [f"gradient of {names[k]}" for k in self.wrt or ()]
+        text = source(graph, memory, names, results, _title(self.f))
         space: dict[str, Any] = {"constants": constants(graph)}
         exec(compile_(text, f"<tl.compile {_title(self.f)}>", "exec"), space)
         recorded = sum(x.op not in ("input", "const") for x in rough.lines)
@@ -168,7 +172,7 @@ def compile(f: Callable[..., Any], *examples: Any, argnums: int | Sequence[int] 
         # tanh (node 3)
         np.tanh(t0, out=t0)
         # value
-        return (t0.copy(),)
+        return (t0.copy('K'),)
     """
     return Program(f, examples, argnums)
 

@@ -29,7 +29,7 @@ def source(graph: Graph, plan: Plan, names: Sequence[str], results: Sequence[str
             said = line.source
             body.append(f"    # {said}")
         body.append(f"    {_statement(i, line, plan, word)}")
-    found = [f"{word[i]}.copy()" for i in graph.outputs]
+    found = [f"{word[i]}.copy('K')" for i in graph.outputs]
     body.append(f"    # {', '.join(results)}")
     body.append(f"    return ({', '.join(found)},)")
     head = [f'"""{title}"""', "", "import numpy as np"]

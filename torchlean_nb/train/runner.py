@@ -17,6 +17,7 @@ from torchlean_nb.nn import Module
 from torchlean_nb.nn.place import MODE
 from torchlean_nb.shells import Optimizer
 from torchlean_nb.train.attempt import Attempt
+from torchlean_nb.train.compiled import CompiledLoss
 from torchlean_nb.train.samples import batches, singles
 from torchlean_nb.train.stepper import Stepper
 
@@ -44,8 +45,14 @@ class Runner:
     (True, 'train')
     """
 
-    def __init__(self, task: Any, session: Session, net: Module):
+    def __init__(self, task: Any, session: Session, net: Module, compiled: bool = False):
         self.task, self.session, self.net = task, session, net.eval()
+        self._compiled = CompiledLoss(self) if compiled else None
+
+    @property
+    def backend(self) -> str:
+        """How training steps are computed: ``"eager"`` or ``"compiled"``."""
+        return self.session.backend if self._compiled is None else "compiled"
 
     # -- mode ------------------------------------------------------------------------------
     @property
@@ -167,8 +174,11 @@ class Runner:
         Running statistics move before the gradient is taken. The loss is ``runner.session.grads.value``.
         """
         with Attempt(self):
-            self.session.reset_tape()
-            found = self.session.backward(self._training_loss(x, y))
+            if self._compiled is None:
+                self.session.reset_tape()
+                found = self.session.backward(self._training_loss(x, y))
+            else:
+                found = self.train_mode()._compiled(x, y)[2]
         return {path: found[p] for path, p in self.net.params.items()}
 
     def step(self, optimizer: Any, x: Any, y: Any, lr: float | None = None) -> StepReport:
@@ -186,7 +196,10 @@ class Runner:
             if lr is not None:
                 for group in optimizer.param_groups:
                     group["lr"] = lr
-            report = self.session.step(optimizer, lambda: self._training_loss(x, y))
+            if self._compiled is None:
+                report = self.session.step(optimizer, lambda: self._training_loss(x, y))
+            else:
+                report = self.train_mode()._compiled.step(optimizer, x, y)
             if report.skipped:
                 attempt.undo_buffers()
         return report
@@ -202,6 +215,18 @@ class Runner:
             ``schedule(step) -> learning rate``.
         """
         return Stepper(self, optimizer, schedule)
+
+    def differentiate(self, x: Any, y: Any, eager: bool = False) -> tuple[float, np.ndarray, Any]:
+        """Loss of a batch, the model's output, and gradients by parameter; running statistics may move on the way.
+
+        `eager` has it done on the session's tape in any case. Nothing is undone when it fails.
+        """
+        if self._compiled is not None and self.is_training() and not eager:
+            return self._compiled(x, y)
+        self.session.reset_tape()
+        output = self.net(*self._inputs(x))
+        grads = self.session.backward(self.task.loss(output, y))
+        return float(grads.value), output.value, grads
 
     def _training_loss(self, x: Any, y: Any) -> Tensor:
         """Loss of a training step, which an `Attempt` is around."""

@@ -49,7 +49,9 @@ class Trainer:
         Of the initial parameters, of dropout, of the order of the samples and of the validation split.
     init : {"torch", "torchlean"} or mapping
         How parameters begin; see `Layer.init`.
-    backend, device, dtype
+    backend : {"eager", "compiled"}
+        Take steps on a tape, or by a program traced once for each shape of a batch: the same bits, faster.
+    device, dtype
         Of the `Session`.
     nonfinite : {"raise", "skip", "ieee"}
         An inf or NaN in a step ends the training with the state before that step, leaves the update out, or is
@@ -259,7 +261,7 @@ class Trainer:
             "model": _flat(repr(self.runner.net.model)), "loss": self.task.loss.name, "kind": self.task.kind,
             "optimizer": self.optimizer.rule.name, "schedule": repr(self.rates), "schedule_per": self.rates.per,
             "seed": self.seed, "init": self.init if isinstance(self.init, str) else ", ".join(map(str, self.init)),
-            "dtype": session.dtype, "backend": session.backend, "device": session.device,
+            "dtype": session.dtype, "backend": self.runner.backend, "device": session.device,
             "nonfinite": session.nonfinite,
         }  # fmt: skip
 

@@ -54,13 +54,9 @@ class Updating:
     # -- what the optimizer is given ---------------------------------------------------------
     def backward(self, x: Any, y: Any) -> tuple[float, Any]:
         """Loss of a batch and its gradients; running statistics move on the way."""
-        runner, session = self.runner, self.session
-        session.reset_tape()
-        output = self.net(*runner._inputs(x))
-        loss = runner.task.loss(output, y)
-        self.output, self.target = output.value, y
-        grads = session.backward(loss)
-        return float(grads.value), grads
+        loss, self.output, grads = self.runner.differentiate(x, y)
+        self.target = y
+        return loss, grads
 
     def mean(self, pairs: list[Pair]) -> tuple[float, Any]:
         """The same of several batches as if they were one: means, weighted by their rows."""
