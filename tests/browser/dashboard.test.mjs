@@ -123,6 +123,16 @@ test("paths have gaps for what cannot be drawn, and a dot for a point alone", ()
   assert.deepEqual(w.lostAt([0, 1, 2, 3], [NaN, Infinity, 1, NaN]), [0, 3]);
 });
 
+test("the dot of the cursor sits on the line, and at the end of it behind the end", () => {
+  const id = (v) => v,
+    c = { k: [0, 10, 20], v: [1, 3, NaN] };
+  assert.deepEqual(w.spotOn(c, 5, id, id, false), [5, 2]);
+  assert.deepEqual(w.spotOn(c, 15, id, id, false), [10, 3]);
+  assert.equal(w.spotOn(c, 20, id, id, false), null);
+  assert.equal(w.spotOn({ k: [5], v: [1] }, 4, id, id, false), null);
+  assert.deepEqual(w.spotOn({ k: [5], v: [1] }, 9, id, id, false), [5, 1]);
+});
+
 test("histograms of all steps share one scale, unless one would vanish on it", () => {
   const at = (k, low, high) => ({ k, edges: [low, high], counts: Array(10).fill(5) });
   const run = { hist: { weight: [{ path: "0.weight", name: "0.weight", at: [at(0, -1, 1), at(10, -2, 2)] }] } };

@@ -71,6 +71,16 @@ export function lostAt(ks, vs, most = 20) {
   return out;
 }
 
+/** Where a curve is drawn at step k: on the line between two points, behind the last one at that; null where there is no line. */
+export function spotOn(c, k, x, y, log) {
+  const drawn = (v) => Number.isFinite(v) && (!log || v > 0),
+    i = before(c.k, k);
+  if (i < 0 || !drawn(c.v[i])) return null;
+  if (i + 1 >= c.k.length || !drawn(c.v[i + 1])) return [x(c.k[i]), y(c.v[i])];
+  const share_ = (k - c.k[i]) / (c.k[i + 1] - c.k[i]);
+  return [x(k), y(c.v[i]) + share_ * (y(c.v[i + 1]) - y(c.v[i]))];
+}
+
 /** A chart in a panel of its own. `on`: scrub(k), hover(k or null). */
 export function lineChart(title, on, chooser = null) {
   const head = panelHead(title, chooser);
@@ -156,8 +166,8 @@ export function lineChart(title, on, chooser = null) {
       if (at === null || at > view.last) continue;
       cursor.append(s("path", { class: cls, d: `M${x(at).toFixed(1)} ${TOP - 4}V${base}` }));
       for (const c of view.curves) {
-        const v = c.dot && at <= c.until ? valueAt(c, at) : undefined;
-        if (Number.isFinite(v) && (!view.log || v > 0)) cursor.append(c.mark === undefined ? s("circle", { class: "tl-td-dot", cx: x(at), cy: y(v), r: 3.2, style: { "--c": c.hue } }) : mark(c.mark, x(at), y(v), 4));
+        const spot = c.dot && at <= c.until ? spotOn(c, at, x, y, view.log) : null;
+        if (spot) cursor.append(c.mark === undefined ? s("circle", { class: "tl-td-dot", cx: spot[0], cy: spot[1], r: 3.2, style: { "--c": c.hue } }) : mark(c.mark, ...spot, 4));
       }
     }
   }
