@@ -88,7 +88,7 @@ class Fit:
         self.callbacks.on_train_start(self._moment({}))
         while trainer.so_far.step < self.first + self.steps and not self.ended:
             if self._step():
-                self.mark = Mark(trainer)
+                self.mark = Mark(trainer, several=self.feed.update == "per_sample" or self.updating.asks)
         self.ended = self.ended or "finished"
         return self._finish()
 

@@ -18,6 +18,8 @@ class Mark:
     Parameters
     ----------
     trainer : Trainer
+    several : bool
+        Whether more than one update may follow before the next mark.
 
     Examples
     --------
@@ -32,12 +34,15 @@ class Mark:
 
     __slots__ = ("cursor", "draws", "flat", "groups", "parts", "rng", "so_far", "trainer", "values")
 
-    def __init__(self, trainer: Any):
+    def __init__(self, trainer: Any, several: bool = True):
         session, optimizer = trainer.runner.session, trainer.optimizer
         self.trainer = trainer
         self.values = dict(session.store)
-        # Fused optimizers take turns with two sets of arrays; a snapshot keeps copies.
-        self.flat = optimizer.snapshot() if optimizer._fused is not None else None
+        # A fused optimizer takes turns with two sets of arrays: one update leaves the old set as it was. What comes
+        # after that, or is made in place, needs copies.
+        fused = optimizer._fused
+        copies = fused is not None and (several or any(g.over is not None for g in fused.groups))
+        self.flat = optimizer.snapshot() if copies else None
         self.groups = [{k: v for k, v in g.items() if k != "params"} for g in optimizer.param_groups]
         self.rng, self.draws = (session.rng.seed, session.rng.counter), session._draws
         self.cursor = None if trainer.loader is None else (trainer.loader, trainer.loader._cursor)

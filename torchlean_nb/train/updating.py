@@ -49,7 +49,7 @@ class Updating:
         self.norm: float | None = None
         self.output = self.target = np.empty(0)
         needs = getattr(optimizer.rule, "needs", ())
-        self._bends, self._asks = "curvature" in needs, isinstance(optimizer, Minimizer)
+        self._bends, self.asks = "curvature" in needs, isinstance(optimizer, Minimizer)
 
     # -- what the optimizer is given ---------------------------------------------------------
     def backward(self, x: Any, y: Any) -> tuple[float, Any]:
@@ -120,7 +120,7 @@ class Updating:
         return loss, 0
 
     def _step(self, pairs: list[Pair]) -> float:
-        if self._asks:
+        if self.asks:
             return float(self.optimizer.step(lambda: self._cut(*self.mean(pairs))))
         self._value, grads = self.mean(pairs)
         if self.policy == "skip":
