@@ -97,6 +97,12 @@ CASES = {
     "group_norm": (nn.GroupNorm(2, 4), (2, 4, 3)),
     "instance_norm1d": (nn.InstanceNorm1d(2, affine=True), (2, 2, 4)),
     "instance_norm2d of one image": (nn.InstanceNorm2d(2), (2, 2, 3)),
+    "batch_norm1d without a bias": (nn.BatchNorm1d(3, bias=False), (5, 3)),
+    "group_norm without a bias": (nn.GroupNorm(2, 4, bias=False), (2, 4, 3)),
+    "instance_norm2d with statistics": (
+        nn.InstanceNorm2d(2, momentum=0.3, affine=True, track_running_stats=True, bias=False), (3, 2, 2, 3),
+    ),
+    "instance_norm1d with statistics of one sample": (nn.InstanceNorm1d(2, track_running_stats=True), (2, 4)),
     "instance_norm3d": (nn.InstanceNorm3d(2), (1, 2, 2, 1, 2)),
     "dropout": (nn.Dropout(0.4), (4, 3)),
     "dropout1d": (nn.Dropout1d(0.4), (3, 4)),

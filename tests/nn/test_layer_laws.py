@@ -21,7 +21,8 @@ LAYERS = {n: c for n, c in vars(tl.nn).items() if isinstance(c, type) and issubc
 def differs(name: str) -> bool:
     """Whether the layer computes something else in train mode."""
     parts = [part for _, part in CASES[name][0].walk()]
-    return any(isinstance(p, BATCH_NORMS) or getattr(p, "p", 0) or getattr(p, "dropout", 0) for p in parts)
+    tracked = any(getattr(p, "track_running_stats", False) for p in parts)
+    return tracked or any(isinstance(p, BATCH_NORMS) or getattr(p, "p", 0) or getattr(p, "dropout", 0) for p in parts)
 
 
 def test_every_layer_there_is_stands_in_the_table():

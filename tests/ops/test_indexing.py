@@ -179,3 +179,11 @@ def test_padding_is_numpys(width):
 @given(st.integers(-7, 7), st.sampled_from([None, 0, -1, (0, 1)]))
 def test_rolling_is_numpys(shift, axis):
     assert np.array_equal(tl.roll(grid(2, 3), shift, axis=axis), np.roll(grid(2, 3), shift, axis=axis))
+
+
+def test_a_slice_takes_a_range_of_any_axis():
+    x = np.arange(12.0).reshape(3, 4)
+    assert np.array_equal(tl.slice(x, 1, 3, axis=1), x[:, 1:3]) and np.array_equal(tl.slice(x, -1), x[-1:])
+    assert tl.grad(lambda x: tl.sum(tl.slice(x, 2, axis=1) ** 2))(x)[0].tolist() == [0, 0, 4, 6]
+    with pytest.raises(AxisError, match="slice: axis 2"):
+        tl.slice(x, 1, axis=2)

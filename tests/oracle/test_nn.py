@@ -198,6 +198,25 @@ def test_states_go_in_and_come_out_as_in_pytorch(kind):
         np.testing.assert_allclose(a.value, b.detach().numpy(), **CLOSE)
 
 
+def test_attention_over_keys_and_values_of_other_widths():
+    options = {"batch_first": True, "kdim": 5, "vdim": 3}
+    net = tl.nn.MultiheadAttention(8, 2, **options).bind(tl.Session(), seed=1)
+    theirs = torch.nn.MultiheadAttention(8, 2, **options).double()
+    state = tl.nn.to_torch_state_dict(net)
+    assert list(state) == list(theirs.state_dict())
+    theirs.load_state_dict({k: torch.from_numpy(v) for k, v in state.items()})
+    rng = np.random.default_rng(0)
+    q, k, v = (rng.normal(size=(3, n, width)) for n, width in ((4, 8), (6, 5), (6, 3)))
+    y = net(q, k, v)
+    ty = theirs(*map(torch.tensor, (q, k, v)))[0]
+    np.testing.assert_allclose(y.value, ty.detach().numpy(), **CLOSE)
+    seed = rng.normal(size=y.shape)
+    g = net.session.backward(y, seed)
+    ty.backward(torch.tensor(seed))
+    for path, p in theirs.named_parameters():
+        np.testing.assert_allclose(g[net.params[path]], p.grad.numpy(), err_msg=path, **CLOSE)
+
+
 def test_attention_over_another_sequence_with_a_mask_and_its_weights():
     net = tl.nn.MultiheadAttention(8, 2, batch_first=True).bind(tl.Session(), seed=1)
     theirs = torch.nn.MultiheadAttention(8, 2, batch_first=True).double()

@@ -46,6 +46,8 @@ class MultiheadAttention(Layer):
         Whether inputs have shape (n, steps, embed_dim) rather than (steps, n, embed_dim).
     is_causal : bool
         Whether each place may look only at itself and what comes before.
+    kdim, vdim : int, optional
+        Features of keys and of values where they are not embed_dim.
 
     Examples
     --------
@@ -59,15 +61,28 @@ class MultiheadAttention(Layer):
     bias: bool = flag(True)
     batch_first: bool = flag(False)
     is_causal: bool = flag(False)
+    kdim: int | None = size(None, none=True)
+    vdim: int | None = size(None, none=True)
     draws: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
         super().__post_init__()
         _divides("MultiheadAttention", "num_heads", self.num_heads, "embed_dim", self.embed_dim)
 
+    @property
+    def _widths(self) -> tuple[int, int, int]:
+        """Features of query, key and value."""
+        return self.embed_dim, self.kdim or self.embed_dim, self.vdim or self.embed_dim
+
     def slots(self) -> Mapping[str, Slot]:
         d = self.embed_dim
-        own = {"in_proj_weight": Slot((3 * d, d), init.xavier_uniform, _three)}
+        if set(self._widths) == {d}:
+            own = {"in_proj_weight": Slot((3 * d, d), init.xavier_uniform, _three)}
+        else:
+            own = {
+                f"{name}_proj_weight": Slot((d, width), init.xavier_uniform, _turned, draw=0, offset=k)
+                for k, (name, width) in enumerate(zip("qkv", self._widths, strict=True))
+            }
         return own | ({"in_proj_bias": Slot((3 * d,), init.zeros, draw=0)} if self.bias else {})
 
     def children(self) -> Mapping[str, Layer]:
@@ -75,15 +90,17 @@ class MultiheadAttention(Layer):
 
     def _heads(self, x: Any, i: int, at: Any) -> Any:
         """Projection i of an input, shape (n, heads, steps, width)."""
-        d = self.embed_dim
+        d, width = self.embed_dim, self._widths[i]
         rows, bias = slice(i * d, (i + 1) * d), at.get("in_proj_bias")
-        if len(x.shape) not in (2, 3) or x.shape[-1] != d:
+        if len(x.shape) not in (2, 3) or x.shape[-1] != width:
             raise ShapeError(
                 f"MultiheadAttention: an input of shape {tuple(x.shape)}",
-                f"2 or 3 axes are needed, {d} features on the last axis",
+                f"2 or 3 axes are needed, {width} features on the last axis",
             )
         x = swapaxes(x, 0, 1) if len(x.shape) == 3 and not self.batch_first else x
-        h = linear(x, at["in_proj_weight"][rows], None if bias is None else bias[rows])
+        whole = at.get("in_proj_weight")
+        weight = at[f"{'qkv'[i]}_proj_weight"] if whole is None else whole[rows]
+        h = linear(x, weight, None if bias is None else bias[rows])
         return swapaxes(reshape(h, (*h.shape[:-1], self.num_heads, d // self.num_heads)), -3, -2)
 
     def compute(self, x: Any, at: Any, allow: Any = None, need_weights: bool = False) -> Any:

@@ -25,24 +25,53 @@ def _affine(shape: tuple[int, ...], weight: bool, bias: bool) -> dict[str, Slot]
     return own | ({"bias": Slot(shape, init.zeros)} if bias else {})
 
 
+class _Tracked:
+    """Running statistics of a norm per channel."""
+
+    counts: ClassVar[int] = 1  # what a batch adds to the counter; PyTorch leaves that of instance norms at 0
+
+    def slots(self) -> Mapping[str, Slot]:
+        n = (self.num_features,)
+        own = _affine(n, self.affine, self.affine and self.bias)
+        return own if not self.track_running_stats else own | {
+            "running_mean": Slot(n, init.zeros, buffer=True), "running_var": Slot(n, init.ones, buffer=True),
+            "num_batches_tracked": Slot((), init.zeros, buffer=True),
+        }
+
+    def by_running(self, x: Any, at: Any) -> Any:
+        """Output in eval mode."""
+        weight, bias = at.get("weight"), at.get("bias")
+        scale = 1 / (at["running_var"] + self.eps) ** 0.5
+        scale = scale if weight is None else scale * weight
+        y = (x - per_channel(at["running_mean"], x.shape, 1)) * per_channel(scale, x.shape, 1)
+        return y if bias is None else y + per_channel(bias, x.shape, 1)
+
+    def variance(self, x: np.ndarray) -> np.ndarray:
+        """Variance of a batch per channel."""
+        raise NotImplementedError
+
+    def moved(self, x: np.ndarray, at: Any) -> dict[str, Any]:
+        """Running statistics after a batch."""
+        mean, variance, batches = (at[name] for name in ("running_mean", "running_var", "num_batches_tracked"))
+        mean, variance, batches = (np.asarray(getattr(v, "value", v)) for v in (mean, variance, batches))
+        count = batches + self.counts
+        rate = 1 / count if self.momentum is None else self.momentum
+        return {
+            "running_mean": (1 - rate) * mean + rate * np.mean(x, axis=(0, *range(2, x.ndim))),
+            "running_var": (1 - rate) * variance + rate * self.variance(x), "num_batches_tracked": count,
+        }
+
+
 @dataclass(frozen=True)
-class _BatchNorm(Layer):
+class _BatchNorm(_Tracked, Layer):
     draws: ClassVar[int] = 2
     num_features: int = size()
     eps: float = option(EPS)
     momentum: float | None = option(Hyper(0.1, low=0.0, high=1.0, none=True))
     affine: bool = flag(True)
     track_running_stats: bool = flag(True)
+    bias: bool = flag(True)
     unbiased: bool = flag(True)
-
-    def slots(self) -> Mapping[str, Slot]:
-        own, n = _affine((self.num_features,), self.affine, self.affine), (self.num_features,)
-        if not self.track_running_stats:
-            return own
-        return own | {
-            "running_mean": Slot(n, init.zeros, buffer=True), "running_var": Slot(n, init.ones, buffer=True),
-            "num_batches_tracked": Slot((), init.zeros, buffer=True),
-        }
 
     def compute(self, x: Any, at: Any) -> Any:
         ranks = (2, 3) if self.dims == 1 else (self.dims + 2,)
@@ -51,29 +80,15 @@ class _BatchNorm(Layer):
                 f"{type(self).__name__}: an input of shape {tuple(x.shape)}",
                 f"{' or '.join(map(str, ranks))} axes are needed, {self.num_features} channels on axis 1",
             )
-        weight, bias = at.get("weight"), at.get("bias")
-        if at.training or not self.track_running_stats:
-            y = batch_norm(x, weight, bias, eps=self.eps)
-            if at.training and self.track_running_stats:
-                at.look(x, self._moved)
-            return y
-        scale = 1 / (at["running_var"] + self.eps) ** 0.5
-        scale = scale if weight is None else scale * weight
-        y = (x - per_channel(at["running_mean"], x.shape, 1)) * per_channel(scale, x.shape, 1)
-        return y if bias is None else y + per_channel(bias, x.shape, 1)
+        if not at.training and self.track_running_stats:
+            return self.by_running(x, at)
+        y = batch_norm(x, at.get("weight"), at.get("bias"), eps=self.eps)
+        if at.training and self.track_running_stats:
+            at.look(x, self.moved)
+        return y
 
-    def _moved(self, x: np.ndarray, at: Any) -> dict[str, Any]:
-        """Running statistics after a batch."""
-        over = (0, *range(2, x.ndim))
-        mean, variance, batches = (at[name] for name in ("running_mean", "running_var", "num_batches_tracked"))
-        mean, variance, batches = (np.asarray(getattr(v, "value", v)) for v in (mean, variance, batches))
-        count = batches + 1
-        rate = 1 / count if self.momentum is None else self.momentum
-        var = np.var(x, axis=over, ddof=1 if self.unbiased else 0)
-        return {
-            "running_mean": (1 - rate) * mean + rate * np.mean(x, axis=over),
-            "running_var": (1 - rate) * variance + rate * var, "num_batches_tracked": count,
-        }
+    def variance(self, x: np.ndarray) -> np.ndarray:
+        return np.var(x, axis=(0, *range(2, x.ndim)), ddof=1 if self.unbiased else 0)
 
 
 _BATCH = """Mean 0 and variance 1 per channel: of the batch in train mode, of running statistics in eval mode.
@@ -86,8 +101,8 @@ _BATCH = """Mean 0 and variance 1 per channel: of the batch in train mode, of ru
         Added to the variance. TorchLean's is 1e-6.
     momentum : float in [0, 1], optional
         Part of a new batch in the running statistics; None means their plain average.
-    affine : bool
-        Whether there are a weight and a bias.
+    affine, bias : bool
+        Whether there is a weight, and with it a bias.
     track_running_stats : bool
         False: the batch's own statistics in both modes.
     unbiased : bool
@@ -97,14 +112,15 @@ BatchNorm1d, BatchNorm2d, BatchNorm3d = family(_BatchNorm, "BatchNorm", _BATCH)
 
 
 @dataclass(frozen=True)
-class _InstanceNorm(Layer):
+class _InstanceNorm(_Tracked, Layer):
     draws: ClassVar[int] = 2
+    counts: ClassVar[int] = 0
     num_features: int = size()
     eps: float = option(EPS)
+    momentum: float = option(Hyper(0.1, low=0.0, high=1.0))
     affine: bool = flag(False)
-
-    def slots(self) -> Mapping[str, Slot]:
-        return _affine((self.num_features,), self.affine, self.affine)
+    track_running_stats: bool = flag(False)
+    bias: bool = flag(True)
 
     def compute(self, x: Any, at: Any) -> Any:
         shape = tuple(x.shape)
@@ -114,17 +130,30 @@ class _InstanceNorm(Layer):
                 f"(n, {self.num_features}, ...) or ({self.num_features}, ...) with {self.dims} further axes is needed",
             )
         batched = x if len(shape) == self.dims + 2 else reshape(x, (1, *shape))
-        y = instance_norm(batched, at.get("weight"), at.get("bias"), eps=self.eps)
+        if self.track_running_stats and not at.training:
+            y = self.by_running(batched, at)
+        else:
+            y = instance_norm(batched, at.get("weight"), at.get("bias"), eps=self.eps)
+            if self.track_running_stats:
+                at.look(batched, self.moved)
         return y if batched is x else reshape(y, shape)
 
+    def variance(self, x: np.ndarray) -> np.ndarray:
+        return np.var(x, axis=tuple(range(2, x.ndim)), ddof=1).mean(0)
 
-_INSTANCE = """Mean 0 and variance 1 per sample and channel over the last {axes}, in both modes.
+
+_INSTANCE = """Mean 0 and variance 1 per sample and channel over the last {axes}.
 
     Parameters
     ----------
     num_features : int
     eps : float
-    affine : bool
+    momentum : float in [0, 1]
+        Part of a new batch in the running statistics.
+    affine, bias : bool
+        Whether there is a weight, and with it a bias.
+    track_running_stats : bool
+        Whether eval mode uses running statistics in place of the sample's own.
     """
 InstanceNorm1d, InstanceNorm2d, InstanceNorm3d = family(_InstanceNorm, "InstanceNorm", _INSTANCE)
 
@@ -137,7 +166,8 @@ class GroupNorm(Layer):
     ----------
     num_groups, num_channels : int
     eps : float
-    affine : bool
+    affine, bias : bool
+        Whether there is a weight, and with it a bias.
     """
 
     draws: ClassVar[int] = 2
@@ -145,6 +175,7 @@ class GroupNorm(Layer):
     num_channels: int = size()
     eps: float = option(EPS)
     affine: bool = flag(True)
+    bias: bool = flag(True)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -155,7 +186,7 @@ class GroupNorm(Layer):
             )
 
     def slots(self) -> Mapping[str, Slot]:
-        return _affine((self.num_channels,), self.affine, self.affine)
+        return _affine((self.num_channels,), self.affine, self.affine and self.bias)
 
     def compute(self, x: Any, at: Any) -> Any:
         if len(x.shape) < 2 or x.shape[1] != self.num_channels:

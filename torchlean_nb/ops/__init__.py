@@ -3,7 +3,7 @@
 ``arithmetic`` between arrays, ``logic`` (comparisons, where), ``elementary`` functions of one
 array, ``activation`` and ``nonlinear`` functions, ``reduction``, ``linalg``, ``einsum``, ``shape``, ``indexing``,
 ``normalize`` (softmax and norms), ``loss``, ``classify`` (cross entropy), ``conv``, ``pool``,
-``attention``, ``random``. Made of rows: ``getitem``, indexing with arrays; ``border``, borders that
+``attention``, ``random``. Made of rows: ``getitem``, indexing with arrays, ``slicing``; ``border``, borders that
 are not zeros; ``adaptive`` pooling; and ``dims``, the names of convolution and pooling with a number of dimensions.
 """
 
@@ -28,3 +28,4 @@ from torchlean_nb.ops import pool as pool
 from torchlean_nb.ops import random as random
 from torchlean_nb.ops import reduction as reduction
 from torchlean_nb.ops import shape as shape
+from torchlean_nb.ops import slicing as slicing
