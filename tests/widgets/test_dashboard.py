@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import _dashboards
 import numpy as np
@@ -243,16 +244,32 @@ def test_running_a_cell_again_does_not_pile_up_widgets(monkeypatch):
 def test_a_fit_in_a_notebook_shows_it_once(monkeypatch):
     from torchlean_nb.widgets import training_dashboard as module
 
-    shown = []
+    shown, updated = [], []
+
+    def display(what, display_id):
+        shown.append(what)
+        return SimpleNamespace(update=lambda again: updated.append(again.to_text().splitlines()[-1]))
+
     monkeypatch.setattr(module, "live", lambda: True)
-    monkeypatch.setattr(module, "display", shown.append)
+    monkeypatch.setattr(module, "display", display)
     w = TrainingDashboard()
     fit(trainer(), [w], steps=3)
     assert shown == [w]
+    assert len(updated) == 1 and updated[0].startswith("Step 2")
     shown.clear()
     w.cells.add("c1")
     fit(trainer(), [w], steps=3)
     assert shown == []
+
+
+def test_a_run_that_counts_its_steps_grows(live):
+    w, clock, _ = live
+    for k in (5, 9):
+        w.update(_dashboards.run(steps=k, planned=3), meta={"seed": 1})
+        clock.now += 0.2
+    assert w.look.span == 9 and w.runs["adam"].meta["seed"] == 1
+    w.update(RunTrace("adam", w.runs["adam"].series, meta={"steps": 12}), "finished")
+    assert w.payload["runs"][0]["steps"] == 12
 
 
 def test_a_run_trace_is_not_changed_by_being_shown():

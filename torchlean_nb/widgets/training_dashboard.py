@@ -67,6 +67,7 @@ class TrainingDashboard(View):
         self._made: dict[str, Any] = {}
         self._name: str | None = None
         self._source: Any = None
+        self._shown: Any = None
         self._feed = Feed()
         super().__init__(self._whole(), controls=controls, title=title or "Training", presentation=presentation,
                          state=state)  # fmt: skip
@@ -85,7 +86,7 @@ class TrainingDashboard(View):
             self._source, self._name = ref(trainer), None
         self.update(trainer.recorder, meta=_meta(trainer), force=True)
         if live() and not self.cells:
-            display(self)
+            self._shown = display(self, display_id=True)
 
     def on_step(self, moment: Any) -> None:
         """An update was made."""
@@ -100,6 +101,9 @@ class TrainingDashboard(View):
         trainer = moment.trainer
         ended = trainer.status if trainer.status != "running" else "finished"
         self.update(trainer.recorder, ended, meta=_meta(trainer), force=True)
+        if self._shown is not None:
+            # What a notebook keeps besides the widget, a picture and words, is that of the end.
+            self._shown.update(self)
 
     def update(
         self, source: Any, status: str = "running", *, name: str | None = None, meta: Mapping[str, Any] | None = None,
@@ -209,10 +213,10 @@ def _meta(trainer: Any) -> dict[str, Any]:
 def _trace(source: Any, status: str, meta: dict[str, Any], planned: int | None) -> RunTrace:
     """A run from a Recorder or a run, with what is known about it."""
     extra = {"planned": planned} if planned and status == "running" else {}
-    meta = {k: v for k, v in meta.items() if k not in ("planned", "status")} | extra
+    meta = {k: v for k, v in meta.items() if k not in ("planned", "status", "steps")} | extra
     if isinstance(source, RunTrace):
         return RunTrace(source.name, source.series, source.histograms, source.events,
-                        {**source.meta, **meta, "status": status})  # fmt: skip
+                        {**meta, **source.meta, **extra, "status": status})  # fmt: skip
     if not callable(getattr(source, "trace", None)):
         raise HyperparameterTypeError(
             f"TrainingDashboard: {type(source).__name__} is neither a Recorder nor a run", None, "dash.update(recorder)"
