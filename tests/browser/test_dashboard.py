@@ -248,7 +248,7 @@ def test_browser_and_python_say_the_same(watch, tmp_path, state):
     said = TrainingDashboard(two(), state=state)
     look = said.look
     expect(page.locator(".tl-narr")).to_have_text(sentence(look.run, look.k, look.metric, True))
-    assert said.to_text().splitlines()[-1] == sentence(look.run, look.k, look.metric, True)
+    assert said.to_text().splitlines()[2] == sentence(look.run, look.k, look.metric, True)
 
 
 def test_the_table_holds_the_numbers_and_marks_the_step(one):

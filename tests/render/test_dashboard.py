@@ -171,7 +171,8 @@ def test_the_text_is_a_table_of_curves_and_one_of_layers():
     lines = text(sent, Look(sent, {"at": 60})).splitlines()
     assert lines[:2] == ["adam: 200 steps, finished, adam · batch 32 · float64",
                          "sgd: 120 steps, finished, sgd · batch 32 · float64"]  # fmt: skip
-    assert lines[2].split("  ")[0] == "step" and "sgd val_accuracy" in lines[2]
+    assert lines[2].startswith("Step 60, epoch 3, run adam: loss 0.3103")
+    assert lines[3].split("  ")[0] == "step" and "sgd val_accuracy" in lines[3]
     row = next(line for line in lines if line.startswith("60 "))
     assert row.split()[1] == "0.31027"
     assert any(re.match(r"0\.weight +1\.3 +0\.003 +2$", line) for line in lines)

@@ -155,7 +155,7 @@ def telling(at: Sequence[int], events: Sequence[Any], k: int | None) -> list[int
 
 
 def text(payload: Mapping[str, Any], view: Any) -> str:
-    """Table of the curves at some steps, of the layers at one, the events, and the sentence of that step."""
+    """The runs, the sentence of a step, a table of the curves, one of the layers at that step, and the events."""
     runs, run, k = payload["runs"], view.run, view.k
     if run is None:
         return "No run yet."
@@ -163,6 +163,7 @@ def text(payload: Mapping[str, Any], view: Any) -> str:
     for r in runs:
         about = f", {r['meta']}" if r["meta"] else ""
         lines.append(f"{r['name']}: {r['steps']} {'step' if r['steps'] == 1 else 'steps'}, {r['status']}{about}")
+    lines.append(sentence(run, k, view.metric, len(runs) > 1) if stops(run) else "Nothing was recorded.")
     wanted = ["loss", "val_loss", *([view.metric, f"val_{view.metric}"] if view.metric else []), "lr"]
     columns = [(f"{r['name']} {visible(n, 24)}" if len(runs) > 1 else visible(n, 24), series(r, n))
                for r in view.shown for n in wanted if n in r["series"]]  # fmt: skip
@@ -175,8 +176,7 @@ def text(payload: Mapping[str, Any], view: Any) -> str:
         body = [[visible(row["name"], 30), *(_cell(curve_of(row.get(w)).at(k)) for w in used)] for row in rows]
         lines += _table([f"at step {k}", *(w.replace("_", " ") for w in used)], body) if used else []
     lines += [f"step {at}: {said or kind}" for at, kind, said in run["events"][:_ROWS]]
-    said = sentence(run, k, view.metric, len(runs) > 1) if steps else "Nothing was recorded."
-    return "\n".join([*lines, said, *([payload["note"]] if payload.get("note") else [])])
+    return "\n".join([*lines, *([payload["note"]] if payload.get("note") else [])])
 
 
 def _cell(v: float | None) -> str:
