@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy
 
+from torchlean_nb.backend import special as _special
 from torchlean_nb.backend import windows as _windows
 from torchlean_nb.backend.random import bernoulli_mask, uniform
 from torchlean_nb.backend.windows import Axes
@@ -82,6 +83,8 @@ class ArrayNamespace:
 
     def erfc(self, x: Any) -> Any:
         """One minus the error function, accurate where that is tiny."""
+        if x.dtype.kind == "f" and x.dtype.itemsize < 8:
+            return _special.erfc(self.np, x)
         return self._by_element(math.erfc, x)
 
     def _by_element(self, f: Any, x: Any) -> Any:
