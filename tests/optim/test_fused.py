@@ -233,6 +233,19 @@ def test_without_onlookers_two_sets_of_arrays_take_turns():
     assert len(seen) == 2
 
 
+def test_a_look_costs_one_set_and_not_one_in_every_step():
+    opt, grads = tl.optim.Adam(start(), fused="numpy"), gradients(12)
+    opt.step(grads[0])
+    looks, sets = opt.params, []
+    for g in grads[1:4]:
+        opt.step(g)
+    del looks
+    for g in grads[4:]:
+        opt.step(g)
+        sets.append(opt._fused.ready().parts[0][0])
+    assert len({id(s) for s in sets}) == 2
+
+
 def test_writing_a_parameter_by_hand_is_noticed():
     s = tl.Session(seed=0)
     w = s.param([1.0, -2.0], name="w")

@@ -50,10 +50,11 @@ class Program:
     """
 
     def __init__(self, f: Callable[..., Any], examples: Sequence[Any], argnums: Any = 0, wrt: bool = False):
-        self.f, self.examples, self.argnums = f, tuple(examples), argnums
+        # Copies: what the arguments are views of shall not be kept alive.
+        self.f, self.examples, self.argnums = f, tuple([np.array(_array(a)) for a in examples]), argnums
         self.wrt = ((argnums,) if isinstance(argnums, int) else tuple(argnums)) if wrt else None
         self._made: dict[Any, SimpleNamespace] = {}
-        self._first = self._for([_array(a) for a in self.examples])
+        self._first = self._for(list(self.examples))
 
     def __call__(self, *args: Any) -> Any:
         """Results as arrays: of the function; with gradients ``(value, gradient)``.
@@ -137,7 +138,7 @@ class Program:
         )
 
     def __repr__(self) -> str:
-        shapes = ", ".join(str(_array(a).shape) for a in self.examples)
+        shapes = ", ".join(str(a.shape) for a in self.examples)
         return f"<compiled {_title(self.f)}({shapes})>\n{self.explain()}"
 
 

@@ -186,10 +186,9 @@ class FlatGroup:
             self.over(old.ticks, self.grad, old.p, *old.slots)
             return part
         turn = 1 - old.turn
-        new = self.sets[turn]
-        if sys.getrefcount(new.root) != new.held:
-            new = self._replace(turn)
-        run = self.run
+        if sys.getrefcount(self.sets[turn].root) != self.sets[turn].held:
+            self._replace(turn)  # no name for the old set here: its blocks would count as holders of the other
+        new, run = self.sets[turn], self.run
         for block in old.blocks:
             fine = run(*block)
             if check:
