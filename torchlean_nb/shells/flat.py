@@ -124,13 +124,13 @@ class FlatGroup:
         self.scratch = [aligned(0 if native else width, np.dtype(t)) for t in self.program.temporaries.values()]
         self.sets = [Arrays(turn, self.size, self.program) for turn in (0, 1)]
         self.result = self.program.names.index("new_p")
-        self._bind()
+        self._bind(0, 1)
 
-    def _bind(self) -> None:
-        """Cut inputs and outputs of both directions into blocks, and count who holds them."""
+    def _bind(self, *fresh: int) -> None:
+        """Cut inputs and outputs of both directions into blocks, and count who holds sets nobody else can hold yet."""
         self._cut()
-        for a in self.sets:
-            a.held = sys.getrefcount(a.root)
+        for turn in fresh:
+            self.sets[turn].held = sys.getrefcount(self.sets[turn].root)
 
     def _cut(self) -> None:
         for a, b in (self.sets, self.sets[::-1]):
@@ -153,11 +153,10 @@ class FlatGroup:
                 a /= program.factors[k]
         return arrays, count - int(arrays.ticks[0]), tuple(float(slots[0][k]) for k in program.numbers)
 
-    def _replace(self, turn: int) -> Arrays:
+    def _replace(self, turn: int) -> None:
         """New arrays for a set that others look at."""
         self.sets[turn] = Arrays(turn, self.size, self.program)
-        self._bind()
-        return self.sets[turn]
+        self._bind(turn)
 
     def unfold(self, part: Part) -> tuple[list[np.ndarray], list[dict[str, np.ndarray]]]:
         """Copies of parameters and stored slots, one by one."""
