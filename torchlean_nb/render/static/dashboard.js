@@ -250,7 +250,7 @@ function render({ model, el }) {
       whatPick.dataset.all = whats().join();
       whatPick.value = now || "";
       whatPick.hidden = !now;
-      charts.hist.head.sub.textContent = found ? found.own.name : "";
+      charts.hist.head.sub.textContent = found ? found.own.name : now ? "" : "histogram";
       charts.hist.head.at.textContent = found && found.now ? `step ${stepText(found.now.k)}` : "";
       charts.hist.draw({ found, what: now }, wideOf("hist"), tallOf("hist"));
     }
