@@ -64,6 +64,22 @@ def test_a_layer_with_indices_gives_two_outputs():
     assert at.ravel().tolist() == y.ravel().tolist() == [5, 7, 13, 15]
 
 
+    assert nn.MaxPool2d(2, return_indices=True).out_shape((1, 1, 4, 4)) == (1, 1, 2, 2)
+    assert nn.summary(nn.MaxPool2d(2, return_indices=True), (1, 1, 4, 4)).out_shape == (1, 1, 2, 2)
+
+
+@pytest.mark.parametrize("kind", ["RNN", "LSTM", "GRU"])
+def test_cells_in_a_loop_are_the_layer(kind):
+    cell, layer = getattr(nn, f"{kind}Cell")(2, 3), getattr(nn, kind)(2, 3)
+    p = cell.init(4)
+    xs, state, out = np.random.default_rng(0).normal(size=(5, 4, 2)), None, []
+    for x in xs:
+        state = cell.forward(x, p, state=state, return_state=True)
+        out.append(state[0] if kind == "LSTM" else state)
+    want = layer.forward(xs, {f"{name}_l0": a for name, a in p.items()})
+    np.testing.assert_allclose(out, want, rtol=1e-13)
+
+
 def drawn(seed, n):
     return [next_seed(seed, k) for k in range(n)]
 
@@ -127,6 +143,15 @@ def test_a_layer_of_ones_own_takes_fresh_seeds():
         (lambda: nn.GlobalMaxPool().out_shape((2, 3)), errors.ShapeError, "no axes behind"),
         (lambda: nn.TransformerEncoder(nn.ReLU, 2), errors.HyperparameterTypeError, "encoder_layer"),
         (lambda: nn.TransformerEncoder(nn.TransformerEncoderLayer(4, 2), 0), errors.HyperparameterError, "num_layers"),
+        (lambda: nn.ZeroPad2d((1, 2)), errors.HyperparameterError, "has 2 values"),
+        (lambda: nn.ZeroPad1d(-1), errors.HyperparameterError, "padding"),
+        (lambda: nn.ReflectionPad1d(3).out_shape((1, 3)), errors.ShapeError, "at most 2"),
+        (lambda: nn.CircularPad2d(1).out_shape((3, 3)), errors.ShapeError, "CircularPad2d"),
+        (lambda: nn.GRUCell(2, 3).out_shape((4, 3)), errors.ShapeError, "GRUCell"),
+        (
+            lambda: nn.LSTMCell(2, 3).forward(np.ones((4, 2)), nn.LSTMCell(2, 3).init(0), state=np.ones((4, 3))),
+            errors.ShapeError, r"2 of shape \(4, 3\)",
+        ),
         (lambda: nn.MSELoss("average"), errors.HyperparameterError, "reduction"),
         (lambda: nn.init.trunc_normal((3,), a=9.0, b=10.0), errors.HyperparameterError, "less than 1 %"),
         (lambda: nn.init.eye((3,)), errors.ShapeError, "2 dimensions"),

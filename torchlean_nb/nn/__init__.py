@@ -1,10 +1,10 @@
 """Layers: frozen descriptions with PyTorch's names and arguments, bound to a session when they are to learn.
 
 ``layer`` says what a layer is, ``place`` what it sees while it computes, ``module`` what binding gives.
-``basic``, ``activations``, ``gates``, ``convolution``, ``pooling``, ``norms``, ``noise``, ``recurrent``,
-``attention``, ``positions`` and ``containers`` have the layers, ``blocks`` some that are often put together;
-``losses`` the losses as objects; ``init`` the initialisers; ``summary`` the overview; ``torch_state`` PyTorch's
-state dicts.
+``basic``, ``activations``, ``gates``, ``convolution``, ``pooling``, ``padding``, ``norms``, ``noise``,
+``recurrent``, ``cells``, ``attention``, ``positions`` and ``containers`` have the layers, ``blocks`` some that
+are often put together; ``losses`` the losses as objects; ``init`` the initialisers; ``summary`` the overview;
+``torch_state`` PyTorch's state dicts.
 
 Examples
 --------
@@ -35,6 +35,7 @@ from torchlean_nb.nn.activations import (
 )
 from torchlean_nb.nn.attention import MultiheadAttention, TransformerEncoder, TransformerEncoderLayer
 from torchlean_nb.nn.basic import Embedding, Flatten, Identity, Linear, Select, Unflatten
+from torchlean_nb.nn.cells import GRUCell, LSTMCell, RNNCell
 from torchlean_nb.nn.containers import Branches, Residual, Sequential
 from torchlean_nb.nn.convolution import (
     Conv1d,
@@ -84,6 +85,20 @@ from torchlean_nb.nn.norms import (
     LayerNorm,
     RMSNorm,
 )
+from torchlean_nb.nn.padding import (
+    CircularPad1d,
+    CircularPad2d,
+    CircularPad3d,
+    ReflectionPad1d,
+    ReflectionPad2d,
+    ReflectionPad3d,
+    ReplicationPad1d,
+    ReplicationPad2d,
+    ReplicationPad3d,
+    ZeroPad1d,
+    ZeroPad2d,
+    ZeroPad3d,
+)
 from torchlean_nb.nn.pooling import (
     AdaptiveAvgPool1d,
     AdaptiveAvgPool2d,
@@ -114,15 +129,17 @@ from torchlean_nb.nn.torch_state import from_torch_state_dict, to_torch_state_di
 __all__ = [
     "AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveAvgPool3d", "AdaptiveMaxPool1d", "AdaptiveMaxPool2d",
     "AdaptiveMaxPool3d", "AlphaDropout", "AvgPool1d", "AvgPool2d", "AvgPool3d", "BCELoss", "BCEWithLogitsLoss",
-    "BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "Branches", "CELU", "Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d",
-    "ConvTranspose2d", "ConvTranspose3d", "CrossEntropyLoss", "Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "ELU",
-    "Embedding", "Flatten", "GELU", "GLU", "GRU", "GlobalAvgPool", "GlobalMaxPool", "GroupNorm", "Hardsigmoid",
-    "Hardswish", "Hardtanh", "HuberLoss", "Identity", "InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d",
-    "KLDivLoss", "L1Loss", "LPPool1d", "LPPool2d", "LPPool3d", "LSTM", "Layer", "LayerNorm", "LeakyReLU",
-    "LearnedPositions", "Linear", "LogSigmoid", "LogSoftmax", "MSELoss", "MaxPool1d", "MaxPool2d", "MaxPool3d", "Mish",
-    "Module", "MultiheadAttention", "NLLLoss", "PReLU", "RMSNorm", "RNN", "ReLU", "ReLU6", "Residual",
-    "RotaryPositions", "SELU", "Select", "Sequential", "SiLU", "Sigmoid", "SinusoidalPositions", "Slot",
-    "SmoothL1Loss", "SmoothMaxPool1d", "SmoothMaxPool2d", "SmoothMaxPool3d", "Softmax", "Softmax2d", "Softmin",
-    "Softplus", "Softsign", "Summary", "Tanh", "TransformerEncoder", "TransformerEncoderLayer", "Unflatten", "blocks",
+    "BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "Branches", "CELU", "CircularPad1d", "CircularPad2d", "CircularPad3d",
+    "Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d", "CrossEntropyLoss",
+    "Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "ELU", "Embedding", "Flatten", "GELU", "GLU", "GRU", "GRUCell",
+    "GlobalAvgPool", "GlobalMaxPool", "GroupNorm", "Hardsigmoid", "Hardswish", "Hardtanh", "HuberLoss", "Identity",
+    "InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d", "KLDivLoss", "L1Loss", "LPPool1d", "LPPool2d", "LPPool3d",
+    "LSTM", "LSTMCell", "Layer", "LayerNorm", "LeakyReLU", "LearnedPositions", "Linear", "LogSigmoid", "LogSoftmax",
+    "MSELoss", "MaxPool1d", "MaxPool2d", "MaxPool3d", "Mish", "Module", "MultiheadAttention", "NLLLoss", "PReLU",
+    "RMSNorm", "RNN", "RNNCell", "ReLU", "ReLU6", "ReflectionPad1d", "ReflectionPad2d", "ReflectionPad3d",
+    "ReplicationPad1d", "ReplicationPad2d", "ReplicationPad3d", "Residual", "RotaryPositions", "SELU", "Select",
+    "Sequential", "SiLU", "Sigmoid", "SinusoidalPositions", "Slot", "SmoothL1Loss", "SmoothMaxPool1d",
+    "SmoothMaxPool2d", "SmoothMaxPool3d", "Softmax", "Softmax2d", "Softmin", "Softplus", "Softsign", "Summary", "Tanh",
+    "TransformerEncoder", "TransformerEncoderLayer", "Unflatten", "ZeroPad1d", "ZeroPad2d", "ZeroPad3d", "blocks",
     "from_torch_state_dict", "init", "summary", "to_torch_state_dict",
 ]  # fmt: skip

@@ -226,7 +226,7 @@ class Layer:
         return {path: np.broadcast_to(np.zeros(()), shape) for path, shape in self.shapes().items()}
 
     def out_shape(self, in_shape: tuple[int, ...]) -> tuple[int, ...]:
-        """Shape of the output for an input of a shape, batch axis included.
+        """Shape of the output (of the first of several) for an input of a shape, batch axis included.
 
         Raises
         ------
@@ -239,7 +239,8 @@ class Layer:
         >>> tl.nn.Conv2d(1, 4, 3, padding=1).out_shape((32, 1, 8, 8))
         (32, 4, 8, 8)
         """
-        return self.forward(self.example(tuple(in_shape)), self.zeros()).shape
+        y = self.forward(self.example(tuple(in_shape)), self.zeros())
+        return (y[0] if isinstance(y, tuple) else y).shape
 
     def bind(
         self, session: Any, seed: Rng | int = 0, *, init: str | Mapping[str, Initialiser] = "torch",

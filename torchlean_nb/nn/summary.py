@@ -116,7 +116,8 @@ def summary(model: Any, input_shape: Shape) -> Summary:
     seen: list[Any] = []
     whole = Place(Pass(model.zeros(), "eval", seen=seen), model)
     shape = tuple(input_shape)
-    out = whole.compute(model.example(shape)).shape
+    out = whole.compute(model.example(shape))
+    out = (out[0] if isinstance(out, tuple) else out).shape
     ran = {path: (layer, a, b) for path, layer, a, b in seen}
     inside = [(path, *ran[path]) for path, _ in model.walk() if path in ran]
     layers = [_row(*found, whole=True) for found in inside if found[0] in model.parts or not model.parts]
