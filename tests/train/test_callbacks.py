@@ -392,3 +392,20 @@ def test_hostile_names_are_escaped():
     result = fit(t, 2, metrics={"<script>alert(1)</script>": lambda output, target: 0.0})
     html = result._repr_mimebundle_()["text/html"]
     assert "<script>" not in html and "<svg" in html and "&lt;script&gt;" in html
+
+
+def test_a_callback_knows_how_long_it_will_be_and_at_the_end_why_it_ended():
+    class Notes(Callback):
+        planned, events = (), ()
+
+        def on_step(self, moment):
+            self.planned = (*self.planned, moment.planned)
+            if moment.step == 2:
+                moment.trainer.stop("enough")
+
+        def on_train_end(self, moment):
+            self.events = moment.trainer.run.events
+
+    notes, trainer = Notes(), tl.Trainer(tl.nn.Linear(2, 1))
+    trainer.fit(([[0.0, 1.0], [1.0, 0.0]], [1.0, 2.0]), steps=5, callbacks=notes, progress=False)
+    assert set(notes.planned) == {5} and [e.text for e in notes.events][-1] == "enough"

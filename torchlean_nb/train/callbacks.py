@@ -31,12 +31,15 @@ class Moment:
     values : mapping of str to float
         What was measured: ``loss`` (before the update), ``lr``, metrics; at the end of an epoch also the mean loss
         of the epoch as ``epoch_loss``, and ``val_loss``.
+    planned : int or None
+        Updates there will have been at the end of this fit.
     """
 
     trainer: Any
     step: int
     epoch: int
     values: Mapping[str, float]
+    planned: int | None = None
 
     @property
     def loss(self) -> float:

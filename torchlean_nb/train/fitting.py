@@ -98,9 +98,9 @@ class Fit:
         step, trainer.status = trainer.so_far.step, self.ended
         if not self._told:
             self._told = True
+            if self.ended not in ("finished", "interrupted"):
+                trainer.recorder.event(max(step - 1, 0), self.ended, self.reason)
             self.callbacks.on_train_end(self._moment(trainer.so_far.last))
-        if self.ended not in ("finished", "interrupted"):
-            trainer.recorder.event(max(step - 1, 0), self.ended, self.reason)
         found = self._measured()
         trainer.status = self.ended
         self.progress.close(step - self.first, found)
@@ -124,7 +124,9 @@ class Fit:
 
     def _moment(self, values: Any) -> Moment:
         now = self.trainer.so_far
-        return Moment(self.trainer, now.step - 1, now.epoch, MappingProxyType(dict(values)))
+        return Moment(
+            self.trainer, now.step - 1, now.epoch, MappingProxyType(dict(values)), self.first + self.steps
+        )
 
     # -- one step ------------------------------------------------------------------------------
     def _step(self) -> bool:

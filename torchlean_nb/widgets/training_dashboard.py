@@ -84,6 +84,7 @@ class TrainingDashboard(View):
         trainer = moment.trainer
         if self._source is None or self._source() is not trainer:
             self._source, self._name = ref(trainer), None
+        self._planned = getattr(moment, "planned", None) or self._planned
         self.update(trainer.recorder, meta=_meta(trainer), force=True)
         if live() and not self.cells:
             self._shown = display(self, display_id=True)
