@@ -22,6 +22,7 @@ WITHOUT = {
     "put_along": "adjoint of take_along, whose gradient is compared",
     "windows": "a strided view: test_windows_are_unfold",
     "fold": "adjoint of windows: the same test, through the gradient",
+    "spread": "fold of stacked windows: the gradients of pooling",
     "rope": "no such function: test_rope_is_a_rotation_of_complex_numbers",
     "smooth_max_pool": "no such function: test_smooth_max_pool_is_logsumexp_of_windows",
     "dropout": "other random numbers: test_dropout_is_a_product_with_the_same_mask",

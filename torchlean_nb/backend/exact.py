@@ -103,7 +103,7 @@ class ExactNamespace(ArrayNamespace):
             setattr(self, name, partial(self._compare, name))
         for name in (
             "sum", "max", "min", "prod", "cumsum", "matmul", "reshape", "transpose", "broadcast_to", "concatenate",
-            "flip", "index", "put_index", "take", "put_take", "take_along", "put_along", "windows", "fold",
+            "flip", "index", "put_index", "take", "put_take", "take_along", "put_along", "windows", "fold", "spread",
         ):  # fmt: skip
             setattr(self, name, partial(self._structural, getattr(_Objects, name)))
 

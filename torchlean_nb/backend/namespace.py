@@ -221,6 +221,10 @@ class ArrayNamespace:
         """Adjoint of `windows`: overlapping windows add up."""
         return _windows.fold(self.np, g, shape, size, stride, dilation)
 
+    def spread(self, *parts: Any, shape: Axes, size: Axes, stride: Axes, dilation: Axes | None = None) -> Any:
+        """`fold` of windows given place by place."""
+        return _windows.spread(self.np, parts, shape, size, stride, dilation)
+
     def bernoulli(self, key: Any, *, shape: tuple[int, ...], keep: float) -> Any:
         """Mask that is 1 with probability `keep`, a pure function of the integer key."""
         return bernoulli_mask(int(key), shape, keep)

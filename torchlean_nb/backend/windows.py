@@ -20,19 +20,26 @@ def windows(np: Any, x: Any, size: Axes, stride: Axes, dilation: Axes | None = N
 
 
 def fold(np: Any, g: Any, shape: Axes, size: Axes, stride: Axes, dilation: Axes | None = None) -> Any:
-    """Add windows back where they came from: one shifted slice addition per window entry."""
+    """Add windows back where they came from."""
+    parts = [g[(..., *place)] for place in product(*map(range, size))]
+    return spread(np, parts, shape, size, stride, dilation)
+
+
+def spread(np: Any, parts: Any, shape: Axes, size: Axes, stride: Axes, dilation: Axes | None = None) -> Any:
+    """Windows given place by place, added back: one shifted slice addition for each place in a window."""
     k, gap = len(size), dilation or (1,) * len(size)
-    lead = g.ndim - 2 * k
+    lead = parts[0].ndim - k
     # In memory channels come last, as convolution wants them.
     order = (*range(lead)[:1], *range(lead, lead + k), *range(lead)[1:])
-    out = np.zeros([shape[i] for i in order], dtype=g.dtype).transpose([order.index(i) for i in range(lead + k)])
-    counts = g.shape[lead : lead + k]
+    out = np.zeros([shape[i] for i in order], dtype=parts[0].dtype)
+    out = out.transpose([order.index(i) for i in range(lead + k)])
     apart = all(s > (n - 1) * d for n, s, d in zip(size, stride, gap, strict=True))
-    for place in product(*(range(n) for n in size)):
+    for place, part in zip(product(*map(range, size)), parts, strict=True):
         starts = (p * d for p, d in zip(place, gap, strict=True))
-        where = tuple(slice(o, o + c * s, s) for o, c, s in zip(starts, counts, stride, strict=True))
+        steps = zip(starts, part.shape[lead:], stride, strict=True)
+        where = (..., *(slice(o, o + c * s, s) for o, c, s in steps))
         if apart:
-            out[(..., *where)] = g[(..., *place)]
+            out[where] = part
         else:
-            out[(..., *where)] += g[(..., *place)]
+            out[where] += part
     return out

@@ -3,6 +3,8 @@
 A border is one pair (before, after) per axis; axes are the last ones of an array.
 """
 
+from itertools import product
+
 from torchlean_nb.errors import HyperparameterError
 from torchlean_nb.ops._shapes import positive_int
 
@@ -15,6 +17,14 @@ def extents(size, dilation):
 def out_sizes(shape, size, stride):
     """Number of windows of the given extents along each of the last axes."""
     return tuple((n - k) // s + 1 for n, k, s in zip(shape[len(shape) - len(size) :], size, stride, strict=True))
+
+
+def places(shape, size, stride, dilation):
+    """For each place in a window, in row-major order, the key of the elements that stand there."""
+    outs = out_sizes(shape, extents(size, dilation), stride)
+    for place in product(*map(range, size)):
+        starts = (p * d for p, d in zip(place, dilation, strict=True))
+        yield (..., *(slice(p, p + (n - 1) * s + 1, s) for p, n, s in zip(starts, outs, stride, strict=True)))
 
 
 def each(value, n, name, low):

@@ -9,7 +9,7 @@ import math
 from torchlean_nb.domains import S
 from torchlean_nb.errors import HyperparameterError, ShapeError
 from torchlean_nb.ops._shapes import positive_int
-from torchlean_nb.ops._windows import add_border, drop_border, each, even, extents, out_sizes, padded, tuples
+from torchlean_nb.ops._windows import add_border, drop_border, each, even, extents, out_sizes, padded, places, tuples
 from torchlean_nb.rows import general, linear
 
 # -- windows ----------------------------------------------------------------------------------------
@@ -47,6 +47,25 @@ def windows(xp, x, *, size, stride, dilation=None):
 def fold(xp, g, *, shape, size, stride, dilation=None):
     """Windows added back where they came from: the adjoint of `windows`."""
     return xp.fold(g, shape=shape, size=size, stride=stride, dilation=dilation)
+
+
+def _spread_vjp(xp, g, y, *parts, size, stride, dilation, arg, **_):
+    keys = places(g.shape, size, stride, dilation or (1,) * len(size))
+    return xp.index(g, key=list(keys)[arg])
+
+
+@linear(
+    vjps=(_spread_vjp,), shape=lambda *_, shape, **__: shape, latex=r"\mathrm{spread}(#*)", dlatex=("#g[...]",),
+    primitive=True, method=False,
+    samples=(
+        S((2, 2), (2, 2), shape=(2, 4), size=(2,), stride=(2,)),
+        S((3,), (3,), (3,), shape=(5,), size=(3,), stride=(1,)),
+        S((3, 1), (3, 1), (3, 1), (3, 1), shape=(5, 5), size=(2, 2), stride=(1, 2), dilation=(2, 3)),
+    ),
+)
+def spread(xp, *parts, shape, size, stride, dilation=None):
+    """`fold` of windows that are given place by place: one array for each place in a window, in row-major order."""
+    return xp.spread(*parts, shape=shape, size=size, stride=stride, dilation=dilation)
 
 
 # -- im2col -------------------------------------------------------------------------------------------

@@ -7,7 +7,6 @@ there are windows.
 import math
 import operator
 from functools import reduce
-from itertools import product
 
 from torchlean_nb.backend.namespace import numpy_namespace
 from torchlean_nb.domains import S
@@ -22,6 +21,7 @@ from torchlean_nb.ops._windows import (
     extents,
     out_sizes,
     padded,
+    places,
     tuples,
 )
 from torchlean_nb.rows import function, general, linear
@@ -70,10 +70,7 @@ def _rules(name):
 
 def _spread(xp, parts, shape, size, step, border, gap):
     """One array per place in a window, added back to where the windows came from."""
-    g = xp.stack(*parts, axis=0)
-    g = xp.transpose(g, axes=(*range(1, g.ndim), 0))
-    g = xp.reshape(g, shape=(*g.shape[:-1], *size))
-    full = xp.fold(g, shape=padded(shape, border), size=size, stride=step, dilation=gap)
+    full = xp.spread(*parts, shape=padded(shape, border), size=size, stride=step, dilation=gap)
     return drop_border(xp, full, shape, border)
 
 
@@ -92,14 +89,6 @@ POOLS = (
     S((5, 4), kernel_size=(2, 2), stride=1), S((2, 4, 2, 2), kernel_size=(2, 2, 2)),
     S((1, 2, 5, 4), kernel_size=(3, 2), stride=(2, 3), padding=1, ceil_mode=True),
 )
-
-
-def _places(shape, size, step, gap):
-    """For each place in a window, in row-major order, the key of the elements that stand there."""
-    outs = out_sizes(shape, extents(size, gap), step)
-    for place in product(*map(range, size)):
-        starts = (p * d for p, d in zip(place, gap, strict=True))
-        yield (..., *(slice(p, p + (n - 1) * s + 1, s) for p, n, s in zip(starts, outs, step, strict=True)))
 
 
 def _by_axis(f, x, size, step, gap):
@@ -123,7 +112,7 @@ def _first(xp, y, x, size, step, border, gap):
     """For each place in a window a mask: whether the first largest element stands there."""
     x = _lowered(xp, x, border)
     taken = None
-    for key in _places(x.shape, size, step, gap):
+    for key in places(x.shape, size, step, gap):
         hit = xp.equal(x[key], y)
         yield hit if taken is None else xp.greater(hit, taken)
         taken = hit if taken is None else xp.maximum(taken, hit)
@@ -139,7 +128,7 @@ def _max_pool_jvp(xp, t, y, x, **attrs):
     size, step, border, gap = _window(x.shape, **attrs)
     t = add_border(xp, t, border)
     firsts = _first(xp, y, x, size, step, border, gap)
-    return sum(t[key] * first for key, first in zip(_places(t.shape, size, step, gap), firsts, strict=True))
+    return sum(t[key] * first for key, first in zip(places(t.shape, size, step, gap), firsts, strict=True))
 
 
 @general(
@@ -187,7 +176,7 @@ def max_pool_indices(x, *, kernel_size, stride=None, padding=0, dilation=1, ceil
     window = size, step, border, gap = _window(x.shape, kernel_size, stride, padding, dilation, ceil_mode)
     inside = x.shape[x.ndim - len(size) :]
     number = add_border(xp, xp.asarray(range(math.prod(inside))).reshape(inside), border)
-    keys = _places(number.shape, size, step, gap)
+    keys = places(number.shape, size, step, gap)
     return sum(number[key] * first for key, first in zip(keys, _first(xp, y, x, *window), strict=True))
 
 
