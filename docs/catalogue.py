@@ -1,5 +1,7 @@
-"""Write docs/optimizers.md and docs/schedules.md from the rows: ``python docs/catalogue.py``."""
+"""Write the pages that list what there is from the rows themselves: ``python docs/catalogue.py``."""
 
+import inspect
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,8 @@ from torchlean_nb.minimizers import METHODS
 from torchlean_nb.optim import transforms
 from torchlean_nb.optim.wrapping import WRAPPERS
 from torchlean_nb.schedules import SCHEDULES
+from torchlean_nb.train.losses import LOSSES
+from torchlean_nb.train.metrics import METRICS
 
 HERE = Path(__file__).parent
 NOTE = "Written from the rows by `python docs/catalogue.py`, not by hand."
@@ -43,10 +47,67 @@ def schedules() -> str:
     return "\n".join(["# Schedules", "", NOTE, "", *section("Pure schedules", words, SCHEDULES)])
 
 
+def ops() -> str:
+    """Every op there is, family by family."""
+    lines = [
+        "# Ops", "", NOTE, "",
+        "Each is one row: a function `tl.tanh(x)`, a method `s.tanh(x)` of sessions, mostly one of Tensors too, and",
+        "where NumPy has the same, that function. *y* is the value, a bar the gradient of the loss with respect to",
+        "what is under it.", "",
+    ]  # fmt: skip
+    families: dict[str, dict[str, Any]] = {}
+    for name, op in tl.ops.items():
+        families.setdefault(op.__module__, {})[name] = op
+    for module in sorted(families):
+        words = first(sys.modules[module])
+        lines += section(module.rpartition(".")[2].capitalize(), words, families[module])
+    return "\n".join(lines)
+
+
+def layers() -> str:
+    """Every layer, loss and metric there is."""
+    things = {name: getattr(tl.nn, name) for name in tl.nn.__all__ if name != "Layer"}
+    found = {k: v for k, v in things.items() if isinstance(v, type) and issubclass(v, tl.nn.Layer)}
+    lines = [
+        "# Layers, losses, metrics", "", NOTE, "",
+        "A layer is a frozen description; `layer.bind(session, seed=0)` gives it parameters, `tl.Trainer(layer, ...)`",
+        "trains it. Names and arguments are PyTorch's.", "",
+        "| layer | what it computes |", "|---|---|",
+        *(f"| `{name}{arguments(found[name])}` | {cell(first(found[name]))} |" for name in sorted(found)), "",
+        "## Losses", "",
+        '`tl.Trainer(model, "huber")`, `tl.train.Task(model, "huber")`, or a function of output and target.', "",
+        "| name | kind | what it computes |", "|---|---|---|",
+        *(f"| `{name}` | {loss.kind} | {cell(first(loss.f))} |" for name, loss in LOSSES.items()), "",
+        "## Metrics", "", '`fit(..., metrics=["f1", "ece"])`, `tl.train.metrics.f1(output, target)`.', "",
+        "| name | what it measures |", "|---|---|",
+        *(f"| `{name}` | {cell(first(metric.f))} |" for name, metric in METRICS.items()), "",
+    ]  # fmt: skip
+    return "\n".join(lines)
+
+
+def first(thing: Any) -> str:
+    """First line of a docstring."""
+    return (inspect.getdoc(getattr(thing, "func", thing)) or "").split("\n")[0]
+
+
+def cell(text: str) -> str:
+    """Text as one cell of a table."""
+    return text.replace("|", "\\|")
+
+
+def arguments(layer: Any) -> str:
+    """Arguments of a layer without their annotations."""
+    ps = inspect.signature(layer).parameters.values()
+    return "(" + ", ".join(str(p.replace(annotation=p.empty)) for p in ps) + ")"
+
+
+PAGES = {"optimizers.md": optimizers, "schedules.md": schedules, "ops.md": ops, "layers.md": layers}
+
+
 def main() -> None:
-    """Write both pages."""
-    (HERE / "optimizers.md").write_text(optimizers(), encoding="utf-8")
-    (HERE / "schedules.md").write_text(schedules(), encoding="utf-8")
+    """Write all pages."""
+    for name, page in PAGES.items():
+        (HERE / name).write_text(page(), encoding="utf-8")
 
 
 if __name__ == "__main__":

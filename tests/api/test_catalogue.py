@@ -74,5 +74,5 @@ def test_the_pages_are_those_the_rows_write():
     spec = importlib.util.spec_from_file_location("catalogue", DOCS / "catalogue.py")
     catalogue = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(catalogue)
-    assert (DOCS / "optimizers.md").read_text("utf-8") == catalogue.optimizers(), "python docs/catalogue.py"
-    assert (DOCS / "schedules.md").read_text("utf-8") == catalogue.schedules(), "python docs/catalogue.py"
+    for name, page in catalogue.PAGES.items():
+        assert (DOCS / name).read_text("utf-8") == page(), "python docs/catalogue.py"
