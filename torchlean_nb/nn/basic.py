@@ -17,7 +17,7 @@ from torchlean_nb.nn import init
 from torchlean_nb.nn.layer import Layer, Slot, flag, option, size
 from torchlean_nb.ops.indexing import embedding
 from torchlean_nb.ops.linalg import linear
-from torchlean_nb.ops.logic import where
+from torchlean_nb.ops.logic import detach, where
 from torchlean_nb.ops.shape import broadcast_to, flatten, reshape
 
 
@@ -111,7 +111,7 @@ class Embedding(Layer):
         if self.padding_idx is not None:
             trained = np.ones((self.num_embeddings, 1), bool)
             trained[self.padding_idx] = False
-            weight = where(trained, weight, getattr(weight, "value", weight))
+            weight = where(trained, weight, detach(weight))
         return embedding(x, weight)
 
 
