@@ -110,3 +110,11 @@ def test_names_add_nothing_to_the_page(name):
     text = view.to_html().replace(esm, "").replace(css, "")
     assert text.count("<") == ConfusionView((TRUE, PREDICTED)).to_html().replace(esm, "").replace(css, "").count("<")
     assert view.to_html() == view.to_html()
+
+
+def test_digits_are_shown_as_pictures_because_their_columns_are_pixels():
+    digits = tl.data.load_digits().take(40)
+    view = ConfusionView((digits.y, digits.y), samples=digits)
+    assert '"kind": "images"' in json.dumps(view.to_dict()) and '"width": 8' in json.dumps(view.to_dict())
+    rows = ConfusionView((digits.y, digits.y), samples=tl.data.Dataset(digits.X, digits.y))
+    assert '"kind": "images"' not in json.dumps(rows.to_dict())

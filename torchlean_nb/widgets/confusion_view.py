@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -28,7 +29,8 @@ class ConfusionView(View):
     labels : sequence of str, optional
         Names of the classes. Of more than 40 classes the first 40 are shown.
     image_shape : tuple of int, optional
-        Shape of one input that is a flat picture, ``(8, 8)``.
+        Shape of one input that is a flat picture, ``(8, 8)``; found out where the columns are called
+        ``pixel_0_0``, ``pixel_0_1``, ...
     normalise : {"none", "row", "column"}
         What is shown at first.
     controls, title, presentation, state
@@ -120,11 +122,20 @@ def _read(
     matrix = ConfusionMatrix.from_labels(true, predicted, labels)
     if x is None:
         return matrix, None
+    image_shape = image_shape or (_pixels(columns) if x.ndim == 2 else None)
     if image_shape is not None:
         if int(np.prod(image_shape)) * len(x) != x.size:
             raise ShapeError(f"ConfusionView: image_shape {image_shape} for inputs of shape {x.shape[1:]}")
         x = x.reshape(len(x), *image_shape)
     return matrix, cell_samples(x, np.asarray(true), np.asarray(predicted), columns)
+
+
+def _pixels(columns: Sequence[str] | None) -> tuple[int, int] | None:
+    """Height and width of a flat picture whose columns are named after its pixels, row by row."""
+    last = re.fullmatch(r"pixel_(\d{1,4})_(\d{1,4})", columns[-1]) if columns else None
+    h, w = (int(last[1]) + 1, int(last[2]) + 1) if last else (0, 0)
+    named = h * w == len(columns or ()) and all(c == f"pixel_{i // w}_{i % w}" for i, c in enumerate(columns or ()))
+    return (h, w) if last and named else None
 
 
 def _inputs(samples: Any) -> tuple[np.ndarray | None, Any, Sequence[str] | None]:
