@@ -9,7 +9,7 @@ import torchlean_nb as tl
 from torchlean_nb.compiler.lowering import lower, memory_order
 from torchlean_nb.compiler.passes import simplified
 from torchlean_nb.compiler.plan import plan
-from torchlean_nb.errors import HandleTypeError, NonScalarError
+from torchlean_nb.errors import ForeignHandleError, HandleTypeError, HyperparameterError, NonScalarError, ShapeError
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(32, 2)), RNG.normal(size=(32, 1))
@@ -126,3 +126,51 @@ def test_layouts_are_those_of_numpy():
     a = np.zeros((2, 3, 4))
     assert memory_order(a) == (0, 1, 2) and memory_order(a.transpose(2, 0, 1)) == (1, 2, 0)
     assert memory_order(np.zeros((1, 5)).T) == (0, 1)
+
+
+@pytest.mark.parametrize(("make", "kind", "words"), [
+    (lambda: tl.compile(3, 1.0), HandleTypeError, "int, not a function"),
+    (lambda: tl.compile(lambda x: x), HandleTypeError, "does not take 0 arguments"),
+    (lambda: tl.compile(lambda x: [x], 1.0), HandleTypeError, "returned a list"),
+    (lambda: tl.compile(lambda x: None, 1.0), HandleTypeError, "returned a NoneType"),
+    (lambda: tl.compile(lambda x: (x, (x, x)), 1.0), HandleTypeError, "returned a tuple"),
+    (lambda: tl.compile(lambda x: x, [1, [2, 3]]), ShapeError, "ragged"),
+    (lambda: tl.compile(lambda x: x, 1.0, argnums=1).value_and_grad, HyperparameterError, "argnums=1"),
+    (lambda: tl.compile(lambda x: x, 1.0, argnums="x").value_and_grad, HyperparameterError, "argnums='x'"),
+    (lambda: tl.compile(tl.nn.Linear(1, 1).bind(tl.Session()), [[1.0]]), ForeignHandleError, "an argument for it"),
+])  # fmt: skip
+def test_what_cannot_be_compiled_is_said_with_what_to_do(make, kind, words):
+    with pytest.raises(kind, match=words):
+        make()
+
+
+def test_a_program_given_tensors_is_the_function_so_it_can_be_differentiated_and_compiled_again():
+    p = tl.compile(lambda x: tl.sum(x * x * x), [1.0, 2.0])
+    x = np.array([3.0, -1.0])
+    assert tl.grad(p)(x).tolist() == [27.0, 3.0]
+    assert tl.compile(lambda v: p(v) + p.value_and_grad(v)[0], x)(x).item() == 2 * p(x).item()
+    s = tl.Session()
+    w = s.param(x)
+    assert s.backward(p(w))[w].tolist() == [27.0, 3.0]
+
+
+def test_a_symbol_shows_what_is_known_of_it():
+    shown = []
+    tl.compile(lambda x: shown.append(f"{x}") or x, np.ones((2, 3)))
+    assert "shape (2, 3), float64" in shown[0]
+
+
+def test_derivatives_inside_a_function_compile_too():
+    x = np.array([0.5, -2.0, 1.5])
+    for f in (
+        tl.grad(lambda v: tl.sum(v**3)), lambda v: tl.hvp(lambda u: tl.sum(tl.sin(u) * u), v, v),
+        lambda v: tl.jvp(tl.tanh, (v,), (v,)),
+    ):  # fmt: skip
+        one, other = tl.compile(f, x)(x), f(x)
+        assert all(np.array_equal(a, b) for a, b in zip(np.atleast_2d(one), np.atleast_2d(other), strict=True))
+
+
+def test_constants_that_are_not_finite_and_signed_zeros_stay_what_they_are():
+    p = tl.compile(lambda x: (x * np.array([np.nan, np.inf]), x / np.array([-0.0]), x / np.array([0.0]), np.nan), [1.0])
+    assert [v.tolist() for v in p([1.0])][1:3] == [[-np.inf], [np.inf]] and np.isnan(p([1.0])[3])
+    assert np.isnan(p([1.0])[0][0]) and p([1.0])[0][1] == np.inf

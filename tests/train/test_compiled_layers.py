@@ -6,11 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from nn.cases import CASES
 
 import torchlean_nb as tl
 from torchlean_nb import nn
-
-from nn.cases import CASES
 
 RECURRENT = {f"{kind.__name__} with dropout": (kind(2, 3, 2, dropout=0.4), (4, 2, 2)) for kind in
              (nn.RNN, nn.GRU, nn.LSTM)}  # fmt: skip

@@ -18,7 +18,7 @@ from torchlean_nb.engine.recorder import Recorder, Traced
 from torchlean_nb.engine.reverse import Recorded, sweep
 from torchlean_nb.engine.tape import Tape
 from torchlean_nb.engine.tensor import Ref, Tensor
-from torchlean_nb.errors import HandleTypeError, NonScalarError
+from torchlean_nb.errors import ForeignHandleError, HandleTypeError, NonScalarError
 from torchlean_nb.rows import OPS
 
 
@@ -82,6 +82,15 @@ class Symbol(Tensor):
             "tl.where(condition, a, b), or a number that is an argument",
         )
 
+    def __array__(self, *_: Any, **__: Any) -> Any:
+        return self.value
+
+    def __bool__(self) -> bool:
+        return bool(self.value)
+
+    def __repr__(self) -> str:
+        return f"Symbol node {self.id}, shape {self.shape}, {self.dtype}: a value that is known when the program runs"
+
 
 class SymbolTape(Tape):
     """A tape that hands out Symbols."""
@@ -141,15 +150,16 @@ def lower(
     ------
     NonScalarError
         When a gradient is asked for and the function returns more than one number.
+    HandleTypeError, ForeignHandleError
+        When it looks at a value, returns something else, or uses a value of a session.
     """
     tape = SymbolTape(None, dtype, "ieee", "tl.compile")
     handles = [
         tape.leaf("input", as_data(a, dtype, label=f"argument {k}", finite=False), wrt is not None and k in wrt)
         for k, a in enumerate(args)
     ]
-    found = f(*handles)
-    outs = list(found) if isinstance(found, tuple) else [found]
-    outs = [o if isinstance(o, Ref) else tape.leaf("const", as_data(o, dtype, label="result")) for o in outs]
+    found = _called(f, handles)
+    outs = [_result(tape, o) for o in (found if isinstance(found, tuple) else (found,))]
     made = len(tape)
     words = {i: _word(tape, i) for i in range(made)}
     results = [o.id for o in outs]
@@ -172,6 +182,28 @@ def lower(
             g = bar.get(handles[k].id)
             results.append((at.xp.zeros(shape=handles[k].shape, like=handles[k]) if g is None else g).id)
     return _opened(tape, [h.id for h in handles], results, words), isinstance(found, tuple)
+
+
+def _called(f: Callable[..., Any], handles: list[Any]) -> Any:
+    """What the function returns; a parameter of a session, or a value on another tape, is no part of a program."""
+    try:
+        return f(*handles)
+    except ForeignHandleError as e:
+        raise ForeignHandleError(
+            "compile: the function uses a parameter or value of a session", str(e).splitlines()[0],
+            "an argument for it: tl.compile(f, p.value, x) and f(w, x), or model.forward(x, params); "
+            'or train with Trainer(..., backend="compiled")',
+        ) from e
+
+
+def _result(tape: Tape, found: Any) -> Any:
+    if isinstance(found, Ref):
+        return found
+    if found is None or isinstance(found, list | tuple | dict | str):
+        raise HandleTypeError(
+            f"compile: the function returned a {type(found).__name__}", "a Tensor, or a tuple of them", "return y, z"
+        )
+    return tape.leaf("const", as_data(found, tape.dtype, label="result", finite=False))
 
 
 def _opened(tape: Tape, inputs: list[int], results: list[int], words: Mapping[int, str]) -> Graph:

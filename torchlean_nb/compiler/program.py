@@ -16,7 +16,11 @@ from torchlean_nb.compiler.lowering import Graph, lower
 from torchlean_nb.compiler.passes import simplified
 from torchlean_nb.compiler.plan import Plan, plan
 from torchlean_nb.compiler.source import constants, source
-from torchlean_nb.errors import HandleTypeError
+from torchlean_nb.engine.data import as_data
+from torchlean_nb.engine.param import Param
+from torchlean_nb.engine.tensor import Ref
+from torchlean_nb.engine.transforms import value_and_grad
+from torchlean_nb.errors import HandleTypeError, HyperparameterError, quote
 
 KEPT = 8  # programs for other shapes or types
 
@@ -52,22 +56,33 @@ class Program:
     def __init__(self, f: Callable[..., Any], examples: Sequence[Any], argnums: Any = 0, wrt: bool = False):
         # Copies: what the arguments are views of shall not be kept alive.
         self.f, self.examples, self.argnums = f, tuple([np.array(_array(a)) for a in examples]), argnums
-        self.wrt = ((argnums,) if isinstance(argnums, int) else tuple(argnums)) if wrt else None
+        self.wrt = _chosen(argnums, len(self.examples)) if wrt else None
         self._made: dict[Any, SimpleNamespace] = {}
         self._first = self._for(list(self.examples))
 
     def __call__(self, *args: Any) -> Any:
         """Results as arrays: of the function; with gradients ``(value, gradient)``.
 
-        Of a function that returns a tuple the gradient is that of its first result.
+        Of a function that returns a tuple the gradient is that of its first result. Given Tensors or Params, the
+        function itself runs, so that what uses it can be differentiated.
         """
-        arrays = [_array(a) for a in args]
+        try:
+            arrays = [_array(a) for a in args]
+        except HandleTypeError:
+            if any(isinstance(a, Ref | Param) for a in args):
+                return self._recorded(args)
+            raise
         made = self._for(arrays)
         out = made.quietly(made.step, *arrays)
         if self.wrt is None:
             return out if made.several else out[0]
         n = len(out) - len(self.wrt)
         return out[:n] if made.several else out[0], out[n] if isinstance(self.argnums, int) else out[n:]
+
+    def _recorded(self, args: tuple[Any, ...]) -> Any:
+        if self.wrt is not None:
+            return value_and_grad(self.f, self.argnums)(*args)
+        return self.f(*args)
 
     @cached_property
     def value_and_grad(self) -> Program:
@@ -159,8 +174,10 @@ def compile(f: Callable[..., Any], *examples: Any, argnums: int | Sequence[int] 
 
     Raises
     ------
-    HandleTypeError
-        When the function looks at a value, or branches on one.
+    HandleTypeError, HyperparameterError
+        When the function looks at a value, or branches on one; when examples are missing.
+    ForeignHandleError
+        When it uses a parameter or value of a session that is not an argument.
 
     Examples
     --------
@@ -175,13 +192,41 @@ def compile(f: Callable[..., Any], *examples: Any, argnums: int | Sequence[int] 
         # value
         return (t0.copy('K'),)
     """
+    if not callable(f):
+        raise HandleTypeError(f"compile: {quote(f, 40)} is a {type(f).__name__}, not a function")
+    _check_count(f, len(examples))
     return Program(f, examples, argnums)
+
+
+def _check_count(f: Any, count: int) -> None:
+    """Say that examples are missing, as `compile` is called unlike a decorator."""
+    try:
+        signature(f).bind(*[None] * count)
+    except TypeError as e:
+        raise HandleTypeError(
+            f"compile: {_title(f)} does not take {count} arguments: {e}",
+            "examples say for which shapes and types it is compiled", "tl.compile(f, x, y)",
+        ) from None
+    except ValueError:  # a function that does not tell its arguments
+        return
+
+
+def _chosen(argnums: Any, count: int) -> tuple[int, ...]:
+    """Arguments to differentiate by, counted from the front."""
+    wanted = (argnums,) if isinstance(argnums, int) else argnums
+    fine = isinstance(wanted, Sequence) and all(isinstance(k, int | np.integer) and -count <= k < count for k in wanted)
+    if not fine or isinstance(wanted, str):
+        raise HyperparameterError(f"compile: argnums={quote(argnums)}", f"numbers of arguments, 0..{count - 1}")
+    return tuple(int(k) % count for k in wanted)
 
 
 def _array(a: Any) -> np.ndarray:
     """An argument in the layout the program was planned for."""
     plain = not isinstance(a, np.ndarray | np.generic)
-    a = np.asarray(a)
+    try:
+        a = np.asarray(a)
+    except ValueError:
+        a = as_data(a, "float64", label="argument")  # which says what is wrong with it
     if plain and a.dtype.kind in "iu":  # what a formula means by 2
         a = a.astype(float)
     return a if a.flags.c_contiguous else np.array(a, order="C")
