@@ -38,6 +38,7 @@ class Worker:
         )  # fmt: skip
         self.hello = self._read()
         self.times: list[float] = []
+        self.peak = 0.0
 
     def _read(self) -> dict[str, Any]:
         line = self.process.stdout.readline()  # type: ignore[union-attr]
@@ -47,7 +48,9 @@ class Worker:
         """One measurement."""
         self.process.stdin.write("go\n")  # type: ignore[union-attr]
         self.process.stdin.flush()  # type: ignore[union-attr]
-        self.times.append(self._read()["seconds"])
+        said = self._read()
+        self.times.append(said["seconds"])
+        self.peak = said["peak"]
 
     def close(self) -> None:
         """End the process."""
@@ -84,9 +87,9 @@ def measure(module: Any, workload: str, rounds: int, seconds: float, only: list[
         for w in workers:
             w.close()
     return {
-        "title": module.TITLES[workload], "missing": missing, "rounds": rounds,
+        "title": module.TITLES[workload], "missing": missing, "rounds": rounds, "reference": module.REFERENCE,
         "contenders": {w.name: {"median": median(w.times), "best": min(w.times), "first": w.hello["first"],
-                                "times": w.times} for w in workers},
+                                "peak": w.peak, "times": w.times} for w in workers},
     }  # fmt: skip
 
 

@@ -11,7 +11,41 @@ SIZES = {"W6a": (50, 100), "W6b": (1, 1_000_000), "W6c": (100, 10_000)}
 TITLES = {name: f"Adam on {count:,} x {size:,} numbers" for name, (count, size) in SIZES.items()}
 LR = 1e-6  # tiny, so that all contenders stay on the same numbers however many steps they make
 
-Contender = tuple[Callable[[], Any], Callable[[], np.ndarray]]
+REFERENCE = "torch"
+SLOW: tuple[str, ...] = ()
+
+
+class Steps:
+    """A contender: makes as many steps as it is asked for.
+
+    Parameters
+    ----------
+    step : callable
+    values : callable
+        All parameters in one array.
+    """
+
+    def __init__(self, step: Callable[[], Any], values: Callable[[], np.ndarray]):
+        self.step, self.values = step, values
+
+    least = 1
+
+    def __call__(self, steps: int) -> list[float]:
+        """Make so many steps."""
+        step = self.step
+        for _ in range(steps):
+            step()
+        return []
+
+    def summary(self) -> list[float]:
+        """Three numbers of the parameters."""
+        v = self.values().astype("float64")
+        return [float(v.sum()), float((v * v).sum()), float(v[len(v) // 2])]
+
+
+def rates(workload: str) -> tuple[float, float]:
+    """The same rate while numbers are compared and while steps are timed."""
+    return LR, LR
 
 
 def arrays(workload: str) -> tuple[list[np.ndarray], list[np.ndarray]]:
@@ -26,19 +60,19 @@ def _flat(values: Any) -> np.ndarray:
     return np.concatenate([np.asarray(v).ravel() for v in values])
 
 
-def _ours(workload: str, **options: Any) -> Contender:
+def _ours(workload: str, **options: Any) -> Steps:
     import torchlean_nb as tl  # noqa: PLC0415 - each process loads its own contender
 
     params, grads = arrays(workload)
     opt = tl.optim.Adam({f"p{i}": p for i, p in enumerate(params)}, lr=LR, **options)
     if not options:
-        return lambda: opt.step(grads), lambda: _flat(opt.params.values())
+        return Steps(lambda: opt.step(grads), lambda: _flat(opt.params.values()))
     for view, g in zip(opt.grads.values(), grads, strict=True):
         view[...] = g
-    return opt.step, lambda: _flat(opt.params.values())
+    return Steps(opt.step, lambda: _flat(opt.params.values()))
 
 
-def _by_hand(workload: str) -> Contender:
+def _by_hand(workload: str) -> Steps:
     params, grads = arrays(workload)
     p, g = _flat(params), _flat(grads)
     m, v, x = np.zeros_like(p), np.zeros_like(p), np.empty_like(p)
@@ -65,10 +99,10 @@ def _by_hand(workload: str) -> Contender:
             np.multiply(x_, rate, x_)
             np.add(p_, x_, p_)
 
-    return step, lambda: p
+    return Steps(step, lambda: p)
 
 
-def _torch(workload: str, **options: Any) -> Contender:
+def _torch(workload: str, **options: Any) -> Steps:
     import torch  # noqa: PLC0415
 
     torch.set_num_threads(1)
@@ -76,10 +110,10 @@ def _torch(workload: str, **options: Any) -> Contender:
     cells = [torch.nn.Parameter(torch.tensor(p)) for p in params]
     for cell, g in zip(cells, grads, strict=True):
         cell.grad = torch.tensor(g)
-    return torch.optim.Adam(cells, lr=LR, **options).step, lambda: _flat(c.detach().numpy() for c in cells)
+    return Steps(torch.optim.Adam(cells, lr=LR, **options).step, lambda: _flat(c.detach().numpy() for c in cells))
 
 
-def _optax(workload: str) -> Contender:
+def _optax(workload: str) -> Steps:
     import jax  # noqa: PLC0415
     import optax  # noqa: PLC0415
 
@@ -97,17 +131,17 @@ def _optax(workload: str) -> Contender:
     def step() -> None:
         state[:] = jax.block_until_ready(update(*state))
 
-    return step, lambda: _flat(state[0])
+    return Steps(step, lambda: _flat(state[0]))
 
 
-CONTENDERS: dict[str, Callable[[str], Contender]] = {
-    "by hand, in place": _by_hand,
-    "ours": _ours,
-    "ours, fused, NumPy": lambda w: _ours(w, fused="numpy"),
-    "ours, fused, numba": lambda w: _ours(w, fused="numba"),
-    "ours, fused, numba, in place": lambda w: _ours(w, fused="numba", nonfinite="ieee"),
-    "torch": _torch,
-    "torch, foreach": lambda w: _torch(w, foreach=True),
-    "torch, fused": lambda w: _torch(w, fused=True),
-    "optax, jit": _optax,
+CONTENDERS: dict[str, Callable[[str, float], Steps]] = {
+    "by hand, in place": lambda w, lr: _by_hand(w),
+    "ours": lambda w, lr: _ours(w),
+    "ours, fused, NumPy": lambda w, lr: _ours(w, fused="numpy"),
+    "ours, fused, numba": lambda w, lr: _ours(w, fused="numba"),
+    "ours, fused, numba, in place": lambda w, lr: _ours(w, fused="numba", nonfinite="ieee"),
+    "torch": lambda w, lr: _torch(w),
+    "torch, foreach": lambda w, lr: _torch(w, foreach=True),
+    "torch, fused": lambda w, lr: _torch(w, fused=True),
+    "optax, jit": lambda w, lr: _optax(w),
 }

@@ -9,22 +9,30 @@ from benchmarks.harness import ratio
 PEER = "torch"
 
 
-def rows(result: dict[str, Any]) -> list[tuple[str, str, str, str]]:
-    """Contender, time of a step, how many times as fast as torch's default, and seconds to the first step."""
-    out = []
+def rows(result: dict[str, Any]) -> list[tuple[str, ...]]:
+    """Contender, time of a step, that over the reference's, torch's over it, seconds to the first step, memory."""
+    out: list[tuple[str, ...]] = []
     for name, c in result["contenders"].items():
-        against = f"{1 / ratio(result, name, PEER):.3g}" if PEER in result["contenders"] else ""
-        out.append((name, _time(c["median"]), against, f"{c['first']:.2f}"))
-    return out + [(name, "not there", "", "") for name in result["missing"]]
+        over = _ratio(result, name, result["reference"])
+        against = _ratio(result, PEER, name)
+        out.append((name, _time(c["median"]), over, against, f"{c['first']:.2f}", f"{c['peak']:.0f}"))
+    return out + [(name, "not there", *[""] * 4) for name in result["missing"]]
 
 
-HEAD = ("contender", "step", "x torch", "first step, s")
+def head(result: dict[str, Any]) -> tuple[str, ...]:
+    """Words over the columns."""
+    return "contender", "step", f"time / {result['reference']}", "x torch", "first step, s", "peak, MB"
+
+
+def _ratio(result: dict[str, Any], a: str, b: str) -> str:
+    there = result["contenders"]
+    return f"{ratio(result, a, b):.3g}" if a in there and b in there else ""
 
 
 def table(result: dict[str, Any]) -> str:
     """Text with aligned columns."""
-    lines = [HEAD, *rows(result)]
-    wide = [max(len(line[i]) for line in lines) for i in range(len(HEAD))]
+    lines = [head(result), *rows(result)]
+    wide = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
     return "\n".join(
         "  ".join([line[0].ljust(wide[0]), *(x.rjust(w) for x, w in zip(line[1:], wide[1:], strict=True))]).rstrip()
         for line in lines
@@ -38,12 +46,15 @@ def page(whole: dict[str, Any]) -> str:
     lines = [
         "# Benchmarks", "",
         "Written by `python -m benchmarks --json`, not by hand. Every contender runs in a process of its own with one",
-        "thread, they take turns, and before anything is timed their numbers are compared. A time is the median over",
-        "rounds of the best of three; *x torch* is the median over rounds of the time of torch's default over it.",
+        "thread, they take turns, and before anything is timed their numbers are compared: losses of five steps, or",
+        "the parameters after them. A time is the median over rounds of the best of three; ratios are medians over",
+        "rounds of the ratio within a round, *x torch* that of the time of torch's default over it. The first step",
+        "counts from the start of Python's work, imports and compilation included; the peak is of the whole process.",
         "", f"{whole['date']}, {m['cpu']}, {m['cores']} cores, Python {m['python']}, {packages}.", "",
     ]  # fmt: skip
     for name, result in whole["workloads"].items():
-        lines += [f"## {name}: {result['title']}", "", f"| {' | '.join(HEAD)} |", "|---|---:|---:|---:|"]
+        words = head(result)
+        lines += [f"## {name}: {result['title']}", "", f"| {' | '.join(words)} |", f"|---|{'---:|' * len(words[1:])}"]
         lines += [f"| {' | '.join(row)} |" for row in rows(result)]
         lines.append("")
     return "\n".join(lines)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import sys
 from time import perf_counter
+from typing import Any
 
 CHECKED = 5  # steps before the numbers are compared
 
@@ -19,29 +21,36 @@ def main(module: str, workload: str, contender: str, seconds: float) -> None:
     def say(**message: object) -> None:
         print(json.dumps(message), file=answers, flush=True)
 
+    check, timed = table.rates(workload)
     try:
-        step, numbers = table.CONTENDERS[contender](workload)
-        step()
+        make = table.CONTENDERS[contender]
+        steps = make(workload, check)
+        values = [float(v) for v in steps(1)]
     except Exception as e:  # a peer that is missing or fails is left out, with its words
         say(missing=f"{type(e).__name__}: {e}".split("\n")[0])
         return
     first = perf_counter() - begun
-    for _ in range(CHECKED - 1):
-        step()
-    values = numbers().astype("float64")
-    say(first=first, check=[float(values.sum()), float((values * values).sum()), float(values[len(values) // 2])])
-    repeat = 1
-    while _time(step, repeat) < seconds / 4:
+    values += [float(v) for v in steps(CHECKED - 1)] + steps.summary()
+    if timed != check:
+        steps = make(workload, timed)
+    repeat = steps.least
+    while _time(steps, repeat) < seconds / 4:
         repeat *= 2
+    say(first=first, check=values)
     for _ in sys.stdin:
-        say(seconds=min(_time(step, repeat) for _ in range(3)) / repeat)
+        say(seconds=min(_time(steps, repeat) for _ in range(3)) / repeat, peak=_peak())
 
 
-def _time(step: object, repeat: int) -> float:
+def _time(steps: Any, repeat: int) -> float:
     begun = perf_counter()
-    for _ in range(repeat):
-        step()  # type: ignore[operator]
+    steps(repeat)
     return perf_counter() - begun
+
+
+def _peak() -> float:
+    """Most memory the process has had, in MB."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1 << 20 if sys.platform == "darwin" else 1 << 10)
 
 
 if __name__ == "__main__":

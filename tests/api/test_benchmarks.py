@@ -8,7 +8,7 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 
-from benchmarks import optimizers
+from benchmarks import networks, optimizers
 from benchmarks.harness import Worker, machine, measure, ratio
 from benchmarks.page import page, table
 
@@ -19,14 +19,22 @@ OURS = ["by hand, in place", "ours", "ours, fused, NumPy"]
 def test_our_contenders_compute_the_same(workload):
     ends = []
     for name in OURS + ["ours, fused, numba", "ours, fused, numba, in place"] * bool(find_spec("numba")):
-        step, numbers = optimizers.CONTENDERS[name](workload)
-        for _ in range(20):
-            step()
-        ends.append(numbers())
+        steps = optimizers.CONTENDERS[name](workload, optimizers.LR)
+        steps(20)
+        ends.append(steps.values())
     moved = np.abs(ends[0] - np.concatenate([p.ravel() for p in optimizers.arrays(workload)[0]]))
     assert moved.min() > 0
     for other in ends[1:]:
         assert np.abs(other - ends[0]).max() < 2e-6
+
+
+@pytest.mark.parametrize("workload", networks.SIZES)
+def test_networks_by_hand_and_ours_have_the_same_losses(workload):
+    rate = networks.rates(workload)[0]
+    want = np.array(networks.CONTENDERS["by hand"](workload, rate)(5))
+    assert np.ptp(want) > 0.1
+    for name in ("ours, compiled", "ours, eager", "ours, Trainer, compiled"):
+        assert np.allclose(networks.CONTENDERS[name](workload, rate)(5), want, rtol=1e-5), name
 
 
 def test_a_measurement_becomes_a_table_a_page_and_json():
