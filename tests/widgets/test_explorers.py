@@ -167,7 +167,7 @@ def test_what_is_no_cloud_is_refused(clouds, more):
 
 
 @given(st.dictionaries(
-    st.sampled_from(["goal", "left", "leftT", "right", "entry", "target", "log", "clip", "limit", "at"]),
+    st.sampled_from(["goal", "left", "leftT", "right", "entry", "target", "log", "clip", "limit", "at", "step"]),
     st.one_of(st.none(), st.integers(-9, 9), st.text(max_size=3), st.lists(st.integers(-9, 9), max_size=3),
               st.sampled_from(["dX", "G", "norm", "value"])),
 ))  # fmt: skip

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import _traces
 import numpy as np
 import pytest
-from _decks import deck
+from _decks import deck, film
 
 import torchlean_nb as tl
 from torchlean_nb.errors import HandleTypeError, HyperparameterError, UnknownNameError, UnknownNodeError
@@ -43,6 +46,8 @@ KINDS = {
     "losses": lambda **o: tl.widgets.LossExplorer(points=41, **o),
     "gallery": lambda **o: tl.widgets.Gallery(deck("side"), **o),
     "cloud": lambda **o: tl.widgets.GradientCloud({"a": np.eye(2), "b": np.ones((3, 2))}, **o),
+    "confusion": lambda **o: tl.widgets.ConfusionView([[3, 1, 0], [0, 2, 1], [0, 0, 4]], **o),
+    "boundary": lambda **o: tl.widgets.DecisionBoundary(film(), **o),
 }
 EVERY = pytest.mark.parametrize("make", KINDS.values(), ids=KINDS)
 
@@ -91,6 +96,29 @@ def test_a_state_can_be_pasted_back():
     assert again.now == w.now == {"step": 16, "pin": 5, "entry": [0, 1]}
     w.step = 3
     assert w.now["step"] == 3
+
+
+@pytest.mark.parametrize("kind", ["stepper", "ledger", "losses", "gallery", "cloud", "boundary"])
+def test_a_step_that_is_asked_for_wins_over_that_of_a_state(kind):
+    make = KINDS[kind]
+    last = make().steps
+    for asked, kept, begins in ((0, last, 0), (last, 0, last), (None, 0, 0), (None, -3, 0), (99, 0, last), (0, "x", 0)):
+        w = make(step=asked, state={"step": kept})
+        assert w.step == w.state["step"] == w.now["step"] == begins, (asked, kept)
+
+
+@pytest.mark.parametrize("seed", ["0", "1"])
+def test_which_step_wins_does_not_change_from_run_to_run(seed):
+    """Traits are set in the order of a set of names, which changes from process to process."""
+    code = "from torchlean_nb.widgets.base import View; w = View({}, steps=9, step=2, state={'step': 5}); print(w.now)"
+    run = subprocess.run([sys.executable, "-c", code], env=os.environ | {"PYTHONHASHSEED": seed}, capture_output=True)
+    assert run.stdout.decode().strip() == "{'step': 2}", run.stderr.decode()
+
+
+@pytest.mark.parametrize("bad", ["x", 1.5, [1]])
+def test_a_step_that_is_no_whole_number_is_refused(bad):
+    with pytest.raises(HyperparameterError, match="step: expected a whole number"):
+        GraphStepper(_traces.scalar(), step=bad)
 
 
 @pytest.mark.parametrize("bad", ["{", "[1]", {"x": float("nan")}, {"x": object()}, {"x": "y" * 200_000}, 3])

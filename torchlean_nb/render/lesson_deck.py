@@ -113,7 +113,7 @@ class Deck:
     def to_text(self, places: tuple[int, ...]) -> str:
         """A setting, its sentence and its table."""
         frame = self.at(places)
-        rows = [self.head, *frame.rows] if self.head else list(frame.rows)
+        rows = [[visible(c) for c in row] for row in ([self.head, *frame.rows] if self.head else frame.rows)]
         wide = [max(len(r[i]) for r in rows) for i in range(len(rows[0]))] if rows else []
         lines = ["  ".join(c.ljust(w) if i == 0 else c.rjust(w) for i, (c, w) in enumerate(zip(r, wide, strict=True)))
                  for r in rows]  # fmt: skip

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping
+from operator import index
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ class View(anywidget.AnyWidget):
     steps : int
         Number of steps; `step` is clamped to ``0..steps``.
     step : int, optional
-        Step to begin with, by default the last.
+        Step to begin with; by default that of `state`, or else the last.
     controls : iterable of str, optional
         Controls to show (`CONTROLS`); all by default.
     title : str, optional
@@ -61,6 +62,8 @@ class View(anywidget.AnyWidget):
         For a control that does not exist.
     HyperparameterError
         For a state that is not a small JSON object.
+    HyperparameterTypeError
+        For a step that is not a whole number.
     """
 
     # Whether one line is enough as the twin in words, because the picture is in words too.
@@ -85,7 +88,9 @@ class View(anywidget.AnyWidget):
     ):
         self.steps, self.cells = steps, set()
         given = read_state(state)
-        step = given.get("step", steps) if step is None else step
+        step = first_step(step, given, steps)
+        # Both are set at once, in no order that can be relied on, and each follows the other: they must agree.
+        given |= {"step": step} if "step" in given else {}
         super().__init__(
             kind=type(self).__name__,
             payload=dict(payload),
@@ -200,6 +205,16 @@ def read_state(state: Mapping[str, Any] | str | None) -> dict[str, Any]:
     if len(text) > _STATE_LIMIT:
         raise HyperparameterError(f"state: {len(text)} characters are more than {_STATE_LIMIT}")
     return dict(state)
+
+
+def first_step(step: Any, state: Mapping[str, Any], steps: int) -> int:
+    """Step to begin with: as asked for, or that of the state, or the last, inside ``0..steps``."""
+    if step is None:
+        step = state["step"] if type(state.get("step")) is int else steps
+    try:
+        return max(0, min(steps, index(step)))
+    except TypeError as e:
+        raise HyperparameterTypeError(f"step: expected a whole number, got {quote(step)}") from e
 
 
 def inside(entry: Any, shape: tuple[int, ...]) -> tuple[int, ...] | None:

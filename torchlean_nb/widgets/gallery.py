@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from torchlean_nb.errors import HandleTypeError
+from torchlean_nb.render.escape import visible
 from torchlean_nb.render.lesson_deck import Deck
 from torchlean_nb.widgets.base import View, read_state
 
@@ -63,7 +64,7 @@ class Gallery(View):
 
     def describe(self) -> str:
         """The setting, and what is seen."""
-        return f"{self.deck.chosen(self.places)}. {self.deck.at(self.places).says}"
+        return f"{self.deck.chosen(self.places)}. {visible(self.deck.at(self.places).says, 400)}"
 
     def to_text(self) -> str:
         """The setting, its sentence and its table."""
