@@ -59,6 +59,7 @@ def _spread_vjp(xp, g, y, *parts, size, stride, dilation, arg, **_):
     primitive=True, method=False,
     samples=(
         S((2, 2), (2, 2), shape=(2, 4), size=(2,), stride=(2,)),
+        S((1, 2), (1, 2), (1, 2), (1, 2), shape=(2, 4), size=(2, 2), stride=(2, 2)),
         S((3,), (3,), (3,), shape=(5,), size=(3,), stride=(1,)),
         S((3, 1), (3, 1), (3, 1), (3, 1), shape=(5, 5), size=(2, 2), stride=(1, 2), dilation=(2, 3)),
     ),
