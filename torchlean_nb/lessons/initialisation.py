@@ -60,7 +60,7 @@ ROWS = (
         "A network 64-32-10 with ReLU; all weights and biases are 0. One step of SGD on the digits: what has changed?",
         "choice",
         moved,
-        (("M11", lambda: "nothing"), ("M11", lambda: "output"), ("M11", lambda: "everything")),
+        (("M11", lambda: "nothing"), ("hidden", lambda: "output"), ("blocked", lambda: "everything")),
         "Go through the layers from the end. The gradient of a weight is what comes in times what comes back.",
         "The hidden values are 0, so the output weights get nothing; the output weights are 0, so nothing gets past.",
         words={
@@ -76,6 +76,8 @@ ROWS = (
         lambda: factor(0.03, 450),
         (
             ("half", lambda: factor(0.03, 450, off=1.0)),
+            ("half", lambda: factor(0.03, 450, off=1.0) ** 2),
+            ("variance", lambda: factor(0.03, 450, off=1.0) ** 2),
             ("variance", lambda: factor(0.03, 450) ** 2),
             ("variance", lambda: 0.03 * 450 / 2),
             ("variance", lambda: 0.03 * 450),
@@ -93,6 +95,7 @@ ROWS = (
             ("half", lambda: (1 / 288) ** 0.5),
             ("fan", lambda: he(72, 288)),
             ("fan", lambda: (2 / (288 + 72)) ** 0.5),
+            ("fan", lambda: (1 / 72) ** 0.5),
             ("variance", lambda: 2 / 288),
         ),
         "How many products does one unit add up? Ask for the factor that turns out to be 1.",
@@ -107,6 +110,7 @@ ROWS = (
         (
             ("corner", lambda: (WEIGHTS.sum() + BIAS) / SLOPES.sum()),
             ("corner", lambda: BIAS / BIAS_SLOPE),
+            ("corner", lambda: WEIGHTS[1] / SLOPES[1]),
             ("corner", lambda: (WEIGHTS.sum() + BIAS) / BIAS_SLOPE),
             ("corner", lambda: WEIGHTS.sum() / SLOPES.sum()),
         ),

@@ -125,6 +125,8 @@ ROWS = (
             ("axis", lambda: ones("X")),
             ("axis", lambda: float(INPUTS)),
             ("axis", lambda: float(SAMPLES * INPUTS)),
+            ("axis", lambda: float(SAMPLES * OUTPUTS)),
+            ("axis", lambda: float(INPUTS * OUTPUTS)),
             ("M5", lambda: 1.0),
         ),
         "How often does the batch use one weight?",
@@ -140,6 +142,7 @@ ROWS = (
         (
             ("pixels", lambda: cost(inputs=(True, True))),
             ("pixels", lambda: cost(inputs=(True, False))),
+            ("sizes", lambda: 3 / 2),
             ("through", lambda: cost(inputs=(False, False))),
             ("through", lambda: cost(weights=(False, False), inputs=(True, True))),
         ),
@@ -153,7 +156,7 @@ ROWS = (
         lambda: orders(still_rows()),
         (
             ("fromzero", lambda: orders(tuple(p + 1 for p in still_rows()))),
-            ("turned", lambda: orders(tuple(p % 8 * 8 + p // 8 for p in still_rows()))),
+            ("columns", lambda: orders(tuple(p % 8 * 8 + p // 8 for p in still_rows()))),
         ),
         "A row of dL/dW1 is a sum of pixel times gradient over all images. When is it zero, whatever the gradients "
         "are? Ask load_digits.",

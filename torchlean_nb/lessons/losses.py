@@ -80,7 +80,7 @@ ROWS = (
         lambda: [classed()],
         (
             ("sign", lambda: [[-g for g in classed()]]),
-            ("value", lambda: [probabilities()]),
+            ("said", lambda: [probabilities()]),
             ("others", lambda: [[g if k == CLASS else 0.0 for k, g in enumerate(classed())]]),
             ("scores", lambda: [[z - (k == CLASS) for k, z in enumerate(SCORES)]]),
         ),
@@ -127,6 +127,7 @@ ROWS = (
         (
             ("twice", lambda: 0.0),
             ("guess", lambda: floor(np.zeros((CLASSES, CLASSES)))),
+            ("three", lambda: float(OPS["cross_entropy"](np.eye(3), np.arange(3)))),
         ),
         "A certain and right answer is a 1 among zeros. What does cross_entropy make of these as scores?",
         "The right class gets e / (e + 9) at most, and minus its logarithm is the floor.",

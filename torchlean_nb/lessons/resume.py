@@ -162,6 +162,8 @@ ROWS = (
             ("M25", lambda: 1.0),
             ("correction", lambda: 1 / (1 - 0.75)),
             ("correction", lambda: (1 - 0.99) ** 0.5),
+            ("correction", lambda: 1 / (1 - 0.99) ** 0.5),
+            ("correction", lambda: 1 / (1 - 0.75) / (1 - 0.99) ** 0.5),
             ("correction", lambda: 1 / shorter()),
             ("correction", lambda: (1 - 0.99) / (1 - 0.75)),
         ),

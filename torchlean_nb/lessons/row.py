@@ -1,4 +1,4 @@
-"""Exercise: one row of the table of exercises."""
+"""One row of the table of exercises, and one mistake that has a name."""
 
 from __future__ import annotations
 
@@ -7,6 +7,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 KINDS = ("number", "list", "choice", "order")
+
+
+@dataclass(frozen=True)
+class Misconception:
+    """A known mistake.
+
+    ``text`` says what is the case instead, ``look`` where a lesson shows it.
+    """
+
+    text: str
+    look: str
 
 
 @dataclass(frozen=True, eq=False)
