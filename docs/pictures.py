@@ -1,12 +1,14 @@
 """Make the pictures of the README from the real widgets: ``python docs/pictures.py``.
 
 Needs the `browser` extra and a Chromium (`CHROMIUM` names another one than the system's).
-Writes into ``docs/img``: ``stepper.gif``, and ``stepper``, ``designer`` and ``anatomy``, light and ``_dark``.
+Writes into ``docs/img``: ``stepper.gif``, and ``stepper``, ``designer``, ``anatomy``, ``dashboard`` and ``boundary``,
+light and ``_dark``. A name after the command makes that picture only.
 """
 
 import io
 import os
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 
@@ -52,6 +54,28 @@ def three_updates() -> tl.widgets.UpdateAnatomy:
     return tl.widgets.UpdateAnatomy(steps, state={"at": 1})
 
 
+def three_runs() -> tl.widgets.TrainingDashboard:
+    """Three optimizers on the digits, with the same data order and the same schedule."""
+    train, held = tl.data.load_digits().split(0.25, seed=0)
+    model = tl.nn.Sequential(tl.nn.Linear(64, 32), tl.nn.ReLU(), tl.nn.Linear(32, 10))
+    rate = tl.schedules.warmup_cosine(0.01, warmup=20, total=200)
+    runs = {}
+    for name in ("adam", "sgd", "rmsprop"):
+        trainer = tl.Trainer(model, "classification", name, schedule=rate)
+        runs[name] = trainer.fit(train, steps=200, validation=held, validate_every=20, progress=False).run
+    return tl.widgets.TrainingDashboard(runs)
+
+
+def two_moons() -> tl.widgets.DecisionBoundary:
+    """A small network that learns to tell two moons apart."""
+    moons = tl.data.moons(200, noise=0.15, seed=0)
+    model = tl.nn.Sequential(tl.nn.Linear(2, 16), tl.nn.Tanh(), tl.nn.Linear(16, 2))
+    film = tl.train.BoundaryRecorder(moons)
+    trainer = tl.Trainer(model, "classification", "adam", schedule=0.02)
+    trainer.fit(moons, epochs=30, callbacks=film, progress=False)
+    return tl.widgets.DecisionBoundary(film)
+
+
 def still(browser: Browser, widget: tl.widgets.base.View, file: Path) -> None:
     """A widget as it opens, light and dark."""
     widget.to_html(file)
@@ -65,34 +89,43 @@ def still(browser: Browser, widget: tl.widgets.base.View, file: Path) -> None:
         page.close()
 
 
-def main() -> None:
-    """Step through the page and keep what it shows."""
+STILLS = {"designer": three_rates, "anatomy": three_updates, "dashboard": three_runs, "boundary": two_moons}
+
+
+def main(wanted: list[str]) -> None:
+    """Make all pictures, or those that are wanted."""
     OUT.mkdir(exist_ok=True)
-    trace = two_layers()
     browser_path = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as p:
-        page_file = Path(folder) / "stepper.html"
-        trace.to_html(str(page_file))
         browser = p.chromium.launch(executable_path=browser_path, args=["--no-sandbox"])
-        for scheme, name in (("light", "stepper.png"), ("dark", "stepper_dark.png")):
-            page = browser.new_page(
-                viewport={"width": WIDTH, "height": HEIGHT}, device_scale_factor=2, color_scheme=scheme
-            )
-            page.goto(page_file.as_uri())
-            page.get_by_role("slider", name="Step").fill(str(min(POSTER, trace.steps)))
-            page.wait_for_timeout(200)
-            page.locator(".tl").first.screenshot(path=OUT / name)
-            page.close()
-        still(browser, three_rates(), Path(folder) / "designer.html")
-        still(browser, three_updates(), Path(folder) / "anatomy.html")
-        page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT}, color_scheme="light")
-        page.goto(page_file.as_uri())
-        frames = []
-        for k in range(1, trace.steps + 1):
-            page.get_by_role("slider", name="Step").fill(str(k))
-            page.wait_for_timeout(60)
-            frames.append(Image.open(io.BytesIO(page.locator(".tl").first.screenshot())).convert("RGB"))
+        if not wanted or "stepper" in wanted:
+            stepper(browser, Path(folder) / "stepper.html")
+        for name, make in STILLS.items():
+            if not wanted or name in wanted:
+                still(browser, make(), Path(folder) / f"{name}.html")
         browser.close()
+
+
+def stepper(browser: Browser, file: Path) -> None:
+    """The stepper at one step, light and dark, and all of its steps as a film."""
+    trace = two_layers()
+    trace.to_html(str(file))
+    for scheme, name in (("light", "stepper.png"), ("dark", "stepper_dark.png")):
+        page = browser.new_page(
+            viewport={"width": WIDTH, "height": HEIGHT}, device_scale_factor=2, color_scheme=scheme
+        )
+        page.goto(file.as_uri())
+        page.get_by_role("slider", name="Step").fill(str(min(POSTER, trace.steps)))
+        page.wait_for_timeout(200)
+        page.locator(".tl").first.screenshot(path=OUT / name)
+        page.close()
+    page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT}, color_scheme="light")
+    page.goto(file.as_uri())
+    frames = []
+    for k in range(1, trace.steps + 1):
+        page.get_by_role("slider", name="Step").fill(str(k))
+        page.wait_for_timeout(60)
+        frames.append(Image.open(io.BytesIO(page.locator(".tl").first.screenshot())).convert("RGB"))
     save_gif(frames, OUT / "stepper.gif")
 
 
@@ -112,4 +145,4 @@ def save_gif(frames: list[Image.Image], path: Path) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])
