@@ -216,3 +216,51 @@ def test_a_state_is_a_copy():
     before = {k: np.array(v) for k, v in state["model"].items()}
     fit(t, 2)
     assert all((state["model"][k] == v).all() for k, v in before.items())
+
+
+@pytest.mark.parametrize("optimizer", ["adam", lambda ps: tl.optim.Adam(ps, lr=0.01, fused="numpy")])
+@pytest.mark.parametrize("backends", [("eager", "compiled"), ("compiled", "eager")])
+def test_a_run_goes_on_under_the_other_backend_with_the_same_bits(backends, optimizer):
+    first, second, once = (trainer(optimizer, backend=b) for b in (*backends, backends[1]))
+    fit(first, 2)
+    second.load_state_dict(first.state_dict())
+    fit(second, 3)
+    fit(once, 5)
+    assert digest(second) == digest(once) and second.run.meta["backend"] == backends[1]
+
+
+def test_a_callback_may_go_back_to_an_earlier_state():
+    t, once, state = trainer(), trainer(), {}
+
+    def back(moment):
+        if moment.step == 1:
+            state.setdefault("then", moment.trainer.state_dict())
+        if moment.step == 3 and "now" not in state:
+            state["now"] = moment.trainer.load_state_dict(state["then"])
+
+    result = fit(t, STEPS, callbacks=back)
+    fit(once, STEPS)
+    assert digest(t) == digest(once) and result.steps == STEPS and len(result.run["loss"]) == STEPS
+
+
+def test_a_fit_inside_a_callback_does_not_take_the_place_in_the_data_away():
+    t = trainer()
+
+    def another(moment):
+        if moment.step == 1:
+            t.fit(data(seed=1), steps=1, batch_size=2, progress=False)
+
+    fit(t, STEPS, callbacks=another)
+    assert t.step == STEPS and t.loader.batch_size == 4 and t.state_dict()["loader"]["loader"]["batch_size"] == 4
+
+
+def test_a_path_and_another_type_are_told_what_to_type(tmp_path):
+    t, narrow = trainer(), trainer(dtype="float32")
+    fit(t, 1)
+    tl.save(tmp_path / "run.tl", t)
+    with pytest.raises(err.CheckpointError, match=r"tl\.load"):
+        t.load_state_dict(tmp_path / "run.tl")
+    with pytest.raises(err.CheckpointError, match='dtype="float64"'):
+        tl.load(tmp_path / "run.tl", into=narrow)
+    tl.load(tmp_path / "run.tl", into={"model": narrow.runner.net}, cast=True)
+    assert np.array_equal(narrow.runner.get_params()["0.bias"], t.runner.get_params()["0.bias"].astype(np.float32))

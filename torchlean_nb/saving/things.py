@@ -181,8 +181,11 @@ def check_dtypes(thing: Any, state: Any, label: str) -> None:
     mine = {place: a for place, a in leaves(state_of(thing)) if isinstance(a, np.ndarray)}
     for place, a in leaves(state):
         if isinstance(a, np.ndarray) and place in mine and a.dtype != mine[place].dtype:
+            hint = "cast=True"
+            if kind_of(thing) == "Trainer":  # it goes on bit for bit, or not at all
+                hint = f'a Trainer with dtype="{a.dtype}", or into={{"model": trainer.runner.net}} with cast=True'
             raise CheckpointError(f"{label}: {quote(place)} is {a.dtype} in the checkpoint, {mine[place].dtype} here",
-                                  "digits would be lost, or made up", "cast=True")  # fmt: skip
+                                  "digits would be lost, or made up", hint)  # fmt: skip
 
 
 def put_all(jobs: list[tuple[Any, Any]]) -> None:

@@ -165,10 +165,19 @@ class Fit:
         self.callbacks.on_step(self._moment(values))
         if epochs:
             self.callbacks.on_epoch_end(self._moment(values))
+        if trainer.loader is not self.feed.loader:
+            self._loader_back()
         if trainer.wish is not None:
             self.ended, self.reason, trainer.wish = "stopped early", trainer.wish, None
         self.progress.at(now.step + 1 - self.first, values)
         return True
+
+    def _loader_back(self) -> None:
+        """The loader of this fit, after a callback that loaded a state, or made a fit of its own."""
+        trainer, loader = self.trainer, self.feed.loader
+        if trainer.loader is None and trainer._saved_loader is not None:
+            loader.load_state_dict(trainer._saved_loader)
+        trainer.loader, trainer._saved_loader = loader, None
 
     def _is_due(self, done: int) -> bool:
         return self.validation is not None and bool(self.validate_every) and done % self.validate_every == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from copy import copy
+from os import PathLike
 from typing import Any
 
 from torchlean_nb.backend.random import Rng
@@ -16,6 +17,7 @@ FORMAT = "torchlean_nb.trainer/1"
 _KEYS = ("format", "config", "model", "optimizer", "schedule", "loader", "rng", "step", "epoch", "best", "run")
 _RNG = ("seed", "counter", "draws")
 _EPOCH = ("epoch", "skipped", "total", "rows")
+_FREE = ("backend",)  # both give the same bits
 
 
 def state_of(trainer: Any) -> dict[str, Any]:
@@ -108,7 +110,8 @@ def _take_over(trainer: Any, state: Mapping[str, Any], run: RunTrace, rng: Rng, 
 
 def _check_keys(owner: str, d: Any, keys: tuple[str, ...]) -> None:
     if not isinstance(d, Mapping):
-        raise CheckpointError(f"{owner}: the state is a {type(d).__name__}", "it must be a dict of state_dict()")
+        hint = "tl.load(path, into=trainer)" if isinstance(d, str | PathLike) else None
+        raise CheckpointError(f"{owner}: the state is a {type(d).__name__}", "it must be a dict of state_dict()", hint)
     missing, unknown = [k for k in keys if k not in d], [str(k) for k in d if k not in keys]
     if missing or unknown:
         raise CheckpointError(f"{owner}: the state does not fit", f"missing: {missing}; unknown: {quote(unknown, 200)}")
@@ -117,7 +120,7 @@ def _check_keys(owner: str, d: Any, keys: tuple[str, ...]) -> None:
 def _check_config(mine: Mapping[str, Any], theirs: Any) -> None:
     """Say in what a saved trainer differs."""
     _check_keys("Trainer: config", theirs, tuple(mine))
-    different = [k for k in mine if mine[k] != theirs[k]]
+    different = [k for k in mine if mine[k] != theirs[k] and k not in _FREE]
     if different:
         k = different[0]
         raise CheckpointError(
