@@ -7,6 +7,7 @@ eager namespace, since the same functions run on the same layouts.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -24,35 +25,51 @@ REDUCTIONS = {"sum": "add", "max": "maximum", "min": "minimum", "prod": "multipl
 Emit = Callable[..., str]
 
 
+def _into(ufunc: str) -> str:
+    """NumPy wants a third argument of these two to be named."""
+    return "out=" if ufunc in ("maximum", "minimum") else ""
+
+
 def _reduction(ufunc: str, wide: bool) -> Emit:
     def emit(out: str, line: Any, x: str) -> str:
-        narrow = wide and line.dtype.char in "ef"
-        dtype = "np.float64" if narrow else "None"
-        return f"np.{ufunc}.reduce({x}, {line.attrs['axis']!r}, {dtype}, {out}, {line.attrs['keepdims']!r})"
+        dtype = "float64" if wide and line.dtype.char in "ef" else "None"
+        return f"{ufunc}.reduce({x}, {line.attrs['axis']!r}, {dtype}, {out}, {line.attrs['keepdims']!r})"
 
     return emit
 
 
+def _product(out: str, line: Any, a: str, b: str) -> str:
+    return f"{a}.dot({b}, {out})" if line.dot else f"matmul({a}, {b}, {out})"
+
+
 WRITES: dict[str, Emit] = {
-    **{ours: (lambda out, line, *xs, f=f: f"np.{f}({', '.join(xs)}, out={out})") for ours, f in UFUNCS.items()},
+    **{ours: (lambda out, line, *xs, f=f: f"{f}({', '.join(xs)}, {_into(f)}{out})") for ours, f in UFUNCS.items()},
     **{ours: _reduction(f, ours == "sum") for ours, f in REDUCTIONS.items()},
-    "matmul": lambda out, line, a, b: f"np.matmul({a}, {b}, out={out})",
-    "concatenate": lambda out, line, *xs: f"np.concatenate(({', '.join(xs)},), {line.attrs['axis']!r}, {out})",
-    "astype": lambda out, line, x: f"np.copyto({out}, {x}, casting='unsafe')",
-    "put_index": lambda out, line, g: f"{out}.fill(0); {out}[{key(line.attrs['key'])}] = {g}",
+    "matmul": _product,
+    "concatenate": lambda out, line, *xs: f"concatenate(({', '.join(xs)},), {line.attrs['axis']!r}, {out})",
+    "astype": lambda out, line, x: f"copyto({out}, {x}, 'unsafe')",
+    "put_index": lambda out, line, g: f"{out}[{key(line.attrs['key'])}] = {g}",
 }
 VIEWS: dict[str, Emit] = {
     "transpose": lambda line, x: f"{x}.T" if line.attrs["axes"] is None else f"{x}.transpose({line.attrs['axes']!r})",
     "reshape": lambda line, x: f"{x}.reshape({line.shape!r})",
-    "broadcast_to": lambda line, x: f"np.broadcast_to({x}, {line.shape!r})",
+    "broadcast_to": lambda line, x: f"broadcast_to({x}, {line.shape!r})",
     "index": lambda line, x: f"{x}[{key(line.attrs['key'])}]",
-    "flip": lambda line, x: f"np.flip({x}, {line.attrs['axis']!r})",
+    "flip": lambda line, x: f"flip({x}, {line.attrs['axis']!r})",
 }
 MAKES: dict[str, Emit] = {
-    "where": lambda line, c, a, b: f"np.where({c}, {a}, {b})",
-    "one_hot": lambda line, i: f"{i}[..., None] == np.arange({line.attrs['num_classes']!r})",
-    "argmax": lambda line, x: f"np.argmax({x}, axis={line.attrs['axis']!r}, keepdims={line.attrs['keepdims']!r})",
+    "where": lambda line, c, a, b: f"where({c}, {a}, {b})",
+    "one_hot": lambda line, i: f"equal({i}[..., None], arange({line.attrs['num_classes']!r}))",
+    "argmax": lambda line, x: f"argmax({x}, axis={line.attrs['axis']!r}, keepdims={line.attrs['keepdims']!r})",
 }
+NUMPY = sorted({*UFUNCS.values(), "arange", "argmax", "broadcast_to", "concatenate", "copyto", "flip", "float64",
+                "matmul", "where"})  # fmt: skip
+_USED = re.compile(rf"(?<![\w.'])({'|'.join(NUMPY)})(?=[.(,])")
+
+
+def used(text: str) -> list[str]:
+    """Names of NumPy that a text uses on their own."""
+    return sorted(set(_USED.findall(text)))
 
 
 def elementwise(op: str) -> bool:

@@ -38,6 +38,8 @@ class Line:
         Its axes from the outermost in memory to the innermost, as NumPy lays out what an op makes.
     view : bool
         Whether it looks at the memory of its first argument.
+    dot : bool
+        Whether it is a product of two plain matrices: ``a.dot(b, out)`` asks BLAS for the same with less ado.
     value : ndarray or None
         Of a constant.
     source : str
@@ -51,6 +53,7 @@ class Line:
     dtype: np.dtype[Any]
     order: tuple[int, ...] = ()
     view: bool = False
+    dot: bool = False
     value: Any = None
     source: str = ""
 
@@ -226,13 +229,20 @@ def _opened(tape: Tape, inputs: list[int], results: list[int], words: Mapping[in
         name = op if isinstance(op, str) else op.name
         value = v if name == "const" else None
         view = bool(parents) and parents[0] >= 0 and np.may_share_memory(v, low.values[parents[0]])
-        lines.append(Line(name, parents, attrs, v.shape, v.dtype, memory_order(v), view, value, source[j]))
+        dot = name == "matmul" and plain_matrices(*(low.values[p] for p in parents))
+        lines.append(Line(name, parents, attrs, v.shape, v.dtype, memory_order(v), view, dot, value, source[j]))
     return Graph(tuple(lines), tuple(new[i].id for i in inputs), tuple(new[i].id for i in results))
 
 
 def _word(tape: Tape, i: int) -> str:
     op = tape.records[i][0]
     return f"{op if isinstance(op, str) else op.name} (node {i})"
+
+
+def plain_matrices(a: np.ndarray, b: np.ndarray) -> bool:
+    """Whether BLAS multiplies these as they lie in memory."""
+    plain = all(x.ndim == 2 and min(x.shape) > 1 and (x.flags.c_contiguous or x.flags.f_contiguous) for x in (a, b))
+    return plain and a.dtype == b.dtype and a.dtype.char in "fd"
 
 
 def memory_order(a: np.ndarray) -> tuple[int, ...]:

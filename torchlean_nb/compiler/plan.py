@@ -27,11 +27,14 @@ class Plan:
         Lines that write into one.
     views : frozenset of int
         Lines that are another look at an argument.
+    zeroed : frozenset of int
+        Buffers of one line only, which writes into a part of them: the rest stays zero.
     """
 
     buffers: tuple[tuple[tuple[int, ...], np.dtype, tuple[int, ...]], ...]
     place: dict[int, int]
     views: frozenset[int]
+    zeroed: frozenset[int] = frozenset()
 
     @property
     def nbytes(self) -> int:
@@ -54,23 +57,27 @@ def plan(graph: Graph) -> Plan:
     buffers: list[tuple[tuple[int, ...], np.dtype, tuple[int, ...]]] = []
     free: dict[tuple, list[int]] = {}
     place: dict[int, int] = {}
+    own: set[int] = set()
     for i, line in enumerate(lines):
-        dying = {root[a] for a in line.args if a >= 0 and last[root[a]] == i} & place.keys()
+        dying = {root[a] for a in line.args if a >= 0 and last[root[a]] == i and place.get(root[a]) not in own}
+        dying &= place.keys()
         # A view of a dying array may be read while it is written; the array itself is safe, element by element.
         seen_through = {root[a] for a in line.args if a >= 0 and a != root[a]}
         early = {r for r in dying if elementwise(line.op) and r not in seen_through and _kind(lines[r]) == _kind(line)}
         for r in sorted(early):
             free.setdefault(_kind(lines[r]), []).append(place[r])
         if i not in views and (line.op in WRITES or line.op in VIEWS):
-            spare = free.get(_kind(line))
+            spare = None if line.op == "put_index" else free.get(_kind(line))
             place[i] = spare.pop() if spare else len(buffers)
             if place[i] == len(buffers):
                 buffers.append(_kind(line))
+            if line.op == "put_index":
+                own.add(place[i])
         for r in sorted(dying - early):
             free.setdefault(_kind(lines[r]), []).append(place[r])
-        if i in place and i not in last:  # nobody reads it: a result of a graph that was not simplified
+        if i in place and i not in last and place[i] not in own:  # nobody reads it: the graph was not simplified
             free.setdefault(_kind(line), []).append(place[i])
-    return Plan(tuple(buffers), place, views)
+    return Plan(tuple(buffers), place, views, frozenset(own))
 
 
 def _kind(line: Line) -> tuple[tuple[int, ...], np.dtype, tuple[int, ...]]:

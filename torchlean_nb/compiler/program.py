@@ -186,9 +186,9 @@ def compile(f: Callable[..., Any], *examples: Any, argnums: int | Sequence[int] 
     >>> print(p.source.split("def")[1])  # doctest: +NORMALIZE_WHITESPACE
      step(x):
         # mul (node 2)
-        np.multiply(x, c1, out=t0)
+        multiply(x, c1, t0)
         # tanh (node 3)
-        np.tanh(t0, out=t0)
+        tanh(t0, t0)
         # value
         return (t0.copy('K'),)
     """
