@@ -86,7 +86,8 @@ class Session(Looking, IntegerCells):
         nonfinite: str = "raise",
     ):
         if backend != "eager":
-            hint = 'tl.compile(f), or tl.Trainer(..., backend="compiled")' if backend == "compiled" else 'backend="eager"'
+            compiled = 'tl.compile(f), or tl.Trainer(..., backend="compiled")'
+            hint = compiled if backend == "compiled" else 'backend="eager"'
             raise BackendError(f"Session: backend {quote(backend)} is not available", None, hint)
         if device != "cpu":
             raise BackendError(f"Session: device {quote(device)} is not available", None, 'device="cpu"')
