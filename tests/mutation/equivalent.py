@@ -44,7 +44,6 @@ _BY_REASON: dict[str, tuple[str, ...]] = {
         "linalg.py::_matmul_left: always the second: g * b if a.ndim == 1 else g[..., None] * b",
         "linalg.py::_matmul_left: 1 to 0: a.ndim == 1",
         "linalg.py::_rows: always the second: x if x.ndim == 2 else xp.reshape(x, shape=(n, x.shape[-1]))",
-        "pool.py::_first: always the second: hit if taken is None else hit * xp.logical_not(taken)",
         "reduction.py::_cumsum_vjp: always the first: xp.reshape(back, shape=x.shape) if axis is None else back",
         "recorder.py::unbroadcast: always the first: xp.reshape(g, shape=shape) if g.shape != shape else g",
     ),
