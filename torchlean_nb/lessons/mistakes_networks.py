@@ -83,7 +83,7 @@ MISTAKES: dict[str, Misconception] = {
         "lesson 13, Step",
     ),
     "hidden": Misconception(
-        "Ask how large the hidden values are, with zeros before them. The weights of the output are multiplied by those.",
+        "Ask how large the hidden values are, with zeros before them. The weights of the output multiply them.",
         "lesson 13, Step",
     ),
     "blocked": Misconception(

@@ -45,7 +45,7 @@ function render({ model, el }) {
   const marks = Array.from({ length: count }, (_, n) => {
     if (!inside(n)) return null;
     const [x, y] = spot(points[2 * n], points[2 * n + 1]),
-      look = classes ? { fill: classHue(targets[n]) } : { fill: "var(--value)", "fill-opacity": String(fieldAlpha(share(targets[n]))) };
+      look = classes ? { fill: markHue(targets[n]) } : { fill: "var(--value)", "fill-opacity": String(fieldAlpha(share(targets[n]))) };
     return s("path", { class: classes ? "bd-mark" : "bd-mark bd-value", d: markerPath(classes ? targets[n] : 0, 4), transform: `translate(${x.toFixed(2)} ${y.toFixed(2)})`, style: look }, s("title"));
   });
   const { left: pl, top: pt, right: pr, bottom: pb } = BOUNDARY_PAD;
@@ -110,7 +110,7 @@ function render({ model, el }) {
           "tbody",
           null,
           payload.labels.map((name, i) =>
-            h("tr", null, h("td", { title: name }, s("svg", { viewBox: "-6 -6 12 12", "aria-hidden": "true" }, s("path", { d: markerPath(i, 4.2), style: { fill: classHue(i) } })), h("span", null, name)), hits[i]),
+            h("tr", null, h("td", { title: name }, s("svg", { viewBox: "-6 -6 12 12", "aria-hidden": "true" }, s("path", { d: markerPath(i, 4.2), style: { fill: markHue(i) } })), h("span", null, name)), hits[i]),
           ),
         ),
       )

@@ -7,6 +7,8 @@ const FIELD_TOP = 254;
 const FIELD_BANDS = 6;
 
 export const classHue = (i) => `var(--${FIELD_HUES[i % FIELD_HUES.length]})`;
+/** Colour of a point: on a dark page lighter than the field it lies on. */
+export const markHue = (i) => `light-dark(${classHue(i)}, color-mix(in srgb, ${classHue(i)} 65%, #fff))`;
 
 /** Area of a cell (class, or band of values), and how far it is from the next. */
 export function areaOf(code, classes, levels) {

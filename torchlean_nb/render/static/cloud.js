@@ -52,7 +52,7 @@ function render({ model, el }) {
     last = payload.clouds.length - 1,
     reach = payload.reach;
   const clip = choices("clip", CLIPS, (clip) => f.set({ clip }));
-  const range = h("input", { type: "range", min: "1", max: "100", "aria-label": "Limit of the clipping", oninput: () => f.set({ limit: +((+range.value / 100) * reach).toPrecision(3) }) });
+  const range = h("input", { type: "range", min: "1", max: "100", "aria-label": "limit of the clipping", oninput: () => f.set({ limit: +((+range.value / 100) * reach).toPrecision(3) }) });
   const limitText = h("b");
   const svg = s("svg", { class: "tl-xp-plot", viewBox: `0 0 ${BOX.width} ${BOX.height}`, role: "img" });
   const cloudTable = h("tbody"),
@@ -108,10 +108,11 @@ function render({ model, el }) {
     clip.update(now.how);
     range.value = String(Math.round((now.limit / reach) * 100));
     range.disabled = now.how === "none";
-    limitText.textContent = now.how === "none" ? "" : `limit ${short(now.limit, 3)}`;
+    limitText.textContent = now.how === "none" ? "" : short(now.limit, 3);
     plot(now, sums);
     cloudTable.replaceChildren(
-      row("gradients", out ? `${n}, ${out} outside the picture` : String(n)),
+      row("gradients", String(n)),
+      ...(out ? [row("outside the picture", String(out))] : []),
       ...(payload.mean ? [row(`rms distance from ${payload.word}`, short(far, 4))] : []),
       ...(now.how === "none"
         ? []
@@ -146,7 +147,7 @@ function render({ model, el }) {
     { model, el },
     {
       title: options.title,
-      meta: payload.note,
+      meta: payload.note || (payload.mean ? "one point per gradient" : "one arrow per gradient"),
       steps: last,
       phases: [{ name: payload.steps, count: last, hue: "grad" }],
       start: { clip: "none", limit: payload.limit, at: 0 },
@@ -165,7 +166,7 @@ function render({ model, el }) {
   );
   f.root.classList.add("tl-flow", "tl-xp");
   f.body.classList.add("tl-low");
-  f.body.before(h("div", { class: "tl-xp-bar" }, clip.el, h("label", { class: "tl-xp-choice" }, range, limitText)));
+  f.body.before(h("div", { class: "tl-xp-bar" }, clip.el, h("label", { class: "tl-xp-choice" }, h("span", { class: "tl-meta" }, "limit"), range, limitText)));
   f.stage.append(svg);
   svg.addEventListener("click", f.guard((e) => {
     const i = e.target.closest && e.target.closest("[data-i]");

@@ -91,7 +91,7 @@ function render({ model, el }) {
     { model, el },
     {
       title: options.title,
-      meta: `${payload.curves.length} ${payload.curves.length === 1 ? "loss" : "losses"} \u00b7 ${payload.z.length} scores`,
+      meta: `${payload.curves.length} ${payload.curves.length === 1 ? "loss" : "losses"} \u00b7 ${payload.z.length} points`,
       steps: last,
       phases: [{ name: payload.axis, count: last, hue: "value" }],
       start: { target: 0, log: false, speed: 4 },
@@ -108,7 +108,7 @@ function render({ model, el }) {
   f.stage.append(svg);
   svg.addEventListener("pointerdown", f.guard(scrub));
   svg.addEventListener("pointermove", f.guard(scrub));
-  f.panel.append(head, h("table", null, h("thead", null, h("tr", null, ["loss", "gradient", "size"].map((t) => h("th", { class: "tl-n" }, t)))), body));
+  f.panel.append(head, h("table", null, h("thead", null, h("tr", null, ["loss", "gradient", "times"].map((t) => h("th", { class: "tl-n" }, t)))), body));
   f.draw();
   return f.destroy;
 }

@@ -53,7 +53,7 @@ function render({ model, el }) {
     result = map("product", "grad");
   const sum = h("div", { class: "tl-xp-sum" }),
     book = h("table", { class: "tl-xp-book" }),
-    head = h("p", { class: "tl-lab" }),
+    head = h("p", { class: "tl-lab", "aria-live": "polite" }),
     nudge = h("p", { class: "tl-num" });
 
   const goal = choices("looking for", [["dW", "dL/dW"], ["dX", "dL/dX"]], (goal) => f.set({ goal, entry: [0, 0] }));
