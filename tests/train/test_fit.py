@@ -127,7 +127,7 @@ def test_validation_is_in_eval_mode_and_leaves_no_trace():
     result = fit(looked, 6, validation=data(5, seed=7), validate_every=2, metrics=["accuracy", "f1"])
     assert digest(plain, run=False) == digest(looked, run=False)
     assert result.run["val_loss"].steps.tolist() == [1, 2, 3, 5]  # every 2 steps, and epochs of 3
-    expected = looked.evaluate(data(5, seed=7), ["accuracy", "f1"])
+    expected = looked.evaluate(data(5, seed=7), metrics=["accuracy", "f1"])
     assert {k: result.metrics[f"val_{k}"] for k in expected} == expected
     assert result.run.last("val_f1") == expected["f1"]
 
@@ -251,18 +251,18 @@ def test_metrics_of_targets_in_other_forms_are_the_same():
     y = (x.sum(1) > 0).astype(int)
     for loss, target in (("bce_with_logits", y), ("bce_with_logits", y[:, None]), ("hinge", 2 * y - 1)):
         t = tl.Trainer(tl.nn.Linear(2, 1), loss, "adam")
-        found = t.evaluate((x, target), ["accuracy", "recall", "auc"])
+        found = t.evaluate((x, target), metrics=["accuracy", "recall", "auc"])
         logits = t.predict(x)[:, 0]
         assert found["accuracy"] == np.mean((logits > 0) == y)
         assert found["auc"] == tl.train.calibration.auc(logits, y)
     t = tl.Trainer(tl.nn.Sequential(tl.nn.Linear(2, 1), tl.nn.Sigmoid()), "bce", "adam")
-    assert t.evaluate((x, y), "accuracy")["accuracy"] == np.mean((t.predict(x)[:, 0] > 0.5) == y)
+    assert t.evaluate((x, y), metrics="accuracy")["accuracy"] == np.mean((t.predict(x)[:, 0] > 0.5) == y)
 
 
 def test_a_metric_of_numbers_does_not_compare_columns_with_rows():
     x = np.arange(4.0)[:, None]
     t = tl.Trainer(tl.nn.Linear(1, 1))
-    rows, columns = (t.evaluate((x, y), {"r2": "r2", "mine": lambda o, y: np.abs(o - y).max()})
+    rows, columns = (t.evaluate((x, y), metrics={"r2": "r2", "mine": lambda o, y: np.abs(o - y).max()})
                      for y in (x[:, 0], x))  # fmt: skip
     assert rows == columns
 

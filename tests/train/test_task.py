@@ -41,7 +41,7 @@ def test_what_does_not_fit_is_refused_at_once(model, loss, kind, error, text):
 
 
 def test_a_bound_model_is_pointed_to_its_architecture():
-    with pytest.raises(HandleTypeError, match=r"try: its \.model"):
+    with pytest.raises(HandleTypeError, match=r"try: net\.model"):
         Task(MODEL.bind(tl.Session()), "mse")
 
 

@@ -128,13 +128,29 @@ MISTAKES = {
         lambda: tl.Trainer(tl.nn.Conv2d(1, 2, 3)), (np.zeros((5, 64)), np.zeros(5)), {}, err.ShapeError,
         r"samples of shape \(64,\)(.|\n)*images=True"),
     "targets of another shape": (
-        regressor, (X, X), {}, err.ShapeError, r"outputs have shape \(2, 1\), the targets \(2, 3\)"),
+        regressor, (X, X), {}, err.ShapeError, r"outputs have shape \(8, 1\), the targets \(8, 3\)"),
     "labels for numbers": (
         lambda: tl.Trainer(tl.nn.Linear(3, 2)), (X, Y), {}, err.ShapeError, 'task="classification"'),
     "numbers for labels": (
         classifier, (X, X[:, 0]), {}, err.DataError, r"row 0 is 0.12.*not a class(.|\n)*regression"),
     "too many classes": (
         classifier, (X, np.arange(12)), {}, err.DataError, r"row 2 is 2, .* knows 2 classes(.|\n)*12 outputs"),
+    "classes from 1": (classifier, (X, Y + 1), {}, err.DataError, "knows 2 classes(.|\n)*y - 1"),
+    "one output for two classes": (
+        lambda: tl.Trainer(tl.nn.Linear(3, 1), "classification"), (X, Y), {}, err.DataError,
+        "knows 1 class\n(.|\n)*bce_with_logits"),
+    "words for labels": (
+        classifier, (X, np.array(["no", "yes"])[Y]), {}, err.DTypeError, r"words, such as 'no'(.|\n)*np\.unique"),
+    "words in a list": (classifier, (X, ["no", "yes"] * 6), {}, err.DTypeError, r"np\.unique"),
+    "words as objects": (classifier, (X, np.array(["no", "yes"] * 6, object)), {}, err.DTypeError, r"np\.unique"),
+    "rows of numbers": (regressor, (X[:, 0], Y), {}, err.ShapeError, r"X\.reshape\(-1, 1\)"),
+    "a loss of every pair": (
+        lambda: tl.Trainer(tl.nn.Linear(3, 1), lambda z, y: tl.mean((z - y) ** 2)), (X, X[:, 0]), {}, err.ShapeError,
+        r"each output with every target(.|\n)*reshape\(-1, 1\)"),
+    "Keras's split": (regressor, (X, Y), {"validation_split": 0.2}, err.HyperparameterTypeError, r"validation=0\.2"),
+    "a name that is nearly right": (regressor, (X, Y), {"epoch": 2}, err.HyperparameterTypeError, "mean epochs"),
+    "an option of the trainer": (
+        regressor, (X, Y), {"seed": 2}, err.HyperparameterTypeError, r"Trainer\(\.\.\., seed="),
     "a class before the first": (classifier, (X, Y - 1), {}, err.DataError, "row 0 is -1(.|\n)*from 0"),
     "validation of another shape": (
         regressor, (X, Y), {"validation": (X[:, :2], Y)}, err.ShapeError, "samples of validation"),
@@ -182,6 +198,15 @@ MADE_WRONG = [
     (lambda: tl.Trainer(tl.nn.Linear(2, 1), dtype="int8"), err.DTypeError, "int8"),
     (lambda: tl.Trainer(tl.nn.Linear(2, 1), nonfinite="ignore"), err.HyperparameterError, "ignore"),
     (lambda: tl.Trainer(tl.nn.Linear(2, 1), seed=-1), err.HyperparameterError, "seed"),
+    (lambda: tl.Trainer(tl.nn.Linear(2, 1), lr=0.1), err.HyperparameterTypeError, r"schedule=0\.01"),
+    (lambda: tl.Trainer(tl.nn.Linear(2, 1), epochs=3), err.HyperparameterTypeError, r"trainer\.fit"),
+    (lambda: tl.Trainer(tl.nn.Linear(2, 1), backend="jit"), err.BackendError, "'eager' or 'compiled'"),
+    (lambda: tl.Trainer([tl.nn.Linear(2, 1)]), err.HandleTypeError, "Sequential"),
+    (lambda: tl.Trainer(tl.nn.Linear(2, 1), tl.nn.MSELoss), err.HandleTypeError, r"MSELoss\(\)"),
+    (lambda: tl.Trainer(tl.nn.Linear(2, 1), schedule=tl.optim.lr_scheduler.StepLR), err.HyperparameterTypeError,
+     "lambda opt"),
+    (lambda: tl.Trainer(tl.nn.Linear(2, 1), optimizer=tl.optim.Adam({"w": [1.0]})),
+     err.HyperparameterError, r"lambda params: tl\.optim\.Adam"),
 ]  # fmt: skip
 
 
@@ -223,15 +248,47 @@ def test_one_number_per_row_meets_a_column():
     assert all((columns.runner.get_params()[k] == v).all() for k, v in rows.runner.get_params().items())
 
 
+def test_inputs_and_targets_may_be_two_arguments():
+    one, two = regressor(), regressor()
+    one.fit(X, Y, epochs=2, progress=False)
+    two.fit((X, Y), epochs=2, progress=False)
+    assert digest(one) == digest(two) and one.evaluate(X, Y) == two.evaluate((X, Y))
+
+
+@pytest.mark.parametrize(("criterion", "name"), [
+    (tl.nn.MSELoss(), "mse"), (tl.nn.HuberLoss(), "huber"), (tl.nn.BCEWithLogitsLoss(), "bce_with_logits"),
+])  # fmt: skip
+def test_pytorchs_losses_are_those_of_the_table(criterion, name):
+    one, two = (tl.Trainer(tl.nn.Linear(3, 1), task) for task in (criterion, name))
+    results = [t.fit(X, Y, epochs=2, progress=False) for t in (one, two)]
+    assert digest(one) == digest(two) and results[0].metrics == results[1].metrics
+
+
+def test_rare_classes_may_count_more_under_both_backends():
+    weights, losses = np.array([1.0, 5.0]), []
+    for backend in ("eager", "compiled"):
+        t = tl.Trainer(
+            tl.nn.Linear(3, 2), lambda z, y: tl.mean(tl.cross_entropy(z, y, reduction="none") * tl.take(weights, y)),
+            backend=backend,
+        )
+        losses.append(t.fit(X, Y, epochs=3, progress=False).report.after)
+    z = t.predict(X)
+    each = np.log(np.exp(z).sum(1)) - z[np.arange(12), Y]
+    assert losses[0] == losses[1] == pytest.approx(float(np.mean(each * weights[Y])))
+
+
 def test_few_rows_are_one_batch():
     assert regressor().fit((X, Y), epochs=3, progress=False).steps == 3
 
 
-def test_a_batch_norm_meets_a_last_batch_of_one_row_in_words():
+def test_a_batch_norm_is_told_of_a_last_batch_of_one_row_before_the_first_step():
     t = trainer()
-    with pytest.raises(err.DomainError, match="a larger batch"):
+    before = digest(t)
+    with pytest.raises(err.DomainError, match=r"9 rows, 4 at a time, is a single row(.|\n)*drop_last=True"):
         t.fit(data(9), epochs=1, batch_size=4, progress=False)
-    assert t.step == 2
+    with pytest.raises(err.DomainError, match="a batch of a single row"):
+        t.fit(data(9), epochs=1, update="per_sample", progress=False)
+    assert digest(t) == before
     assert t.fit(data(9), epochs=1, batch_size=4, drop_last=True, progress=False).steps == 2
 
 

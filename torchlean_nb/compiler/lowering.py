@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from torchlean_nb.backend.namespace import leading, stacked
 from torchlean_nb.engine.data import as_data
 from torchlean_nb.engine.recorder import Recorder, Traced
 from torchlean_nb.engine.reverse import Recorded, sweep
@@ -82,7 +83,7 @@ class Symbol(Tensor):
         """
         raise HandleTypeError(
             "compile: the function looks at a value", "a program is traced once and must be right for all values",
-            "tl.where(condition, a, b), or a number that is an argument",
+            "tl.where(condition, a, b), tl.take(table, indices), or a number that is an argument",
         )
 
     def __array__(self, *_: Any, **__: Any) -> Any:
@@ -121,7 +122,9 @@ class Lowering(Recorder):
     def apply(self, op: Any, args: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
         """Record a primitive, or run what a composite is made of."""
         if op.primitive:
-            return self.handle(self.tape.apply(op, args, attrs).id)
+            other = _OTHERWISE.get(op.name)
+            found = None if other is None else other(self, *args, **{**op.attrs, **attrs})
+            return self.handle(self.tape.apply(op, args, attrs).id) if found is None else found
         return op.run(self, *map(self._lifted, args), **{**op.attrs, **attrs})
 
     def _lifted(self, a: Any) -> Any:
@@ -133,9 +136,38 @@ class Lowering(Recorder):
             return a
         return self._constant(np.asarray(a, other.dtype))
 
+    def seen(self, a: Any) -> np.ndarray:
+        """What NumPy computed for a handle; only its layout is of interest."""
+        return self.tape.values[a.id]
+
     def handle(self, i: int) -> _Handle:
         """Handle to a node that is on the tape already."""
         return _Handle(self.tape, i)
+
+
+# What the namespace of NumPy does otherwise for some arguments, as lines of their own: what it then needs is shared
+# and planned like everything else.
+
+
+def _stacked(xp: Lowering, a: Any, b: Any) -> Any:
+    a, b = map(xp._lifted, (a, b))
+    if not stacked(xp.seen(a), xp.seen(b)):
+        return None
+    rows = xp.reshape(a, shape=(a.size // a.shape[-1], a.shape[-1]))
+    return xp.reshape(xp.matmul(rows, b), shape=(*a.shape[:-1], b.shape[-1]))
+
+
+def _columns(xp: Lowering, x: Any, *, axis: Any, keepdims: bool) -> Any:
+    x = xp._lifted(x)
+    columns = leading(xp.seen(x), axis, keepdims) if x.dtype.char in "ef" else None
+    if columns is None:
+        return None
+    wide = xp.astype(xp.reshape(x, shape=columns), dtype="float64")
+    total = xp.matmul(xp.ones(shape=columns[:1], like=wide), wide)
+    return xp.astype(total, dtype=x.dtype.name)
+
+
+_OTHERWISE = {"matmul": _stacked, "sum": _columns}
 
 
 def lower(

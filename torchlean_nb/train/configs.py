@@ -157,7 +157,8 @@ def build_optimizer(what: Any, params: Sequence[Any]) -> Optimizer:
     theirs = {id(p) for g in made.param_groups for p in g["params"]}
     if not theirs <= {id(p) for p in params}:
         raise HyperparameterError(
-            "optimizer: it steps parameters of another model", None, "one made with this model's parameters"
+            "optimizer: it steps parameters of another model", "this model's arrays are made together with it",
+            f"lambda params: tl.optim.{type(made).__name__}(params, ...)",
         )
     return made
 

@@ -7,15 +7,7 @@ from typing import Any
 import numpy as np
 
 from torchlean_nb.data import DataLoader, Dataset
-from torchlean_nb.errors import (
-    DataError,
-    HandleTypeError,
-    HyperparameterError,
-    NonScalarError,
-    ShapeError,
-    TorchLeanError,
-    quote,
-)
+from torchlean_nb.errors import DataError, DTypeError, HandleTypeError, HyperparameterError, ShapeError, quote
 from torchlean_nb.hypers import Hyper
 
 Pair = tuple[Any, np.ndarray]
@@ -44,6 +36,7 @@ def dataset_of(data: Any, what: str = "data") -> Dataset:
         data = data.dataset
     if isinstance(data, tuple) and len(data) >= 2 and not isinstance(data[0], Dataset):
         inputs = data[0] if isinstance(data[0], tuple) else data[:-1]
+        _refuse_words(data[-1])
         data = Dataset(*inputs, data[-1])
     elif isinstance(data, list) and data and all(isinstance(s, tuple) for s in data):
         data = Dataset.from_samples((*(s[0] if isinstance(s[0], tuple) else s[:-1]), s[-1]) for s in data)
@@ -57,6 +50,16 @@ def dataset_of(data: Any, what: str = "data") -> Dataset:
     if len(data.arrays) < 2:
         raise DataError(f"fit: {what} has no targets", f"its one array is {quote(data.names[0])}", "(X, y)")
     return data
+
+
+def _refuse_words(y: Any) -> None:
+    """Say how names of classes become numbers."""
+    shown = y if isinstance(y, np.ndarray) else np.asarray(y[:1]) if isinstance(y, list) else np.zeros(0)
+    if shown.dtype.kind in "US" or (shown.dtype == object and shown.size and isinstance(shown.flat[0], str)):
+        raise DTypeError(
+            f"fit: the targets are words, such as {quote(str(shown.flat[0]), 40)}", "a loss takes labels 0, 1, 2, ...",
+            "names, y = np.unique(words, return_inverse=True); tl.data.Dataset(X, y, classes=names.tolist())",
+        )
 
 
 def with_validation(data: Dataset, validation: Any, seed: int) -> tuple[Dataset, Dataset | None]:
@@ -75,66 +78,6 @@ def with_validation(data: Dataset, validation: Any, seed: int) -> tuple[Dataset,
 def pair(batch: tuple[np.ndarray, ...]) -> Pair:
     """Input and target of a batch; several inputs stay together."""
     return batch[0] if len(batch) == 2 else batch[:-1], batch[-1]
-
-
-def try_out(runner: Any, data: Dataset) -> None:
-    """Let the model and the loss see one batch, so that what does not fit is said before anything changes.
-
-    Raises
-    ------
-    ShapeError, DTypeError, IndexRangeError, NonScalarError
-        In the words of the op that does not fit, with what the data is.
-    """
-    x, y = pair(tuple(a[:2] for a in data.arrays))
-    shown = ", ".join(str(a.shape[1:]) for a in data.arrays[:-1])
-    try:
-        output = runner.predict(x)
-    except TorchLeanError as e:
-        error = type(e) if isinstance(e, ShapeError) else ShapeError
-        raise error(
-            f"fit: the model does not take samples of shape {shown}", str(e).replace("\n", " "),
-            "tl.nn.Flatten, tl.nn.Unflatten, or load_digits(images=True) bring them into shape",
-        ) from e
-    loss = runner.task.loss
-    if loss.name in ("cross_entropy", "nll"):
-        _check_labels(loss.name, output, data.y)
-    try:
-        with np.errstate(all="ignore"):
-            value = loss(output, y)
-    except TorchLeanError as e:
-        if not isinstance(e, ShapeError):
-            raise
-        raise type(e)(
-            f"fit: for a batch of {len(y)} the outputs have shape {output.shape}, the targets {y.shape}",
-            str(e).replace("\n", " "), f"outputs and targets that {loss.name} can compare: another last layer, or "
-            'y.reshape(-1, 1), or task="classification" for labels',
-        ) from e  # fmt: skip
-    if getattr(value, "shape", None) != ():
-        raise NonScalarError(
-            f"fit: the loss {loss.name} has shape {getattr(value, 'shape', None)}", "it must be one number", "its mean"
-        )
-
-
-def _check_labels(name: str, output: np.ndarray, y: np.ndarray) -> None:
-    """Say what is wrong with labels before the op meets them in some batch."""
-    if output.ndim < 2 or y.shape[1:] == output.shape[1:]:
-        return
-    classes = output.shape[1]
-    with np.errstate(invalid="ignore"):
-        whole = y.astype(np.int64)
-    wrong = np.argwhere(whole != y)
-    if len(wrong):
-        raise DataError(
-            f"fit: the target of row {wrong[0][0]} is {y[tuple(wrong[0])]}, which is not a class",
-            f"{name} takes labels 0, 1, ..., {classes - 1} or one-hot rows",
-            'tl.data.labels(y), or task="regression" for numbers',
-        )
-    wrong = np.argwhere((whole < 0) | (whole >= classes))
-    if len(wrong):
-        label = whole[tuple(wrong[0])]
-        enough = f"a last layer with {int(whole.max()) + 1} outputs" if label >= 0 else "labels from 0"
-        raise DataError(f"fit: the target of row {wrong[0][0]} is {label}, but the model knows {classes} classes",
-                        f"labels are 0..{classes - 1}", enough)  # fmt: skip
 
 
 class Feed:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from torchlean_nb import nn
 from torchlean_nb.engine.tensor import Ref
 from torchlean_nb.errors import (
     CapabilityError,
@@ -162,8 +163,16 @@ LOSSES = _rows(
 )
 
 
+# PyTorch's objects, which bring options of their own.
+_CRITERIA = {
+    nn.MSELoss: "mse", nn.L1Loss: "l1", nn.HuberLoss: "huber", nn.SmoothL1Loss: "huber", nn.NLLLoss: "nll",
+    nn.CrossEntropyLoss: "cross_entropy", nn.BCELoss: "bce", nn.BCEWithLogitsLoss: "bce_with_logits",
+    nn.KLDivLoss: "kl_div",
+}  # fmt: skip
+
+
 def find_loss(what: Any) -> Loss:
-    """The loss of a name, of an op such as ``tl.mse_loss``, or of a function of output and target.
+    """The loss of a name, of an op such as ``tl.mse_loss``, of a ``tl.nn.MSELoss()``, or of a function.
 
     Raises
     ------
@@ -179,5 +188,9 @@ def find_loss(what: Any) -> Loss:
         raise HandleTypeError(
             f"loss: {quote(what, 40)} is a {type(what).__name__}", None, "a name, or a function of output and target"
         )
+    if isinstance(what, type):
+        raise HandleTypeError(f"loss: {what.__name__} is a class", None, f"an object of it: {what.__name__}()")
+    if type(what) in _CRITERIA:
+        return replace(LOSSES[_CRITERIA[type(what)]], f=what)
     known = next((row for row in LOSSES.values() if row.f is what), None)
     return known or Loss(getattr(what, "__name__", type(what).__name__), what)

@@ -128,7 +128,15 @@ def _read(what: Any, optimizer: Any) -> tuple[Callable[[int], Any] | None, Any]:
         raise HyperparameterTypeError(f"schedule={quote(what)} is a {kind}", "a function step -> lr", _HINT)
     if not isinstance(what, type) and _is_number(what):
         return what, None
-    made = what(optimizer)
+    try:
+        made = what(optimizer)
+    except TypeError as e:
+        if not isinstance(what, type):
+            raise
+        raise HyperparameterTypeError(
+            f"schedule: {what.__name__} needs more than the optimizer", str(e),
+            f"lambda opt: tl.optim.lr_scheduler.{what.__name__}(opt, ...)",
+        ) from e
     if not _is_scheduler(made):
         raise HyperparameterTypeError(
             f"schedule: {quote(what, 60)} gives neither a learning rate for step 0 nor a scheduler for an optimizer",

@@ -7,11 +7,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from torchlean_nb.engine import Session
-from torchlean_nb.errors import HandleTypeError, HyperparameterError, UnknownNameError, did_you_mean, quote
+from torchlean_nb.errors import (
+    BackendError,
+    HandleTypeError,
+    HyperparameterError,
+    UnknownNameError,
+    did_you_mean,
+    quote,
+)
 from torchlean_nb.nn import Layer
 from torchlean_nb.train.losses import KINDS, LOSSES, Loss, find_loss
 from torchlean_nb.train.runner import Runner
 
+BACKENDS = ("eager", "compiled")
 _NAMED = {"regression": "mse", "classification": "cross_entropy"}
 
 
@@ -48,8 +56,10 @@ class Task:
 
     def __post_init__(self) -> None:
         if not isinstance(self.model, Layer):
-            hint = "its .model" if hasattr(self.model, "model") else "a layer, such as tl.nn.Sequential(...)"
-            raise HandleTypeError(f"Task: the model is a {type(self.model).__name__}", "a task holds no arrays", hint)
+            raise HandleTypeError(
+                f"Task: the model is a {type(self.model).__name__}",
+                "it must be a layer of tl.nn, which describes a model and holds no arrays", _layer_hint(self.model),
+            )
         object.__setattr__(self, "loss", find_loss(self.loss))
         kind = self.loss.kind if self.kind is None else self.kind
         if not isinstance(kind, str) or kind not in KINDS:
@@ -76,10 +86,22 @@ class Task:
             Whether every recorded call in train mode moves running statistics, as in PyTorch. A
             training step does so either way.
         """
+        if backend not in BACKENDS:
+            raise BackendError(f"backend {quote(backend)} is not available", None, " or ".join(map(repr, BACKENDS)))
         compiled = backend == "compiled"
         session = Session("eager" if compiled else backend, device=device, dtype=dtype, seed=seed, nonfinite=nonfinite)
         net = self.model.bind(session, seed=seed, init=init, auto_buffers=auto_buffers)
         return Runner(self, session, net, compiled=compiled)
+
+
+def _layer_hint(what: Any) -> str:
+    if isinstance(what, list | tuple):
+        return "tl.nn.Sequential(*layers)"
+    if hasattr(what, "model"):
+        return "net.model, and init=net.state_dict() to begin with its arrays"
+    if hasattr(what, "state_dict"):
+        return "the same layers of tl.nn; tl.nn.from_torch_state_dict takes over the arrays"
+    return "tl.nn.Sequential(tl.nn.Linear(2, 16), tl.nn.Tanh(), tl.nn.Linear(16, 1))"
 
 
 def regression(model: Layer) -> Task:

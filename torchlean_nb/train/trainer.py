@@ -15,15 +15,17 @@ from torchlean_nb.trace.run import RunTrace, Series
 from torchlean_nb.train.callbacks import callbacks_of
 from torchlean_nb.train.early_stopping import stopping_of
 from torchlean_nb.train.evaluate import evaluate
-from torchlean_nb.train.feed import Feed, dataset_of, try_out, with_validation
+from torchlean_nb.train.feed import Feed, dataset_of, with_validation
 from torchlean_nb.train.fitting import Fit, SoFar
 from torchlean_nb.train.metrics import metrics_of
 from torchlean_nb.train.observe import Recorder
+from torchlean_nb.train.options import refuse
 from torchlean_nb.train.progress import Progress, someone_looks
 from torchlean_nb.train.rates import Rates
 from torchlean_nb.train.result import TrainResult
 from torchlean_nb.train.resume import load_state, state_of
 from torchlean_nb.train.task import find_task
+from torchlean_nb.train.tryout import try_out, try_small
 from torchlean_nb.train.updating import Updating, optimizer_of
 
 _COUNT = Hyper(kind="int", low=0)
@@ -79,8 +81,9 @@ class Trainer:
     def __init__(
         self, model: Any, task: Any = "regression", optimizer: Any = "sgd", schedule: Any = None, *,
         schedule_per: str | None = None, seed: int = 0, init: Any = "torch", backend: str = "eager",
-        device: str = "cpu", dtype: Any = "float64", nonfinite: str = "raise",
+        device: str = "cpu", dtype: Any = "float64", nonfinite: str = "raise", **unknown: Any,
     ):  # fmt: skip
+        refuse("Trainer", unknown, Trainer, ("trainer.fit", Trainer.fit))
         self.task = find_task(model, task)
         self.runner = self.task.instantiate(
             backend=backend, device=device, dtype=dtype, seed=seed, init=init, nonfinite=nonfinite, auto_buffers=True
@@ -98,10 +101,11 @@ class Trainer:
 
     # -- training ----------------------------------------------------------------------------
     def fit(
-        self, data: Any, *, steps: int | None = None, epochs: int | None = None, batch_size: int | None = None,
-        update: str = "per_batch", shuffle: bool = True, drop_last: bool = False, validation: Any = None,
-        validate_every: int | None = None, accumulate: int = 1, clip: Any = None, early_stopping: Any = None,
-        metrics: Any = None, callbacks: Any = (), progress: bool = True, record: Any = None,
+        self, data: Any, y: Any = None, *, steps: int | None = None, epochs: int | None = None,
+        batch_size: int | None = None, update: str = "per_batch", shuffle: bool = True, drop_last: bool = False,
+        validation: Any = None, validate_every: int | None = None, accumulate: int = 1, clip: Any = None,
+        early_stopping: Any = None, metrics: Any = None, callbacks: Any = (), progress: bool = True, record: Any = None,
+        **unknown: Any,
     ) -> TrainResult:  # fmt: skip
         """Train for further steps or epochs.
 
@@ -128,6 +132,8 @@ class Trainer:
         ----------
         data : Dataset, DataLoader, (X, y), or list of samples
             A DataLoader brings its own batch size and order.
+        y : array_like, optional
+            Targets, where `data` is the inputs alone.
         steps, epochs : int
             One of them: how many more.
         batch_size : int, optional
@@ -160,6 +166,8 @@ class Trainer:
         HyperparameterError, HandleTypeError, DataError, ShapeError, UnknownNameError
             Before anything has changed.
         """
+        refuse("fit", unknown, Trainer.fit, ("Trainer", Trainer))
+        data = data if y is None else (data, y)
         train, held = with_validation(dataset_of(data), validation, self.seed)
         size, accumulate = Feed.settings(data, len(train), batch_size, update, accumulate)
         metrics = ("accuracy" if self.task.kind == "classification" else ()) if metrics is None else metrics
@@ -167,6 +175,8 @@ class Trainer:
         every = _EVERY.check("fit", "validate_every", validate_every)
         try_out(self.runner, train)
         loader = self._batches(data, train, 1 if update == "per_sample" else size, shuffle=shuffle, drop_last=drop_last)
+        if not loader.drop_last:
+            try_small(self.runner, train, loader.batch_size)
         feed = Feed(loader, update, size, accumulate)
         count = _steps(steps, epochs, feed)
         recorder = self._recorder(record)
@@ -217,10 +227,10 @@ class Trainer:
         finally:
             self.runner.mode = was
 
-    def evaluate(self, data: Any, metrics: Any = None) -> dict[str, float]:
-        """Mean loss and metrics of data, in eval mode."""
+    def evaluate(self, data: Any, y: Any = None, *, metrics: Any = None) -> dict[str, float]:
+        """Mean loss and metrics of data, or of inputs and targets, in eval mode."""
         metrics = ("accuracy" if self.task.kind == "classification" else ()) if metrics is None else metrics
-        return evaluate(self.runner, dataset_of(data), metrics_of(metrics))
+        return evaluate(self.runner, dataset_of(data if y is None else (data, y)), metrics_of(metrics))
 
     @property
     def schedule(self) -> Any:
