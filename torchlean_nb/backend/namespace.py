@@ -20,6 +20,26 @@ _DIRECT = {
     "sign": "sign", "maximum": "maximum", "minimum": "minimum", "logaddexp": "logaddexp", "where": "where",
     "greater": "greater", "greater_equal": "greater_equal", "equal": "equal", "logical_not": "logical_not",
 }  # fmt: skip
+COLUMNS = 256  # elements from which on a sum over columns is worth a product
+
+
+def stacked(a: Any, b: Any) -> bool:
+    """Whether a product is of one matrix with many that lie in memory as one."""
+    return b.ndim == 2 < a.ndim and a.size > 0 and a.flags.c_contiguous
+
+
+def leading(x: Any, axis: Any, keepdims: bool) -> tuple[int, int] | None:
+    """Shape of the matrix whose columns a sum adds up, where it is one over all axes but the last.
+
+    A product with ones is several times as fast as NumPy's sum, and in float64 as exact.
+    """
+    n = x.ndim
+    if n < 2 or keepdims or x.size < COLUMNS or not x.flags.c_contiguous or axis is None:
+        return None
+    axes = (axis,) if isinstance(axis, int) else axis
+    if len(axes) != n - 1 or sorted(i % n for i in axes) != list(range(n - 1)):
+        return None
+    return x.size // x.shape[-1], x.shape[-1]
 
 
 class ArrayNamespace:
@@ -100,6 +120,9 @@ class ArrayNamespace:
     def sum(self, x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
         """Sum; narrow floats accumulate in float64, since NumPy adds plainly along outer axes."""
         if x.dtype.char in "ef":
+            if columns := leading(x, axis, keepdims):
+                wide = x.reshape(columns).astype(self.np.float64)
+                return self.np.matmul(self.np.ones(columns[0]), wide).reshape(x.shape[-1:]).astype(x.dtype)
             return self.np.add.reduce(x, axis, self.np.float64, None, keepdims).astype(x.dtype)
         return self.np.add.reduce(x, axis, None, None, keepdims)
 
@@ -131,7 +154,9 @@ class ArrayNamespace:
 
     # -- linear algebra and shape --------------------------------------------------------------
     def matmul(self, a: Any, b: Any) -> Any:
-        """Matrix product over the last two axes."""
+        """Matrix product over the last two axes; rows of a stack times one matrix are one product."""
+        if stacked(a, b):
+            return self.np.matmul(a.reshape(-1, a.shape[-1]), b).reshape(*a.shape[:-1], b.shape[-1])
         return self.np.matmul(a, b)
 
     def left_singular(self, x: Any, *, rank: int) -> Any:

@@ -48,6 +48,7 @@ WRITES: dict[str, Emit] = {
     "matmul": _product,
     "concatenate": lambda out, line, *xs: f"concatenate(({', '.join(xs)},), {line.attrs['axis']!r}, {out})",
     "astype": lambda out, line, x: f"copyto({out}, {x}, 'unsafe')",
+    "one_hot": lambda out, line, i: f"equal({i}[..., None], arange({line.attrs['num_classes']!r}), {out})",
     "put_index": lambda out, line, g: f"{out}[{key(line.attrs['key'])}] = {g}",
 }
 VIEWS: dict[str, Emit] = {
@@ -59,7 +60,6 @@ VIEWS: dict[str, Emit] = {
 }
 MAKES: dict[str, Emit] = {
     "where": lambda line, c, a, b: f"where({c}, {a}, {b})",
-    "one_hot": lambda line, i: f"equal({i}[..., None], arange({line.attrs['num_classes']!r}))",
     "argmax": lambda line, x: f"argmax({x}, axis={line.attrs['axis']!r}, keepdims={line.attrs['keepdims']!r})",
 }
 NUMPY = sorted({*UFUNCS.values(), "arange", "argmax", "broadcast_to", "concatenate", "copyto", "flip", "float64",
