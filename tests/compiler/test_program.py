@@ -174,3 +174,41 @@ def test_constants_that_are_not_finite_and_signed_zeros_stay_what_they_are():
     p = tl.compile(lambda x: (x * np.array([np.nan, np.inf]), x / np.array([-0.0]), x / np.array([0.0]), np.nan), [1.0])
     assert [v.tolist() for v in p([1.0])][1:3] == [[-np.inf], [np.inf]] and np.isnan(p([1.0])[3])
     assert np.isnan(p([1.0])[0][0]) and p([1.0])[0][1] == np.inf
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_choice_among_many_numbers_has_their_bits(dtype):
+    a, b = np.array([[-0.0, np.inf, 1.0, np.nan]] * 2000, dtype), RNG.normal(size=(2000, 4)).astype(dtype)
+    want = np.where(b > 0, a, b)
+    p = tl.compile(lambda c, x, y: tl.where(c, x, y), b > 0, a, b)
+    for got in (p(b > 0, a, b), tl.where(b > 0, a, b)):
+        assert got.dtype == want.dtype and got.tobytes() == want.tobytes()
+    p = tl.compile(lambda x: tl.where(x > 0, 1.0, x), b)
+    assert p(b).tobytes() == np.where(b > 0, np.ones((), dtype), b).tobytes()
+    space = {}
+    exec(p.source, space)
+    assert np.array_equal(space["step"](b)[0], p(b)) and "torchlean_nb" not in p.source
+
+
+def test_what_is_written_partly_keeps_its_zeros():
+    def f(x):
+        padded = tl.pad(x, ((1, 2),))
+        return tl.concatenate(padded * 2.0, padded + x.sum()), padded
+
+    p, x = tl.compile(f, np.ones(3)), np.ones(3)
+    for k in range(3):
+        assert [a.tolist() for a in p(x * k)] == [a.value.tolist() for a in f(tl.Session().input(x * k))]
+
+
+def test_stacks_and_columns_of_any_layout_have_the_same_bits_in_both_schedules():
+    w = RNG.normal(size=(40, 30)).astype(np.float32)
+
+    def f(x, w):
+        h = x @ w.T
+        turned = tl.transpose(h, (1, 0, 2)) @ w
+        return h, turned, h.sum(axis=(0, 1)), turned.sum(axis=(0, 1)), h.sum(axis=(-2, 0)), h[:, ::2].sum(axis=(0, 1))
+
+    for shape in ((6, 9, 30), (1, 9, 30), (6, 0, 30), (2, 300, 30)):
+        x, s = RNG.normal(size=shape).astype(np.float32), tl.Session(dtype="float32")
+        got, want = tl.compile(f, x, w)(x, w), f(s.input(x), s.input(w))
+        assert all(np.array_equal(a, b.value) and a.dtype == b.dtype for a, b in zip(got, want, strict=True))

@@ -17,9 +17,11 @@ _DIRECT = {
     "add": "add", "sub": "subtract", "mul": "multiply", "div": "true_divide", "neg": "negative", "pow": "power",
     "exp": "exp", "expm1": "expm1", "log": "log", "log1p": "log1p", "sqrt": "sqrt", "sin": "sin", "cos": "cos",
     "tan": "tan", "arctan": "arctan", "sinh": "sinh", "cosh": "cosh", "tanh": "tanh", "abs": "absolute",
-    "sign": "sign", "maximum": "maximum", "minimum": "minimum", "logaddexp": "logaddexp", "where": "where",
+    "sign": "sign", "maximum": "maximum", "minimum": "minimum", "logaddexp": "logaddexp",
     "greater": "greater", "greater_equal": "greater_equal", "equal": "equal", "logical_not": "logical_not",
 }  # fmt: skip
+MANY = 4096  # elements from which on choosing bit by bit is faster than branching
+INTEGERS = {"f": "int32", "d": "int64"}  # of the size of a float
 COLUMNS = 256  # elements from which on a sum over columns is worth a product
 
 
@@ -95,6 +97,21 @@ class ArrayNamespace:
         if x.ndim == 0:
             return math.isfinite(x)
         return bool(self.np.count_nonzero(self.np.isfinite(x)) == x.size)  # half the price of all()
+
+    def where(self, condition: Any, a: Any, b: Any) -> Any:
+        """Elements of `a` where the condition holds, else of `b`; of many by their bits, as branches cost more."""
+        if getattr(condition, "size", 0) < MANY or condition.dtype.kind != "b":
+            return self.np.where(condition, a, b)
+        dtype = self.np.result_type(a, b)
+        a, b = (self.np.asarray(x, dtype) for x in (a, b))
+        if dtype.char not in INTEGERS:
+            return self.np.where(condition, a, b)
+        chosen = condition.astype(INTEGERS[dtype.char])
+        self.np.negative(chosen, chosen)
+        a, b = (x.view(chosen.dtype) for x in (a, b))
+        out = a ^ b
+        out = (out & chosen) ^ b
+        return out.view(dtype)
 
     # -- elementwise without a NumPy twin ------------------------------------------------------
     def erf(self, x: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import product
 from typing import Any
 
@@ -33,13 +34,21 @@ def spread(np: Any, parts: Any, shape: Axes, size: Axes, stride: Axes, dilation:
     order = (*range(lead)[:1], *range(lead, lead + k), *range(lead)[1:])
     out = np.zeros([shape[i] for i in order], dtype=parts[0].dtype)
     out = out.transpose([order.index(i) for i in range(lead + k)])
-    apart = all(s > (n - 1) * d for n, s, d in zip(size, stride, gap, strict=True))
-    for place, part in zip(product(*map(range, size)), parts, strict=True):
-        starts = (p * d for p, d in zip(place, gap, strict=True))
-        steps = zip(starts, part.shape[lead:], stride, strict=True)
-        where = (..., *(slice(o, o + c * s, s) for o, c, s in steps))
-        if apart:
+    for where, part in zip(shifts(size, stride, gap, parts[0].shape[lead:]), parts, strict=True):
+        if apart(size, stride, gap):
             out[where] = part
         else:
             out[where] += part
     return out
+
+
+def apart(size: Axes, stride: Axes, dilation: Axes) -> bool:
+    """Whether windows do not overlap."""
+    return all(s > (n - 1) * d for n, s, d in zip(size, stride, dilation, strict=True))
+
+
+def shifts(size: Axes, stride: Axes, dilation: Axes, counts: Axes) -> Iterator[tuple[Any, ...]]:
+    """For each place in a window the key of the elements that stand there in `counts` windows."""
+    for place in product(*map(range, size)):
+        starts = (p * d for p, d in zip(place, dilation, strict=True))
+        yield (..., *(slice(o, o + c * s, s) for o, c, s in zip(starts, counts, stride, strict=True)))

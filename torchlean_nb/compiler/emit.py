@@ -7,11 +7,15 @@ eager namespace, since the same functions run on the same layouts.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+
+from torchlean_nb.backend.namespace import INTEGERS, MANY
+from torchlean_nb.backend.windows import apart, shifts
 
 UFUNCS = {
     "add": "add", "sub": "subtract", "mul": "multiply", "div": "true_divide", "neg": "negative", "pow": "power",
@@ -42,15 +46,39 @@ def _product(out: str, line: Any, a: str, b: str) -> str:
     return f"{a}.dot({b}, {out})" if line.dot else f"matmul({a}, {b}, {out})"
 
 
+def _spread(out: str, line: Any, *parts: str) -> str:
+    size, stride = line.attrs["size"], line.attrs["stride"]
+    gap = line.attrs["dilation"] or (1,) * len(size)
+    counts = line.first[len(line.first) - len(size) :]
+    places = [f"{out}[{key(k)}]" for k in shifts(size, stride, gap, counts)]
+    if apart(size, stride, gap):
+        return "; ".join(f"{place} = {part}" for place, part in zip(places, parts, strict=True))
+    adding = [f"{place} += {part}" for place, part in zip(places, parts, strict=True)]
+    return "; ".join([f"{out}.fill(0)", *adding])
+
+
+def choose(condition: np.ndarray, a: np.ndarray, b: np.ndarray, out: np.ndarray, bits: np.ndarray) -> None:
+    """Write ``where(condition, a, b)`` into `out` bit by bit, without a branch for each element."""
+    np.copyto(bits, condition.astype(bool, copy=False))
+    np.negative(bits, bits)
+    a, b, into = (np.asarray(x, out.dtype).view(bits.dtype) for x in (a, b, out))
+    np.bitwise_xor(a, b, into)
+    np.bitwise_and(into, bits, into)
+    np.bitwise_xor(into, b, into)
+
+
 WRITES: dict[str, Emit] = {
     **{ours: (lambda out, line, *xs, f=f: f"{f}({', '.join(xs)}, {_into(f)}{out})") for ours, f in UFUNCS.items()},
     **{ours: _reduction(f, ours == "sum") for ours, f in REDUCTIONS.items()},
     "matmul": _product,
+    "where": lambda out, line, c, a, b, bits: f"choose({c}, {a}, {b}, {out}, {bits})",
     "concatenate": lambda out, line, *xs: f"concatenate(({', '.join(xs)},), {line.attrs['axis']!r}, {out})",
     "astype": lambda out, line, x: f"copyto({out}, {x}, 'unsafe')",
     "one_hot": lambda out, line, i: f"equal({i}[..., None], arange({line.attrs['num_classes']!r}), {out})",
+    "spread": _spread,
     "put_index": lambda out, line, g: f"{out}[{key(line.attrs['key'])}] = {g}",
 }
+PARTLY = ("put_index", "spread")  # write a part of an array, the rest is zero
 VIEWS: dict[str, Emit] = {
     "transpose": lambda line, x: f"{x}.T" if line.attrs["axes"] is None else f"{x}.transpose({line.attrs['axes']!r})",
     "reshape": lambda line, x: f"{x}.reshape({line.shape!r})",
@@ -70,6 +98,17 @@ _USED = re.compile(rf"(?<![\w.'])({'|'.join(NUMPY)})(?=[.(,])")
 def used(text: str) -> list[str]:
     """Names of NumPy that a text uses on their own."""
     return sorted(set(_USED.findall(text)))
+
+
+def bits(line: Any) -> np.dtype[Any] | None:
+    """Integers of the size of a float, for a choice between so many that it is made bit by bit."""
+    many = line.op == "where" and math.prod(line.shape) >= MANY and line.dtype.char in INTEGERS
+    return np.dtype(INTEGERS[line.dtype.char]) if many else None
+
+
+def writes(line: Any) -> bool:
+    """Whether a line that is no view writes into an array that is made once."""
+    return line.op in VIEWS or (line.op in WRITES and (line.op != "where" or bits(line) is not None))
 
 
 def elementwise(op: str) -> bool:

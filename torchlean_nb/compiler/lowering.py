@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,8 @@ class Line:
         Numbers of earlier lines; -1 for an argument that is left out.
     attrs : mapping
     shape, dtype : of the value
+    first : tuple of int
+        Shape of the first argument.
     order : tuple of int
         Its axes from the outermost in memory to the innermost, as NumPy lays out what an op makes.
     view : bool
@@ -52,6 +55,7 @@ class Line:
     attrs: Mapping[str, Any]
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
+    first: tuple[int, ...] = ()
     order: tuple[int, ...] = ()
     view: bool = False
     dot: bool = False
@@ -167,7 +171,12 @@ def _columns(xp: Lowering, x: Any, *, axis: Any, keepdims: bool) -> Any:
     return xp.astype(total, dtype=x.dtype.name)
 
 
-_OTHERWISE = {"matmul": _stacked, "sum": _columns}
+def _fold(xp: Lowering, g: Any, *, size: Any, **attrs: Any) -> Any:
+    parts = [xp.index(g, key=(..., *place)) for place in product(*map(range, size))]
+    return xp.spread(*parts, size=size, **attrs)
+
+
+_OTHERWISE = {"fold": _fold, "matmul": _stacked, "sum": _columns}
 
 
 def lower(
@@ -262,7 +271,9 @@ def _opened(tape: Tape, inputs: list[int], results: list[int], words: Mapping[in
         value = v if name == "const" else None
         view = bool(parents) and parents[0] >= 0 and np.may_share_memory(v, low.values[parents[0]])
         dot = name == "matmul" and plain_matrices(*(low.values[p] for p in parents))
-        lines.append(Line(name, parents, attrs, v.shape, v.dtype, memory_order(v), view, dot, value, source[j]))
+        first = low.values[parents[0]].shape if parents and parents[0] >= 0 else ()
+        order = memory_order(v)
+        lines.append(Line(name, parents, attrs, v.shape, v.dtype, first, order, view, dot, value, source[j]))
     return Graph(tuple(lines), tuple(new[i].id for i in inputs), tuple(new[i].id for i in results))
 
 

@@ -7,11 +7,13 @@ given the result, so sums run in the same order as in eager mode.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
-from torchlean_nb.compiler.emit import VIEWS, WRITES, elementwise
+from torchlean_nb.compiler.emit import PARTLY, bits, elementwise, writes
 from torchlean_nb.compiler.lowering import Graph, Line
 
 
@@ -29,12 +31,15 @@ class Plan:
         Lines that are another look at an argument.
     zeroed : frozenset of int
         Buffers of one line only, which writes into a part of them: the rest stays zero.
+    aside : mapping from line to buffer
+        What lines need beside their result.
     """
 
     buffers: tuple[tuple[tuple[int, ...], np.dtype, tuple[int, ...]], ...]
     place: dict[int, int]
     views: frozenset[int]
     zeroed: frozenset[int] = frozenset()
+    aside: Mapping[int, int] = field(default_factory=dict)
 
     @property
     def nbytes(self) -> int:
@@ -58,6 +63,14 @@ def plan(graph: Graph) -> Plan:
     free: dict[tuple, list[int]] = {}
     place: dict[int, int] = {}
     own: set[int] = set()
+    aside: dict[int, int] = {}
+
+    def take(kind: Any, again: bool = True) -> int:
+        if again and free.get(kind):
+            return free[kind].pop()
+        buffers.append(kind)
+        return len(buffers) - 1
+
     for i, line in enumerate(lines):
         dying = {root[a] for a in line.args if a >= 0 and last[root[a]] == i and place.get(root[a]) not in own}
         dying &= place.keys()
@@ -66,18 +79,19 @@ def plan(graph: Graph) -> Plan:
         early = {r for r in dying if elementwise(line.op) and r not in seen_through and _kind(lines[r]) == _kind(line)}
         for r in sorted(early):
             free.setdefault(_kind(lines[r]), []).append(place[r])
-        if i not in views and (line.op in WRITES or line.op in VIEWS):
-            spare = None if line.op == "put_index" else free.get(_kind(line))
-            place[i] = spare.pop() if spare else len(buffers)
-            if place[i] == len(buffers):
-                buffers.append(_kind(line))
-            if line.op == "put_index":
+        if i not in views and writes(line):
+            place[i] = take(_kind(line), line.op not in PARTLY)
+            if line.op in PARTLY:
                 own.add(place[i])
+            if (integers := bits(line)) is not None:
+                kind = (line.shape, integers, line.order)
+                aside[i] = take(kind)
+                free.setdefault(kind, []).append(aside[i])
         for r in sorted(dying - early):
             free.setdefault(_kind(lines[r]), []).append(place[r])
         if i in place and i not in last and place[i] not in own:  # nobody reads it: the graph was not simplified
             free.setdefault(_kind(line), []).append(place[i])
-    return Plan(tuple(buffers), place, views, frozenset(own))
+    return Plan(tuple(buffers), place, views, frozenset(own), aside)
 
 
 def _kind(line: Line) -> tuple[tuple[int, ...], np.dtype, tuple[int, ...]]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from inspect import getsource
 from textwrap import wrap
 from typing import Any
 
 import numpy as np
 
-from torchlean_nb.compiler.emit import MAKES, NUMPY, VIEWS, WRITES, fallback, used
+from torchlean_nb.compiler.emit import MAKES, NUMPY, VIEWS, WRITES, choose, fallback, used
 from torchlean_nb.compiler.lowering import Graph, Line
 from torchlean_nb.compiler.plan import Plan
 
@@ -52,6 +53,8 @@ def source(graph: Graph, plan: Plan, names: Sequence[str], results: Sequence[str
         head[3:] = [" \\\n".join(head[3:])]
     if any(line.op not in _KNOWN for line in graph.lines if line.op not in ("input", "const")):
         head += ["from torchlean_nb.backend.namespace import numpy_namespace", "", "xp = numpy_namespace()"]
+    if plan.aside:
+        head += ["", "", getsource(choose)]
     note = ["# add(a, b, t) writes a + b into t, and so do the others."] if made else []
     return "\n".join([*head, "", *note, *consts, *made, *once, "", "", *body, ""])
 
@@ -85,6 +88,7 @@ def _statement(i: int, line: Line, plan: Plan, word: dict[int, str]) -> str:
     xs = ["None" if a < 0 else word[a] for a in line.args]
     if i in plan.place:
         if line.op in WRITES:
+            xs += [f"t{plan.aside[i]}"] if i in plan.aside else []
             return WRITES[line.op](word[i], line, *xs)
         return f"copyto({word[i]}, {VIEWS[line.op](line, *xs)})"
     make = VIEWS[line.op] if line.op in VIEWS else MAKES.get(line.op, fallback)
