@@ -108,7 +108,7 @@ def load(path: Location, into: Any = None, *, cast: bool = False, folder: Locati
       'tags'  ('a', None)
     """
     whole = local_path(path, folder)
-    label = quote(str(whole))
+    label = quote(str(whole), 300)
     with opened(whole) as (f, size):
         found = decode(f, size, label)
     if into is not None:

@@ -136,10 +136,10 @@ def load_bits(
             return decode(f.read().decode("utf-8"), shapes)
     except UnicodeDecodeError as e:
         reason = f"JSON parse error: not UTF-8 at byte {e.start}"
-        raise CheckpointError(f"ParamIO: load failed for {quote(str(whole))}: {reason}") from None
+        raise CheckpointError(f"ParamIO: load failed for {quote(str(whole), 300)}: {reason}") from None
     except CheckpointError as e:
         # The class says which trouble it was: no such file, a folder, damage.
-        raise type(e)(f"ParamIO: load failed for {quote(str(whole))}: {e}") from None
+        raise type(e)(f"ParamIO: load failed for {quote(str(whole), 300)}: {e}") from None
 
 
 def ordered(net: Any) -> Iterator[tuple[str, np.ndarray]]:

@@ -106,7 +106,7 @@ def load(
         When the library is not installed.
     """
     library, whole = _library(), local_path(path, folder)
-    label = quote(str(whole))
+    label = quote(str(whole), 300)
     with opened(whole) as (f, _):
         content = f.read()
     try:
