@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any
 
 import numpy as np
 
+from torchlean_nb.backend.quiet import quietly
 from torchlean_nb.compiler import Program
 from torchlean_nb.engine import StepReport
 from torchlean_nb.engine.data import as_data
@@ -43,7 +45,8 @@ class CompiledLoss:
     """Loss, output and gradients of a runner's batches, bit for bit those of its session.
 
     The model is traced once for each shape of a batch. Random keys are arguments, so every step drops other
-    elements; running statistics are made from what their layers saw.
+    elements; running statistics are made from what their layers saw. A program does not look at what it computes on
+    the way: an inf that reaches neither the loss nor a gradient is passed over, where a tape stops at its op.
 
     Parameters
     ----------
@@ -62,6 +65,7 @@ class CompiledLoss:
     def __init__(self, runner: Any):
         self.runner = runner
         self._ready: dict[Any, Ready] = {}
+        self._quietly = quietly()
 
     def __call__(self, x: Any, y: Any) -> tuple[float, np.ndarray, dict[Param, np.ndarray]]:
         """Loss of a batch in train mode, the model's output, and the gradients.
@@ -77,21 +81,22 @@ class CompiledLoss:
         ready = self._for(xs, y)
         prepare = runner.task.loss.prepare
         target = self._data(y if prepare is None else prepare(ready.output, y), "target")
-        before = replace(session.rng), session._draws
+        before = (replace(session.rng), session._draws) if ready.keys else None
         keys = [np.array(session.draw_key(), np.uint64) for _ in range(ready.keys)]
-        cells = {path: p.value for path, p in net._cells().items()}
+        read = session.store.read
+        cells = {path: read(p.key) for own in (net.params, net.buffers) for path, p in own.items()}
         (loss, output, *seen), found = ready.program(*cells.values(), *keys, *xs, target)
-        grads = self._by_param(found)
-        finite = session.tape.xp.all_finite
-        if strict and not (finite(loss) and all(map(finite, grads.values()))):
-            session.rng, session._draws = before
+        if strict and not self._quietly(all_finite, loss, found):
+            if before is not None:
+                session.rng, session._draws = before
             return runner.differentiate(x, y, eager=True)
-        news: dict[str, Any] = {}
-        for (path, layer, _, update), value in zip(ready.watched, seen, strict=True):
-            place = Place(Pass(cells, "train", news=news), layer, path)
-            place.keep(**update(value, place))
-        net._commit(news)
-        return float(loss), output, grads
+        if seen:
+            news: dict[str, Any] = {}
+            for (path, layer, _, update), value in zip(ready.watched, seen, strict=True):
+                place = Place(Pass(cells, "train", news=news), layer, path)
+                place.keep(**update(value, place))
+            net._commit(news)
+        return float(loss), output, self._by_param(found)
 
     def step(self, optimizer: Any, x: Any, y: Any) -> StepReport:
         """As `Session.step`: loss, gradients, update."""
@@ -103,9 +108,14 @@ class CompiledLoss:
         return StepReport(loss, grads)
 
     def _data(self, value: Any, label: str) -> np.ndarray:
-        value = value.value if hasattr(value, "tape") or isinstance(value, Param) else value
         session = self.runner.session
-        return as_data(value, session.dtype, label=label, finite=session.nonfinite == "raise")
+        strict = session.nonfinite == "raise"
+        if value.__class__ is np.ndarray and value.dtype == session.dtype and value.flags.c_contiguous:
+            if not strict or self._quietly(all_finite, 0.0, (value,)):
+                return value  # a program reads its arguments and is done with them
+        elif hasattr(value, "tape") or isinstance(value, Param):
+            value = value.value
+        return as_data(value, session.dtype, label=label, finite=strict)
 
     def _by_param(self, found: tuple[np.ndarray, ...]) -> dict[Param, np.ndarray]:
         """Gradients by parameter; zeros for one that is not trained, as a session gives them."""
@@ -114,8 +124,8 @@ class CompiledLoss:
         return {p: next(left) if p.requires_grad else np.zeros_like(p.value) for p in params}
 
     def _for(self, xs: list[np.ndarray], y: Any) -> Ready:
-        trained = tuple(p.requires_grad for p in self.runner.net.params.values())
-        key = (*((a.shape, a.dtype.char) for a in xs), np.shape(y), trained)
+        trained = [p.requires_grad for p in self.runner.net.params.values()]
+        key = (*[(a.shape, a.dtype.char) for a in xs], np.shape(y), *trained)
         if key not in self._ready:
             made = self._trace(xs, y)
             while len(self._ready) >= KEPT:
@@ -147,3 +157,20 @@ class CompiledLoss:
         wrt = tuple(k for k, p in enumerate(net.params.values()) if p.requires_grad)
         program = Program(step, examples, wrt, wrt=True)
         return Ready(program, keys, np.broadcast_to(np.zeros((), output.dtype), output.shape), list(watched))
+
+
+def all_finite(loss: Any, grads: Iterable[np.ndarray]) -> bool:
+    """Whether a number and all entries of some arrays are finite, by sums of squares, and by a closer look at need.
+
+    A sum may overflow, of which NumPy warns.
+
+    Examples
+    --------
+    >>> all_finite(1.0, [np.ones(2)]), all_finite(1.0, [np.full(2, 1e99)]), all_finite(1.0, [np.array([np.nan])])
+    (True, True, False)
+    """
+    total = float(loss)
+    for g in grads:
+        flat = g.ravel()
+        total += float(flat.dot(flat))
+    return total - total == 0 or bool(np.isfinite(loss) and all(np.isfinite(g).all() for g in grads))

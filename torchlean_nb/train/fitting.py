@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from torchlean_nb.errors import NonFiniteError
-from torchlean_nb.train.callbacks import Callback, Moment
+from torchlean_nb.train.callbacks import Callback, Chain, Moment
 from torchlean_nb.train.configs import TrainReport
 from torchlean_nb.train.early_stopping import Best, EarlyStopping
 from torchlean_nb.train.evaluate import evaluate, judged
@@ -57,7 +57,7 @@ class Fit:
         self.mark = Mark(self.trainer)
         self.before = math.nan
         self.ended, self.reason = "", ""
-        self._told = False
+        self._told, self._heard = False, not isinstance(self.callbacks, Chain) or bool(self.callbacks.parts)
         self._modes = {name: m.mode for name, m in METRICS.items()} | {m.name: m.mode for m in self.metrics}
         # Names known before the first step, so that a monitor nobody measures is refused at once.
         names = ["epoch_loss"]
@@ -143,12 +143,12 @@ class Fit:
             self.ended, self.reason = "diverged", f"step {now.step}: {str(e).splitlines()[0]}"
             return False
         skips = skipped == 1 and self.feed.update == "per_batch"
-        rows = 0 if skips or math.isnan(loss) else sum(len(y) for _, y in pairs)
+        rows = 0 if skips or math.isnan(loss) else sum([len(y) for _, y in pairs])
         total = now.total + loss * rows if rows else now.total
-        trainer.so_far = now._replace(
-            step=now.step + 1, skipped=now.skipped + skipped, total=total, rows=now.rows + rows
-        )
         values = {"loss": loss, "lr": trainer.rates.lr}
+        trainer.so_far = SoFar(
+            now.step + 1, now.epoch, now.skipped + skipped, total, now.rows + rows, now.best, values
+        )
         if self.updating.norm is not None:
             values["grad_norm"] = self.updating.norm
         if self.metrics and now.step % recorder.every == 0:
@@ -161,10 +161,10 @@ class Fit:
             new = {path: p.value for path, p in net.params.items()}
             recorder.diagnose(now.step, trainer.runner, self.updating.grads, old, new, pairs[-1])
         recorder.record(now.step, values)  # last: where it is known, the norm from before the clipping counts
-        trainer.so_far = trainer.so_far._replace(last=values)
-        self.callbacks.on_step(self._moment(values))
-        if epochs:
-            self.callbacks.on_epoch_end(self._moment(values))
+        if self._heard:
+            self.callbacks.on_step(self._moment(values))
+            if epochs:
+                self.callbacks.on_epoch_end(self._moment(values))
         if trainer.loader is not self.feed.loader:
             self._loader_back()
         if trainer.wish is not None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from torchlean_nb.backend.quiet import quietly
 from torchlean_nb.backend.random import Rng
 from torchlean_nb.engine.curvature import hessian_diagonal
 from torchlean_nb.errors import CapabilityError, HyperparameterTypeError, NonFiniteError, quote
@@ -48,6 +49,7 @@ class Updating:
         self.grads: Mapping[Any, Any] = {}
         self.norm: float | None = None
         self.output = self.target = np.empty(0)
+        self._quietly = quietly()
         needs = getattr(optimizer.rule, "needs", ())
         self._bends, self.asks = "curvature" in needs, isinstance(optimizer, Minimizer)
 
@@ -101,11 +103,12 @@ class Updating:
         NonFiniteError
         """
         self.net.train()
-        with np.errstate(all="ignore"):  # what is not finite is found and worded by ops and optimizers
-            if each:
-                skipped = sum(self._update([one])[1] for one in pairs)
-                return measured(self.runner, pairs, (), "train")["loss"], skipped
-            return self._update(pairs)
+        # What is not finite is found and worded by ops and optimizers.
+        return self._quietly(self._updates if each else self._update, pairs)
+
+    def _updates(self, pairs: list[Pair]) -> tuple[float, int]:
+        skipped = sum(self._update([one])[1] for one in pairs)
+        return measured(self.runner, pairs, (), "train")["loss"], skipped
 
     def _update(self, pairs: list[Pair]) -> tuple[float, int]:
         if self.policy != "skip":
