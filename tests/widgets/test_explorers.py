@@ -175,3 +175,16 @@ def test_a_state_may_be_anybodys(state):
     cloud = GradientCloud({"a": np.eye(2)}, state=state)
     for w in (puzzle(2, 3, 2, **state), LossExplorer(points=5, state=state), cloud):
         assert w.to_text() and w.to_svg().endswith("</svg>") and repr(w)
+
+
+@pytest.mark.parametrize("size", [0.0, 5e-324, 1e20, 1.7e308])
+@pytest.mark.parametrize("log", [False, True])
+def test_losses_of_every_size_have_a_picture(size, log):
+    constant = LossExplorer({"flat": lambda z, t: z * 0 + size, "steep": lambda z, t: z * size}, points=5)
+    constant.state = {"log": log}
+    assert constant.to_svg().endswith("</svg>") and "nan" not in constant.to_svg()
+
+
+def test_axes_of_the_losses_have_round_numbers():
+    said = LossExplorer().to_svg()
+    assert ">0</text>" in said and ">\u22120.5</text>" in said and "e\u22129<" not in said

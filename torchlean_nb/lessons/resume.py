@@ -89,7 +89,9 @@ def time_machine() -> Deck:
         line = Line("resumed", steps[SHOWN:], found, "#D55E00")
         rows = tuple((str(k), fmt(after[k - 1], 4), fmt(found[k - 1], 4), _ratio(found[k - 1], after[k - 1]))
                      for k in (1, 2, 3, 4, 5, 10, 20, MORE))  # fmt: skip
-        body = curves_body([went_on, line], "loss of the batch", "step after the stop", (0.03, high), (0.5, "stop"))
+        beyond = f", beyond the picture up to {fmt(found.max(), 3)}" if found.max() > high else ""
+        body = curves_body([went_on, line], f"loss of the batch{beyond}", "step after the stop", (0.03, high),
+                           (0.5, "stop"))  # fmt: skip
         frames[kept] = Frame(body, says, rows)
     knobs = tuple(Knob(part, ("off", "on"), 1, "tick") for part in PARTS)
     head = "step after the stop", "never stopped", "resumed", "ratio"

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from torchlean_nb.render.glyphs import text_width
 from torchlean_nb.render.numbers import fmt
 from torchlean_nb.render.routes import num
 from torchlean_nb.render.stills import PAD, WIDTH, still, words
@@ -116,8 +117,10 @@ def cloud_svg(payload: Mapping[str, Any], step: int, how: str, limit: float, at:
             body.append(_arrow(xy((0, 0)), xy(points[i]), "fwd", "fh"))
         body.append(_arrow(xy((0, 0)), xy(cut.after[i]), f'bwd" stroke-width="{2 if i == at else 1}', "bh"))
     if mean is not None:
-        mx, my = xy(mean)
+        (mx, my), wide = xy(mean), text_width(payload["word"], 11.5, bold=True) + 4
         body += [f'<path class="fwd" stroke-width="3" d="M{num(mx - 7)} {num(my)}h14M{num(mx)} {num(my - 7)}v14"/>',
+                 f'<rect class="back" opacity=".8" x="{num(mx + 7)}" y="{num(my - 17)}" width="{num(wide)}" '
+                 'height="16"/>',
                  words(mx + 9, my - 5, payload["word"], "b")]  # fmt: skip
     side, y = _LEFT + _SIDE + 30, _TOP + 8.0
     for cloud, _, _, after, _, _ in accounts(payload, how, limit) if mean is not None else ():

@@ -9,11 +9,12 @@ import numpy as np
 
 from torchlean_nb.render.numbers import fmt
 from torchlean_nb.render.routes import num
+from torchlean_nb.render.schedule_picture import ticks
 from torchlean_nb.render.stills import PAD, WIDTH, still, words
 
 _INKS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 _DASHES = ("none", "7 3", "2 3", "9 3 2 3", "13 4", "4 2")
-_LEFT, _TOP, _TALL, _GAP = 56, 48, 190, 40
+_LEFT, _TOP, _TALL, _GAP = 56, 48, 190, 52
 _WIDE = (WIDTH - _LEFT - _GAP - 2 * PAD) / 2
 
 
@@ -66,10 +67,10 @@ def _stroke(i: int) -> str:
 
 def _plot(body: list[str], z: np.ndarray, lists: list[np.ndarray], left: float, at: int, log: bool) -> None:
     known = np.concatenate(lists)
-    known = known[np.isfinite(known)]
+    known = known[np.isfinite(known)].clip(-1e300, 1e300)
     low, high = (float(known.min()), float(known.max())) if len(known) else (0.0, 1.0)
     low = max(low, high - 8) if log else low
-    room = 0.06 * (high - low or 1.0)
+    room = 0.06 * (high - low or abs(high) or 1.0)
     low, high = low - room, high + room
 
     def x(v: float) -> float:
@@ -78,12 +79,11 @@ def _plot(body: list[str], z: np.ndarray, lists: list[np.ndarray], left: float, 
     def y(v: float) -> float:
         return _TOP + _TALL * (1 - min(1.02, max(-0.02, (v - low) / (high - low))))
 
-    for share in (0.0, 0.5, 1.0):
-        v = low + room + share * (high - low - 2 * room)
-        body += [f'<path class="fwd" opacity=".5" d="M{num(left)} {num(y(v))}h{num(_WIDE)}"/>',
-                 words(left - 5, y(v) + 3.5, fmt(10**v if log else v, 2), "s e"),
-                 words(x(z[0] + share * (z[-1] - z[0])), _TOP + _TALL + 15, fmt(z[0] + share * (z[-1] - z[0]), 3),
-                       "s m")]  # fmt: skip
+    for t in ticks(10 ** max(low, -300.0), 10 ** min(high, 300.0), log=True) if log else ticks(low, high):
+        at_y = y(np.log10(t) if log else t)
+        body += [f'<path class="fwd" opacity=".5" d="M{num(left)} {num(at_y)}h{num(_WIDE)}"/>',
+                 words(left - 5, at_y + 3.5, fmt(t, 2), "s e")]  # fmt: skip
+    body += [words(x(t), _TOP + _TALL + 15, fmt(t, 3), "s m") for t in ticks(float(z[0]), float(z[-1]))]
     for i, values in enumerate(lists):
         points = [f"{num(x(a))} {num(y(b))}" for a, b in zip(z, values, strict=True) if np.isfinite(b)]
         body.append(f'<path d="M{"L".join(points[:: max(1, len(points) // 120)])}" {_stroke(i)}/>')
