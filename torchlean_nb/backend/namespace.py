@@ -22,7 +22,7 @@ _DIRECT = {
 }  # fmt: skip
 MANY = 4096  # elements from which on choosing bit by bit is faster than branching
 INTEGERS = {"f": "int32", "d": "int64"}  # of the size of a float
-COLUMNS = 256  # elements from which on a sum over columns is worth a product
+SUMS = 256  # elements from which on a sum is worth a product
 
 
 def stacked(a: Any, b: Any) -> bool:
@@ -30,18 +30,26 @@ def stacked(a: Any, b: Any) -> bool:
     return b.ndim == 2 < a.ndim and a.size > 0 and a.flags.c_contiguous
 
 
-def leading(x: Any, axis: Any, keepdims: bool) -> tuple[int, int] | None:
-    """Shape of the matrix whose columns a sum adds up, where it is one over all axes but the last.
+def as_product(x: Any, axis: Any) -> tuple[tuple[int, int], bool] | None:
+    """Matrix of which a sum adds up rows (True) or columns (False), if it is over all axes but the last or that only.
 
     A product with ones is several times as fast as NumPy's sum, and in float64 as exact.
     """
     n = x.ndim
-    if n < 2 or keepdims or x.size < COLUMNS or not x.flags.c_contiguous or axis is None:
+    if n < 2 or axis is None or x.size < SUMS or not x.flags.c_contiguous:
         return None
-    axes = (axis,) if isinstance(axis, int) else axis
-    if len(axes) != n - 1 or sorted(i % n for i in axes) != list(range(n - 1)):
+    axes = [axis % n] if isinstance(axis, int) else sorted(i % n for i in axis)
+    if axes != [n - 1] and axes != [*range(n - 1)]:
         return None
-    return x.size // x.shape[-1], x.shape[-1]
+    return (x.size // x.shape[-1], x.shape[-1]), axes[0] == 0
+
+
+def summed(shape: tuple[int, ...], rows: bool, keepdims: bool) -> tuple[int, ...]:
+    """Shape of such a sum."""
+    kept = shape[-1:] if rows else shape[:-1]
+    if not keepdims:
+        return kept
+    return (*[1] * (len(shape) - 1), *kept) if rows else (*kept, 1)
 
 
 class ArrayNamespace:
@@ -137,9 +145,12 @@ class ArrayNamespace:
     def sum(self, x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
         """Sum; narrow floats accumulate in float64, since NumPy adds plainly along outer axes."""
         if x.dtype.char in "ef":
-            if columns := leading(x, axis, keepdims):
-                wide = x.reshape(columns).astype(self.np.float64)
-                return self.np.matmul(self.np.ones(columns[0]), wide).reshape(x.shape[-1:]).astype(x.dtype)
+            if found := as_product(x, axis):
+                shape, rows = found
+                wide = x.reshape(shape).astype(self.np.float64)
+                ones = self.np.ones(shape[0] if rows else shape[1])
+                total = self.np.matmul(ones, wide) if rows else self.np.matmul(wide, ones)
+                return total.reshape(summed(x.shape, rows, keepdims)).astype(x.dtype)
             return self.np.add.reduce(x, axis, self.np.float64, None, keepdims).astype(x.dtype)
         return self.np.add.reduce(x, axis, None, None, keepdims)
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from torchlean_nb.backend.namespace import leading, stacked
+from torchlean_nb.backend.namespace import as_product, stacked, summed
 from torchlean_nb.engine.data import as_data
 from torchlean_nb.engine.recorder import Recorder, Traced
 from torchlean_nb.engine.reverse import Recorded, sweep
@@ -43,7 +43,7 @@ class Line:
     view : bool
         Whether it looks at the memory of its first argument.
     dot : bool
-        Whether it is a product of two plain matrices: ``a.dot(b, out)`` asks BLAS for the same with less ado.
+        Whether it is a plain product of matrices or vectors: ``a.dot(b, out)`` asks BLAS for the same with less ado.
     value : ndarray or None
         Of a constant.
     source : str
@@ -161,14 +161,16 @@ def _stacked(xp: Lowering, a: Any, b: Any) -> Any:
     return xp.reshape(xp.matmul(rows, b), shape=(*a.shape[:-1], b.shape[-1]))
 
 
-def _columns(xp: Lowering, x: Any, *, axis: Any, keepdims: bool) -> Any:
+def _sum(xp: Lowering, x: Any, *, axis: Any, keepdims: bool) -> Any:
     x = xp._lifted(x)
-    columns = leading(xp.seen(x), axis, keepdims) if x.dtype.char in "ef" else None
-    if columns is None:
+    found = as_product(xp.seen(x), axis) if x.dtype.char in "ef" else None
+    if found is None:
         return None
-    wide = xp.astype(xp.reshape(x, shape=columns), dtype="float64")
-    total = xp.matmul(xp.ones(shape=columns[:1], like=wide), wide)
-    return xp.astype(total, dtype=x.dtype.name)
+    shape, rows = found
+    wide = xp.astype(xp.reshape(x, shape=shape), dtype="float64")
+    ones = xp.ones(shape=shape[:1] if rows else shape[1:], like=wide)
+    total = xp.matmul(ones, wide) if rows else xp.matmul(wide, ones)
+    return xp.astype(xp.reshape(total, shape=summed(x.shape, rows, keepdims)), dtype=x.dtype.name)
 
 
 def _fold(xp: Lowering, g: Any, *, size: Any, **attrs: Any) -> Any:
@@ -176,7 +178,7 @@ def _fold(xp: Lowering, g: Any, *, size: Any, **attrs: Any) -> Any:
     return xp.spread(*parts, size=size, **attrs)
 
 
-_OTHERWISE = {"fold": _fold, "matmul": _stacked, "sum": _columns}
+_OTHERWISE = {"fold": _fold, "matmul": _stacked, "sum": _sum}
 
 
 def lower(
@@ -270,7 +272,7 @@ def _opened(tape: Tape, inputs: list[int], results: list[int], words: Mapping[in
         name = op if isinstance(op, str) else op.name
         value = v if name == "const" else None
         view = bool(parents) and parents[0] >= 0 and np.may_share_memory(v, low.values[parents[0]])
-        dot = name == "matmul" and plain_matrices(*(low.values[p] for p in parents))
+        dot = name == "matmul" and plain_product(*(low.values[p] for p in parents), v)
         first = low.values[parents[0]].shape if parents and parents[0] >= 0 else ()
         order = memory_order(v)
         lines.append(Line(name, parents, attrs, v.shape, v.dtype, first, order, view, dot, value, source[j]))
@@ -282,10 +284,10 @@ def _word(tape: Tape, i: int) -> str:
     return f"{op if isinstance(op, str) else op.name} (node {i})"
 
 
-def plain_matrices(a: np.ndarray, b: np.ndarray) -> bool:
+def plain_product(a: np.ndarray, b: np.ndarray, y: np.ndarray) -> bool:
     """Whether BLAS multiplies these as they lie in memory."""
-    plain = all(x.ndim == 2 and min(x.shape) > 1 and (x.flags.c_contiguous or x.flags.f_contiguous) for x in (a, b))
-    return plain and a.dtype == b.dtype and a.dtype.char in "fd"
+    plain = all(x.size and x.ndim < 3 and (x.flags.c_contiguous or x.flags.f_contiguous) for x in (a, b))
+    return plain and y.ndim > 0 and y.flags.c_contiguous and a.dtype == b.dtype and a.dtype.char in "fd"
 
 
 def memory_order(a: np.ndarray) -> tuple[int, ...]:

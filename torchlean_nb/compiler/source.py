@@ -90,6 +90,8 @@ def _statement(i: int, line: Line, plan: Plan, word: dict[int, str]) -> str:
         if line.op in WRITES:
             xs += [f"t{plan.aside[i]}"] if i in plan.aside else []
             return WRITES[line.op](word[i], line, *xs)
+        if line.op == "reshape" and line.order == tuple(range(len(line.shape))):
+            return f"copyto({word[i]}.reshape({line.first!r}), {xs[0]})"
         return f"copyto({word[i]}, {VIEWS[line.op](line, *xs)})"
     make = VIEWS[line.op] if line.op in VIEWS else MAKES.get(line.op, fallback)
     return f"{word[i]} = {make(line, *xs)}"
