@@ -72,6 +72,17 @@ def test_matrices_that_do_not_belong_together_are_refused(given):
         ShapePuzzle(*given)
 
 
+def test_an_entry_that_cancels_is_right_up_to_rounding():
+    """0.1 + 0.2 - 0.3 is 5.6e-17 or 0, by the order of the sum."""
+    w = ShapePuzzle(np.ones((3, 1)), [[2.0, 1.0]], [[0.1, 1.0], [0.2, 1.0], [-0.3, 1.0]],
+                    state={"leftT": True, "right": "G"})  # fmt: skip
+    for cancelled in (0.0, 5.6e-17, -2.8e-17):
+        w.targets["dW"] = np.array([[cancelled, 3.0]])
+        assert w.guess.right_one
+    w.targets["dW"] = np.array([[1e-6, 3.0]])
+    assert not w.guess.right_one
+
+
 def test_a_factor_that_is_none_is_refused_by_name():
     for bad in ("Y", None, ["X"]):
         with pytest.raises(TorchLeanError, match="X, W or G"):
