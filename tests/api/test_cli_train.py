@@ -104,6 +104,14 @@ def test_a_run_in_two_calls_is_the_run_in_one_bit_for_bit(run):
     assert run("--load part.tl --steps 2")[0] == 0
 
 
+def test_a_run_goes_on_under_the_other_backend_bit_for_bit(run):
+    run("--steps 8 --save whole.tl")
+    run("--steps 3 --total 8 --backend compiled --save part.tl")
+    assert run("--load part.tl --backend eager --save part.tl")[0] == 0
+    whole, part = (tl.load(name).arrays() for name in ("whole.tl", "part.tl"))
+    assert list(whole) == list(part) and all(whole[k].tobytes() == part[k].tobytes() for k in whole)
+
+
 def test_a_saved_run_keeps_its_settings_and_its_data(run, tmp_path):
     (tmp_path / "d.csv").write_text("a,b\n" + "".join(f"{i},{i * i}\n" for i in range(20)))
     run("--data d.csv --target b --steps 3 --save run.tl")
@@ -235,6 +243,12 @@ def test_unknown_flags_point_to_the_help(argv, capsys):
         cli.main(["train", *argv])
     assert stop.value.code == 2
     assert "torchlean-nb train --help shows all flags" in capsys.readouterr().err
+
+
+def test_a_flag_of_other_programs_is_told_its_name_here(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["train", "--resume", "run.tl"])
+    assert "--load FILE takes a saved run up again" in capsys.readouterr().err
 
 
 def test_the_help_names_every_flag_and_fits_a_terminal(capsys, monkeypatch):

@@ -171,6 +171,8 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Say it, and that there is help."""
+        if "--resume" in message:
+            message += "; --load FILE takes a saved run up again"
         self.exit(2, f"{self.prog}: {message}\n  {self.prog} --help shows all flags\n")
 
 

@@ -166,7 +166,7 @@ def _settings(given: Mapping[str, Any], saved: Any, file: str | None) -> dict[st
     # A file is read as carefully as a command line.
     kept = {k: None if v is None else SETTINGS[k].read(k, _text(v)) for k, v in kept.items()}
     for name, value in given.items():
-        if name in kept and kept[name] != value:
+        if name in kept and kept[name] != value and name != "backend":  # both give the same bits
             raise Refused(f"--{name} {_text(value)}: the run in {file} has --{name} {_text(kept[name])}")
     return {**{name: flag.default for name, flag in SETTINGS.items()}, **kept, **given}
 
