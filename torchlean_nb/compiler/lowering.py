@@ -23,6 +23,8 @@ from torchlean_nb.engine.tensor import Ref, Tensor
 from torchlean_nb.errors import ForeignHandleError, HandleTypeError, NonScalarError
 from torchlean_nb.rows import OPS
 
+SMALL = 64  # elements of a constant that is compared with others at once
+
 
 @dataclass(frozen=True)
 class Line:
@@ -120,16 +122,46 @@ class _Handle(Traced):
         return Lowering(self.tape).apply(op, args, attrs)
 
 
+class LowTape(Tape):
+    """A tape of primitives, each of which is computed once."""
+
+    __slots__ = ("known",)
+
+    def __init__(self, dtype: str):
+        super().__init__(None, dtype, "ieee", "tl.compile")
+        self.known: dict[Any, Any] = {}
+
+
 class Lowering(Recorder):
     """Recorder that opens composites, so that only primitives land on the tape."""
 
     def apply(self, op: Any, args: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
         """Record a primitive, or run what a composite is made of."""
-        if op.primitive:
-            other = _OTHERWISE.get(op.name)
-            found = None if other is None else other(self, *args, **{**op.attrs, **attrs})
-            return self.handle(self.tape.apply(op, args, attrs).id) if found is None else found
-        return op.run(self, *map(self._lifted, args), **{**op.attrs, **attrs})
+        attrs = {**op.attrs, **attrs}
+        if not op.primitive:
+            return op.run(self, *map(self._lifted, args), **attrs)
+        if not all(a is None or isinstance(a, Ref) for a in args):
+            return self._made(op, args, attrs)
+        ids = tuple([-1 if a is None else a.id for a in args])
+        key = (op.name, ids, tuple([(k, hashable(v)) for k, v in sorted(attrs.items())]))
+        found = self.tape.known.get(key)
+        if found is None:
+            found = self.tape.known[key] = self._made(op, args, attrs)
+        return found
+
+    def _made(self, op: Any, args: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
+        other = _OTHERWISE.get(op.name)
+        found = None if other is None else other(self, *args, **attrs)
+        return self.handle(self.tape.apply(op, args, attrs).id) if found is None else found
+
+    def _constant(self, value: Any) -> Any:
+        if value.size > SMALL:
+            return super()._constant(value)
+        key = ("const", value.shape, value.dtype.str, value.tobytes())
+        found = self.tape.known.get(key)
+        if found is None:
+            found = self.tape.known[key] = super()._constant(value)
+        return found
 
     def _lifted(self, a: Any) -> Any:
         return a if a is None or isinstance(a, Ref) else self._constant(np.asarray(a))
@@ -254,7 +286,7 @@ def _result(tape: Tape, found: Any) -> Any:
 
 def _opened(tape: Tape, inputs: list[int], results: list[int], words: Mapping[int, str]) -> Graph:
     wanted = _ancestors(tape, results) | set(inputs)
-    low = Tape(None, tape.dtype, "ieee", "tl.compile")
+    low = LowTape(tape.dtype)
     xp = Lowering(low)
     new: dict[int, Any] = {-1: None}
     source: dict[int, str] = {}
@@ -262,7 +294,8 @@ def _opened(tape: Tape, inputs: list[int], results: list[int], words: Mapping[in
         op, parents, attrs, _ = tape.records[i]
         start = len(low)
         if isinstance(op, str):
-            new[i] = xp.handle(low.leaf("input" if i in inputs else "const", tape.values[i]).id)
+            v = tape.values[i]
+            new[i] = xp.handle(low.leaf("input", v).id) if i in inputs else xp._constant(v)
         else:
             new[i] = xp.apply(op, tuple(new[p] for p in parents), attrs)
         source.update({j: words.get(i, "") for j in range(start, len(low))})
@@ -277,6 +310,16 @@ def _opened(tape: Tape, inputs: list[int], results: list[int], words: Mapping[in
         order = memory_order(v)
         lines.append(Line(name, parents, attrs, v.shape, v.dtype, first, order, view, dot, value, source[j]))
     return Graph(tuple(lines), tuple(new[i].id for i in inputs), tuple(new[i].id for i in results))
+
+
+def hashable(v: Any) -> Any:
+    """An attribute as a part of a key."""
+    if isinstance(v, slice):
+        return ("slice", v.start, v.stop, v.step)
+    if isinstance(v, tuple | list):
+        return tuple(map(hashable, v))
+    # 1, 1.0 and True are equal in Python and different options here.
+    return (type(v).__name__, v)
 
 
 def _word(tape: Tape, i: int) -> str:
@@ -298,6 +341,8 @@ def memory_order(a: np.ndarray) -> tuple[int, ...]:
     >>> memory_order(np.zeros((2, 3)).T)
     (1, 0)
     """
+    if a.flags.c_contiguous:
+        return tuple(range(a.ndim))
     axes = [i for i in range(a.ndim) if a.shape[i] > 1]
     found = iter(sorted(axes, key=lambda i: -abs(a.strides[i])))
     return tuple(next(found) if a.shape[i] > 1 else i for i in range(a.ndim))

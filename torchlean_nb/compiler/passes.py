@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from torchlean_nb.backend.namespace import numpy_namespace
-from torchlean_nb.compiler.lowering import Graph
+from torchlean_nb.compiler.lowering import Graph, Line, hashable
 from torchlean_nb.rows import OPS
 
 
@@ -39,10 +39,10 @@ def share(graph: Graph) -> Graph:
         elif line.op == "const":
             key = ("const", line.shape, line.dtype.str, line.value.tobytes())
         else:
-            key = (line.op, args, tuple((k, _hashable(v)) for k, v in sorted(line.attrs.items())))
+            key = (line.op, args, tuple((k, hashable(v)) for k, v in sorted(line.attrs.items())))
         new.append(seen.setdefault(key, i))
-    lines = tuple(replace(x, args=tuple(a if a < 0 else new[a] for a in x.args)) for x in graph.lines)
-    return Graph(lines, graph.inputs, tuple(new[i] for i in graph.outputs))
+    lines = [_with(x, tuple([a if a < 0 else new[a] for a in x.args])) for x in graph.lines]
+    return Graph(tuple(lines), graph.inputs, tuple(new[i] for i in graph.outputs))
 
 
 def drop_unused(graph: Graph) -> Graph:
@@ -55,17 +55,12 @@ def drop_unused(graph: Graph) -> Graph:
             todo += graph.lines[i].args
     order = sorted(used)
     place = {old: new for new, old in enumerate(order)} | {-1: -1}
-    lines = [replace(graph.lines[i], args=tuple(place[a] for a in graph.lines[i].args)) for i in order]
+    lines = [_with(graph.lines[i], tuple([place[a] for a in graph.lines[i].args])) for i in order]
     return Graph(tuple(lines), tuple(place[i] for i in graph.inputs), tuple(place[i] for i in graph.outputs))
 
 
-def _hashable(v: Any) -> Any:
-    if isinstance(v, slice):
-        return ("slice", v.start, v.stop, v.step)
-    if isinstance(v, tuple | list):
-        return tuple(map(_hashable, v))
-    # 1, 1.0 and True are equal in Python and different options here.
-    return (type(v).__name__, v)
+def _with(line: Line, args: tuple[int, ...]) -> Line:
+    return line if args == line.args else replace(line, args=args)
 
 
 def simplified(graph: Graph) -> Graph:
