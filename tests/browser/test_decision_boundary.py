@@ -77,11 +77,12 @@ def test_the_transport_goes_through_the_frames(page):
     expect(page.locator(".tl")).to_have_attribute("data-step", "1")
     expect(page.locator(".bd-now")).to_have_text("0.5 after 10 updates")
     page.keyboard.press("End")
-    expect(page.locator(".tl-count")).to_have_text("step 4 of 4")
+    expect(page.locator(".tl-count")).to_have_text("update 40 of 40")
     page.keyboard.press("r")
     expect(page.locator(".tl")).to_have_attribute("data-step", "0")
     page.get_by_role("slider", name="Step").fill("2")
     expect(page.locator(".bd-now")).to_contain_text("after 20 updates")
+    expect(page.get_by_role("slider", name="Step")).to_have_attribute("aria-valuetext", "after 20 updates")
     page.keyboard.press("Space")
     expect(page.locator(".tl")).to_have_attribute("data-step", "4")
 

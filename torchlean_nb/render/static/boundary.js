@@ -153,6 +153,10 @@ function render({ model, el }) {
     rule.setAttribute("d", `M${across(k)} 0V${tall}`);
     svg.setAttribute("aria-label", payload.says[k]);
     f.narr.textContent = payload.says[k];
+    const place = f.root.querySelector(".tl-count"),
+      slider = f.root.querySelector(".tl-scrub input");
+    if (place) place.replaceChildren("update ", h("b", null, String(payload.steps[k])), ` of ${last}`);
+    if (slider) slider.setAttribute("aria-valuetext", `after ${updates(k)}`);
   }
   f.draw();
   return f.destroy;
