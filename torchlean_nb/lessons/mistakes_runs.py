@@ -24,7 +24,7 @@ MISTAKES: dict[str, Misconception] = {
         "lesson 21, Step",
     ),
     "M25": Misconception(
-        "Weights are a part of the state. Ask what else the next update reads: moments, and how many there have been.",
+        "Weights are a part of the state. Ask what else the next update reads: m, v, and how many updates there were.",
         "lesson 20, Break it",
     ),
     "before": Misconception(

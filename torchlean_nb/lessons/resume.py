@@ -151,7 +151,7 @@ ROWS = (
         without_state,
         (("M25", lambda: "never"), ("before", lambda: "first")),
         "The loss of a step is computed before its update. What does it depend on?",
-        "The next loss has the same weights, digits and dropout. Then comes the update, and that needs the moments.",
+        "The next loss has the same weights, digits and dropout. Then comes the update, and that needs m and v.",
         words={"never": "none", "first": "the first one after the stop", "second": "the second one"},
     ),
     Exercise(
