@@ -27,7 +27,7 @@ def main() -> None:
     cli = argparse.ArgumentParser(prog="python -m benchmarks", description="Speed against peers, one thread each.")
     cli.add_argument("workloads", nargs="*", help=f"of {', '.join(WORKLOADS)}; all unless given")
     cli.add_argument("--quick", action="store_true", help="few and short rounds, without what takes long to start")
-    cli.add_argument("--json", action="store_true", help="keep the result and write the page in docs/")
+    cli.add_argument("--json", action="store_true", help="keep the results beside those of others, and write docs/")
     given = cli.parse_args()
     names = given.workloads or [*WORKLOADS]
     if unknown := [n for n in names if n not in WORKLOADS]:
@@ -37,12 +37,14 @@ def main() -> None:
     for name in tqdm(names, disable=None):
         module = WORKLOADS[name]
         only = [c for c in module.CONTENDERS if not (given.quick and c in module.SLOW)]
-        results[name] = measure(module, name, rounds, seconds, only)
+        results[name] = {"date": date.today().isoformat(), **measure(module, name, rounds, seconds, only)}
         print(f"\n{name}  {results[name]['title']}\n{table(results[name])}", flush=True)
     if given.json:
-        whole = {"date": date.today().isoformat(), "machine": machine(), "workloads": results}
-        version = whole["machine"]["packages"]["torchlean_nb"]
-        (HERE / "results" / f"{version}.json").write_text(json.dumps(whole, indent=1) + "\n")
+        whole: dict[str, Any] = {"machine": machine()}
+        kept = HERE / "results" / f"{whole['machine']['packages']['torchlean_nb']}.json"
+        old = json.loads(kept.read_text())["workloads"] if kept.exists() else {}
+        whole["workloads"] = {name: (old | results)[name] for name in WORKLOADS if name in old | results}
+        kept.write_text(json.dumps(whole, indent=1) + "\n")
         (HERE.parent / "docs" / "benchmarks.md").write_text(page(whole))
 
 

@@ -50,11 +50,12 @@ def page(whole: dict[str, Any]) -> str:
         "the parameters after them. A time is the median over rounds of the best of three; ratios are medians over",
         "rounds of the ratio within a round, *x torch* that of the time of torch's default over it. The first step",
         "counts from the start of Python's work, imports and compilation included; the peak is of the whole process.",
-        "", f"{whole['date']}, {m['cpu']}, {m['cores']} cores, Python {m['python']}, {packages}.", "",
+        "", f"{m['cpu']}, {m['cores']} cores, Python {m['python']}, {packages}.", "",
     ]  # fmt: skip
     for name, result in whole["workloads"].items():
         words = head(result)
-        lines += [f"## {name}: {result['title']}", "", f"| {' | '.join(words)} |", f"|---|{'---:|' * len(words[1:])}"]
+        lines += [f"## {name}: {result['title']}", "", f"{result['date']}, {result['rounds']} rounds.", ""]
+        lines += [f"| {' | '.join(words)} |", f"|---|{'---:|' * len(words[1:])}"]
         lines += [f"| {' | '.join(row)} |" for row in rows(result)]
         lines.append("")
     return "\n".join(lines)

@@ -42,7 +42,7 @@ def test_a_measurement_becomes_a_table_a_page_and_json():
     assert result["missing"] == {} and ratio(result, OURS[1], OURS[1]) == 1
     assert all(c["median"] > 0 and len(c["times"]) == 2 for c in result["contenders"].values())
     assert table(result).count("\n") == 2
-    whole = {"date": "2026-01-01", "machine": machine(), "workloads": {"W6a": result}}
+    whole = {"machine": machine(), "workloads": {"W6a": {"date": "2026-01-01", **result}}}
     assert json.loads(json.dumps(whole)) == whole and "| ours |" in page(whole)
 
 

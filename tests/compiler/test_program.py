@@ -101,6 +101,25 @@ def test_names_of_arguments_that_could_be_mistaken_are_replaced():
     assert float(p(1.0, 2.0, 3.0, 4.0)) == 14.0 and "def step(x0, x1, x2, x3)" in p.source
 
 
+def test_arguments_named_like_functions_of_numpy_are_replaced():
+    def f(add, exp, choose):
+        return tl.where(add > 0, tl.exp(add) + exp, choose)
+
+    xs = RNG.normal(size=(3, 5000))
+    assert same_bits(tl.compile(f, *xs)(*xs), tl.where(xs[0] > 0, tl.exp(xs[0]) + xs[1], xs[2]))
+
+
+def same_bits(a, b):
+    return np.asarray(a).tobytes() == np.asarray(b).tobytes()
+
+
+def test_what_only_looks_at_arrays_made_once_is_made_once():
+    p = compiled().value_and_grad
+    head, body = p.source.split("def step")
+    own = [line for line in body.splitlines() if " = " in line]
+    assert ".T" in head and len(own) == 3 and all("W" in line for line in own)  # weights come anew each time
+
+
 def test_equal_lines_are_shared_and_unused_ones_are_gone():
     rough, _ = lower(lambda x: tl.exp(x) * tl.exp(x) + 0.0 * tl.sin(np.ones(2)), [np.ones(2)], None, "float64")
     ops = [line.op for line in simplified(rough).lines]

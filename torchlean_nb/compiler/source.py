@@ -23,7 +23,7 @@ def source(graph: Graph, plan: Plan, names: Sequence[str], results: Sequence[str
     ``c`` are constants, ``t`` arrays that are made once and written into in every run, ``v`` all else. What only
     looks at constants and such arrays is made once, too.
     """
-    names = [f"x{k}" if name in NUMPY else name for k, name in enumerate(names)]
+    names = [f"x{k}" if name in (*NUMPY, choose.__name__) else name for k, name in enumerate(names)]
     word = words(graph, plan, names)
     once, seen = [], {}
     for i in _made_once(graph, plan):
