@@ -88,6 +88,24 @@ def test_a_frozen_parameter_stays():
     assert np.array_equal(frozen.value, before) and not runner.backward(LINE.X, LINE.y)["0.weight"].any()
 
 
+@pytest.mark.parametrize("fit", [{}, {"accumulate": 2}, {"clip": 0.1}, {"clip": lambda g: list(g.values())}])
+@pytest.mark.parametrize("fused", [False, "numpy"])
+@pytest.mark.parametrize("backend", ["eager", "compiled"])
+def test_nothing_moves_a_frozen_parameter_not_even_weight_decay(backend, fused, fit):
+    trainer = tl.Trainer(
+        MLP, "regression", lambda ps: tl.optim.AdamW(ps, lr=0.1, weight_decay=0.5, fused=fused), backend=backend
+    )
+    weight, bias = (trainer.runner.net.params[path] for path in ("0.weight", "0.bias"))
+    weight.requires_grad = False
+    before = weight.value.copy(), bias.value.copy()
+    trainer.fit(LINE, epochs=1, batch_size=16, progress=False, **fit)
+    trainer.runner.step(trainer.optimizer, LINE.X, LINE.y)
+    assert np.array_equal(weight.value, before[0]) and not np.array_equal(bias.value, before[1])
+    weight.requires_grad = True
+    trainer.fit(LINE, epochs=1, batch_size=16, progress=False, **fit)
+    assert not np.array_equal(weight.value, before[0])
+
+
 def test_what_is_not_finite_is_told_as_the_session_tells_it():
     model = nn.Sequential(nn.Linear(2, 1))
     told = []

@@ -44,8 +44,8 @@ class Gradients(Mapping):
         return names | {name: i for i, name in self._named.items() if i <= self.output}
 
     def aligned(self, params: Iterable[Any]) -> list[np.ndarray | None]:
-        """Gradients of several parameters, None for one that the output was not computed with."""
-        ids = map(self._params.get, params)
+        """Gradients of several parameters, None for one that is frozen, or that the output was not computed with."""
+        ids = [self._params.get(p) if p.requires_grad else None for p in params]
         return [None if i is None else self._at(i) for i in ids]
 
     @property

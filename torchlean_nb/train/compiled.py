@@ -104,7 +104,7 @@ class CompiledLoss:
         session = self.runner.session
         if session.nonfinite == "skip" and not session._all_finite(loss, grads):
             return StepReport(loss, grads, skipped=True)
-        optimizer.step(grads)
+        optimizer.step(trained(grads, self.runner.net.params.values()))
         return StepReport(loss, grads)
 
     def _data(self, value: Any, label: str) -> np.ndarray:
@@ -157,6 +157,15 @@ class CompiledLoss:
         wrt = tuple(k for k, p in enumerate(net.params.values()) if p.requires_grad)
         program = Program(step, examples, wrt, wrt=True)
         return Ready(program, keys, np.broadcast_to(np.zeros((), output.dtype), output.shape), list(watched))
+
+
+def trained(grads: Any, params: Iterable[Any]) -> Any:
+    """Gradients without those of frozen parameters, which no update may move, not even by its weight decay."""
+    frozen = [p for p in params if not p.requires_grad]
+    if not frozen or not isinstance(grads, dict):
+        return grads  # those of a session tell it themselves
+    out = {*frozen, *(p.name for p in frozen)}
+    return {k: g for k, g in grads.items() if k not in out}
 
 
 def all_finite(loss: Any, grads: Iterable[np.ndarray]) -> bool:

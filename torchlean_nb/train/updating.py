@@ -17,6 +17,7 @@ from torchlean_nb.optim import row as find_row
 from torchlean_nb.shells.clip import Clipped, clip_grad_norm
 from torchlean_nb.shells.closure import Minimizer, class_of_method
 from torchlean_nb.shells.optimizer import Optimizer
+from torchlean_nb.train.compiled import trained
 from torchlean_nb.train.configs import build_optimizer
 from torchlean_nb.train.evaluate import measured
 from torchlean_nb.train.feed import Pair
@@ -84,7 +85,7 @@ class Updating:
             self.norm = grads.norm if isinstance(grads, Clipped) else None
             if isinstance(grads, list | tuple):
                 grads = dict(zip(self.net.parameters(), grads, strict=True))
-        self.grads = grads
+        self.grads = grads = trained(grads, self.net.params.values())
         return value, grads
 
     # -- updates -----------------------------------------------------------------------------
