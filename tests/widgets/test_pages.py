@@ -7,44 +7,15 @@ import re
 from collections import Counter
 from functools import cache
 from html.parser import HTMLParser
-from xml.etree import ElementTree
 
 import _traces
-import numpy as np
 import pytest
-from _decks import deck, film
 from _payloads import PAYLOADS
+from _views import MAKE
 
-import torchlean_nb as tl
 from torchlean_nb.errors import UnknownNameError
 from torchlean_nb.render.html import STATIC, assets, html, page, parts
-from torchlean_nb.widgets import GradientLedger, GraphStepper, ScheduleDesigner, TapeTable, TensorView, UpdateAnatomy
-
-# What a terminal obeys: control characters, turned text, halves of a character.
-CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\ud800-\udfff]")
-
-
-def update(name):
-    """One step of SGD."""
-    opt = tl.optim.SGD({name: np.array([1.0, -2.0])}, lr=0.1)
-    opt.step({name: np.array([0.3, -4.0])})
-    return opt.explain(name)
-
-
-MAKE = {
-    "anatomy": lambda name: UpdateAnatomy(update(name)),
-    "schedules": lambda name: ScheduleDesigner({name: tl.schedules.cosine(0.1, total=9)}, steps=9),
-    "stepper": lambda name: GraphStepper(_traces.named(name)),
-    "table": lambda name: TapeTable(_traces.named(name)),
-    "ledger": lambda name: GradientLedger(_traces.named(name), 1),
-    "tensor": lambda name: TensorView(np.ones((2, 2)), name),
-    "puzzle": lambda name: tl.widgets.ShapePuzzle(np.eye(2), np.eye(2), np.eye(2), title=name),
-    "losses": lambda name: tl.widgets.LossExplorer({name: lambda z, t: z * t}, axis=name, points=3),
-    "gallery": lambda name: tl.widgets.Gallery(deck(name)),
-    "cloud": lambda name: tl.widgets.GradientCloud({name: np.eye(2)}, axes=(name, name), word=name, steps=name),
-    "confusion": lambda name: tl.widgets.ConfusionView(([0, 1], [0, 0]), np.eye(2), labels=(name, "b"), title=name),
-    "boundary": lambda name: tl.widgets.DecisionBoundary(film(name, name)),
-}
+from torchlean_nb.widgets import GraphStepper
 
 
 class Reader(HTMLParser):
@@ -84,33 +55,6 @@ def test_a_name_adds_no_element_to_the_page(kind, name):
     hostile = Reader(data_of(MAKE[kind](name)))
     assert hostile.seen == elements(kind)
     json.loads(hostile.texts["data"])
-
-
-def shapes(markup):
-    """Every kind of element with its attributes."""
-    return {(e.tag, tuple(sorted(e.keys()))) for e in ElementTree.fromstring(markup).iter()}
-
-
-@cache
-def harmless(kind):
-    """Elements of the picture of a widget with names that are nothing but names."""
-    return set().union(*(shapes(MAKE[kind](name).to_svg()) for name in ("w", "", "n" * 50)))
-
-
-@pytest.mark.parametrize("kind", ["puzzle", "losses", "gallery", "cloud", "confusion", "boundary"])
-@pytest.mark.parametrize("name", PAYLOADS, ids=[ascii(p)[:30] for p in PAYLOADS])
-def test_a_name_is_only_text_in_every_twin(kind, name):
-    """Picture, words, plain data and traits: no element of a name, nothing a terminal obeys, and no endless line."""
-    w = MAKE[kind](name)
-    picture = w.to_svg()
-    assert shapes(picture) <= harmless(kind)
-    said = w.to_text() + repr(w)
-    assert not CONTROL.search(picture + said), ascii(CONTROL.search(picture + said))
-    assert len(picture) < 100_000
-    assert len(said) < 20_000
-    sent = {k: v for k, v in w.get_state().items() if k in ("payload", "options", "state", "step")}
-    for plain in (w.to_dict(), sent):
-        assert json.loads(json.dumps(plain, allow_nan=False)) == json.loads(json.dumps(plain))
 
 
 @pytest.mark.parametrize("name", PAYLOADS, ids=[ascii(p)[:30] for p in PAYLOADS])
