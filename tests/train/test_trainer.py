@@ -187,7 +187,7 @@ MADE_WRONG = [
     (lambda: tl.Trainer(tl.nn.Linear(2, 1), optimizer=lambda ps: tl.optim.LBFGS({"w": np.ones(2)})),
      err.CapabilityError, "LBFGS"),
     (lambda: tl.Trainer(tl.nn.Linear), err.HandleTypeError, "model"),
-    (lambda: tl.Trainer(tl.nn.Linear(2, 1).bind(tl.Session())), err.HandleTypeError, "model"),
+    (lambda: tl.Trainer(tl.nn.Linear(2, 1).bind(tl.Session())), err.HandleTypeError, "init=net.state_dict"),
     (lambda: tl.Trainer(tl.nn.Linear(2, 1), schedule="cosine"), err.HyperparameterTypeError, "schedule='cosine'"),
     (lambda: tl.Trainer(tl.nn.Linear(2, 1), schedule=lambda x: None), err.HyperparameterTypeError, "neither"),
     (lambda: tl.Trainer(tl.nn.Linear(2, 1), optimizer="nelder_mead", schedule=0.1), err.HyperparameterError,
@@ -275,6 +275,17 @@ def test_rare_classes_may_count_more_under_both_backends():
     z = t.predict(X)
     each = np.log(np.exp(z).sum(1)) - z[np.arange(12), Y]
     assert losses[0] == losses[1] == pytest.approx(float(np.mean(each * weights[Y])))
+
+
+def test_a_trainer_begins_with_the_arrays_of_another():
+    first = trainer()
+    fit(first, 3)
+    again = trainer(init=first.runner.net.state_dict())
+    assert np.array_equal(again.predict(X), first.predict(X)) and again.step == 0
+    counts = {"1.num_batches_tracked": np.array(7)}  # an integer in PyTorch
+    assert trainer(init=counts).runner.get_params()["1.num_batches_tracked"] == 7.0
+    with pytest.raises(err.ShapeError, match=r"0\.bias has shape \(4,\)"):
+        trainer(init={"0.bias": np.zeros(3)})
 
 
 def test_few_rows_are_one_batch():

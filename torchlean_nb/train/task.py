@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from torchlean_nb.engine import Session
 from torchlean_nb.errors import (
     BackendError,
@@ -82,6 +84,7 @@ class Task:
         seed : int
             Of the initial values, and of the session's random stream.
         init : {"torch", "torchlean"} or mapping
+            See `Layer.init`; a mapping may also hold arrays by path, such as a ``state_dict()``.
         auto_buffers : bool
             Whether every recorded call in train mode moves running statistics, as in PyTorch. A
             training step does so either way.
@@ -90,8 +93,21 @@ class Task:
             raise BackendError(f"backend {quote(backend)} is not available", None, " or ".join(map(repr, BACKENDS)))
         compiled = backend == "compiled"
         session = Session("eager" if compiled else backend, device=device, dtype=dtype, seed=seed, nonfinite=nonfinite)
-        net = self.model.bind(session, seed=seed, init=init, auto_buffers=auto_buffers)
+        net = self.model.bind(session, seed=seed, init=_with_arrays(init), auto_buffers=auto_buffers)
         return Runner(self, session, net, compiled=compiled)
+
+
+def _with_arrays(init: Any) -> Any:
+    """Arrays as initialisers."""
+    if not isinstance(init, Mapping):
+        return init
+
+    def constant(value: Any) -> Any:
+        a = np.asarray(value)
+        a = a.astype(np.float64) if a.dtype.kind in "iu" else a  # counts of batches
+        return lambda shape, seed: a
+
+    return {path: what if callable(what) else constant(what) for path, what in init.items()}
 
 
 def _layer_hint(what: Any) -> str:
@@ -100,7 +116,7 @@ def _layer_hint(what: Any) -> str:
     if hasattr(what, "model"):
         return "net.model, and init=net.state_dict() to begin with its arrays"
     if hasattr(what, "state_dict"):
-        return "the same layers of tl.nn; tl.nn.from_torch_state_dict takes over the arrays"
+        return "the same layers of tl.nn, and init=tl.nn.from_torch_state_dict(model, state) for its arrays"
     return "tl.nn.Sequential(tl.nn.Linear(2, 16), tl.nn.Tanh(), tl.nn.Linear(16, 1))"
 
 

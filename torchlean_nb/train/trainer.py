@@ -50,9 +50,10 @@ class Trainer:
     seed : int
         Of the initial parameters, of dropout, of the order of the samples and of the validation split.
     init : {"torch", "torchlean"} or mapping
-        How parameters begin; see `Layer.init`.
+        How parameters begin; see `Layer.init`. A mapping may also hold arrays by path, such as a ``state_dict()``.
     backend : {"eager", "compiled"}
-        Take steps on a tape, or by a program traced once for each shape of a batch: the same bits, faster.
+        Take steps on a tape, or by a program traced once for each shape of a batch: the same bits, faster. A number
+        that a loss takes from outside, and that changes, is for "eager": a program keeps what it was traced with.
     device, dtype
         Of the `Session`.
     nonfinite : {"raise", "skip", "ieee"}
