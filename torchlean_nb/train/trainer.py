@@ -261,6 +261,8 @@ class Trainer:
         """What was recorded so far."""
         trace = self.recorder.trace("run", self._meta(), self.status)
         done = self.step  # a step that was stopped half way may have been recorded, but it was not made
+        if all(s.steps[-1] < done for s in trace.series.values()) and all(h.step < done for h in trace.histograms):
+            return trace
         series = [Series(s.name, s.steps[s.steps < done], s.values[s.steps < done]) for s in trace.series.values()]
         histograms = [h for h in trace.histograms if h.step < done]
         return RunTrace(trace.name, [s for s in series if len(s)], histograms, trace.events, trace.meta)
