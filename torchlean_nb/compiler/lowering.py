@@ -131,12 +131,19 @@ class LowTape(Tape):
         super().__init__(None, dtype, "ieee", "tl.compile")
         self.known: dict[Any, Any] = {}
 
+    def append(self, op: Any, parents: tuple[int, ...], attrs: dict[str, Any], value: Any) -> int:
+        """Record a primitive whose value is known already."""
+        self.values.append(value)
+        self.needs.append(False)
+        self.records.append((op, parents, attrs, None))
+        return len(self.records) - 1
+
 
 class Lowering(Recorder):
     """Recorder that opens composites, so that only primitives land on the tape."""
 
-    def apply(self, op: Any, args: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
-        """Record a primitive, or run what a composite is made of."""
+    def apply(self, op: Any, args: tuple[Any, ...], attrs: dict[str, Any], value: Any = None) -> Any:
+        """Record a primitive, with its value if that is known, or run what a composite is made of."""
         attrs = {**op.attrs, **attrs}
         if not op.primitive:
             return op.run(self, *map(self._lifted, args), **attrs)
@@ -146,12 +153,14 @@ class Lowering(Recorder):
         key = (op.name, ids, tuple([(k, hashable(v)) for k, v in sorted(attrs.items())]))
         found = self.tape.known.get(key)
         if found is None:
-            found = self.tape.known[key] = self._made(op, args, attrs)
+            found = self.tape.known[key] = self._made(op, args, attrs, ids, value)
         return found
 
-    def _made(self, op: Any, args: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
+    def _made(self, op: Any, args: Any, attrs: dict[str, Any], ids: tuple[int, ...] = (), value: Any = None) -> Any:
         other = _OTHERWISE.get(op.name)
         found = None if other is None else other(self, *args, **attrs)
+        if found is None and value is not None and value.base is None:  # a view has to look at this tape's arrays
+            return self.handle(self.tape.append(op, ids, attrs, value))
         return self.handle(self.tape.apply(op, args, attrs).id) if found is None else found
 
     def _constant(self, value: Any) -> Any:
@@ -297,7 +306,7 @@ def _opened(tape: Tape, inputs: list[int], results: list[int], words: Mapping[in
             v = tape.values[i]
             new[i] = xp.handle(low.leaf("input", v).id) if i in inputs else xp._constant(v)
         else:
-            new[i] = xp.apply(op, tuple(new[p] for p in parents), attrs)
+            new[i] = xp.apply(op, tuple(new[p] for p in parents), attrs, tape.values[i])
         source.update({j: words.get(i, "") for j in range(start, len(low))})
     lines = []
     for j, (op, parents, attrs, _) in enumerate(low.records):
