@@ -106,11 +106,11 @@ def chip(page, name):
 
 def settled(page, w, check):
     """Wait until Python has taken everything in."""
-    for _ in range(100):
+    for _ in range(1000):
         if check():
             return
         page.wait_for_timeout(30)
-    raise AssertionError(f"{w.value!r} after 3 s; {page.locator('.tl-narr').inner_text()}")
+    raise AssertionError(f"{w.value!r} after 30 s; {page.locator('.tl-narr').inner_text()}")
 
 
 def three():
