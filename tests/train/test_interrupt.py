@@ -16,12 +16,15 @@ CASES = {
     "validation": {"validation": 3, "early_stopping": 5, "metrics": "f1"},
     "accumulating": {"batch_size": 2, "accumulate": 2, "clip": 0.5},
     "per sample": {"update": "per_sample", "batch_size": 2},
+    "compiled and fused": {},
 }
 
 
 def made(name):
     schedule = (lambda opt: tl.optim.lr_scheduler.ReduceLROnPlateau(opt, patience=0)) if name == "validation" else None
     norm = tl.nn.LayerNorm(4) if name == "per sample" else None
+    if name == "compiled and fused":
+        return trainer(lambda ps: tl.optim.Adam(ps, lr=0.1, fused="numpy"), backend="compiled")
     return trainer(schedule=schedule, norm=norm)
 
 
@@ -61,7 +64,9 @@ def histories(name):
 def test_stop_at_any_instruction_leaves_whole_steps_and_the_rest_follows(name):
     seen, length = histories(name)
     draw, ends = random.Random(name), set()
-    for n in sorted(draw.sample(range(1, length), 14)):
+    # Nearly all instructions of a compiled training are those of its first step, which traces the model.
+    start, count = (length - 25_000, 6) if name == "compiled and fused" else (1, 14)
+    for n in sorted(draw.sample(range(start, length), count)):
         t = made(name)
         t.recorder = record()
         result, left = stopped_at(t, n, **CASES[name])
@@ -75,7 +80,7 @@ def test_stop_at_any_instruction_leaves_whole_steps_and_the_rest_follows(name):
             assert all(s.steps[-1] < done for s in result.run.series.values())
         fit(t, STEPS - done, **CASES[name])
         assert digest(t) == seen[-1], f"another way after instruction {n}"
-    assert len(ends) >= STEPS - 1
+    assert len(ends) >= (STEPS - 1 if start == 1 else 2)
 
 
 def test_stop_in_a_callback_undoes_the_step_it_was_told_of():
