@@ -122,10 +122,10 @@ def perceptron(workload: str, p: list[np.ndarray], g: list[np.ndarray]) -> Calla
     def sweep(x: np.ndarray, y: np.ndarray) -> Any:
         x.dot(w1t, h1)
         add(h1, b1, h1)
-        tanh(h1, h1) if smooth else maximum(h1, 0, h1)
+        tanh(h1, h1) if smooth else maximum(h1, 0, out=h1)
         h1.dot(w2t, h2)
         add(h2, b2, h2)
-        tanh(h2, h2) if smooth else maximum(h2, 0, h2)
+        tanh(h2, h2) if smooth else maximum(h2, 0, out=h2)
         h2.dot(w3t, z)
         add(z, b3, z)
         if smooth:
@@ -194,9 +194,9 @@ def cnn(workload: str, p: list[np.ndarray], g: list[np.ndarray]) -> Callable[...
     entropy = cross_entropy(z, d)
 
     def pool(q: list[np.ndarray], out: np.ndarray, other: np.ndarray) -> None:
-        maximum(q[0], q[1], out)
-        maximum(q[2], q[3], other)
-        maximum(out, other, out)
+        maximum(q[0], q[1], out=out)
+        maximum(q[2], q[3], out=other)
+        maximum(out, other, out=out)
 
     def unpool(q: list[np.ndarray], top: np.ndarray, e: np.ndarray, hit: np.ndarray, r: list[np.ndarray]) -> None:
         for look, write in zip(q, r, strict=True):
@@ -210,13 +210,13 @@ def cnn(workload: str, p: list[np.ndarray], g: list[np.ndarray]) -> Callable[...
         c1.dot(m1, y1)
         add(y1, b1, y1)
         pool(q1, p1, t1)
-        maximum(p1, 0, inside2)
+        maximum(p1, 0, out=inside2)
         copyto(as2, win2)
         copyto(as_m2, in2)
         c2.dot(m2, y2)
         add(y2, b2, y2)
         pool(q2, p2, t2)
-        maximum(p2.transpose(0, 3, 1, 2), 0, as_f)
+        maximum(p2.transpose(0, 3, 1, 2), 0, out=as_f)
         f.dot(wt, z)
         add(z, b, z)
         loss = entropy(y)
