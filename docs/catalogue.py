@@ -57,7 +57,8 @@ def ops() -> str:
     ]  # fmt: skip
     families: dict[str, dict[str, Any]] = {}
     for name, op in tl.ops.items():
-        families.setdefault(op.__module__, {})[name] = op
+        if op.builtin:
+            families.setdefault(op.__module__, {})[name] = op
     for module in sorted(families):
         words = first(sys.modules[module])
         lines += section(module.rpartition(".")[2].capitalize(), words, families[module])
