@@ -20,7 +20,7 @@ HOUSE = """
     engine shells
     ops optim schedules extend trace data minimizers saving
     rows updates
-    backend domains hypers tex
+    backend domains hypers paths tex
     errors
 """
 # A namespace offers every row to the rules of other rows, so these two name each other.

@@ -219,7 +219,7 @@ def test_a_trainer_that_cannot_be_is_refused(make, error, words):
 @pytest.mark.parametrize("rate", [-1.0, float("nan"), None, "0.1"])
 def test_a_rate_that_is_none_ends_the_training_before_that_step(rate):
     t, two = trainer("sgd", lambda k: rate if k == 2 else 0.1), trainer("sgd", lambda k: 0.1)
-    with pytest.raises(err.HyperparameterError, match="schedule: at 2 it gives"):
+    with pytest.raises(err.HyperparameterError, match="schedule at 2"):
         fit(t, 4)
     fit(two, 2)
     assert t.step == 2 and all((two.runner.get_params()[k] == v).all() for k, v in t.runner.get_params().items())

@@ -13,7 +13,7 @@ from torchlean_nb.backend import windows as _windows
 from torchlean_nb.backend.random import bernoulli_mask, uniform
 from torchlean_nb.backend.windows import Axes
 
-_DIRECT = {
+DIRECT = {
     "add": "add", "sub": "subtract", "mul": "multiply", "div": "true_divide", "neg": "negative", "pow": "power",
     "exp": "exp", "expm1": "expm1", "log": "log", "log1p": "log1p", "sqrt": "sqrt", "sin": "sin", "cos": "cos",
     "tan": "tan", "arctan": "arctan", "sinh": "sinh", "cosh": "cosh", "tanh": "tanh", "abs": "absolute",
@@ -71,7 +71,7 @@ class ArrayNamespace:
 
     def __init__(self, module: Any = numpy):
         self.np = module
-        for ours, theirs in _DIRECT.items():
+        for ours, theirs in DIRECT.items():
             setattr(self, ours, getattr(module, theirs))
 
     def __getattr__(self, name: str) -> Any:

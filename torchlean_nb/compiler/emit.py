@@ -14,16 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from torchlean_nb.backend.namespace import DIRECT as UFUNCS
 from torchlean_nb.backend.namespace import INTEGERS, MANY
 from torchlean_nb.backend.windows import apart, shifts
 
-UFUNCS = {
-    "add": "add", "sub": "subtract", "mul": "multiply", "div": "true_divide", "neg": "negative", "pow": "power",
-    "exp": "exp", "expm1": "expm1", "log": "log", "log1p": "log1p", "sqrt": "sqrt", "sin": "sin", "cos": "cos",
-    "tan": "tan", "arctan": "arctan", "sinh": "sinh", "cosh": "cosh", "tanh": "tanh", "abs": "absolute",
-    "sign": "sign", "maximum": "maximum", "minimum": "minimum", "logaddexp": "logaddexp", "greater": "greater",
-    "greater_equal": "greater_equal", "equal": "equal", "logical_not": "logical_not",
-}  # fmt: skip
 REDUCTIONS = {"sum": "add", "max": "maximum", "min": "minimum", "prod": "multiply"}
 
 Emit = Callable[..., str]

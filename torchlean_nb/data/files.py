@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -11,9 +10,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from torchlean_nb.errors import LoadError, MissingFileError, PathError, quote
-
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
-_RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
+from torchlean_nb.paths import check_name, path_text
 
 Location = str | os.PathLike
 
@@ -26,22 +23,11 @@ def local_path(path: Any, folder: Location | None = None) -> Path:
     PathError
         For a URL, a NUL, an empty path, or one that leaves the folder, also through a link.
     """
-    try:
-        text = os.fspath(path)
-    except TypeError:
-        text = None
-    if not isinstance(text, str):
-        raise PathError(f"path: {type(path).__name__} {quote(path)} is not a path", "it must be a str or a Path")
-    if not text.strip():
-        raise PathError("path: empty", "it must name a local file")
-    if "\0" in text:
-        raise PathError(f"path: {quote(text)} holds a NUL character")
+    text = path_text(path)
     try:
         os.fsencode(text)
     except UnicodeEncodeError as e:
         raise PathError(f"path: {quote(text)} is no name of a file", e.reason) from None
-    if _URL.match(text):
-        raise PathError(f"path: {quote(text)} is a URL", "only a local file is read", "downloading it first")
     if folder is None:
         return Path(text)
     try:
@@ -62,8 +48,7 @@ def new_path(path: Any, folder: Location | None, overwrite: bool) -> Path:
     PathError
     """
     whole = local_path(path, folder)
-    if _RESERVED.fullmatch(whole.name) or whole.name.endswith((".", " ")):
-        raise PathError(f"path: {quote(whole.name)} is a reserved name on Windows")
+    check_name(whole.name)
     if os.path.isdir(whole):
         raise PathError(f"path: {quote(str(whole))} is a directory")
     if os.path.lexists(whole) and not overwrite:

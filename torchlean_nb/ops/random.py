@@ -5,6 +5,7 @@ import math
 from torchlean_nb.domains import INDEX, REAL, Arg, Sample
 from torchlean_nb.errors import DTypeError, HyperparameterError, ShapeError
 from torchlean_nb.ops.logic import where
+from torchlean_nb.ops.nonlinear import SELU_ALPHA, SELU_SCALE
 from torchlean_nb.rows import constant, function, linear
 
 KEY = INDEX
@@ -89,7 +90,7 @@ def alpha_dropout(x, key, p=0.5):
     Klambauer et al. 2017, arXiv 1706.02515
     """
     check_rate("alpha_dropout: p", p)
-    limit = -1.7580993408473766  # - scale * alpha of SELU
+    limit = -SELU_ALPHA * SELU_SCALE
     a = ((1 - p) * (1 + p * limit * limit)) ** -0.5
     kept = bernoulli_mask(key, shape=tuple(x.shape), keep=1 - p)
     return where(kept, x, limit) * a - a * limit * p

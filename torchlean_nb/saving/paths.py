@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,9 +11,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from torchlean_nb.errors import CheckpointError, PathError, quote
-
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
-_RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
+from torchlean_nb.paths import check_name, path_text
 
 
 class MissingCheckpointError(CheckpointError, FileNotFoundError):
@@ -56,18 +53,7 @@ def local_path(path: Any, folder: Any = None) -> Path:
     ------
     PathError
     """
-    try:
-        text = os.fspath(path)
-    except TypeError:
-        text = None
-    if not isinstance(text, str):
-        raise PathError(f"path: {type(path).__name__} {quote(path)} is not a path", "it must be a str or a Path")
-    if not text.strip():
-        raise PathError("path: empty", "it must name a local file")
-    if "\0" in text:
-        raise PathError(f"path: {quote(text)} holds a NUL character")
-    if _URL.match(text):
-        raise PathError(f"path: {quote(text)} is a URL", "only local files are read and written")
+    text = path_text(path)
     try:
         os.fsencode(text)
         start = Path(folder).resolve() if folder is not None else Path()
@@ -89,8 +75,8 @@ def new_path(path: Any, folder: Any, overwrite: bool) -> Path:
     PathError, CheckpointError
     """
     whole = local_path(path, folder)
-    if _RESERVED.fullmatch(whole.name) or Path(os.fspath(path)).name.endswith((".", " ")):
-        raise PathError(f"path: {quote(Path(os.fspath(path)).name)} is a reserved name on Windows")
+    check_name(whole.name)
+    check_name(Path(os.fspath(path)).name)  # what a link is called may end in what its target does not
     if os.path.isdir(whole):
         raise CheckpointFolderError(f"path {quote(str(whole), 300)} is a directory", None, "a file name in it")
     if os.path.lexists(whole) and not os.path.isfile(whole):

@@ -17,18 +17,12 @@ from typing import Any
 
 import numpy as np
 
+from torchlean_nb.backend.namespace import DIRECT
 from torchlean_nb.errors import CapabilityError, quote
 from torchlean_nb.shells.symbols import SIGNS, Number, Sum, Symbolic, Trace, code, combine
 from torchlean_nb.updates import UpdateRule
 
-UFUNCS = {
-    "add": "add", "sub": "subtract", "mul": "multiply", "div": "divide", "pow": "power", "greater": "greater",
-    "greater_equal": "greater_equal", "equal": "equal", "mod": "remainder", "floordiv": "floor_divide",
-    "sqrt": "sqrt", "abs": "absolute",
-    "sign": "sign", "neg": "negative", "exp": "exp", "expm1": "expm1", "log": "log", "tanh": "tanh",
-    "logical_not": "logical_not",
-    "maximum": "maximum", "minimum": "minimum", "copy": "positive",
-}  # fmt: skip
+UFUNCS = DIRECT | {"mod": "remainder", "floordiv": "floor_divide", "copy": "positive"}
 BOOLEAN = {"greater", "greater_equal", "equal", "logical_not"}
 _SCALAR = {
     "sqrt": math.sqrt, "abs": abs, "exp": math.exp, "expm1": math.expm1, "log": math.log, "tanh": math.tanh,

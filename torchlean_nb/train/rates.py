@@ -10,6 +10,7 @@ from torchlean_nb.errors import CheckpointError, HyperparameterError, Hyperparam
 from torchlean_nb.hypers import Hyper
 from torchlean_nb.schedules import Schedule, constant
 from torchlean_nb.schedules.lr_scheduler import ReduceLROnPlateau, ReduceOnPlateau
+from torchlean_nb.train.configs import rate_at
 
 _PER = Hyper(kind="choice", choices=("step", "epoch"), none=True)
 _PLATEAUS = (ReduceLROnPlateau, ReduceOnPlateau)
@@ -60,7 +61,7 @@ class Rates:
     def before(self, step: int, epoch: int) -> None:
         """Write the rate of an update into the groups."""
         if self.pure is not None:
-            lr = _rate(self.pure, step if self.per == "step" else epoch)
+            lr = rate_at(self.pure, step if self.per == "step" else epoch)
             for group in self.optimizer.param_groups:
                 group["lr"] = lr
 
@@ -100,14 +101,6 @@ class Rates:
 
 def _below(scheduler: Any) -> list[Any]:
     return [scheduler, *(p for s in getattr(scheduler, "schedulers", ()) for p in _below(s))]
-
-
-def _rate(f: Callable[[int], Any], at: int) -> float:
-    value = f(at)
-    good = isinstance(value, int | float) or getattr(value, "shape", None) == ()
-    if not good or isinstance(value, bool) or not math.isfinite(value) or value < 0:
-        raise HyperparameterError(f"schedule: at {at} it gives {quote(value, 60)}", "a learning rate is a number >= 0")
-    return float(value)
 
 
 def _read(what: Any, optimizer: Any) -> tuple[Callable[[int], Any] | None, Any]:
