@@ -1,4 +1,4 @@
-"""Write the pages that list what there is from the rows themselves: ``python docs/catalogue.py``."""
+"""Write the pages that list what there is from the rows themselves: ``python docs/catalogue.py [--check]``."""
 
 import inspect
 import sys
@@ -20,7 +20,7 @@ NOTE = "Written from the rows by `python docs/catalogue.py`, not by hand."
 
 def section(title: str, words: str, rows: Mapping[str, Any]) -> list[str]:
     """A heading and the cards of a table."""
-    cards = [f"### {name}\n\n{rows[name].card()}\n" for name in sorted(rows)]
+    cards = [f"### {name}\n\n{row.card()}\n" for name, row in sorted(rows.items()) if getattr(row, "builtin", True)]
     return [f"## {title}", "", words, "", *cards]
 
 
@@ -105,11 +105,14 @@ def arguments(layer: Any) -> str:
 PAGES = {"optimizers.md": optimizers, "schedules.md": schedules, "ops.md": ops, "layers.md": layers}
 
 
-def main() -> None:
-    """Write all pages."""
-    for name, page in PAGES.items():
-        (HERE / name).write_text(page(), encoding="utf-8")
+def main(*words: str) -> None:
+    """Write all pages, or with ``--check`` say which differ from their rows."""
+    pages = {HERE / name: page() for name, page in PAGES.items()}
+    if "--check" in words:
+        sys.exit("\n".join(p.name for p, text in pages.items() if p.read_text("utf-8") != text) or 0)
+    for path, text in pages.items():
+        path.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])
