@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from torchlean_nb.backend.quiet import quietly
+from torchlean_nb.compiler import scalars
 from torchlean_nb.compiler.lowering import Graph, lower
 from torchlean_nb.compiler.passes import simplified
 from torchlean_nb.compiler.plan import Plan, plan
@@ -143,12 +144,16 @@ class Program:
         graph = simplified(rough)
         memory, names = plan(graph), _names(self.f, len(arrays))
         results = ["values" if several else "value"] + [f"gradient of {names[k]}" for k in self.wrt or ()]
-        text = source(graph, memory, names, results, _title(self.f))
-        space: dict[str, Any] = {"constants": constants(graph)}
-        exec(compile_(text, f"<tl.compile {_title(self.f)}>", "exec"), space)
+        title = _title(self.f)
+        if scalars.fits(graph):
+            text = scalars.source(graph, names, results, title)
+            step = scalars.guarded(_run(text, graph), lambda: _run(source(graph, memory, names, results, title), graph))
+        else:
+            text = source(graph, memory, names, results, title)
+            step = _run(text, graph)
         recorded = sum(x.op not in ("input", "const") for x in rough.lines)
         return SimpleNamespace(
-            step=space["step"], source=text, graph=graph, plan=memory, several=several, recorded=recorded,
+            step=step, source=text, graph=graph, plan=memory, several=several, recorded=recorded,
             quietly=quietly(),
         )
 
@@ -158,6 +163,13 @@ class Program:
 
 
 compile_ = compile
+
+
+def _run(text: str, graph: Graph) -> Callable[..., Any]:
+    """The function that a source defines."""
+    space: dict[str, Any] = {"constants": constants(graph)}
+    exec(compile_(text, "<tl.compile>", "exec"), space)
+    return space["step"]
 
 
 def compile(f: Callable[..., Any], *examples: Any, argnums: int | Sequence[int] = 0) -> Program:
