@@ -24,7 +24,7 @@ SPELLINGS = {
 }  # fmt: skip
 SAME = ("reshape", "broadcast_to", "transpose", "sum", "max", "min", "prod")  # of one number: that number
 TRUTHS = ("greater", "greater_equal", "equal", "logical_not")
-CASTS = {"float64": "float({})", "bool": "bool({})"}
+CASTS = {"d": "float({})", "?": "bool({})"}
 
 
 def fits(graph: Graph) -> bool:
@@ -47,7 +47,7 @@ def fits(graph: Graph) -> bool:
 
 
 def _fits(line: Line) -> bool:
-    if line.shape or line.dtype.name not in CASTS:
+    if line.shape or line.dtype.char not in CASTS:
         return False
     truth = line.dtype == bool  # the sum of two truth values is one in NumPy and 2 in Python
     known = ("input", "const", "astype", *SAME, *(TRUTHS if truth else (*SPELLINGS, *DIRECT)))
@@ -85,7 +85,7 @@ def _expression(line: Line, args: list[str], called: set[str]) -> str:
     if line.op in SPELLINGS:
         return SPELLINGS[line.op].format(*args)
     if line.op == "astype":
-        return CASTS[line.dtype.name].format(*args)
+        return CASTS[line.dtype.char].format(*args)
     called.add(DIRECT[line.op])
     return f"{DIRECT[line.op]}({', '.join(args)}).item()"
 
