@@ -8,7 +8,6 @@ methods of Tensors and of the session, and NumPy ufuncs; each is one row of ``tl
 
 from importlib import import_module as _import_module
 
-from torchlean_nb import extend as extend
 from torchlean_nb import ops as _ops  # noqa: F401 - fills the table
 from torchlean_nb.backend.random import Rng as Rng
 from torchlean_nb.engine import Gradients as Gradients
@@ -29,17 +28,19 @@ from torchlean_nb.engine import value_and_grad as value_and_grad
 from torchlean_nb.engine import vjp as vjp
 from torchlean_nb.rows import FUNCTIONS as _functions
 from torchlean_nb.rows import OPS as ops
-from torchlean_nb.trace import GraphTrace as GraphTrace
-from torchlean_nb.trace import Ledger as Ledger
 
 __version__ = "0.1.0"
 _LAZY = {
+    "GraphTrace": "torchlean_nb.trace:GraphTrace",
+    "Ledger": "torchlean_nb.trace:Ledger",
     "compile": "torchlean_nb.compiler:compile",
     "check_adjoint": "torchlean_nb.laws:check_adjoint",
     "check_gradients": "torchlean_nb.laws:check_gradients",
     "check_op": "torchlean_nb.laws:check_op",
     "check_rule": "torchlean_nb.laws:check_rule",
     "data": "torchlean_nb.data",
+    "extend": "torchlean_nb.extend",
+    "hypers": "torchlean_nb.hypers",
     "laws": "torchlean_nb.laws",
     "schedules": "torchlean_nb.schedules",
     "lessons": "torchlean_nb.lessons",
@@ -53,7 +54,9 @@ _LAZY = {
     "save": "torchlean_nb.saving:save",
     "saving": "torchlean_nb.saving",
     "Trainer": "torchlean_nb.train:Trainer",
+    "trace": "torchlean_nb.trace",
     "train": "torchlean_nb.train",
+    "updates": "torchlean_nb.updates",
     "widgets": "torchlean_nb.widgets",
 }
 _OWN = [

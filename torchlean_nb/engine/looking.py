@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from torchlean_nb.engine.tracing import paths, trace
 from torchlean_nb.errors import HyperparameterError, quote
-from torchlean_nb.trace.graph import GraphTrace
-from torchlean_nb.trace.ledger import Ledger
+
+if TYPE_CHECKING:  # traces cost as much to load as the engine itself
+    from torchlean_nb.trace.graph import GraphTrace
+    from torchlean_nb.trace.ledger import Ledger
 
 
 class Looking:
@@ -22,6 +23,8 @@ class Looking:
         `inside` lists composites (handles, names, ids) to be shown as the rows they are made of; ``"all"`` opens
         everything down to primitives.
         """
+        from torchlean_nb.engine.tracing import trace  # noqa: PLC0415 - when someone looks
+
         which = None if isinstance(inside, str) and inside == "all" else {self.node(k) for k in inside}
         return trace(self, self.node(out), seed, names or {}, title, which)
 
@@ -46,6 +49,9 @@ class Looking:
         cap : int
             Most paths listed; the others share one row.
         """
+        from torchlean_nb.engine.tracing import paths  # noqa: PLC0415 - when someone looks
+        from torchlean_nb.trace.ledger import Ledger  # noqa: PLC0415
+
         if by not in ("edge", "path") or cap < 1:
             raise HyperparameterError(f"ledger: by={quote(by)}, cap={cap}", 'by is "edge" or "path", cap at least 1')
         out = self.grads.output if out is None else self.node(out)

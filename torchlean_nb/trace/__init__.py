@@ -6,19 +6,21 @@ to one gradient; ``run.RunTrace`` a training run, ``confusion.ConfusionMatrix`` 
 ``frozen`` have what all share, ``formats`` is the table of renderers.
 """
 
-from torchlean_nb.trace.confusion import ConfusionMatrix as ConfusionMatrix
-from torchlean_nb.trace.formats import RENDERERS as RENDERERS
-from torchlean_nb.trace.graph import Edge as Edge
-from torchlean_nb.trace.graph import GraphTrace as GraphTrace
-from torchlean_nb.trace.graph import TraceNode as TraceNode
-from torchlean_nb.trace.ledger import Ledger as Ledger
-from torchlean_nb.trace.run import Event as Event
-from torchlean_nb.trace.run import Histogram as Histogram
-from torchlean_nb.trace.run import RunTrace as RunTrace
-from torchlean_nb.trace.run import Series as Series
-from torchlean_nb.trace.train_log import TrainLog as TrainLog
+from importlib import import_module as _import_module
 
-__all__ = [
-    "ConfusionMatrix", "Edge", "Event", "GraphTrace", "Histogram", "Ledger", "RENDERERS", "RunTrace", "Series",
-    "TraceNode", "TrainLog",
-]  # fmt: skip
+_WHERE = {
+    "ConfusionMatrix": "confusion", "Edge": "graph", "Event": "run", "GraphTrace": "graph", "Histogram": "run",
+    "Ledger": "ledger", "RENDERERS": "formats", "RunTrace": "run", "Series": "run", "TraceNode": "graph",
+    "TrainLog": "train_log",
+}  # fmt: skip
+__all__ = sorted(_WHERE)
+
+
+def __getattr__(name: str) -> object:
+    if name in _WHERE:
+        return getattr(_import_module(f"torchlean_nb.trace.{_WHERE[name]}"), name)
+    raise AttributeError(f"module 'torchlean_nb.trace' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__
