@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,6 +24,28 @@ from torchlean_nb.errors import ForeignHandleError, HandleTypeError, NonScalarEr
 from torchlean_nb.rows import OPS
 
 SMALL = 64  # elements of a constant that is compared with others at once
+
+
+class Origin(NamedTuple):
+    """What a line is a part of: the op of a node, or its rule for an argument."""
+
+    op: str = ""
+    node: int = -1
+    arg: int = -1
+
+    @property
+    def backward(self) -> bool:
+        """Whether it carries a gradient back to an argument."""
+        return self.arg >= 0
+
+    def __str__(self) -> str:
+        if not self.op:
+            return ""
+        back = f", back to its argument {self.arg}" if self.backward else ""
+        return f"{self.op} (node {self.node}){back}"
+
+
+NOWHERE = Origin()
 
 
 @dataclass(frozen=True)
@@ -50,6 +72,8 @@ class Line:
         Of a constant.
     source : str
         What it is a part of, in words.
+    origin : Origin
+        The same as data.
     """
 
     op: str
@@ -63,6 +87,7 @@ class Line:
     dot: bool = False
     value: Any = None
     source: str = ""
+    origin: Origin = NOWHERE
 
 
 @dataclass(frozen=True)
@@ -248,7 +273,7 @@ def lower(
     found = _called(f, handles)
     outs = [_result(tape, o) for o in (found if isinstance(found, tuple) else (found,))]
     made = len(tape)
-    words = {i: _word(tape, i) for i in range(made)}
+    origins = {i: _origin(tape, i) for i in range(made)}
     results = [o.id for o in outs]
     if wrt is not None:
         y = tape.values[outs[0].id]
@@ -256,19 +281,25 @@ def lower(
             raise NonScalarError(
                 f"value_and_grad: the function returned shape {y.shape}", "a gradient is of one number"
             )
-        at, first = Recorded(tape), [made]
+        at, arrived = Recorded(tape), (-1, NOWHERE)
 
         def note(child: int, k: int, parent: int, c: Any, summed: Any) -> None:
-            text = f"{_word(tape, child)}, back to its argument {k}"
-            words.update({i: text for i in range(first[0], len(tape))})
-            first[0] = len(tape)
+            nonlocal arrived
+            start = len(origins)
+            op, parents = tape.records[start][:2] if start < len(tape) else (None, ())
+            if getattr(op, "name", "") == "add" and parents[1] == arrived[0]:  # the edge before arrived second
+                origins[start] = arrived[1]
+            arrived = c.id, _origin(tape, child, k)
+            origins.update(dict.fromkeys(range(len(origins), len(tape)), arrived[1]))
 
         seed = at.xp.ones(shape=y.shape, like=outs[0])
+        origins[seed.id] = origins[outs[0].id]
         bar = sweep(at, outs[0].id, seed, wrt=[handles[k].id for k in wrt], on_edge=note)
+        origins.update(dict.fromkeys(range(len(origins), len(tape)), arrived[1]))
         for k in wrt:
             g = bar.get(handles[k].id)
             results.append((at.xp.zeros(shape=handles[k].shape, like=handles[k]) if g is None else g).id)
-    return _opened(tape, [h.id for h in handles], results, words), isinstance(found, tuple)
+    return _opened(tape, [h.id for h in handles], results, origins), isinstance(found, tuple)
 
 
 def _called(f: Callable[..., Any], handles: list[Any]) -> Any:
@@ -293,12 +324,12 @@ def _result(tape: Tape, found: Any) -> Any:
     return tape.leaf("const", as_data(found, tape.dtype, label="result", finite=False))
 
 
-def _opened(tape: Tape, inputs: list[int], results: list[int], words: Mapping[int, str]) -> Graph:
+def _opened(tape: Tape, inputs: list[int], results: list[int], origins: Mapping[int, Origin]) -> Graph:
     wanted = _ancestors(tape, results) | set(inputs)
     low = LowTape(tape.dtype)
     xp = Lowering(low)
     new: dict[int, Any] = {-1: None}
-    source: dict[int, str] = {}
+    source: dict[int, Origin] = {}
     for i in sorted(wanted):
         op, parents, attrs, _ = tape.records[i]
         start = len(low)
@@ -307,7 +338,7 @@ def _opened(tape: Tape, inputs: list[int], results: list[int], words: Mapping[in
             new[i] = xp.handle(low.leaf("input", v).id) if i in inputs else xp._constant(v)
         else:
             new[i] = xp.apply(op, tuple(new[p] for p in parents), attrs, tape.values[i])
-        source.update({j: words.get(i, "") for j in range(start, len(low))})
+        source.update(dict.fromkeys(range(start, len(low)), origins.get(i, NOWHERE)))
     lines = []
     for j, (op, parents, attrs, _) in enumerate(low.records):
         v = low.values[j]
@@ -317,7 +348,8 @@ def _opened(tape: Tape, inputs: list[int], results: list[int], words: Mapping[in
         dot = name == "matmul" and plain_product(*(low.values[p] for p in parents), v)
         first = low.values[parents[0]].shape if parents and parents[0] >= 0 else ()
         order = memory_order(v)
-        lines.append(Line(name, parents, attrs, v.shape, v.dtype, first, order, view, dot, value, source[j]))
+        whence = str(source[j]), source[j]
+        lines.append(Line(name, parents, attrs, v.shape, v.dtype, first, order, view, dot, value, *whence))
     return Graph(tuple(lines), tuple(new[i].id for i in inputs), tuple(new[i].id for i in results))
 
 
@@ -331,9 +363,9 @@ def hashable(v: Any) -> Any:
     return (type(v).__name__, v)
 
 
-def _word(tape: Tape, i: int) -> str:
+def _origin(tape: Tape, i: int, arg: int = -1) -> Origin:
     op = tape.records[i][0]
-    return f"{op if isinstance(op, str) else op.name} (node {i})"
+    return Origin(op if isinstance(op, str) else op.name, i, arg)
 
 
 def plain_product(a: np.ndarray, b: np.ndarray, y: np.ndarray) -> bool:
