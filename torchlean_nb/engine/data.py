@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numbers
+import sys
 from typing import Any
 
 import numpy as np
@@ -87,7 +88,8 @@ def as_data(value: Any, dtype: str, *, label: str, trainable: bool = False, fini
         if not finite or numpy_namespace().all_finite(out):
             out.setflags(write=False)
             return out
-    if isinstance(value, np.ma.MaskedArray):
+    ma = sys.modules.get("numpy.ma")  # where it was never loaded, as it takes a while, nothing is masked
+    if ma is not None and isinstance(value, ma.MaskedArray):
         raise DTypeError(f"{label}: a masked array hides elements", None, "x.filled(0.0)")
     if isinstance(value, np.matrix):
         raise DTypeError(f"{label}: np.matrix multiplies in its own way", None, "np.asarray(x)")
