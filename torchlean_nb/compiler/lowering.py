@@ -338,6 +338,7 @@ def _opened(tape: Tape, inputs: list[int], results: list[int], origins: Mapping[
             new[i] = xp.handle(low.leaf("input", v).id) if i in inputs else xp._constant(v)
         else:
             new[i] = xp.apply(op, tuple(new[p] for p in parents), attrs, tape.values[i])
+        tape.values[i] = None  # the new tape has what it needs
         source.update(dict.fromkeys(range(start, len(low)), origins.get(i, NOWHERE)))
     lines = []
     for j, (op, parents, attrs, _) in enumerate(low.records):
@@ -350,6 +351,8 @@ def _opened(tape: Tape, inputs: list[int], results: list[int], origins: Mapping[
         order = memory_order(v)
         whence = str(source[j]), source[j]
         lines.append(Line(name, parents, attrs, v.shape, v.dtype, first, order, view, dot, value, *whence))
+    low.values.clear()  # handles and tapes know each other: without this the values would wait for a collection
+    tape.values.clear()
     return Graph(tuple(lines), tuple(new[i].id for i in inputs), tuple(new[i].id for i in results))
 
 
