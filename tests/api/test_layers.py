@@ -18,7 +18,7 @@ HOUSE = """
     train race
     nn laws compiler
     engine shells
-    ops optim schedules extend trace data minimizers saving
+    ops optim schedules extend trace data minimizers saving surfaces
     rows updates
     backend domains hypers paths tex
     errors

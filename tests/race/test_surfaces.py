@@ -1,0 +1,87 @@
+"""Surfaces: their derivatives are those of the formula, their minima are minima."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import torchlean_nb as tl
+from torchlean_nb import errors, surfaces
+from torchlean_nb.surfaces import SURFACES, surface, surface_of
+
+ROWS = [pytest.param(row, id=row.name) for row in SURFACES.values() if row.builtin]
+TURNED = [surfaces.quadratic.with_numbers(condition=30.0, angle=a) for a in (17.0, -63.0)]
+OTHERS = [*TURNED, surfaces.rosenbrock.with_numbers(a=2.0, b=7.0)]
+VARIANTS = [*ROWS, *(pytest.param(row, id=repr(row)) for row in OTHERS)]
+
+
+def points(row, n=40):
+    left, right, bottom, top = row.domain
+    return np.random.default_rng(3).uniform((left, bottom), (right, top), (n, 2)).T
+
+
+def close(found, want, scale):
+    return np.abs(np.asarray(found) - want).max() <= 1e-11 * scale
+
+
+@pytest.mark.parametrize("row", VARIANTS)
+def test_gradient_and_hessian_are_those_of_the_formula(row):
+    p = points(row)
+    _, g = tl.value_and_grad(lambda p: row(p).sum())(p)
+    assert close(row.slope(p), g, max(1.0, np.abs(g).max()))
+    for k in range(2):
+        second = tl.grad(lambda p, k=k: tl.value_and_grad(lambda q: row(q).sum())(p)[1][k].sum())(p)
+        want = row.curvature(p)[k : k + 2]
+        assert close(want, second, max(1.0, np.abs(second).max()))
+
+
+@pytest.mark.parametrize("row", VARIANTS)
+def test_its_minima_are_the_lowest_points_of_its_domain(row):
+    left, right, bottom, top = row.domain
+    x, y = np.meshgrid(np.linspace(left, right, 201), np.linspace(bottom, top, 201))
+    grid = row(x, y)
+    assert grid.shape == x.shape and np.isfinite(grid).all()
+    assert left <= row.start[0] <= right and bottom <= row.start[1] <= top
+    if not row.goals:
+        assert row.lowest == -np.inf and grid.min() < -1
+        return
+    for place in row.goals:
+        assert abs(row(*place) - row.lowest) < 1e-12 * max(1.0, abs(row.lowest))
+        if row is not surfaces.ackley:  # which is pointed there
+            assert np.abs(row.slope(*map(np.float64, place))).max() < 1e-8
+            xx, xy, yy = row.curvature(*map(np.float64, place))
+            assert xx > 0 and xx * yy - xy * xy > 0
+    assert grid.min() >= row.lowest - 1e-9 * max(1.0, abs(row.lowest))
+
+
+def test_there_are_many_and_each_says_what_it_is():
+    assert len(ROWS) >= 20 and surfaces.available() == sorted(SURFACES)
+    for param in ROWS:
+        row = param.values[0]
+        assert row.summary.endswith(".")
+        assert row.latex in row.card() and getattr(surfaces, row.name) is row
+
+
+def test_numbers_and_noise_are_checked_and_the_row_stays_as_it_is():
+    with pytest.raises(errors.HyperparameterError, match="condition"):
+        surfaces.quadratic.with_numbers(condition=0.5)
+    with pytest.raises(errors.HyperparameterError, match="noise"):
+        surfaces.sphere.with_noise(-1)
+    assert surfaces.sphere.with_noise(0.5).noise == 0.5 and surfaces.sphere.noise == 0
+
+
+def test_a_surface_is_found_by_name_or_made_of_a_function():
+    assert surface_of("beale") is surfaces.beale
+    with pytest.raises(errors.UnknownNameError, match="rosenbrock"):
+        surface_of("rosenbrok")
+    with pytest.raises(errors.HyperparameterError):
+        surface_of(3)
+    own = surface_of(lambda x, y: tl.tanh(x) * y)
+    assert own(np.array([0.5, 2.0])) == np.tanh(0.5) * 2.0
+    with pytest.raises(errors.UnknownNameError, match="hessian"):
+        own.curvature(0.0, 0.0)
+
+
+def test_a_name_is_taken_once():
+    with pytest.raises(errors.RuleError, match="sphere"):
+        surface(None, None, latex="x", domain=(0, 1, 0, 1))(surfaces.sphere.f)

@@ -1,0 +1,212 @@
+"""Surfaces: one frozen row per test function of two variables, and what is made of it with chosen numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from torchlean_nb.errors import HyperparameterError, RuleError, UnknownNameError, did_you_mean, quote
+from torchlean_nb.hypers import Hyper, check_all
+from torchlean_nb.rows import FUNCTIONS, OPS
+
+SURFACES: dict[str, Surface] = {}
+
+
+class _Functions:
+    """Every op by name, as formulas call them: on numbers, arrays and Tensors alike."""
+
+    def __getattr__(self, name: str) -> Any:
+        return FUNCTIONS.get(name) or OPS[name]
+
+
+functions = _Functions()
+
+
+@dataclass(frozen=True, eq=False)
+class Surface:
+    """A function of two variables with what is known about it.
+
+    Parameters
+    ----------
+    name : str
+    f : callable
+        ``f(xp, x, y, **numbers)``, element by element.
+    latex : str
+    domain : tuple of float
+        ``(left, right, bottom, top)`` of a sensible picture.
+    minima : tuple of (float, float), or callable
+        Places of the lowest value; ``minima(**numbers)`` where they depend on its numbers. Empty when there is none.
+    lowest : float
+        Value there; -inf when the function has no bound.
+    start : tuple of float
+        Where a race begins unless told.
+    hypers : mapping of str to Hyper
+        Numbers in the formula.
+    numbers : mapping of str to float
+        Their values.
+    noise : float
+        Standard deviation of what is added to each component of the gradient in a race.
+    gradient, hessian : callable or None
+        ``gradient(xp, x, y, **numbers) -> (f_x, f_y)``; ``hessian(...) -> (f_xx, f_xy, f_yy)``.
+    references : tuple of str
+
+    Examples
+    --------
+    >>> from torchlean_nb import surfaces
+    >>> surfaces.rosenbrock(1.0, 1.0), surfaces.rosenbrock(np.array([[0.0, 2.0], [0.0, 4.0]]))
+    (0.0, array([1., 1.]))
+    >>> surfaces.rosenbrock.with_numbers(b=10.0)
+    rosenbrock(a=1, b=10)
+    """
+
+    name: str
+    f: Callable[..., Any]
+    latex: str
+    domain: tuple[float, float, float, float]
+    minima: Any = ()
+    lowest: float = 0.0
+    start: tuple[float, float] = (0.0, 0.0)
+    hypers: Mapping[str, Hyper] = field(default_factory=dict)
+    numbers: Mapping[str, float] = field(default_factory=dict)
+    noise: float = 0.0
+    gradient: Callable[..., Any] | None = None
+    hessian: Callable[..., Any] | None = None
+    references: tuple[str, ...] = ()
+    builtin: bool = False
+
+    def __post_init__(self) -> None:
+        checked = check_all(self.name, self.hypers, self.numbers)
+        object.__setattr__(self, "numbers", MappingProxyType(checked))
+        object.__setattr__(self, "__doc__", self.f.__doc__)
+
+    def __call__(self, x: Any, y: Any = None) -> Any:
+        """Value at points: two numbers or arrays, two Tensors, or one of either whose first axis has two entries."""
+        x, y = (x[0], x[1]) if y is None else (x, y)
+        return self.f(functions, x, y, **self.numbers)
+
+    def slope(self, x: Any, y: Any = None) -> tuple[Any, Any]:
+        """Gradient by the row's own formula."""
+        x, y = (x[0], x[1]) if y is None else (x, y)
+        return self._known("gradient")(functions, x, y, **self.numbers)
+
+    def curvature(self, x: Any, y: Any = None) -> tuple[Any, Any, Any]:
+        """Second derivatives ``(f_xx, f_xy, f_yy)`` by the row's own formula."""
+        x, y = (x[0], x[1]) if y is None else (x, y)
+        return self._known("hessian")(functions, x, y, **self.numbers)
+
+    def _known(self, what: str) -> Callable[..., Any]:
+        found = getattr(self, what)
+        if found is None:
+            raise UnknownNameError(f"{self.name}: its {what} was not given", None, "tl.grad, tl.hessian")
+        return found
+
+    @property
+    def summary(self) -> str:
+        """First line of the docstring."""
+        return (self.f.__doc__ or "").strip().split("\n")[0]
+
+    @property
+    def goals(self) -> tuple[tuple[float, float], ...]:
+        """Places of the lowest value under its numbers."""
+        return self.minima(**self.numbers) if callable(self.minima) else self.minima
+
+    def with_numbers(self, **numbers: float) -> Surface:
+        """The same formula with other numbers.
+
+        Raises
+        ------
+        HyperparameterError
+        """
+        return replace(self, numbers={**self.numbers, **numbers})
+
+    def with_noise(self, deviation: float) -> Surface:
+        """The same surface, its gradient measured with an error, drawn anew in each step.
+
+        Raises
+        ------
+        HyperparameterError
+            For a negative deviation, or one that is not finite.
+        """
+        if not (isinstance(deviation, int | float) and 0 <= deviation < np.inf):
+            raise HyperparameterError(f"{self.name}: noise={quote(deviation)}", "a finite number >= 0")
+        return replace(self, noise=float(deviation))
+
+    def card(self) -> str:
+        """What the row knows, as Markdown."""
+        left, right, bottom, top = self.domain
+        places = ", ".join(f"({x:.6g}, {y:.6g})" for x, y in self.goals)
+        goal = f"lowest {self.lowest:.6g} at {places}" if places else "no lowest value"
+        lines = [f"**`{self.name}`** {self.summary}", "", f"$f(x, y) = {self.latex}$", ""]
+        lines += [f"- `{k}` ${h.symbol}$: {h.allowed}, default `{h.default:g}`" for k, h in self.hypers.items()]
+        lines += [f"on [{left:g}, {right:g}] x [{bottom:g}, {top:g}]; {goal}.  ", *(f"{r}  " for r in self.references)]
+        return "\n".join(lines).rstrip()
+
+    def _repr_markdown_(self) -> str:
+        return self.card()
+
+    def __repr__(self) -> str:
+        inside = ", ".join(f"{k}={v:g}" for k, v in self.numbers.items())
+        return f"{self.name}({inside})" + (f" with noise {self.noise:g}" if self.noise else "")
+
+
+def surface(gradient: Callable[..., Any], hessian: Callable[..., Any], **fields: Any) -> Callable[..., Surface]:
+    """Make the function below a row of the table; its docstring is the summary.
+
+    Raises
+    ------
+    RuleError
+        When the name is taken.
+    """
+
+    def wrap(f: Callable[..., Any]) -> Surface:
+        builtin = (f.__module__ or "").startswith("torchlean_nb.")
+        row = Surface(f.__name__, f, gradient=gradient, hessian=hessian, builtin=builtin, **fields)
+        old = SURFACES.get(row.name)
+        if old is not None and (old.builtin or builtin):
+            raise RuleError(f"surface {row.name!r} exists already", f"it is {old!r}", "another name")
+        SURFACES[row.name] = row
+        return row
+
+    return wrap
+
+
+def available() -> list[str]:
+    """Names of all surfaces.
+
+    Examples
+    --------
+    >>> {"rosenbrock", "quadratic", "ackley"} <= set(available())
+    True
+    """
+    return sorted(SURFACES)
+
+
+def surface_of(what: Any) -> Surface:
+    """A surface, the surface of a name, or one made of a function of two variables.
+
+    Raises
+    ------
+    UnknownNameError
+        With the closest known names.
+    """
+    if isinstance(what, Surface):
+        return what
+    if isinstance(what, str):
+        if what not in SURFACES:
+            raise UnknownNameError(f"no surface named {quote(what)}", did_you_mean(what, SURFACES))
+        return SURFACES[what]
+    if not callable(what):
+        raise HyperparameterError(f"surface: {quote(what, 40)} is a {type(what).__name__}", "a name, or f(x, y)")
+    name = getattr(what, "__name__", "f")
+
+    def f(xp: Any, x: Any, y: Any) -> Any:
+        return what(x, y)
+
+    f.__doc__ = getattr(what, "__doc__", None)
+    latex = rf"\mathrm{{{name}}}(x, y)" if name.isalnum() else "f(x, y)"
+    name = name if name.isidentifier() else "f"
+    return Surface(name, f, latex, (-2.0, 2.0, -2.0, 2.0), lowest=-np.inf, start=(-1.5, 1.5))
