@@ -247,7 +247,8 @@ def _mccormick_curvature(xp, x, y):
 @surface(
     _mccormick_slope, _mccormick_curvature, latex="\\sin(x + y) + (x - y)^2 - 1.5x + 2.5y + 1",
     domain=(-1.5, 4.0, -3.0, 4.0), minima=((0.5 - PI / 3, -0.5 - PI / 3),), lowest=-1.9132229549810367,
-    start=(3.5, 3.0), references=("McCormick 1976, Computability of global solutions to factorable nonconvex programs",),
+    start=(3.5, 3.0),
+    references=("McCormick 1976, Computability of global solutions to factorable nonconvex programs",),
 )  # fmt: skip
 def mccormick(xp, x, y):
     """Waves on a slope: each minimum lies lower than the last."""
