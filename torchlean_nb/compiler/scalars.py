@@ -57,37 +57,47 @@ def _fits(line: Line) -> bool:
 def source(graph: Graph, names: Sequence[str], results: Sequence[str], title: str) -> str:
     """The program over Python floats, from its imports to its return."""
     names = [f"x{k}" if name in ("array", *DIRECT.values()) else name for k, name in enumerate(names)]
-    word = dict(zip(graph.inputs, names, strict=True))
-    body, said, called = [f"    {n} = {n}.item()" for n in names], "", set()
+    lines, found, called = statements(graph, names)
+    head = [f'"""{title}"""', "", "import numpy as np", f"from numpy import {', '.join(sorted({'array', *called}))}"]
+    body = [*(f"{n} = {n}.item()" for n in names), *lines, f"# {', '.join(results)}",
+            f"return ({', '.join(f'array({x})' for x in found)},)"]  # fmt: skip
+    return "\n".join([*head, "", "", f"def step({', '.join(names)}):", *(f"    {x}" for x in body), ""])
+
+
+def statements(
+    graph: Graph, names: Sequence[str], call: str = "{}({}).item()"
+) -> tuple[list[str], list[str], set[str]]:
+    """Assignments in order, what the results are then called, and the functions of NumPy they use.
+
+    Parameters
+    ----------
+    graph : Graph
+    names : sequence of str
+        Of the inputs.
+    call : str
+        How a function of NumPy is applied and its result made a float.
+    """
+    word, lines, said, called = dict(zip(graph.inputs, names, strict=True)), [], "", set()
     for i, line in enumerate(graph.lines):
-        if line.op == "input":
-            continue
+        args = [word[a] for a in line.args]
         if line.op == "const":
             word[i] = _literal(line.value.item())
-            continue
-        args = [word[a] for a in line.args]
-        if line.op in SAME:
+        elif line.op in SAME:
             word[i] = args[0]
-            continue
-        if line.source != said:
-            said = line.source
-            body.append(f"    # {said}")
-        word[i] = f"v{i}"
-        body.append(f"    v{i} = {_expression(line, args, called)}")
-    found = ", ".join(f"array({word[i]})" for i in graph.outputs)
-    imports = ", ".join(sorted({"array", *called}))
-    head = [f'"""{title}"""', "", "import numpy as np", f"from numpy import {imports}", "", ""]
-    return "\n".join([*head, f"def step({', '.join(names)}):", *body, f"    # {', '.join(results)}",
-                      f"    return ({found},)", ""])  # fmt: skip
-
-
-def _expression(line: Line, args: list[str], called: set[str]) -> str:
-    if line.op in SPELLINGS:
-        return SPELLINGS[line.op].format(*args)
-    if line.op == "astype":
-        return CASTS[line.dtype.char].format(*args)
-    called.add(DIRECT[line.op])
-    return f"{DIRECT[line.op]}({', '.join(args)}).item()"
+        elif line.op != "input":
+            if line.source != said:
+                said = line.source
+                lines.append(f"# {said}")
+            word[i] = f"v{i}"
+            if line.op in SPELLINGS:
+                text = SPELLINGS[line.op].format(*args)
+            elif line.op == "astype":
+                text = CASTS[line.dtype.char].format(*args)
+            else:
+                text = call.format(DIRECT[line.op], ", ".join(args))
+                called.add(DIRECT[line.op])
+            lines.append(f"v{i} = {text}")
+    return lines, [word[i] for i in graph.outputs], called
 
 
 def _literal(x: Any) -> str:
