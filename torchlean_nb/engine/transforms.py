@@ -77,11 +77,7 @@ class Run:
         """Cotangents of the moving arguments."""
         out = self.out.id
         if seed is None:
-            if self.out.size != 1:
-                raise NonScalarError(
-                    f"grad: the function returned shape {self.out.shape}, a gradient is of one number", None,
-                    "vjp(f, *args) with a seed, or jacrev(f)",
-                )
+            self._one_number()
             seed = np.ones(self.out.shape)
         bar = sweep(self.at, out, self.lift(seed, self.out.shape), wrt=self.ids)
         return [self.hand_out(bar.get(i), self.tape.values[i].shape) for i in self.ids]
@@ -94,6 +90,24 @@ class Run:
         }
         dot = push(self.at, [self.out.id], dots).get(self.out.id) if dots else None
         return self.hand_out(dot, self.out.shape)
+
+    def curve(self, vectors: Sequence[Any]) -> list[Any]:
+        """Tangents of the gradient: the backward sweep is recorded, and vectors are pushed through both."""
+        self._one_number()
+        at = Recorded(self.tape)
+        seed = at.xp.ones(shape=self.out.shape, like=self.out)
+        bar = sweep(at, self.out.id, seed, wrt=self.ids)
+        ends = [bar[i].id if i in bar else -1 for i in self.ids]
+        dots = {i: self.lift(v, self.tape.values[i].shape) for i, v in zip(self.ids, vectors, strict=True)}
+        found = push(self.at, ends, dots) if max(ends) >= 0 else {}
+        return [self.hand_out(found.get(e), self.tape.values[i].shape) for i, e in zip(self.ids, ends, strict=True)]
+
+    def _one_number(self) -> None:
+        if self.out.size != 1:
+            raise NonScalarError(
+                f"grad: the function returned shape {self.out.shape}, a gradient is of one number", None,
+                "vjp(f, *args) with a seed, or jacrev(f)",
+            )
 
     def value(self) -> Any:
         """Output in the caller's form."""
@@ -188,15 +202,21 @@ def jvp(f: Callable[..., Any], args: Sequence[Any], tangents: Sequence[Any]) -> 
     >>> float(dy)
     6.0
     """
+    args, tangents = _in_pairs("jvp", args, tangents)
+    run = Run(f, args, range(len(args)))
+    return run.value(), run.push(tangents)
+
+
+def _in_pairs(name: str, args: Sequence[Any], tangents: Sequence[Any]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    """Arguments and their tangents, the arguments on a tape when one of them all is."""
     args, tangents = tuple(args), tuple(tangents)
     if len(args) != len(tangents):
-        raise ShapeError(f"jvp: {len(args)} arguments and {len(tangents)} tangents")
+        raise ShapeError(f"{name}: {len(args)} arguments and {len(tangents)} tangents")
     outer = next((t for t in (*args, *tangents) if isinstance(t, Ref)), None)
     if outer is not None:
         args = tuple(a if isinstance(a, Ref) else Tensor(outer.tape, outer.tape.leaf(
             "const", as_data(a, outer.tape.dtype, label="argument", finite=False)).id) for a in args)
-    run = Run(f, args, range(len(args)))
-    return run.value(), run.push(tangents)
+    return args, tangents
 
 
 def _stack(parts: list[Any], lead: tuple[int, ...], trail: tuple[int, ...], axis: int) -> Any:
@@ -258,12 +278,8 @@ def hvp(f: Callable[..., Any], args: Any, vectors: Any) -> Any:
     [6.0, 0.0]
     """
     single = not isinstance(args, tuple)
-    if single:
-        args, vectors = (args,), (vectors,)
-    gradient = grad(f, argnums=tuple(range(len(args))))
-    out = []
-    for k in range(len(args)):
-        out.append(jvp(lambda *xs, k=k: gradient(*xs)[k], args, vectors)[1])
+    args, vectors = _in_pairs("hvp", *((args,), (vectors,)) if single else (args, vectors))
+    out = Run(f, args, range(len(args))).curve(vectors)
     return out[0] if single else tuple(out)
 
 
