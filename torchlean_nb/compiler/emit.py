@@ -85,7 +85,7 @@ MAKES: dict[str, Emit] = {
     "argmax": lambda line, x: f"argmax({x}, axis={line.attrs['axis']!r}, keepdims={line.attrs['keepdims']!r})",
 }
 NUMPY = sorted({*UFUNCS.values(), "arange", "argmax", "broadcast_to", "concatenate", "copyto", "flip", "float64",
-                "matmul", "where"})  # fmt: skip
+                "floor_divide", "matmul", "positive", "remainder", "where"})  # fmt: skip
 _USED = re.compile(rf"(?<![\w.'])({'|'.join(NUMPY)})(?=[.(,])")
 
 

@@ -33,6 +33,8 @@ class Plan:
         Buffers of one line only, which writes into a part of them: the rest stays zero.
     aside : mapping from line to buffer
         What lines need beside their result.
+    given : mapping from line to str
+        Lines that write into an array that somebody else owns, by its name.
     """
 
     buffers: tuple[tuple[tuple[int, ...], np.dtype, tuple[int, ...]], ...]
@@ -40,6 +42,7 @@ class Plan:
     views: frozenset[int]
     zeroed: frozenset[int] = frozenset()
     aside: Mapping[int, int] = field(default_factory=dict)
+    given: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def nbytes(self) -> int:
@@ -47,13 +50,19 @@ class Plan:
         return sum(int(np.prod(shape, dtype=int)) * dtype.itemsize for shape, dtype, _ in self.buffers)
 
 
-def plan(graph: Graph) -> Plan:
-    """Memory for a graph."""
+def plan(graph: Graph, into: Mapping[int, str] | None = None) -> Plan:
+    """Memory for a graph.
+
+    Parameters
+    ----------
+    graph : Graph
+    into : mapping from line to str
+        Names of arrays that some lines shall write into, where they can: see `fits`.
+    """
     lines = graph.lines
     views = frozenset(i for i, line in enumerate(lines) if line.view)
-    root = list(range(len(lines)))
-    for i in sorted(views):
-        root[i] = root[lines[i].args[0]]
+    root = roots(graph)
+    given = {i: name for i, name in (into or {}).items() if fits(lines[i])}
     last = {root[i]: len(lines) for i in graph.outputs}
     for i in range(len(lines) - 1, -1, -1):
         for a in lines[i].args:
@@ -79,7 +88,7 @@ def plan(graph: Graph) -> Plan:
         early = {r for r in dying if elementwise(line.op) and r not in seen_through and _kind(lines[r]) == _kind(line)}
         for r in sorted(early):
             free.setdefault(_kind(lines[r]), []).append(place[r])
-        if i not in views and writes(line):
+        if i not in views and i not in given and writes(line):
             place[i] = take(_kind(line), line.op not in PARTLY)
             if line.op in PARTLY:
                 own.add(place[i])
@@ -91,7 +100,22 @@ def plan(graph: Graph) -> Plan:
             free.setdefault(_kind(lines[r]), []).append(place[r])
         if i in place and i not in last and place[i] not in own:  # nobody reads it: the graph was not simplified
             free.setdefault(_kind(line), []).append(place[i])
-    return Plan(tuple(buffers), place, views, frozenset(own), aside)
+    return Plan(tuple(buffers), place, views, frozenset(own), aside, given)
+
+
+def roots(graph: Graph) -> list[int]:
+    """For each line the one whose memory it looks at: itself, unless it is a view."""
+    root = list(range(len(graph.lines)))
+    for i, line in enumerate(graph.lines):
+        if line.view:
+            root[i] = root[line.args[0]]
+    return root
+
+
+def fits(line: Line) -> bool:
+    """Whether a line can write into a given array of its shape."""
+    plain = line.order == tuple(range(len(line.shape)))
+    return plain and not line.view and line.op not in PARTLY and writes(line) and bits(line) is None
 
 
 def _kind(line: Line) -> tuple[tuple[int, ...], np.dtype, tuple[int, ...]]:

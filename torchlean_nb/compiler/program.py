@@ -4,29 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from inspect import signature
-from keyword import iskeyword
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from torchlean_nb.backend.quiet import quietly
 from torchlean_nb.compiler import scalars
+from torchlean_nb.compiler.arguments import as_argument, check_count, chosen, names_of, title_of
+from torchlean_nb.compiler.derivatives import Derivatives
 from torchlean_nb.compiler.lowering import Graph, lower
 from torchlean_nb.compiler.passes import simplified
 from torchlean_nb.compiler.plan import Plan, plan
+from torchlean_nb.compiler.showing import Showing
 from torchlean_nb.compiler.source import constants, source
-from torchlean_nb.engine.data import as_data
 from torchlean_nb.engine.param import Param
 from torchlean_nb.engine.tensor import Ref
 from torchlean_nb.engine.transforms import value_and_grad
-from torchlean_nb.errors import HandleTypeError, HyperparameterError, quote
+from torchlean_nb.errors import HandleTypeError, quote
+
+if TYPE_CHECKING:
+    from torchlean_nb.compiler.train_step import TrainStep
 
 KEPT = 8  # programs for other shapes or types
 
 
-class Program:
+class Program(Derivatives, Showing):
     """A compiled function; calling it gives the bits of calling the function itself.
 
     It is compiled for the shapes and types of its arguments, and again for others; the last few are kept.
@@ -56,8 +59,8 @@ class Program:
 
     def __init__(self, f: Callable[..., Any], examples: Sequence[Any], argnums: Any = 0, wrt: bool = False):
         # Copies: what the arguments are views of shall not be kept alive.
-        self.f, self.examples, self.argnums = f, tuple([np.array(_array(a)) for a in examples]), argnums
-        self.wrt = _chosen(argnums, len(self.examples)) if wrt else None
+        self.f, self.examples, self.argnums = f, tuple([np.array(as_argument(a)) for a in examples]), argnums
+        self.wrt = chosen(argnums, len(self.examples)) if wrt else None
         self._made: dict[Any, SimpleNamespace] = {}
         self._first = self._for(list(self.examples))
 
@@ -68,7 +71,7 @@ class Program:
         function itself runs, so that what uses it can be differentiated.
         """
         try:
-            arrays = [_array(a) for a in args]
+            arrays = [as_argument(a) for a in args]
         except HandleTypeError:
             if any(isinstance(a, Ref | Param) for a in args):
                 return self._recorded(args)
@@ -94,6 +97,22 @@ class Program:
         NonScalarError
         """
         return Program(self.f, self.examples, self.argnums, wrt=True)
+
+    def train_step(self, opt: Any) -> TrainStep:
+        """Forward, backward and the update of an optimizer as one straight line: ``step(*data) -> loss``.
+
+        Parameters
+        ----------
+        opt : Optimizer
+            Of the arguments `argnums`, in this order.
+
+        Raises
+        ------
+        HyperparameterError, ShapeError
+        """
+        from torchlean_nb.compiler.train_step import TrainStep  # noqa: PLC0415 - made of programs itself
+
+        return TrainStep(self, opt)
 
     @property
     def source(self) -> str:
@@ -129,7 +148,7 @@ class Program:
         if made is None:
             if len(arrays) != len(self.examples):
                 raise HandleTypeError(
-                    f"compiled {_title(self.f)}: {len(arrays)} arguments", f"it was compiled for {len(self.examples)}"
+                    f"compiled {title_of(self.f)}: {len(arrays)} arguments", f"it was compiled for {len(self.examples)}"
                 )
             made = self._compile(arrays)
             while len(self._made) >= KEPT:
@@ -142,9 +161,9 @@ class Program:
         dtype = kinds.pop() if len(kinds) == 1 else "float64"
         rough, several = lower(self.f, arrays, self.wrt, dtype)
         graph = simplified(rough)
-        memory, names = plan(graph), _names(self.f, len(arrays))
+        memory, names = plan(graph), names_of(self.f, len(arrays))
         results = ["values" if several else "value"] + [f"gradient of {names[k]}" for k in self.wrt or ()]
-        title = _title(self.f)
+        title = title_of(self.f)
         if scalars.fits(graph):
             text = scalars.source(graph, names, results, title)
             step = scalars.guarded(_run(text, graph), lambda: _run(source(graph, memory, names, results, title), graph))
@@ -159,7 +178,7 @@ class Program:
 
     def __repr__(self) -> str:
         shapes = ", ".join(str(a.shape) for a in self.examples)
-        return f"<compiled {_title(self.f)}({shapes})>\n{self.explain()}"
+        return f"<compiled {title_of(self.f)}({shapes})>\n{self.explain()}"
 
 
 compile_ = compile
@@ -206,60 +225,5 @@ def compile(f: Callable[..., Any], *examples: Any, argnums: int | Sequence[int] 
     """
     if not callable(f):
         raise HandleTypeError(f"compile: {quote(f, 40)} is a {type(f).__name__}, not a function")
-    _check_count(f, len(examples))
+    check_count(f, len(examples))
     return Program(f, examples, argnums)
-
-
-def _check_count(f: Any, count: int) -> None:
-    """Say that examples are missing, as `compile` is called unlike a decorator."""
-    try:
-        signature(f).bind(*[None] * count)
-    except TypeError as e:
-        raise HandleTypeError(
-            f"compile: {_title(f)} does not take {count} arguments: {e}",
-            "examples say for which shapes and types it is compiled", "tl.compile(f, x, y)",
-        ) from None
-    except ValueError:  # a function that does not tell its arguments
-        return
-
-
-def _chosen(argnums: Any, count: int) -> tuple[int, ...]:
-    """Arguments to differentiate by, counted from the front."""
-    wanted = (argnums,) if isinstance(argnums, int) else argnums
-    fine = isinstance(wanted, Sequence) and all(isinstance(k, int | np.integer) and -count <= k < count for k in wanted)
-    if not fine or isinstance(wanted, str):
-        raise HyperparameterError(f"compile: argnums={quote(argnums)}", f"numbers of arguments, 0..{count - 1}")
-    return tuple(int(k) % count for k in wanted)
-
-
-def _array(a: Any) -> np.ndarray:
-    """An argument in the layout the program was planned for."""
-    plain = not isinstance(a, np.ndarray | np.generic)
-    try:
-        a = np.asarray(a)
-    except ValueError:
-        a = as_data(a, "float64", label="argument")  # which says what is wrong with it
-    if plain and a.dtype.kind in "iu":  # what a formula means by 2
-        a = a.astype(float)
-    return a if a.flags.c_contiguous else np.array(a, order="C")
-
-
-def _title(f: Any) -> str:
-    name = getattr(f, "__name__", type(f).__name__)
-    return name if name.isidentifier() else "function"
-
-
-def _names(f: Any, count: int) -> tuple[str, ...]:
-    """Names of the arguments as the function has them, where they cannot be mistaken for others."""
-    try:
-        ps = signature(f).parameters.values()
-        found = [p.name for p in ps if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    except (TypeError, ValueError):
-        found = []
-    taken = {"np", "xp", "step", "constants", "numpy_namespace"}
-
-    def clear(name: str) -> bool:
-        own = name[:1] in "ctvx" and name[1:].isdecimal()
-        return name.isascii() and not iskeyword(name) and name not in taken and not own
-
-    return tuple(found[k] if k < len(found) and clear(found[k]) else f"x{k}" for k in range(count))

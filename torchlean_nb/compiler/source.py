@@ -1,8 +1,12 @@
-"""Source: a planned graph as Python that a person can read, paste and run."""
+"""Source: a planned graph as Python that a person can read, paste and run.
+
+``c`` are constants, ``t`` arrays that are made once and written into in every run, ``v`` all else. What only looks at
+constants and such arrays is made once, too.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from inspect import getsource
 from textwrap import wrap
 from typing import Any
@@ -14,65 +18,108 @@ from torchlean_nb.compiler.lowering import Graph, Line
 from torchlean_nb.compiler.plan import Plan
 
 SPELLED = 64  # elements of a constant that is written out
+WIDTH = 100
 _KNOWN = WRITES | VIEWS | MAKES
+_LEAVES = ("input", "const")
 
 
 def source(graph: Graph, plan: Plan, names: Sequence[str], results: Sequence[str], title: str) -> str:
-    """The program, from its imports to its return.
-
-    ``c`` are constants, ``t`` arrays that are made once and written into in every run, ``v`` all else. What only
-    looks at constants and such arrays is made once, too.
-    """
-    names = [f"x{k}" if name in (*NUMPY, choose.__name__) else name for k, name in enumerate(names)]
-    word = words(graph, plan, names)
-    once, seen = [], {}
-    for i in _made_once(graph, plan):
-        text = _statement(i, graph.lines[i], plan, word).partition(" = ")[2]
-        if text in seen:
-            word[i] = seen[text]
-        else:
-            seen[text] = word[i]
-            once.append(f"{word[i]} = {text}")
-    fixed = set(_made_once(graph, plan))
-    body, said = [f"def step({', '.join(names)}):"], ""
-    for i, line in enumerate(graph.lines):
-        if line.op in ("input", "const") or i in fixed:
-            continue
-        if line.source != said:
-            said = line.source
-            body.append(f"    # {said}")
-        body.append(f"    {_statement(i, line, plan, word)}")
-    found = [f"{word[i]}.copy('K')" for i in graph.outputs]
+    """The program, from its imports to its return."""
+    text = Text(graph, plan, names)
+    body = [f"def step({', '.join(text.names)}):", *indented(text.body)]
     body.append(f"    # {', '.join(results)}")
-    body.append(f"    return ({', '.join(found)},)")
-    consts = [f"{word[i]} = {_constant(word[i], x)}" for i, x in enumerate(graph.lines) if x.op == "const"]
-    made = [f"t{n} = {_made(kind, n in plan.zeroed)}" for n, kind in enumerate(plan.buffers)]
-    head = [f'"""{title}"""', "", "import numpy as np"]
-    if known := used("\n".join([*once, *body])):
-        head += wrap(f"from numpy import {', '.join(known)}", 100, subsequent_indent="    ", break_long_words=False)
-        head[3:] = [" \\\n".join(head[3:])]
-    if any(line.op not in _KNOWN for line in graph.lines if line.op not in ("input", "const")):
-        head += ["from torchlean_nb.backend.namespace import numpy_namespace", "", "xp = numpy_namespace()"]
-    if plan.aside:
-        head += ["", "", getsource(choose)]
-    note = ["# add(a, b, t) writes a + b into t, and so do the others."] if made else []
-    return "\n".join([*head, "", *note, *consts, *made, *once, "", "", *body, ""])
+    body.append(f"    return ({', '.join(copied(graph, text, i) for i in graph.outputs)},)")
+    return "\n".join([*head(title, graph, plan, [*text.once, *body]), "", *text.made, *text.once, "", "", *body, ""])
 
 
-def _made_once(graph: Graph, plan: Plan) -> list[int]:
-    """Views whose memory is that of a constant or of an array that is made once."""
-    found: list[int] = []
-    still = {i for i, x in enumerate(graph.lines) if x.op == "const"} | plan.place.keys()
-    for i in sorted(plan.views):
-        if all(a in still for a in graph.lines[i].args):
+class Text:
+    """The statements of a program.
+
+    Parameters
+    ----------
+    graph : Graph
+    plan : Plan
+    names : sequence of str
+        Of the inputs.
+    still : sequence of int
+        Inputs that are the same arrays in every run, so that views of them are made once.
+
+    Attributes
+    ----------
+    word : dict of int to str
+        What each line's value is called.
+    made : list of str
+        Constants and arrays.
+    once, bound : list of str
+        Views of what is made once, and of inputs that are still.
+    body : list of str
+        What is done in every run, with comments.
+    """
+
+    def __init__(self, graph: Graph, plan: Plan, names: Sequence[str], still: Iterable[int] = ()):
+        self.names = [f"x{k}" if name in (*NUMPY, choose.__name__) else name for k, name in enumerate(names)]
+        self.word = words(graph, plan, self.names)
+        consts = [(self.word[i], x) for i, x in enumerate(graph.lines) if x.op == "const"]
+        self.made = [*_constants(consts), *_arrays(plan)]
+        made_once = {i for i, x in enumerate(graph.lines) if x.op == "const"} | plan.place.keys() | plan.given.keys()
+        self.once, seen = self._views(graph, plan, made_once)
+        self.bound, also = self._views(graph, plan, made_once | seen | {graph.inputs[k] for k in still}, seen)
+        self.body, said = [], ""
+        for i, line in enumerate(graph.lines):
+            if line.op in _LEAVES or i in also:
+                continue
+            if line.source != said:
+                said = line.source
+                self.body.append(f"# {said}")
+            self.body += _statement(i, line, plan, self.word).split("; ")
+
+    def _views(self, graph: Graph, plan: Plan, still: set[int], done: Iterable[int] = ()) -> tuple[list[str], set[int]]:
+        """Statements of views of what is still, and the lines they are of."""
+        found, out, seen = set(done), [], {}
+        still = set(still)
+        for i in sorted(plan.views):
+            if i in found or not all(a in still for a in graph.lines[i].args):
+                continue
             still.add(i)
-            found.append(i)
-    return found
+            found.add(i)
+            text = _statement(i, graph.lines[i], plan, self.word).partition(" = ")[2]
+            if text in seen:
+                self.word[i] = seen[text]
+            else:
+                seen[text] = self.word[i]
+                out.append(f"{self.word[i]} = {text}")
+        return out, found
+
+
+def copied(graph: Graph, text: Text, i: int) -> str:
+    """A copy of a line's value, in the layout it has."""
+    order = graph.lines[i].order
+    return f"{text.word[i]}.copy({'' if order == tuple(range(len(order))) else repr('K')})"
+
+
+def indented(lines: Iterable[str], by: int = 4) -> list[str]:
+    """Lines moved to the right."""
+    return [" " * by + line for line in lines]
+
+
+def head(title: str, graph: Graph, plan: Plan, code: Iterable[str]) -> list[str]:
+    """Docstring and imports that some code needs."""
+    lines = [f'"""{title}"""', "", "import numpy as np"]
+    if known := used("\n".join(code)):
+        lines += [" \\\n".join(wrap(f"from numpy import {', '.join(known)}", WIDTH, subsequent_indent="    ",
+                                    break_long_words=False))]  # fmt: skip
+    if any(line.op not in _KNOWN for line in graph.lines if line.op not in _LEAVES):
+        lines += ["from torchlean_nb.backend.namespace import numpy_namespace", "", "xp = numpy_namespace()"]
+    if plan.aside:
+        lines += ["", "", getsource(choose)]
+    if plan.place:
+        lines += ["", "# add(a, b, t) writes a + b into t, and so do the others."]
+    return lines
 
 
 def words(graph: Graph, plan: Plan, names: Sequence[str]) -> dict[int, str]:
     """What each line's value is called."""
-    word = dict(zip(graph.inputs, names, strict=True))
+    word = dict(zip(graph.inputs, names, strict=True)) | dict(plan.given)
     for i, line in enumerate(graph.lines):
         if i not in word:
             word[i] = f"c{i}" if line.op == "const" else f"t{plan.place[i]}" if i in plan.place else f"v{i}"
@@ -81,12 +128,12 @@ def words(graph: Graph, plan: Plan, names: Sequence[str]) -> dict[int, str]:
 
 def constants(graph: Graph) -> dict[str, np.ndarray]:
     """Constants too large to be written out, by name."""
-    return {f"c{i}": x.value for i, x in enumerate(graph.lines) if x.op == "const" and x.value.size > SPELLED}
+    return {f"c{i}": x.value for i, x in enumerate(graph.lines) if x.op == "const" and not _spelled(x.value)}
 
 
 def _statement(i: int, line: Line, plan: Plan, word: dict[int, str]) -> str:
     xs = ["None" if a < 0 else word[a] for a in line.args]
-    if i in plan.place:
+    if i in plan.place or i in plan.given:
         if line.op in WRITES:
             xs += [f"t{plan.aside[i]}"] if i in plan.aside else []
             return WRITES[line.op](word[i], line, *xs)
@@ -97,12 +144,69 @@ def _statement(i: int, line: Line, plan: Plan, word: dict[int, str]) -> str:
     return f"{word[i]} = {make(line, *xs)}"
 
 
+def _constants(consts: Sequence[tuple[str, Line]]) -> list[str]:
+    """Numbers of a type share a line."""
+    numbers: dict[Any, list[tuple[str, str]]] = {}
+    other = []
+    for name, line in consts:
+        if line.value.ndim:
+            other.append(f"{name} = {_constant(name, line)}")
+        else:
+            numbers.setdefault(line.dtype, []).append((name, _literal(line.value)))
+    return [*_together([(dtype, pairs) for dtype, pairs in numbers.items()]), *other]
+
+
+def _together(kinds: Sequence[tuple[Any, list[tuple[str, str]]]]) -> list[str]:
+    out = []
+    for dtype, pairs in kinds:
+        for at in range(0, len(pairs), 8):
+            names, values = zip(*pairs[at : at + 8], strict=True)
+            if len(names) == 1:
+                out.append(f"{names[0]} = np.array({values[0]}, {_dtype(dtype)})")
+            else:
+                out.append(f"{', '.join(names)} = (np.array(x, {_dtype(dtype)}) for x in ({', '.join(values)}))")
+    return out
+
+
 def _constant(name: str, line: Line) -> str:
-    if line.value.size > SPELLED:
+    a = line.value
+    if not _spelled(a):
         return f"constants[{name!r}]"
-    text = repr(line.value.tolist()).replace("nan", "np.nan").replace("inf", "np.inf")
-    made = f"np.array({text}, {_dtype(line.dtype)})"
-    return made if line.value.size else f"{made}.reshape({line.shape!r})"
+    if not a.size:
+        return f"np.empty({line.shape!r}, {_dtype(line.dtype)})"
+    if _uniform(a):
+        first = a.reshape(-1)[0]
+        made = f"np.ones({line.shape!r}, " if first == 1 else f"np.full({line.shape!r}, {_literal(first)}, "
+        return f"{made}{_dtype(line.dtype)})"
+    return f"np.array({_literal(a)}, {_dtype(line.dtype)})"
+
+
+def _uniform(a: np.ndarray) -> bool:
+    """Whether all elements of several are the same bits."""
+    flat = np.ascontiguousarray(a).reshape(-1)
+    return flat.size > 1 and flat.tobytes() == flat[:1].tobytes() * flat.size
+
+
+def _spelled(a: np.ndarray) -> bool:
+    return a.size <= SPELLED or _uniform(a)
+
+
+def _literal(a: Any) -> str:
+    return repr(a.tolist()).replace("nan", "np.nan").replace("inf", "np.inf")
+
+
+def _arrays(plan: Plan) -> list[str]:
+    """Arrays that are made once; those of a kind share a line."""
+    kinds: dict[str, list[str]] = {}
+    for n, kind in enumerate(plan.buffers):
+        kinds.setdefault(_made(kind, n in plan.zeroed), []).append(f"t{n}")
+    out = []
+    for text, names in kinds.items():
+        for at in range(0, len(names), 16):
+            some = names[at : at + 16]
+            out.append(f"{some[0]} = {text}" if len(some) == 1
+                       else f"{', '.join(some)} = ({text} for _ in range({len(some)}))")  # fmt: skip
+    return out
 
 
 def _made(kind: Any, zeroed: bool) -> str:

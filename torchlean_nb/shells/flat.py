@@ -9,7 +9,7 @@ looks at (a tape, an array taken out earlier) is left to them and replaced.
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 from typing import Any
 
@@ -26,7 +26,7 @@ LINE = 64  # bytes
 class Arrays:
     """One of the two sets: parameters and stored slots, flat."""
 
-    __slots__ = ("blocks", "held", "p", "root", "shown", "slots", "ticks", "turn")
+    __slots__ = ("blocks", "bound", "held", "p", "root", "shown", "slots", "ticks", "turn")
 
     def __init__(self, turn: int, size: int, program: Program):
         self.turn, self.p = turn, aligned(size, program.dtype)
@@ -35,6 +35,7 @@ class Arrays:
         self.shown = self.p.view()
         self.shown.setflags(write=False)
         self.blocks: list[tuple[np.ndarray, ...]] = []
+        self.bound: dict[Any, Any] = {}  # what others have cut from the sets, see `FlatGroup.bind`
         self.held = 0
         self.ticks = np.zeros(1, np.int64)  # steps made in place
 
@@ -155,8 +156,26 @@ class FlatGroup:
 
     def _replace(self, turn: int) -> None:
         """New arrays for a set that others look at."""
+        for key in [*self.sets[turn].bound]:
+            self.forget(key)
         self.sets[turn] = Arrays(turn, self.size, self.program)
         self._bind(turn)
+
+    def bind(self, key: Any, make: Callable[[Arrays, Arrays], Any]) -> None:
+        """Keep ``make(here, there)`` for both directions; the views it cuts count among the sets' own holders."""
+        before = [sys.getrefcount(s.root) for s in self.sets]
+        for here, there in (self.sets, self.sets[::-1]):
+            here.bound[key] = make(here, there)
+        for s, n in zip(self.sets, before, strict=True):
+            s.held += sys.getrefcount(s.root) - n
+
+    def forget(self, key: Any) -> None:
+        """Let go of what was bound."""
+        before = [sys.getrefcount(s.root) for s in self.sets]
+        for s in self.sets:
+            s.bound.pop(key, None)
+        for s, n in zip(self.sets, before, strict=True):
+            s.held += sys.getrefcount(s.root) - n
 
     def unfold(self, part: Part) -> tuple[list[np.ndarray], list[dict[str, np.ndarray]]]:
         """Copies of parameters and stored slots, one by one."""
@@ -167,6 +186,13 @@ class FlatGroup:
         cut = [(slice(x.start, x.stop), x.shape) for x in self.leases.values()]
         values = [part[0].p[at].reshape(shape).copy() for at, shape in cut]
         return values, [{k: a[at].reshape(shape).copy() for k, a in whole.items()} | number for at, shape in cut]
+
+    def spare(self, now: Arrays) -> Arrays:
+        """The set that is not valid, to be written; a new one where others look at it."""
+        turn = 1 - now.turn
+        if sys.getrefcount(self.sets[turn].root) != self.sets[turn].held:
+            self._replace(turn)  # no name for the old set here: its blocks would count as holders of the other
+        return self.sets[turn]
 
     def advance(self, part: Part, check: bool) -> Part | None:
         """The next state; None when the numbers of this step need the rule itself.
@@ -184,10 +210,7 @@ class FlatGroup:
         if self.over is not None and sys.getrefcount(old.root) == old.held:
             self.over(old.ticks, self.grad, old.p, *old.slots)
             return part
-        turn = 1 - old.turn
-        if sys.getrefcount(self.sets[turn].root) != self.sets[turn].held:
-            self._replace(turn)  # no name for the old set here: its blocks would count as holders of the other
-        new, run = self.sets[turn], self.run
+        new, run = self.spare(old), self.run
         for block in old.blocks:
             fine = run(*block)
             if check:

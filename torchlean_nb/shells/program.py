@@ -55,6 +55,10 @@ class Program:
         Arguments of `run`: inputs, outputs, temporaries.
     source : str
         The passes in NumPy.
+    scalars : list of str
+        The numbers of a step in Python, ``k0 = ...``, and ``n0 = ...`` for slots that are one number.
+    now : ndarray
+        Those of the step that was prepared last.
 
     Raises
     ------
@@ -143,8 +147,8 @@ class Program:
         self._loop = loop
         known = [c for c in scalars if _is_literal(c)]
         space: dict[str, Any] = {name: getattr(np, name) for name in [*UFUNCS.values(), "copyto"]}
-        self._all = np.array([float(c) if c in known else 0.0 for c in scalars], self.dtype)
-        self.k = {k: self._all[i : i + 1].reshape(()) for i, k in enumerate(scalars.values())}
+        self.now = np.array([float(c) if c in known else 0.0 for c in scalars], self.dtype)
+        self.k = {k: self.now[i : i + 1].reshape(()) for i, k in enumerate(scalars.values())}
         exec(self.source, space | self.k, space_out := {})
         self.run: Callable[..., None] = space_out["step"]
         self.prepare = self._scalars([c for c in scalars if c not in known], scalars, numbers)
@@ -156,6 +160,7 @@ class Program:
         """
         mine = "".join(f"{k}, " for k in self.numbers)
         after = "".join(f"n{i}, " for i in range(len(numbers)))
+        self.scalars = [*(f"{names[c]} = {c}" for c in names), *(f"n{i} = {code(x)}" for i, x in enumerate(numbers))]
         kept = [*(names[c] for c in texts), *(f"n{i}" for i in range(len(numbers)))]
         lines = [
             "def prepare(t, lr, numbers):", *([f"    {mine}= numbers"] if mine else []), "    try:", "        pass",
@@ -165,7 +170,7 @@ class Program:
             f"    total = {' + '.join(kept) or '0.0'}", "    if total - total != 0:", "        return None",
             *(f"    store[{int(names[c][1:])}] = {names[c]}" for c in texts), f"    return ({after})",
         ]  # fmt: skip
-        cells = self._all if self.dtype.char == "e" else memoryview(self._all)
+        cells = self.now if self.dtype.char == "e" else memoryview(self.now)
         space: dict[str, Any] = {**_SCALAR, "store": cells}
         names_of = {"ValueError": ValueError, "ZeroDivisionError": ZeroDivisionError, "OverflowError": OverflowError}
         exec("\n".join(lines), space | names_of, made := {})
@@ -203,7 +208,7 @@ class Program:
         ]  # fmt: skip
         space: dict[str, Any] = {"np": np}
         exec("\n".join(lines), space)
-        return partial(numba.njit(error_model="numpy")(space["step"]), self._all)
+        return partial(numba.njit(error_model="numpy")(space["step"]), self.now)
 
 
 def _is_literal(text: str) -> bool:

@@ -1,0 +1,76 @@
+"""What a function is compiled with: its name, the names of its arguments, and the arguments themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from inspect import signature
+from keyword import iskeyword
+from typing import Any
+
+import numpy as np
+
+from torchlean_nb.engine.data import as_data
+from torchlean_nb.errors import HandleTypeError, HyperparameterError, quote
+
+
+def check_count(f: Any, count: int) -> None:
+    """Say that examples are missing, as `compile` is called unlike a decorator."""
+    try:
+        signature(f).bind(*[None] * count)
+    except TypeError as e:
+        raise HandleTypeError(
+            f"compile: {title_of(f)} does not take {count} arguments: {e}",
+            "examples say for which shapes and types it is compiled", "tl.compile(f, x, y)",
+        ) from None
+    except ValueError:  # a function that does not tell its arguments
+        return
+
+
+def chosen(argnums: Any, count: int) -> tuple[int, ...]:
+    """Arguments to differentiate by, counted from the front."""
+    wanted = (argnums,) if isinstance(argnums, int) else argnums
+    fine = isinstance(wanted, Sequence) and all(isinstance(k, int | np.integer) and -count <= k < count for k in wanted)
+    if not fine or isinstance(wanted, str):
+        raise HyperparameterError(f"compile: argnums={quote(argnums)}", f"numbers of arguments, 0..{count - 1}")
+    return tuple(int(k) % count for k in wanted)
+
+
+def as_argument(a: Any) -> np.ndarray:
+    """An argument in the layout the program was planned for."""
+    plain = not isinstance(a, np.ndarray | np.generic)
+    try:
+        a = np.asarray(a)
+    except ValueError:
+        a = as_data(a, "float64", label="argument")  # which says what is wrong with it
+    if plain and a.dtype.kind in "iu":  # what a formula means by 2
+        a = a.astype(float)
+    return a if a.flags.c_contiguous else np.array(a, order="C")
+
+
+def title_of(f: Any) -> str:
+    """Name of a function, where it has one."""
+    name = getattr(f, "__name__", type(f).__name__)
+    return name if name.isidentifier() else "function"
+
+
+def names_of(f: Any, count: int, taken: Iterable[str] = ()) -> tuple[str, ...]:
+    """Names of the arguments as the function has them, where they cannot be mistaken for others.
+
+    Examples
+    --------
+    >>> names_of(lambda w, t1, np, x: 0, 4, ["w"])
+    ('x0', 'x1', 'x2', 'x')
+    """
+    try:
+        ps = signature(f).parameters.values()
+        found = [p.name for p in ps if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    except (TypeError, ValueError):
+        found = []
+    taken = {"np", "xp", "step", "constants", "numpy_namespace", *taken}
+
+    def clear(name: str) -> bool:
+        own = name[:1] in "cstvx" and name[1:].isdecimal()
+        return name.isascii() and not iskeyword(name) and name not in taken and not own
+
+    spare = [f"x{k}" if f"x{k}" not in taken else f"x_{k}" for k in range(count)]
+    return tuple(found[k] if k < len(found) and clear(found[k]) else spare[k] for k in range(count))

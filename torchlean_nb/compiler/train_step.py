@@ -1,0 +1,307 @@
+"""TrainStep: a program and an optimizer as one straight line from a batch to the next parameters.
+
+Parameters are read where the optimizer keeps them, gradients are written where it reads them, and the update goes
+into its spare arrays; then one reference says that those are valid. So a step costs its passes over the data and
+nothing per parameter, and whatever stops it, the parameters are those before it or those after it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from torchlean_nb.backend.quiet import quietly
+from torchlean_nb.compiler.arguments import as_argument, names_of, title_of
+from torchlean_nb.compiler.lowering import Graph, lower
+from torchlean_nb.compiler.passes import simplified
+from torchlean_nb.compiler.plan import Plan
+from torchlean_nb.compiler.source import constants
+from torchlean_nb.compiler.step_source import Cells, step_source, taken, writable
+from torchlean_nb.errors import HandleTypeError, HyperparameterError, NonFiniteError, ShapeError, quote
+from torchlean_nb.shells.flat import BLOCK, Arrays, FlatGroup, FlatState
+
+if TYPE_CHECKING:
+    from torchlean_nb.compiler.program import Program
+
+KEPT = 8  # kinds of batches
+
+
+class TrainStep:
+    """A training step: ``step(*data) -> loss``; the optimizer's parameters move.
+
+    Parameters
+    ----------
+    program : Program
+        Compiled with ``argnums`` of the parameters; its other arguments are the data.
+    opt : Optimizer
+        Of these parameters, in this order. With ``fused`` the whole step is one straight line; without, the gradient
+        is handed to ``opt.step``. The numbers are those of ``program.value_and_grad`` and ``opt.step``.
+
+    Raises
+    ------
+    HyperparameterError, ShapeError
+        When the parameters of the two differ.
+
+    Examples
+    --------
+    >>> import torchlean_nb as tl
+    >>> opt = tl.optim.SGD({"w": np.array([1.0, 2.0])}, lr=0.1, fused="numpy")
+    >>> p = tl.compile(lambda x, w: tl.sum((x * w) ** 2), [1.0, 1.0], [1.0, 2.0], argnums=1)
+    >>> step = p.train_step(opt)
+    >>> step([1.0, 1.0]), opt.params["w"].tolist()
+    (5.0, [0.8, 1.6])
+    """
+
+    def __init__(self, program: Program, opt: Any):
+        self.program, self.opt = program.value_and_grad if program.wrt is None else program, opt
+        self.wrt = self.program.wrt
+        self._data = [k for k in range(len(program.examples)) if k not in self.wrt]
+        if len({*self.wrt}) < len(self.wrt):
+            raise HyperparameterError("train_step: a parameter occurs twice in argnums")
+        self._check()
+        self._made: dict[Any, Made] = {}
+        self._groups: list[FlatGroup] = []
+        self._last: Made | None = None
+        self._quietly = quietly()
+
+    def _check(self) -> None:
+        """Refuse an optimizer of other parameters."""
+        cells, every = self.opt._cells, names_of(self.program.f, len(self.program.examples))
+        names = [every[k] for k in self.wrt]
+        own = [p.name for p in cells]
+        if len(cells) != len(names):
+            raise HyperparameterError(
+                f"train_step: the optimizer has {len(cells)} parameters, the program {len(names)}",
+                f"{quote(own, 80)} and {quote(names, 80)}", "tl.compile(f, ..., argnums=(numbers of all parameters))",
+            )
+        if own != names and sorted(map(str, own)) == sorted(names):
+            raise HyperparameterError(
+                f"train_step: the optimizer has the parameters {quote(own, 80)}", f"the program {quote(names, 80)}",
+                "the same order",
+            )
+        for p, k, name in zip(cells, self.wrt, names, strict=True):
+            if p.value.shape != self.program.examples[k].shape:
+                raise ShapeError(
+                    f"train_step: {quote(p.name)} has shape {p.value.shape} in the optimizer",
+                    f"argument {name} of the program has {self.program.examples[k].shape}",
+                )
+
+    def __call__(self, *data: Any) -> Any:
+        """Loss of a batch before the step, and the step.
+
+        Of a function that returns a tuple, the tuple with the loss first.
+
+        Raises
+        ------
+        NonFiniteError
+            And nothing has changed, unless the optimizer skips or ignores such steps.
+        """
+        last, fused = self._last, self.opt._fused
+        state = fused.ready() if fused is not None else None
+        if state is None or fused.groups is not self._groups or last is None or not last.takes(*data):
+            data = self._arrays(data)
+            if state is None or self._frozen():
+                return self._plainly(data)
+            last = self._for(data, fused)
+        if last.update is None:
+            return self._swept(last, data, state)
+        (group,), ((now, before, numbers),) = self._groups, state.parts
+        numbers = group.program.prepare(before + 1, group.lr, numbers)
+        if numbers is None:
+            return self._plainly(data)
+        new = group.spare(now)
+        if last not in now.bound:
+            group.bind(last, partial(last.bind, group))
+        found, total = self._quietly(now.bound[last], *data)
+        loss = found[0] if last.several else found
+        # inf - inf is nan, which counts as true
+        if last.check and (total - total or loss - loss) and not self._fine(loss, group, new):
+            return found
+        opt = self.opt
+        dict.__setitem__(opt._store, opt._key, FlatState(((new, before + 1, numbers),), state.base + 1))
+        return found
+
+    def _fine(self, loss: float, group: FlatGroup, new: Arrays) -> bool:
+        """Whether loss and parameters are finite, looked at closely; else the step is refused or skipped."""
+        opt = self.opt
+        if math.isfinite(loss) and np.isfinite(new.p).all():
+            return True
+        if opt.nonfinite == "raise":
+            if math.isfinite(loss):
+                opt._refuse(*opt._fused.culprit())
+            raise NonFiniteError(f"train_step: the loss is {loss}", "step not applied, nothing was changed")
+        opt._skipped += 1
+        return False
+
+    def _swept(self, last: Made, data: Sequence[Any], state: FlatState) -> Any:
+        """A step whose update is a loop of its own, or several."""
+        opt, groups, now = self.opt, self._groups, state.parts[0][0]
+        if len(groups) > 1:
+            run = last.bind(groups, [part[0] for part in state.parts])
+        else:
+            if last not in now.bound:
+                groups[0].bind(last, lambda here, _: last.bind(groups, [here]))
+            run = now.bound[last]
+        found = self._quietly(run, *data)
+        del run  # its views of the parameters would count as somebody's
+        loss = found[0] if last.several else found
+        if last.check and loss - loss and not self._finite_loss(loss):
+            return found
+        opt.step()
+        return found
+
+    def _plainly(self, data: Sequence[Any]) -> Any:
+        """Gradient, then update: for rules that are no passes over flat arrays."""
+        args: list[Any] = [None] * len(self.program.examples)
+        cells = self.opt._cells
+        for k, a in (*zip(self._data, data, strict=True), *zip(self.wrt, [p.value for p in cells], strict=True)):
+            args[k] = a
+        found, grads = self.program(*args)
+        several = isinstance(found, tuple)
+        grads = [grads] if isinstance(self.program.argnums, int) else [*grads]
+        loss = float(found[0] if several else found)
+        out = (loss, *found[1:]) if several else loss
+        if self.opt.nonfinite == "ieee" or self._finite_loss(loss):
+            frozen = [getattr(p, "requires_grad", True) is False for p in cells]
+            self.opt.step([None if f else g for f, g in zip(frozen, grads, strict=True)], loss)
+        return out
+
+    def _finite_loss(self, loss: float) -> bool:
+        if math.isfinite(loss):
+            return True
+        if self.opt.nonfinite == "raise":
+            raise NonFiniteError(f"train_step: the loss is {loss}", "step not applied, nothing was changed")
+        self.opt._skipped += 1
+        return False
+
+    def _frozen(self) -> bool:
+        return any(getattr(p, "requires_grad", True) is False for p in self.opt._cells)
+
+    # -- making --------------------------------------------------------------------------------
+    @property
+    def source(self) -> str:
+        """The step as Python: paste it, ``bind`` it to flat arrays, and call what that gives."""
+        if self._last is None:
+            fused = self.opt._fused
+            if fused is None or fused.ready() is None:
+                return self.program.source
+            self._for([self.program.examples[k] for k in self._data], fused)
+        return self._last.source
+
+    def _arrays(self, data: Sequence[Any]) -> list[np.ndarray]:
+        if len(data) != len(self._data):
+            raise HandleTypeError(
+                f"train_step: {len(data)} arrays of data",
+                f"the program has {len(self._data)} arguments beside the parameters",
+            )
+        return [as_argument(a) for a in data]
+
+    def _for(self, data: Sequence[np.ndarray], fused: Any) -> Made:
+        """The step for data of this kind."""
+        if fused.groups is not self._groups:
+            self._forget()
+            self._check()
+            self._groups = fused.groups
+        key = (*[(a.shape, a.dtype.char) for a in data], self.opt.nonfinite)
+        if key not in self._made:
+            while len(self._made) >= KEPT:
+                self._drop(self._made.pop(next(iter(self._made))))
+            self._made[key] = self._compile(data)
+        self._last = self._made[key]
+        return self._last
+
+    def _compile(self, data: Sequence[np.ndarray]) -> Made:
+        args: list[Any] = [None] * len(self.program.examples)
+        values = [p.value for p in self.opt._cells]
+        for k, a in (*zip(self._data, data, strict=True), *zip(self.wrt, values, strict=True)):
+            args[k] = a
+        kinds = {a.dtype.name for a in args if a.dtype.kind == "f"}
+        rough, several = lower(self.program.f, args, self.wrt, kinds.pop() if len(kinds) == 1 else "float64")
+        graph = simplified(rough)
+        alone = len(self._groups) == 1 and not self._groups[0].native and writable(self._groups[0].program)
+        update = self._groups[0].program if alone else None
+        places = tuple([(x.start, x.stop, x.shape) for g in self._groups for x in g.leases.values()])
+        cells = Cells(self.wrt, places, np.result_type(*values).name if alone else "")
+        check = self.opt.nonfinite != "ieee"
+        title = f"A step of {title_of(self.program.f)} and {self.opt.rule.class_name}"
+        text, memory = step_source(
+            graph, names_of(self.program.f, len(args), taken(update)), cells, several, title, update,
+            BLOCK, check,
+        )
+        return Made(text, graph, memory, several, update, check, data)
+
+    def _forget(self) -> None:
+        for made in self._made.values():
+            self._drop(made)
+        self._made, self._last = {}, None
+
+    def _drop(self, made: Any) -> None:
+        for group in self._groups:
+            group.forget(made)
+
+    def __del__(self) -> None:
+        if "_made" in vars(self):
+            self._forget()
+
+    def __repr__(self) -> str:
+        return f"<training step of {title_of(self.program.f)} by {self.opt.rule.class_name}>"
+
+
+class Made:
+    """The step for batches of one kind.
+
+    Parameters
+    ----------
+    text : str
+    graph : Graph
+    plan : Plan
+    several : bool
+        Whether it gives a tuple.
+    update : shells.Program or None
+        Its last part, where that is in the text.
+    check : bool
+        Whether results have to be finite.
+    data : sequence of ndarray
+        Examples.
+    """
+
+    def __init__(
+        self, text: str, graph: Graph, plan: Plan, several: bool, update: Any, check: bool, data: Sequence[np.ndarray]
+    ):  # fmt: skip
+        self.source, self.graph, self.plan = text, graph, plan
+        self.several, self.update, self.check = several, update, check
+        space: dict[str, Any] = {"constants": constants(graph)}
+        exec(compile(text, "<tl.train_step>", "exec"), space)
+        self._bind, self.takes = space["bind"], takes(data)
+
+    def bind(self, group: Any, here: Any, there: Arrays | None = None) -> Callable[..., Any]:
+        """The step from one set of arrays into the other; without an update, from sets of several groups."""
+        if there is None:
+            cut = [(g, a, x) for g, a in zip(group, here, strict=True) for x in g.leases.values()]
+            params = [a.p[x.start : x.stop].reshape(x.shape) for _, a, x in cut]
+            return self._bind(params, [view for g in group for view in g.grads])
+        return self._bind(group.program.now, group.grad, here.p, *here.slots, *there.slots, there.p)
+
+
+def takes(examples: Sequence[np.ndarray]) -> Callable[..., bool]:
+    """A function that says whether arrays are of the kind of these, so that they can be used as they are.
+
+    Examples
+    --------
+    >>> fits = takes([np.ones(2)])
+    >>> fits(np.zeros(2)), fits(np.zeros(3)), fits([0.0, 0.0]), fits(np.zeros(2, "f4")), fits(np.zeros(4)[::2])
+    (True, False, False, False, False)
+    """
+    each = [
+        f"x{k}.__class__ is ndarray and x{k}.shape == s{k} and x{k}.dtype is d{k} and x{k}.flags.c_contiguous"
+        for k in range(len(examples))
+    ]
+    shapes = {f"s{k}": a.shape for k, a in enumerate(examples)}
+    types = {f"d{k}": a.dtype for k, a in enumerate(examples)}
+    names = "".join(f"x{k}, " for k in range(len(examples)))
+    text = f"lambda {names}*more: not more and {' and '.join(each) or True}"
+    return eval(text, {"ndarray": np.ndarray} | shapes | types)
