@@ -13,7 +13,7 @@ import numpy as np
 from torchlean_nb.backend.namespace import numpy_namespace
 from torchlean_nb.backend.random import Rng, key_of
 from torchlean_nb.backend.store import Store
-from torchlean_nb.engine import backward as _backward
+from torchlean_nb.engine.backends import backend as way
 from torchlean_nb.engine.cells import IntegerCells
 from torchlean_nb.engine.data import as_data, check_dtype, check_name
 from torchlean_nb.engine.gradients import Gradients
@@ -54,7 +54,8 @@ class Session(Looking, IntegerCells):
 
     Parameters
     ----------
-    backend : {"eager"}
+    backend : {"eager", "compiled"}
+        Compiled: what is recorded a second time is computed by a program; see `program` and `explain`.
     device : {"cpu"}
     dtype : {"float64", "float32", "float16"}
         Type of every float in the session.
@@ -85,10 +86,7 @@ class Session(Looking, IntegerCells):
         requires_grad_by_default: bool = True, track_gradients: bool = True, strict_shapes: bool = False,
         nonfinite: str = "raise",
     ):
-        if backend != "eager":
-            compiled = 'tl.compile(f), or tl.Trainer(..., backend="compiled")'
-            hint = compiled if backend == "compiled" else 'backend="eager"'
-            raise BackendError(f"Session: backend {quote(backend)} is not available", None, hint)
+        self._way = way(backend)
         if device != "cpu":
             raise BackendError(f"Session: device {quote(device)} is not available", None, 'device="cpu"')
         if nonfinite not in POLICIES:
@@ -109,7 +107,8 @@ class Session(Looking, IntegerCells):
 
     # -- lifecycle -------------------------------------------------------------------------
     def _new_tape(self) -> Tape:
-        tape = Tape(numpy_namespace(), self.dtype, self.nonfinite, self.label, strict_shapes=self.strict_shapes)
+        options = {"strict_shapes": self.strict_shapes}
+        tape = self._way.tape(numpy_namespace(), self.dtype, self.nonfinite, self.label, **options)
         tape.grads_on = self.track_gradients
         return tape
 
@@ -261,17 +260,17 @@ class Session(Looking, IntegerCells):
         NonScalarError, ShapeError, NoGradError, NonFiniteError, HookError
             And the session is as it was.
         """
-        result = _backward.backward(self, self.node(out), seed, hook)
+        result = self._way.backward(self, self.node(out), seed, hook)
         self._grads = result
         return result
 
     def vjp(self, out: Any, seed: Any, wrt: Any) -> np.ndarray:
         """Seed pulled back from `out` to one node."""
-        return _backward.backward(self, self.node(out), seed, None)[wrt]
+        return self._way.backward(self, self.node(out), seed, None)[wrt]
 
     def jvp(self, out: Any, tangents: Mapping[Any, Any]) -> np.ndarray:
         """Directional derivative of `out` along tangents of Params, Tensors, names or ids."""
-        return _backward.forward(self, self.node(out), tangents)
+        return self._way.forward(self, self.node(out), tangents)
 
     def step(self, optimizer: Any, build_loss: Callable[[], Tensor]) -> StepReport:
         """Fresh tape, loss, backward, update; the report has the loss before the update."""
@@ -286,6 +285,16 @@ class Session(Looking, IntegerCells):
 
     def _all_finite(self, value: float, grads: Gradients) -> bool:
         return bool(np.isfinite(value)) and all(np.isfinite(grads[p]).all() for p in grads)
+
+    # -- how it computes -------------------------------------------------------------------
+    @property
+    def program(self) -> Any:
+        """The program that a compiled session ran last, with its ``source``; None before that."""
+        return self._way.program
+
+    def explain(self) -> str:
+        """How this session gets its values, in words and numbers."""
+        return self._way.explain()
 
     # -- random numbers ----------------------------------------------------------------------
     def split_rng(self) -> Rng:
@@ -354,7 +363,7 @@ class Session(Looking, IntegerCells):
     def __repr__(self) -> str:
         return (
             f"Session {self.label}: {self.backend}, {self.dtype}, {self.device}; {len(self.params)} params, "
-            f"{0 if self._closed else len(self.tape)} nodes"
+            f"{0 if self._closed else len(self.tape)} nodes{self._way.brief()}"
         )
 
 

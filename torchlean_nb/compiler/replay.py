@@ -1,0 +1,102 @@
+"""The compiled backend of a session: record as in eager mode, compute by programs.
+
+Nothing has to be known beforehand. A computation is recorded eagerly the first time; the next time its records are
+only noted, and ``s.backward(loss)`` runs one program for the loss and the gradients of all parameters.
+
+Other than in eager mode, an inf or NaN is found when somebody looks at a value or gradient it reaches; the error
+then is the one that eager mode raises at the op.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from torchlean_nb.compiler.replay_book import Book
+from torchlean_nb.compiler.replay_plan import planned
+from torchlean_nb.compiler.replay_tape import ReplayTape, Values
+from torchlean_nb.engine.backends import Eager
+from torchlean_nb.engine.data import freeze
+from torchlean_nb.engine.gradients import Gradients
+from torchlean_nb.engine.reverse import Plain, sweep
+
+SCALARS = ((), (1,), (1, 1))
+
+
+class Replaying(Eager):
+    """Backend of ``tl.Session(backend="compiled")``."""
+
+    def __init__(self) -> None:
+        self.book = Book()
+
+    @property
+    def program(self) -> Any:
+        """The program that ran last, or None."""
+        return self.book.program
+
+    def tape(self, *args: Any, **options: Any) -> ReplayTape:
+        """A new tape."""
+        return ReplayTape(self.book, *args, **options)
+
+    def backward(self, session: Any, out: int, seed: Any, hook: Callable[[int, Any], Any] | None) -> Gradients:
+        """Gradients of a node: by a program where its structure is known."""
+        found = replayed(session.tape, out) if seed is None and hook is None else None
+        return super().backward(session, out, seed, hook) if found is None else found
+
+    def brief(self) -> str:
+        """What a session's repr adds."""
+        return f"; {self.book.recorded} recorded, {self.book.replayed} replayed"
+
+    def explain(self) -> str:
+        """How often a structure was recorded and replayed, and what the last program does."""
+        book = self.book
+        lines = [f"{book.recorded} times a computation was recorded, as it was new; {book.replayed} times replayed."]
+        if book.refused:
+            lines.append(f"One runs as in eager mode: {book.refused}")
+        return "\n".join([*lines, *([] if book.program is None else [book.program.explain()])])
+
+
+def replayed(tape: Any, out: int) -> Gradients | None:
+    """Gradients of a node by a program; None where eager mode has to do it."""
+    values = tape.values
+    if values.__class__ is not Values or (values.ahead is not None and len(values.ahead) > out):
+        return None
+    step = tape.steps[out]
+    if isinstance(step.op, str) or not step.needs or step.shape not in SCALARS:
+        return None
+    plan = planned(values, out, "gradient")
+    if plan is None:
+        return None
+    value, *grads = plan(values)
+    if values.fine is not None and not (values.fine(value) and all(map(values.fine, grads))):
+        return None  # eager mode finds the op that made it
+    if values.known(out) is None:
+        values[out] = value
+    return Replayed(tape, out, value, dict(zip(plan.wrt, grads, strict=True)))
+
+
+class Replayed(Gradients):
+    """Gradients of the leaves, from a program; those of other nodes are computed when somebody asks."""
+
+    def __init__(self, tape: Any, output: int, value: Any, known: dict[int, Any]):
+        self._tape, self.output, self.value, self._known, self._values = tape, output, value, known, tape.values
+        self._size, self._named = len(tape), dict(tape.names)
+        self._params = {p: i for p in tape.cells if (i := tape.leaf_of(p, output)) is not None}
+
+    @cached_property
+    def _reached(self) -> dict[int, Any]:
+        """Gradients of all nodes that a sweep reaches."""
+        at = Plain(self._values.force(self.output + 1))
+        found = sweep(at, self.output, np.ones(self.value.shape, dtype=self.value.dtype))
+        return {i: freeze(g) for i, g in found.items()}
+
+    @cached_property
+    def _shapes(self) -> dict[int, Any]:
+        return {i: (s.shape, s.dtype) for i, s in enumerate(self._values.steps[: self._size])}
+
+    def _at(self, i: int) -> np.ndarray:
+        g = self._known.get(i)
+        return super()._at(i) if g is None else g

@@ -1,0 +1,102 @@
+"""Programs for structures: the notes of a tape as a function of its leaves, compiled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from inspect import Parameter, Signature
+from typing import Any
+
+from torchlean_nb.compiler.program import Program
+from torchlean_nb.engine.data import freeze
+from torchlean_nb.rows import OPS
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A program, and which nodes it takes and gives.
+
+    Parameters
+    ----------
+    program : Program
+    leaves : tuple of int
+        Nodes that are its arguments.
+    wrt : tuple of int
+        Nodes it gives gradients for, beside the value.
+    """
+
+    program: Program
+    leaves: tuple[int, ...]
+    wrt: tuple[int, ...]
+
+    def __call__(self, values: Any) -> list[Any]:
+        """The value, and the gradients, of what a tape has noted."""
+        known = values.known
+        found = self.program(*[known(i) for i in self.leaves])
+        values.book.program = self.program
+        return [freeze(found[0]), *map(freeze, found[1])] if self.wrt else [freeze(found)]
+
+
+def planned(values: Any, out: int, what: str) -> Planned | None:
+    """The program for node `out` of a tape: its ``"value"``, or the ``"gradient"`` of the leaves as well.
+
+    None where it cannot be compiled, the reason is in the book.
+    """
+    step = values.steps[out]
+    if what not in step.plans:
+        try:
+            step.plans[what] = _compiled(values, out, what == "gradient")
+        except Exception as e:  # eager mode does without
+            values.book.refused = f"{type(e).__name__}: {e}"
+            step.plans[what] = None
+    return step.plans[what]
+
+
+def _compiled(values: Any, out: int, gradient: bool) -> Planned | None:
+    steps = values.steps
+    order = _ancestors(steps, out)
+    leaves = tuple(i for i in order if isinstance(steps[i].op, str))
+    floats = {steps[i].dtype for i in leaves if steps[i].dtype.kind == "f"}
+    if len(floats) > 1:
+        values.book.refused = f"leaves of several types: {', '.join(sorted(d.name for d in floats))}"
+        return None
+    wrt = tuple(i for i in leaves if steps[i].needs) if gradient else ()
+    f = _function([(i, steps[i]) for i in order if i not in leaves], steps, leaves, out)
+    f.__signature__ = Signature(_parameters([values.names.get(i) for i in leaves]))
+    examples = [values.known(i) for i in leaves]
+    return Planned(Program(f, examples, tuple(map(leaves.index, wrt)), wrt=gradient), leaves, wrt)
+
+
+def _function(ops: Sequence[tuple[int, Any]], steps: Any, leaves: tuple[int, ...], out: int) -> Callable[..., Any]:
+    """The notes as a function of the leaves."""
+    cut = {i for i, s in ops if not s.needs and any(p >= 0 and steps[p].needs for p in s.parents)}
+
+    def step(*args: Any) -> Any:
+        handles: dict[int, Any] = {-1: None, **dict(zip(leaves, args, strict=True))}
+        tape = args[0].tape
+        for i, s in ops:
+            y = tape.apply(s.op, tuple([handles[p] for p in s.parents]), s.attrs)
+            handles[i] = tape.apply(OPS["detach"], (y,), {}) if i in cut and s.op.kind != "constant" else y
+        return handles[out]
+
+    return step
+
+
+def _parameters(names: Sequence[str | None]) -> list[Parameter]:
+    """Names of the arguments: those of the leaves, where they are names in Python."""
+    found: dict[str, None] = {}
+    for k, name in enumerate(names):
+        fine = name is not None and name.isidentifier() and name not in found
+        found[name if fine else f"x{k}"] = None
+    return [Parameter(n, Parameter.POSITIONAL_OR_KEYWORD) for n in found]
+
+
+def _ancestors(steps: Any, out: int) -> list[int]:
+    """Nodes that `out` depends on, and itself, in order."""
+    keep, todo = {out}, [out]
+    while todo:
+        for p in steps[todo.pop()].parents:
+            if p >= 0 and p not in keep:
+                keep.add(p)
+                todo.append(p)
+    return sorted(keep)

@@ -1,0 +1,257 @@
+"""The tape of a compiled session: eager where it meets something new, a list of notes where it does not.
+
+A structure that is recorded for the first time computes as it goes, so every message is that of eager mode. When
+the same records come again they are only noted. Whoever looks at a value, or at a record, gets it computed: by a
+program, or by recording the notes on an eager tape. A record that departs from what is known ends the noting.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import Any
+
+from torchlean_nb.compiler.replay_book import Book, Step
+from torchlean_nb.compiler.replay_plan import planned
+from torchlean_nb.engine.data import check_name
+from torchlean_nb.engine.tape import DeadTape, Tape, _forks
+from torchlean_nb.engine.tensor import Ref, Tensor
+
+LOOKS = 4  # values of one run that are computed by programs; who looks at more gets all of them
+
+
+class NotedTensor(Tensor):
+    """A Tensor whose shape and type are known before its value is."""
+
+    __slots__ = ()
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the value."""
+        return self.tape.steps[self.id].shape
+
+    @property
+    def dtype(self) -> Any:
+        """Number type of the value."""
+        return self.tape.steps[self.id].dtype
+
+    def named(self, name: str) -> Tensor:
+        """Give it a name for pictures and for ``g["name"]``; returns itself."""
+        self.tape.names[self.id] = check_name(name)
+        return self
+
+
+class Values(list):
+    """Values of a tape, computed when they are looked at; None is one that is not known."""
+
+    __slots__ = ("ahead", "book", "fine", "looks", "make", "names", "steps")
+
+    def __init__(self, tape: Any, make: Callable[[], Tape]):
+        self.steps, self.names, self.book, self.make = tape.steps, tape.names, tape.book, make
+        self.fine = tape.xp.all_finite if tape.nonfinite == "raise" else None
+        self.ahead: Tape | None = None
+        self.looks = 0
+
+    def __getitem__(self, i: Any) -> Any:
+        v = list.__getitem__(self, i)
+        if v is None:
+            return self._wanted(range(len(self))[i])
+        if isinstance(i, slice):
+            self.force()
+            v = list.__getitem__(self, i)
+        return v
+
+    def __iter__(self) -> Iterator[Any]:
+        self.force()
+        return list.__iter__(self)
+
+    def known(self, i: int) -> Any:
+        """A value, or None; nothing is computed."""
+        return list.__getitem__(self, i)
+
+    def _wanted(self, i: int) -> Any:
+        step, self.looks = self.steps[i], self.looks + 1
+        step.uses += 1
+        if self.ahead is None and step.uses > 1 and self.looks <= LOOKS:
+            plan = planned(self, i, "value")
+            if plan is not None:
+                (v,) = plan(self)
+                if self.fine is None or self.fine(v):
+                    self[i] = v
+                    return v
+        self.force(i + 1)
+        return list.__getitem__(self, i)
+
+    def force(self, stop: int | None = None) -> Tape:
+        """Compute everything before node `stop` as eager mode does; the tape on which it is recorded.
+
+        Raises
+        ------
+        TorchLeanError
+            Of the op that eager mode would have refused, each time.
+        """
+        ahead = self.ahead
+        if ahead is None:
+            ahead = self.ahead = self.make()
+        start, stop = len(ahead), len(self) if stop is None else stop
+        if start < stop:
+            ahead.names = dict(self.names)
+        for i in range(start, stop):
+            s = self.steps[i]
+            if isinstance(s.op, str):
+                ahead.leaf(s.op, list.__getitem__(self, i), s.needs, self.names.get(i))
+            else:
+                ahead.grads_on = s.on
+                ahead.apply(s.op, tuple([None if p < 0 else Tensor(ahead, p) for p in s.parents]), s.attrs)
+            if list.__getitem__(self, i) is None:
+                self[i] = ahead.values[i]
+        return ahead
+
+
+class Records(list):
+    """Records of a tape; what forward left for the rules is there once somebody reads them."""
+
+    __slots__ = ("values",)
+
+    def __init__(self, values: Values):
+        self.values = values
+
+    def __getitem__(self, i: Any) -> Any:
+        if isinstance(i, slice):
+            return [self[k] for k in range(len(self))[i]]
+        r, k = list.__getitem__(self, i), range(len(self))[i]
+        if k >= len(self.values) or isinstance(r[0], str):  # not noted but computed, or a leaf
+            return r
+        return self.values.force(k + 1).records[k]
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self[k] for k in range(len(self)))
+
+
+class ReplayTape(Tape):
+    """A tape that computes on demand what it has seen before."""
+
+    __slots__ = ("book", "learned", "steps")
+
+    handle = NotedTensor
+
+    def __init__(self, book: Book, *args: Any, **options: Any):
+        super().__init__(*args, **options)
+        self.book, self.learned, self.steps = book, False, []
+        if book.root.kids:
+            self.values = Values(self, partial(Tape, *args, **options))
+            self.records = Records(self.values)
+
+    @property
+    def noting(self) -> bool:
+        """Whether records are only noted."""
+        return self.values.__class__ is Values
+
+    # -- writing ---------------------------------------------------------------------------
+    def leaf(self, kind: str, value: Any, requires_grad: bool = False, name: str | None = None) -> Tensor:
+        """Append a leaf; `value` must be frozen already."""
+        n = self._mend()
+        step = self.book.leaf(self.steps, kind, value, requires_grad) if self.noting else None
+        if step is None:
+            self._depart()
+            handle = super().leaf(kind, value, requires_grad, name)
+            self.steps.append(self._learned(n))
+            return handle
+        self.book.replayed += not n
+        if name:
+            self.names[n] = name
+        return self._note(n, step, value, (kind, (), step.attrs, None))
+
+    def apply(self, op: Any, args: tuple[Any, ...], attrs: Mapping[str, Any]) -> Tensor:
+        """Note `op`, or run it where it is new; on any failure the tape is as it was."""
+        if self.values.__class__ is not Values:
+            return self._computed(op, args, attrs)
+        if self.owner != threading.get_ident() or self.forks != _forks[0]:
+            self._refuse_outsiders()
+        mark = self._mend()
+        try:
+            parents = tuple([
+                a.id if isinstance(a, Ref) and a.tape is self else self.lift(a, op, k) for k, a in enumerate(args)
+            ])
+            full = {**op.attrs, **attrs} if attrs else op.attrs
+            step = self.book.op(self.steps, op, parents, full, self.grads_on) if self.noting else None
+            if step is not None and (op.check is None or self._checked(op, parents, full)):
+                return self._note(len(self.records), step, None, (op, parents, full, None))
+        except BaseException:
+            self.rollback(mark)
+            raise
+        self.rollback(mark)
+        self._depart()
+        return self._computed(op, args, attrs)
+
+    def _note(self, i: int, step: Step, value: Any, record: Any) -> Tensor:
+        self.values.append(value)
+        self.needs.append(step.needs)
+        if self.scope:
+            self.scopes[i] = self.scope
+        self.steps.append(step)
+        self.records.append(record)
+        return NotedTensor(self, i)
+
+    def _checked(self, op: Any, parents: tuple[int, ...], attrs: Mapping[str, Any]) -> bool:
+        """Whether an op accepts its arguments, as far as that can be told; what is not computed has shape and type."""
+        known, steps = self.values.known, self.steps
+        values = [None if p < 0 else steps[p] if known(p) is None else known(p) for p in parents]
+        try:
+            op.check(*values, **attrs)
+        except Exception:  # the eager path says what is wrong, if anything is
+            return False
+        return True
+
+    def _computed(self, op: Any, args: tuple[Any, ...], attrs: Mapping[str, Any]) -> Tensor:
+        handle = super().apply(op, args, attrs)
+        self.steps.append(self._learned(handle.id))
+        return handle
+
+    def _learned(self, i: int) -> Step:
+        if not self.learned:
+            self.learned = True
+            self.book.recorded += 1
+        return self.book.learn(self.steps, self.records[i], self.grads_on, self.values[i], self.needs[i])
+
+    def _depart(self) -> None:
+        """Compute what was noted; from here on every op computes as it is recorded."""
+        if not self.noting:
+            return
+        done = self.values.force()
+        if len(self.records):
+            self.book.replayed -= 1
+        # Stopped between these two, the records still answer for what was noted.
+        self.values = list(self.values)
+        self.records = list(done.records)
+
+    def _mend(self) -> int:
+        """Next node id; as in `Tape`, what was interrupted is forgotten."""
+        n = len(self.records)
+        if not n == len(self.steps) == len(self.values) == len(self.needs):
+            n = min(n, len(self.steps))
+            self.rollback(n)
+        return n
+
+    def rollback(self, mark: int) -> None:
+        """Forget everything from node `mark` on."""
+        super().rollback(mark)
+        del self.steps[mark:]
+        if self.noting and self.values.ahead is not None and len(self.values.ahead) > mark:
+            self.values.ahead = None
+
+    def kill(self) -> None:
+        """Drop all values; every handle still pointing here now fails loudly."""
+        self.book.close(self.steps, self.learned)
+        self.records, self.values, self.needs, self.steps = [], [], [], []
+        self.names, self.scopes, self.cells = {}, {}, {}
+        self.__class__ = DeadReplayTape
+
+
+class DeadReplayTape(DeadTape, ReplayTape):
+    """A tape of a compiled session after ``reset_tape()``."""
+
+    __slots__ = ()
+
+    steps = property(DeadTape._stale)
