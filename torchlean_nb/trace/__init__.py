@@ -1,17 +1,18 @@
 """Traces: frozen, JSON-able records of what happened, and the table of their renderers.
 
 ``graph.GraphTrace`` holds one forward and backward sweep; ``ledger.Ledger`` the contributions
-to one gradient; ``run.RunTrace`` a training run, ``confusion.ConfusionMatrix`` what a classifier took for what,
-``sampling`` makes long series short. ``train_log`` and ``experiment`` read and write TorchLean's logs. ``arrays`` and
-``frozen`` have what all share, ``formats`` is the table of renderers.
+to one gradient; ``program.ProgramTrace`` a compiled program; ``run.RunTrace`` a training run,
+``confusion.ConfusionMatrix`` what a classifier took for what, ``sampling`` makes long series short. ``train_log`` and
+``experiment`` read and write TorchLean's logs. ``arrays`` and ``frozen`` have what all share, ``formats`` is the table
+of renderers.
 """
 
 from importlib import import_module as _import_module
 
 _WHERE = {
     "ConfusionMatrix": "confusion", "Edge": "graph", "Event": "run", "GraphTrace": "graph", "Histogram": "run",
-    "Ledger": "ledger", "RENDERERS": "formats", "RunTrace": "run", "Series": "run", "TraceNode": "graph",
-    "TrainLog": "train_log",
+    "Ledger": "ledger", "ProgramTrace": "program", "RENDERERS": "formats", "RunTrace": "run", "Series": "run",
+    "TraceNode": "graph", "TrainLog": "train_log",
 }  # fmt: skip
 __all__ = sorted(_WHERE)
 

@@ -5,7 +5,8 @@ through a trace, `TapeTable` lists it, `GradientLedger` takes one gradient apart
 shows an array, `ScheduleDesigner` shapes learning rates, `UpdateAnatomy` takes an
 optimizer's step apart; `ShapePuzzle`, `LossExplorer` and `GradientCloud` belong to lessons,
 `Gallery` shows pictures made beforehand. `TrainingDashboard` shows trainings, `DecisionBoundary` what a
-model says everywhere while it learns, `ConfusionView` what it takes for what. The front end is plain
+model says everywhere while it learns, `ConfusionView` what it takes for what. `ProgramView` steps through what
+``tl.compile`` made. The front end is plain
 JavaScript in ``render/static``.
 """
 
@@ -17,6 +18,7 @@ from torchlean_nb.widgets.gradient_cloud import GradientCloud as GradientCloud
 from torchlean_nb.widgets.gradient_ledger import GradientLedger as GradientLedger
 from torchlean_nb.widgets.graph_stepper import GraphStepper as GraphStepper
 from torchlean_nb.widgets.loss_explorer import LossExplorer as LossExplorer
+from torchlean_nb.widgets.program_view import ProgramView as ProgramView
 from torchlean_nb.widgets.schedule_designer import ScheduleDesigner as ScheduleDesigner
 from torchlean_nb.widgets.shape_puzzle import ShapePuzzle as ShapePuzzle
 from torchlean_nb.widgets.tape_table import TapeTable as TapeTable
@@ -25,5 +27,5 @@ from torchlean_nb.widgets.training_dashboard import TrainingDashboard as Trainin
 
 __all__ = [
     "ConfusionView", "DecisionBoundary", "Gallery", "GradientCloud", "GradientLedger", "GraphStepper", "LossExplorer",
-    "ScheduleDesigner", "ShapePuzzle", "TapeTable", "TensorView", "TrainingDashboard", "UpdateAnatomy",
+    "ProgramView", "ScheduleDesigner", "ShapePuzzle", "TapeTable", "TensorView", "TrainingDashboard", "UpdateAnatomy",
 ]  # fmt: skip

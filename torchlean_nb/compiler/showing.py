@@ -1,0 +1,201 @@
+"""Showing: one run of a program as a trace that can be stepped through."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from torchlean_nb.backend.namespace import numpy_namespace
+from torchlean_nb.compiler.emit import key, literal
+from torchlean_nb.compiler.lowering import Graph, Line
+from torchlean_nb.compiler.plan import Plan
+from torchlean_nb.compiler.source import words
+from torchlean_nb.rows import OPS
+
+if TYPE_CHECKING:  # traces are loaded when someone looks
+    from torchlean_nb.trace.program import Lane, ProgramTrace
+
+KEPT = 65_536  # entries of the largest value that is kept
+LEAVES = ("input", "const")
+
+
+class Showing:
+    """What a Program offers to look at."""
+
+    def trace(self, *args: Any, values: bool = True, profile: bool = False, title: str | None = None) -> ProgramTrace:
+        """One run, line by line: what each computes, where it is written, and which passes made it so.
+
+        Parameters
+        ----------
+        *args : array_like
+            Arguments of the run; those the program was compiled with by default.
+        values : bool
+            Whether to keep what each line held; values of more than 65,536 entries are not.
+        profile : bool
+            Whether to measure how long each line takes.
+        title : str, optional
+
+        Returns
+        -------
+        ProgramTrace
+            Stepped through by ``.show()``.
+        """
+        from torchlean_nb.trace.program import ProgramLine, ProgramTrace  # noqa: PLC0415 - when someone looks
+
+        arrays = [np.asarray(a) for a in args] if args else list(self.examples)
+        self(*arrays)  # which says what is wrong with them
+        kinds = [[(a.shape, a.dtype) for a in each] for each in (arrays, self.examples)]
+        made = self if kinds[0] == kinds[1] else type(self)(self.f, arrays, self.argnums, self.wrt is not None)
+        graph, text = made.graph, made.source
+        read = _Reading(text, graph, made.plan)
+        seen = held(graph, arrays) if values else {i: x.value for i, x in enumerate(graph.lines) if x.op == "const"}
+        took = {} if not profile else {x.line: x.seconds for x in made.profile(*arrays)}
+        memory, lanes = _lanes(graph, made.plan, read.names, set(read.before))
+        lines = tuple(
+            ProgramLine(
+                x.op, x.args, said(x), x.shape, x.dtype.name, read.names[i], memory.get(i), x.view,
+                i in read.once, x.source, read.lines.get(i), _moved(graph, i), seen.get(i), took.get(i),
+            )
+            for i, x in enumerate(graph.lines)
+        )  # fmt: skip
+        passes = _passes(made)
+        recorded = passes[0].before if passes else len(lines)
+        meta = {"title": title or read.title, "dtype": _dtype(graph), "recorded": recorded}
+        return ProgramTrace(lines, graph.outputs, read.results(len(graph.outputs)), text, lanes, passes, meta)
+
+
+def held(graph: Graph, arrays: Sequence[np.ndarray]) -> dict[int, np.ndarray]:
+    """What each line of a run holds, by the rules of eager mode."""
+    xp, found = numpy_namespace(), dict(zip(graph.inputs, arrays, strict=True))
+    with np.errstate(all="ignore"):
+        for i, line in enumerate(graph.lines):
+            if line.op == "const":
+                found[i] = line.value
+            elif i not in found:
+                args = [None if a < 0 else found[a] for a in line.args]
+                found[i] = np.asarray(OPS[line.op].run(xp, *args, **line.attrs))
+    return {i: _frozen(v) for i, v in found.items() if v.size <= KEPT}
+
+
+def _frozen(v: np.ndarray) -> np.ndarray:
+    """A copy nobody changes; every NaN is the same NaN, as JSON has only one."""
+    out = np.array(v)
+    if out.dtype.kind == "f":
+        out[np.isnan(out)] = np.nan
+    out.setflags(write=False)
+    return out
+
+
+def said(line: Line) -> str:
+    """Options of a line as text.
+
+    Examples
+    --------
+    >>> said(Line("sum", (0,), {"axis": 1, "keepdims": True}, (4, 1), np.dtype(float)))
+    'axis=1, keepdims=True'
+    """
+    attrs = {k: f"[{key(v)}]" if k == "key" else literal(v) for k, v in line.attrs.items()}
+    return ", ".join(f"{k}={v}" for k, v in attrs.items() if v != "None")
+
+
+class _Reading:
+    """Which statement of a source is which line of a graph."""
+
+    def __init__(self, text: str, graph: Graph, plan: Plan):
+        tree, rows = ast.parse(text), text.splitlines()
+        step = next(n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == "step")
+        self.title = ast.get_docstring(tree) or "program"
+        self.before = {x.id: n.lineno for n in tree.body if isinstance(n, ast.Assign) for x in ast.walk(n)
+                       if isinstance(x, ast.Name) and isinstance(x.ctx, ast.Store)}  # fmt: skip
+        self.said = rows[step.body[-1].lineno - 2].strip()
+        self.names = words(graph, plan, [a.arg for a in step.args.args])
+        self.lines: dict[int, int] = {}
+        self.once: set[int] = set()
+        body = _statements(step.body[:-1], rows)
+        for i, line in enumerate(graph.lines):
+            word = self.names[i]
+            if line.op in LEAVES or (line.view and word in self.before):
+                self.once |= {i} - set(graph.inputs)
+                self.lines |= {i: self.before[word]} if word in self.before else {}
+                continue
+            found = ((k, w) for k, (_, under, known) in enumerate(body) if under == line.source
+                     for w in (word, f"v{i}") if w in known)  # fmt: skip
+            k, self.names[i] = next(found, (-1, word))
+            if k >= 0:
+                self.lines[i] = body[k][0]
+                del body[: k + 1]
+
+    def results(self, count: int) -> tuple[str, ...]:
+        """What the results are, as the comment above the return says."""
+        found = [w.strip() for w in self.said.lstrip("# ").split(",")] if self.said.startswith("#") else []
+        return tuple(found) if len(found) == count else tuple(f"result {k}" for k in range(count))
+
+
+def _statements(body: Sequence[ast.stmt], rows: Sequence[str]) -> list[tuple[int, str, set[str]]]:
+    """Statements: number of the row, the comment they stand under, and the names each of them has."""
+    found, under, at = [], "", 0
+    for n in body:
+        above = [r.strip() for r in rows[at : n.lineno - 1] if r.strip().startswith("#")]
+        under, at = above[-1].lstrip("# ") if above else under, n.lineno
+        found.append((n.lineno, under, {x.id for x in ast.walk(n) if isinstance(x, ast.Name)}))
+    return found
+
+
+def _lanes(
+    graph: Graph, plan: Plan, names: dict[int, str], before: set[str]
+) -> tuple[dict[int, int], tuple[Lane, ...]]:
+    """Arrays of a program, what lies in each from when to when, and the array of each line."""
+    from torchlean_nb.trace.program import Lane  # noqa: PLC0415 - when someone looks
+
+    lines, root = graph.lines, list(range(len(graph.lines)))
+    last: dict[int, int] = {}
+    for i, line in enumerate(lines):
+        root[i] = root[line.args[0]] if line.view else i
+        last.update({root[a]: i for a in line.args if a >= 0})
+    last.update({root[i]: len(lines) for i in graph.outputs})
+    kept = [f"t{n}" for n in range(len(plan.buffers))]
+    if not before.issuperset(kept):  # lone numbers are computed without arrays
+        return {}, ()
+    spans: dict[Any, list[tuple[int, int]]] = {n: [] for n in range(len(kept))}
+    for i, line in enumerate(lines):
+        if line.op not in LEAVES and not line.view:
+            spans.setdefault(plan.place.get(i, f"fresh {i}"), []).append((i, last.get(i, i)))
+        if i in plan.aside:
+            spans[plan.aside[i]].append((i, i))
+    lanes, where = [], {}
+    for at, used in spans.items():
+        place = len(lanes)
+        where.update({i: place for i, _ in used if plan.aside.get(i) != at or plan.place.get(i) == at})
+        if isinstance(at, int):
+            shape, dtype, _ = plan.buffers[at]
+            lanes.append(Lane(kept[at], shape, dtype.name, _nbytes(shape, dtype), tuple(used)))
+        else:
+            x = lines[used[0][0]]
+            lanes.append(Lane(names[used[0][0]], x.shape, x.dtype.name, _nbytes(x.shape, x.dtype), tuple(used), True))
+    return {i: where[root[i]] for i in range(len(lines)) if root[i] in where}, tuple(lanes)
+
+
+def _nbytes(shape: tuple[int, ...], dtype: np.dtype[Any]) -> int:
+    return int(np.prod(shape, dtype=int)) * dtype.itemsize
+
+
+def _moved(graph: Graph, i: int) -> int:
+    """Bytes a line reads and writes; a single constant number stays where it is."""
+    line, lines = graph.lines[i], graph.lines
+    if line.op in LEAVES or line.view:
+        return 0
+    read = [lines[a] for a in dict.fromkeys(line.args) if a >= 0]
+    read = [x for x in read if x.shape or x.op != "const"]
+    return sum(_nbytes(x.shape, x.dtype) for x in [*read, line])
+
+
+def _dtype(graph: Graph) -> str:
+    kinds = {graph.lines[i].dtype.name for i in graph.outputs}
+    return kinds.pop() if len(kinds) == 1 else ""
+
+
+def _passes(program: Any) -> tuple[Any, ...]:
+    return ()
