@@ -12,12 +12,14 @@ Further words:
     lint [ruff options]      style of the code
     help                     this text
 
-Options after `lab` go to JupyterLab (--no-browser --port 9999), options after `test` to the unit
-tests. The first call makes the folder .venv beside this file and installs the toolkit into it; later calls
-reuse it until pyproject.toml changes. Only the standard library is used here.
+Options after `lab` go to JupyterLab (--no-browser --port 9999), but for --threads N; options after `test`
+to the unit tests. NumPy computes with one thread unless OPENBLAS_NUM_THREADS or a variable like it says otherwise. The
+first call makes the folder .venv beside this file and installs the toolkit into it; later calls reuse it until
+pyproject.toml changes. Only the standard library is used here.
 """
 
 # Python 3.8 must still be able to read this file, so that it can say what is missing.
+import argparse
 import hashlib
 import importlib.util
 import json
@@ -31,6 +33,7 @@ NOTEBOOKS = ROOT / "notebooks"
 VENV = ROOT / ".venv"
 STAMP = VENV / "torchlean_nb.stamp"
 OLDEST = (3, 11)
+THREADS = ["%s_THREADS" % name for name in ("OPENBLAS_NUM", "MKL_NUM", "BLIS_NUM", "VECLIB_MAXIMUM", "OMP_NUM")]
 NO_TESTS = 5  # exit status of pytest when nothing was selected
 
 
@@ -117,11 +120,28 @@ def installed(key):
         return set()
 
 
+def one_thread(env, count=None):
+    """A copy of the environment with so many threads for NumPy; with one, where the user has not chosen."""
+    chosen = any(env.get(name) for name in THREADS)
+    return dict(env) if chosen and count is None else dict(env, **dict.fromkeys(THREADS, count or "1"))
+
+
+def threads_of(args):
+    """The number after --threads, or None, and the other options."""
+    reader = argparse.ArgumentParser(prog="run.py lab", add_help=False, allow_abbrev=False)
+    reader.add_argument("--threads", type=int, metavar="N")
+    known, rest = reader.parse_known_args(args)
+    if known.threads is not None and known.threads < 1:
+        reader.error("--threads must be > 0")
+    return known.threads and str(known.threads), rest
+
+
 # -- what one can ask for ----------------------------------------------------------------------
 
 
 def lab(args):
     """Open JupyterLab on the first lesson, in place of this process where the system can do that."""
+    count, args = threads_of(args)
     python = environment("lab", "test")
     first = NOTEBOOKS / "00_start.ipynb"
     ask_no_questions()
@@ -132,10 +152,10 @@ def lab(args):
         command.append("--LabApp.default_url=/lab/tree/%s" % first.name)
     command += args
     if os.name == "nt":
-        return subprocess.run(command, cwd=str(ROOT)).returncode
+        return subprocess.run(command, cwd=str(ROOT), env=one_thread(os.environ, count)).returncode
     os.chdir(str(ROOT))
     sys.stdout.flush()
-    return os.execv(command[0], command)
+    return os.execve(command[0], command, one_thread(os.environ, count))
 
 
 def ask_no_questions():
@@ -215,11 +235,10 @@ def suite(title, marks, args, *extras):
 
 
 def pytest(title, args, *extras):
-    """Exit status of pytest, with one thread per process so that sums come out in one order."""
+    """Exit status of pytest."""
     python = environment("lab", "test", *extras)
     print("\n== %s" % title, flush=True)
-    one = {name + "_NUM_THREADS": "1" for name in ("OPENBLAS", "OMP", "MKL")}
-    return run(python, "-m", "pytest", *args, env=dict(os.environ, **one))
+    return run(python, "-m", "pytest", *args, env=one_thread(os.environ))
 
 
 def main(argv):

@@ -54,6 +54,7 @@ _LAZY = {
     "save": "torchlean_nb.saving:save",
     "saving": "torchlean_nb.saving",
     "Trainer": "torchlean_nb.train:Trainer",
+    "threads": "torchlean_nb.backend.threads:threads",
     "trace": "torchlean_nb.trace",
     "train": "torchlean_nb.train",
     "updates": "torchlean_nb.updates",

@@ -175,13 +175,14 @@ def test_a_suite_without_tests_passes_but_a_selection_of_nothing_does_not(run, m
 def test_lab_becomes_jupyterlab_on_the_first_lesson(run, machine, monkeypatch):
     (run.NOTEBOOKS / "00_start.ipynb").write_text("{}")
     seen = []
-    posix = SimpleNamespace(name="posix", chdir=lambda path: None, execv=lambda *a: seen.extend(a))
+    posix = SimpleNamespace(name="posix", chdir=lambda path: None, execve=lambda *a: seen.extend(a), environ={})
     monkeypatch.setattr(run, "os", posix)
     run.lab(["--no-browser", "--port", "9999"])
-    program, command = seen
+    program, command, environment = seen
     assert program == command[0] == sys.executable
     assert command[1:3] == ["-m", "jupyterlab"]
     assert command[-4:] == ["--LabApp.default_url=/lab/tree/00_start.ipynb", "--no-browser", "--port", "9999"]
+    assert environment["OPENBLAS_NUM_THREADS"] == "1"
 
 
 def test_an_unknown_word_shows_the_help():
@@ -231,7 +232,7 @@ def test_the_package_knows_its_version():
     assert torchlean_nb.__version__ == PROJECT["version"] == metadata.version("torchlean_nb")
 
 
-@pytest.mark.parametrize("script", [".ci/run", "binder/postBuild"])
+@pytest.mark.parametrize("script", [".ci/run", "binder/postBuild", "binder/start"])
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no executable bit")
 def test_scripts_can_be_run(script):
     assert (ROOT / script).stat().st_mode & 0o100

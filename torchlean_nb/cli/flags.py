@@ -160,6 +160,8 @@ CALL = {
         "save-params": Flag(None, words, "FILE", "write the parameters: .json for TorchLean, or .safetensors"),
         "log": Flag(None, place, "FILE", "write the curves as TorchLean's JSON; off, false, none: nothing"),
         "log-every": Flag(None, whole(0), "N", "print the loss every N updates"),
+        "threads": Flag(None, whole(1), "N", "threads of matrix products: 1, unless OPENBLAS_NUM_THREADS or a variable "
+                        "like it says otherwise; more pays for large layers only"),
     },
 }  # fmt: skip
 SETTINGS = {name: flag for group in RUN.values() for name, flag in group.items()}

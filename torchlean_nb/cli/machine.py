@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import platform
 import re
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from importlib import import_module, metadata
 from importlib.util import find_spec
 from pathlib import Path
+
+from torchlean_nb.backend.threads import chosen, start_with, threads
+from torchlean_nb.errors import CapabilityError
 
 # Optional thing -> what it is for, and how to get it.
 OPTIONAL = {
@@ -32,18 +37,56 @@ def notebooks() -> Path:
     return next((p for p in places if p.is_dir()), Path.cwd())
 
 
+def threads_of(count: int | None) -> AbstractContextManager[object]:
+    """So many threads of BLAS for a block; without a count one, unless the user has chosen."""
+    if count is None and chosen():
+        return nullcontext()
+    try:
+        return threads(count or 1, by=f"--threads {count}" if count else "torchlean-nb, which starts with one")
+    except CapabilityError:
+        if count is None:
+            return nullcontext()  # nobody asked for it
+        raise
+
+
+@contextmanager
+def started_with(count: int | None) -> Iterator[None]:
+    """An environment for processes that are started in the block."""
+    before = dict(os.environ)
+    start_with(count, os.environ)
+    try:
+        yield
+    finally:
+        for name in os.environ.keys() - before:
+            del os.environ[name]
+        os.environ.update(before)
+
+
+def own_threads(options: Sequence[str]) -> tuple[int | None, list[str]]:
+    """The number after ``--threads``, which is ours, and the other options."""
+    reader = argparse.ArgumentParser(prog="torchlean-nb lab", add_help=False, allow_abbrev=False)
+    reader.add_argument("--threads", type=int, metavar="N")
+    known, rest = reader.parse_known_args(options)
+    if known.threads is not None and known.threads < 1:
+        reader.error("--threads must be > 0")
+    return known.threads, rest
+
+
 def lab(options: Sequence[str]) -> int:
-    """Start JupyterLab in the folder of the lessons; `options` are JupyterLab's own."""
+    """Start JupyterLab in the folder of the lessons; `options` are JupyterLab's own, but for ``--threads N``."""
+    count, options = own_threads(options)
     if find_spec("jupyterlab") is None:
         print("JupyterLab is not installed. try: pip install jupyterlab", file=sys.stderr)
         return 1
-    return import_module("jupyterlab.labapp").main([f"--ServerApp.root_dir={notebooks()}", *options]) or 0
+    with started_with(count):  # kernels get the environment
+        return import_module("jupyterlab.labapp").main([f"--ServerApp.root_dir={notebooks()}", *options]) or 0
 
 
 def doctor(_: Sequence[str] = ()) -> int:
     """Print what is installed, what is missing and what it would be good for."""
     print(f"Python {platform.python_version()} on {platform.system()} {platform.machine()}  {sys.executable}")
-    print(f"device cpu, {os.cpu_count()} cores, backends eager and compiled\nlessons: {notebooks()}\n\nneeded")
+    print(f"device cpu, {os.cpu_count()} cores, backends eager and compiled\nthreads: {blas()}")
+    print(f"lessons: {notebooks()}\n\nneeded")
     for name in required():
         print(f"  {name:<15}{version(name) or 'MISSING: pip install ' + name}")
     print(f"\noptional\n  {'dot':<15}{program('dot', 'apt install graphviz, or brew install graphviz')}")
@@ -51,6 +94,14 @@ def doctor(_: Sequence[str] = ()) -> int:
         print(f"  {name:<15}{state(name) or f'not installed; for {use}: {how}'}")
     print(f"\nself-check: {self_check()}")
     return 0
+
+
+def blas() -> str:
+    """Threads of matrix products, and who decided; nothing is changed."""
+    try:
+        return repr(threads())
+    except CapabilityError as e:
+        return f"not known, {chosen() or 'none of its variables is set'}; {str(e).splitlines()[-1].strip()}"
 
 
 def required() -> Iterator[str]:

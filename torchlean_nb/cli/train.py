@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torchlean_nb as tl
+from torchlean_nb.cli import machine
 from torchlean_nb.cli.choices import build_model, build_rule, build_schedule, load_data, parted
 from torchlean_nb.cli.flags import PROG, SETTINGS, Refused, read
 from torchlean_nb.errors import TorchLeanError, quote
@@ -25,9 +26,11 @@ def command(argv: Sequence[str]) -> int:
     """Train as the flags say. 0 when it went well, 1 when the training failed, 2 for a flag, 130 for Ctrl-C."""
     code = 2
     try:
-        job = Job(*read(argv))
-        code = 1
-        return job.run()
+        settings, options = read(argv)
+        with machine.threads_of(options.pop("threads")):
+            job = Job(settings, options)
+            code = 1
+            return job.run()
     except Refused as e:
         print(f"{PROG}: {e}", file=sys.stderr)
     except TorchLeanError as e:
