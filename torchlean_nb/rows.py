@@ -108,6 +108,8 @@ class Op:
     optional: int = field(init=False)
     plain: bool = field(init=False)
     rules: tuple[Callable[..., Any] | None, ...] = field(init=False)
+    call: Callable[..., Any] | None = field(init=False, default=None, repr=False)  # these two are written for the row
+    pull: Callable[..., Any] | None = field(init=False, default=None, repr=False)  # when it is first used on a tape
 
     def __post_init__(self) -> None:
         # Read off the code object: inspect.signature would cost more than the rest of the import.

@@ -19,15 +19,16 @@ import numpy as np
 
 from torchlean_nb.backend.namespace import numpy_namespace
 from torchlean_nb.backend.quiet import quietly
-from torchlean_nb.engine.checks import explain, refuse_non_finite
-from torchlean_nb.engine.data import as_data, freeze
+from torchlean_nb.engine.calls import call_of
+from torchlean_nb.engine.calls import forks as _forks
+from torchlean_nb.engine.checks import refuse_non_finite
+from torchlean_nb.engine.data import as_data
 from torchlean_nb.engine.tensor import Ref, Tensor
 from torchlean_nb.errors import (
     DTypeError,
     ForeignHandleError,
     ForkError,
     HandleTypeError,
-    RuleError,
     ShapeError,
     StaleHandleError,
     ThreadError,
@@ -38,7 +39,6 @@ from torchlean_nb.rows import Op
 
 LEAVES = ("param", "input", "const", "nat")
 _NO_ATTRS: dict[str, Any] = {}
-_forks = [0]
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=lambda: _forks.__setitem__(0, _forks[0] + 1))
 
@@ -72,21 +72,25 @@ class Tape:
         Name of the session, for messages.
     strict_shapes : bool
         TorchLean's rule: no implicit broadcasting.
+    quiet : callable, optional
+        From `quietly`; to be shared by tapes that follow each other.
     """
 
     __slots__ = (
         "__weakref__", "cells", "dtype", "forks", "grads_on", "label", "names", "needs", "nonfinite", "owner",
-        "quietly", "records", "scope", "scopes", "strict_shapes", "values", "xp",
+        "quietly", "records", "scope", "scopes", "strict", "strict_shapes", "values", "watchful", "xp",
     )  # fmt: skip
 
     handle = Tensor
 
     def __init__(
         self, xp: Any = None, dtype: str = "float64", nonfinite: str = "raise", label: str = "", *,
-        strict_shapes: bool = False,
-    ):
-        self.xp, self.quietly = xp or numpy_namespace(), quietly()
+        strict_shapes: bool = False, quiet: Any = None,
+    ):  # fmt: skip
+        self.xp, self.quietly = xp or numpy_namespace(), quiet or quietly()
         self.dtype, self.nonfinite, self.label, self.strict_shapes = dtype, nonfinite, label, strict_shapes
+        self.strict = nonfinite == "raise"
+        self.watchful = strict_shapes  # whether the arguments of ops are looked at: integers do that, too
         self.records: list[tuple[Any, tuple[int, ...], dict[str, Any], Any]] = []
         self.values: list[Any] = []
         self.needs: list[bool] = []
@@ -142,6 +146,8 @@ class Tape:
     def leaf(self, kind: str, value: Any, requires_grad: bool = False, name: str | None = None) -> Tensor:
         """Append a leaf; `value` must be frozen already."""
         i = self._mend()
+        if value.dtype.kind in "iu":
+            self.watchful = True
         self.values.append(value)
         self.needs.append(requires_grad)
         if name:
@@ -153,53 +159,23 @@ class Tape:
 
     def apply(self, op: Op, args: tuple[Any, ...], attrs: Mapping[str, Any]) -> Tensor:
         """Run `op` and append its record; on any failure the tape is as it was."""
-        if self.owner != threading.get_ident() or self.forks != _forks[0]:
-            self._refuse_outsiders()
-        mark = self._mend()
-        try:
-            return self.handle(self, self._record(op, args, attrs))
-        except BaseException:
-            self.rollback(mark)
-            raise
+        return self.quietly(op.call or call_of(op), self, attrs, *args)
 
-    def _record(self, op: Op, args: tuple[Any, ...], attrs: Mapping[str, Any]) -> int:
-        attrs = {**op.attrs, **attrs} if attrs else op.attrs
-        known, trained, needs = self.values, self.needs, False
-        parents, values = [], []
-        for k, a in enumerate(args):
-            p = a.id if isinstance(a, Ref) and a.tape is self else self.lift(a, op, k)
-            parents.append(p)
-            values.append(known[p] if p >= 0 else None)
-            # A composite without rules of its own is opened when it is swept.
-            needs = needs or (p >= 0 and trained[p] and (not op.rules or op.rule(k) is not None))
-        parents, needs = tuple(parents), needs and self.grads_on and op.kind != "constant"
+    def look_at(self, op: Op, parents: tuple[int, ...], values: list[Any]) -> None:
+        """What has to be known of arguments where integers are about, or shapes must be equal."""
         for v in values:
             if v is not None and v.dtype.kind in "iu":
                 self._check_kinds(op, parents, values)
                 break
         if self.strict_shapes and op.kind == "elementwise":
             refuse_broadcast(self, op, parents, values)
-        saved = None
-        try:
-            if op.check is not None:
-                op.check(*values, **attrs)
-            y = self.quietly(op.forward, self.xp, *values, **attrs)
-            if op.residuals:
-                y, saved = y
-        except (ValueError, TypeError, IndexError, AttributeError, ZeroDivisionError, OverflowError) as e:
-            raise explain(self, op, parents, values, attrs, e) from e
-        y = freeze(y)
-        if not hasattr(y, "shape"):
-            raise RuleError(f"{op.name}: forward returned {type(y).__name__}", "it must return one array")
-        if self.nonfinite == "raise" and not self.xp.all_finite(y):
+
+    def look_after(self, op: Op, parents: tuple[int, ...], values: list[Any], y: Any) -> None:
+        """A closer look at a value that is no float, or may be none."""
+        if y.dtype.kind in "iu":
+            self.watchful = True
+        elif self.strict and not self.xp.all_finite(y):
             refuse_non_finite(self, op, parents, values, y)
-        i = len(self.records)
-        self.values.append(y)
-        self.needs.append(needs)
-        if self.scope:
-            self.scopes[i] = self.scope
-        self.records.append((op, parents, attrs, saved))
-        return i
 
     def lift(self, a: Any, op: Op, k: int) -> int:
         """Node id of an operand: a handle of this tape, a Param, or a new constant; -1 for None."""
@@ -209,6 +185,8 @@ class Tape:
         if use is not None:
             return use(self).id
         if isinstance(a, Ref):
+            if a.tape is self:
+                return a.id
             other = a.tape
             len(other)  # a dead tape explains itself here
             raise ForeignHandleError(
@@ -221,7 +199,7 @@ class Tape:
                 a = np.asarray(a)
         if self.xp.exact:
             return self.leaf("const", self.xp.asarray(a, op.domain_of(k).kind)).id
-        return self.leaf("const", as_data(a, self.dtype, label=label, finite=self.nonfinite == "raise")).id
+        return self.leaf("const", as_data(a, self.dtype, label=label, finite=self.strict)).id
 
     def _check_kinds(self, op: Op, parents: tuple[int, ...], values: list[Any]) -> None:
         for k, v in enumerate(values):
@@ -235,20 +213,20 @@ class Tape:
                 )
 
     def _mend(self) -> int:
-        """Next node id. The record is appended last, so whatever stands beyond it was interrupted."""
+        """Next node id. Values are appended first and records last: what lies between them was interrupted."""
         n = len(self.records)
-        if len(self.values) != n or len(self.needs) != n:
+        if len(self.values) != n:
             self.rollback(n)
         return n
 
     def rollback(self, mark: int) -> None:
         """Forget everything from node `mark` on."""
-        if len(self.values) > mark or len(self.needs) > mark:
-            del self.records[mark:], self.values[mark:], self.needs[mark:]
+        if len(self.values) > mark:
             for table in (self.names, self.scopes):
                 for i in [i for i in table if i >= mark]:
                     del table[i]
             self.cells = {c: kept for c, ids in self.cells.items() if (kept := [i for i in ids if i < mark])}
+            del self.records[mark:], self.needs[mark:], self.values[mark:]
 
     # -- guards ----------------------------------------------------------------------------
     def _refuse_outsiders(self) -> None:

@@ -1,0 +1,182 @@
+"""Calls and pulls: what recording a node and sweeping it come down to, written out once for each row.
+
+Loops over arguments and options would cost more than a small matrix product. So two functions are generated when a
+row is first used: ``call(tape, attrs, *args)`` runs the row and appends its record, ``pull(...)`` adds what a node
+hands back to its arguments. Whatever is the same for every node of a row is decided while they are written.
+"""
+
+from __future__ import annotations
+
+from _thread import get_ident
+from collections.abc import Callable
+from math import isfinite
+from typing import Any
+
+import numpy as np
+
+from torchlean_nb.engine.checks import explain
+from torchlean_nb.engine.data import freeze
+from torchlean_nb.engine.recorder import unbroadcast
+from torchlean_nb.engine.tensor import Tensor
+from torchlean_nb.errors import RuleError
+from torchlean_nb.rows import Op
+
+CALL = """
+def call(tape, attrs{parameters}):
+    if tape.owner != get_ident() or tape.forks != forks[0]:
+        tape._refuse_outsiders()
+    values, needs, mark = tape.values, tape.needs, len(tape.records)
+    if len(values) != mark:
+        tape.rollback(mark)
+    try:
+        {lift}
+        parents = {parents}
+        {look}
+        if tape.watchful:
+            tape.look_at(op, parents, {listed})
+        {merge}
+        try:
+            {check}
+            {y} = forward(tape.xp, {xs}{attrs})
+        except REFUSALS as e:
+            raise explain(tape, op, parents, {listed}, attrs, e) from e
+        if y.__class__ is ndarray:
+            y.setflags(False)
+        else:
+            y = frozen(op, y)
+        if {doubt} if tape.strict else y.dtype.kind != 'f':
+            tape.look_after(op, parents, {listed}, y)
+        i = len(tape.records)
+        values.append(y)
+        needs.append({needs})
+        if tape.scope:
+            tape.scopes[i] = tape.scope
+        tape.records.append((op, parents, attrs, {saved}))
+        return tape.handle(tape, i)
+    except BaseException:
+        tape.rollback(mark)
+        raise
+"""
+PULL = """
+def pull(xp, values, needs, bar, i, record, g):
+    _, parents, attrs, saved = record
+    {look}
+    y = values[i]
+    {contributions}
+"""
+ONE = """
+    if p{k} >= 0 and needs[p{k}]:
+        c = rule{k}(xp, g, y, {saved}{xs}{attrs})
+        {singular}
+        if c.shape != x{k}.shape:
+            c = unbroadcast(xp, c, x{k}.shape)[0]
+        bar[p{k}] = c if bar[p{k}] is None else bar[p{k}] + c
+"""
+ANY = """
+    for k, p in enumerate(parents):
+        if p >= 0 and needs[p] and op.rule(k) is not None:
+            c = op.rule(k)(xp, g, y, {saved}*xs, **attrs, arg=k)
+            {singular}
+            if c.shape != xs[k].shape:
+                c = unbroadcast(xp, c, xs[k].shape)[0]
+            bar[p] = c if bar[p] is None else bar[p] + c
+"""
+SINGULAR = "c = xp.where(xp.equal(g, 0), 0, c)"  # 0 times an infinite slope is 0: nothing arrived, nothing goes on
+VIEW = "(y.base is None or (y.base is not x0 and y.base is not x0.base)) and "  # else it shows numbers of its argument
+REFUSALS = (ValueError, TypeError, IndexError, AttributeError, ZeroDivisionError, OverflowError)
+forks = [0]
+
+
+def quick_finite(x: Any) -> bool:
+    """False means: look closer. The sum of squares of finite numbers may overflow; NumPy is to be silenced."""
+    kind = x.dtype.char
+    if kind != "d" and kind != "f":
+        return False
+    if not x.ndim:
+        return isfinite(x)
+    x = x.ravel("K")
+    return isfinite(x.dot(x))
+
+
+def frozen(op: Op, y: Any) -> Any:
+    """A value that is no plain array, read-only."""
+    y = freeze(y)
+    if not hasattr(y, "shape"):
+        raise RuleError(f"{op.name}: forward returned {type(y).__name__}", "it must return one array")
+    return y
+
+
+def _names(op: Op) -> dict[str, str]:
+    """How the text of both functions speaks of parents and values."""
+    if op.variadic:
+        return {
+            "parameters": ", *args", "lift": "pass",
+            "parents": "tuple([tape.lift(a, op, k) for k, a in enumerate(args)])",
+            "look": "xs = [values[p] if p >= 0 else None for p in parents]", "xs": "*xs, ", "listed": "xs",
+        }  # fmt: skip
+    n, least = range(len(op.args)), len(op.args) - op.optional
+    lift = [f"p{k} = a{k}.id if a{k}.__class__ is Tensor and a{k}.tape is tape else tape.lift(a{k}, op, {k})"
+            for k in n]  # fmt: skip
+    xs = "".join(f"x{k}, " for k in n)
+    return {
+        "parameters": "".join(f", a{k}" if k < least else f", a{k}=None" for k in n), "lift": "\n        ".join(lift),
+        "parents": f"({''.join(f'p{k}, ' for k in n)})", "xs": xs, "listed": f"[{xs}]",
+        "look": "\n    ".join([
+            f"({''.join(f'p{k}, ' for k in n)}) = parents",
+            *(f"x{k} = values[p{k}] if p{k} >= 0 else None" for k in n),
+        ]),
+    }  # fmt: skip
+
+
+def call_of(op: Op) -> Callable[..., Tensor]:
+    """The function that runs a row on a tape and records it."""
+    names = _names(op)
+    names["look"] = names["look"].replace("\n", "\n    ")
+    if op.attrs:
+        merge, check = "attrs = {**defaults, **attrs} if attrs else defaults", "pass"
+    else:
+        merge, check = "pass", "if attrs: raise TypeError(f'no option {next(iter(attrs))!r}')"
+    if op.check:
+        check += f"\n            op.check({names['xs']}**attrs)"
+    if op.kind == "constant":
+        needs = "False"
+    else:  # a composite without rules of its own is opened when tangents are pushed through it
+        ways = "any([p >= 0 and needs[p] and (not op.rules or op.rule(k) is not None) for k, p in enumerate(parents)])"
+        if not op.variadic:
+            ruled = [k for k in range(len(op.args)) if not op.rules or op.rules[k] is not None]
+            ways = " or ".join([f"(p{k} >= 0 and needs[p{k}])" for k in ruled]) or "False"
+        needs = f"({ways}) and tape.grads_on"
+    doubt = VIEW * (op.kind == "linear" and op.args == ("x",)) + "not quick_finite(y)"
+    text = CALL.format(
+        **names, merge=merge, check=check, needs=needs, doubt=doubt, attrs="**attrs" if op.attrs else "",
+        y="y, saved" if op.residuals else "y", saved="saved" if op.residuals else "None",
+    )
+    object.__setattr__(op, "call", made := _made(op, text, "call"))
+    return made
+
+
+def pull_of(op: Op) -> Callable[..., None]:
+    """The function that adds up what a node hands back to its arguments; any failure is worded by the careful sweep."""
+    names, saved = _names(op), "saved, " if op.residuals else ""
+    singular = SINGULAR if op.singular else "pass"
+    ruled = () if op.variadic else [k for k, rule in enumerate(op.rules) if rule is not None]
+    contributions = "".join(
+        ONE.format(k=k, xs=names["xs"], saved=saved, singular=singular, attrs="**attrs" if op.attrs else "")
+        for k in ruled
+    )
+    if op.variadic:
+        contributions = ANY.format(saved=saved, singular=singular)
+    made = _made(op, PULL.format(look=names["look"], contributions=contributions), "pull")
+    object.__setattr__(op, "pull", made)
+    return made
+
+
+def _made(op: Op, text: str, name: str) -> Any:
+    scope = {
+        "op": op, "forward": op.forward, "defaults": op.attrs, "Tensor": Tensor, "ndarray": np.ndarray,
+        "get_ident": get_ident, "forks": forks, "frozen": frozen, "explain": explain, "REFUSALS": REFUSALS,
+        "quick_finite": quick_finite, "unbroadcast": unbroadcast,
+        **{f"rule{k}": rule for k, rule in enumerate(op.rules)},
+    }
+    exec(compile(text, f"<torchlean_nb, {name} of {op.name}>", "exec"), scope)
+    return scope[name]
