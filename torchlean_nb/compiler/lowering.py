@@ -332,13 +332,11 @@ def _opened(tape: Tape, inputs: list[int], results: list[int], origins: Mapping[
     source: dict[int, Origin] = {}
     for i in sorted(wanted):
         op, parents, attrs, _ = tape.records[i]
-        start = len(low)
+        start, v, tape.values[i] = len(low), tape.values[i], None
         if isinstance(op, str):
-            v = tape.values[i]
             new[i] = xp.handle(low.leaf("input", v).id) if i in inputs else xp._constant(v)
         else:
-            new[i] = xp.apply(op, tuple(new[p] for p in parents), attrs, tape.values[i])
-        tape.values[i] = None  # the new tape has what it needs
+            new[i] = xp.apply(op, tuple(new[p] for p in parents), attrs, v)
         source.update(dict.fromkeys(range(start, len(low)), origins.get(i, NOWHERE)))
     lines = []
     for j, (op, parents, attrs, _) in enumerate(low.records):
@@ -351,8 +349,7 @@ def _opened(tape: Tape, inputs: list[int], results: list[int], origins: Mapping[
         order = memory_order(v)
         whence = str(source[j]), source[j]
         lines.append(Line(name, parents, attrs, v.shape, v.dtype, first, order, view, dot, value, *whence))
-    low.values.clear()  # handles and tapes know each other: without this the values would wait for a collection
-    tape.values.clear()
+    del low.values[:], tape.values[:]  # tapes and handles know each other, so they wait for a collection
     return Graph(tuple(lines), tuple(new[i].id for i in inputs), tuple(new[i].id for i in results))
 
 
