@@ -58,7 +58,7 @@ def test_a_sample_of_wrong_rules_is_found():
             for mutant in list(source.mutants({c for c in source.codes if c in table}))[::10]:
                 with source.alive(mutant):
                     outcome.add(mutant, first_complaint(table, mutant.code))
-    assert outcome.total >= 40
+    assert outcome.total >= 35
     assert [str(m) for m in outcome.unexplained] == []
 
 

@@ -79,7 +79,11 @@ class ArrayNamespace:
 
         if name not in OPS:
             raise AttributeError(f"xp has no {name!r}; a rule may only use rows")
-        return partial(OPS[name].run, self)
+        op = OPS[name]
+        found = partial(op.run if op.residuals else op.forward, self)
+        if op.builtin:  # nobody replaces it: found at once from now on
+            self.__dict__[name] = found
+        return found
 
     # -- making ------------------------------------------------------------------------------
     def asarray(self, x: Any, dtype: Any = None) -> Any:

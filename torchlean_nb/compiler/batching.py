@@ -107,16 +107,12 @@ def _one_axis(c: Case, x: Any) -> Any:
 
 def _matmul(c: Case, a: Any, b: Any) -> Any:
     (one, two), (p, q) = c.on, map(len, c.shapes)
+    if one and not two and p == q == 2:
+        return _many_by_one(a, b)
+    if two and not one and p <= 2 and q == 2:
+        return _one_by_many(c, a, b)
     if one and not two and q <= 2:
         return do("matmul", a, b)
-    if two and not one and p <= 2 and q == 2:
-        # a (.., k) times n matrices (k, m), as one product with a matrix (k, n * m)
-        k, m = c.shapes[1]
-        wide = do("reshape", do("transpose", b, axes=(1, 0, 2)), shape=(k, c.n * m))
-        y = do("matmul", a, wide)
-        if p == 1:
-            return do("reshape", y, shape=(c.n, m))
-        return do("transpose", do("reshape", y, shape=(c.shapes[0][0], c.n, m)), axes=(1, 0, 2))
     if two and not one and p == 2 and q == 1:
         return do("matmul", b, do("transpose", a, axes=(1, 0)))
     lead = max(p, q, 2) - 2
@@ -126,6 +122,39 @@ def _matmul(c: Case, a: Any, b: Any) -> Any:
         for (x, s), on in zip(sides, c.on, strict=True)
     )
     return c.result(do("matmul", a, b))
+
+
+def _many_by_one(a: Any, b: Any) -> Any:
+    """Matrices (n, p, k) times one (k, m): their rows, as they lie in memory, are those of one matrix."""
+    for order in ((0, 1, 2), (1, 0, 2)):
+        seen, turned = _seen(a).transpose(order), order != (0, 1, 2)
+        if _merges(seen, 0):
+            x = do("transpose", a, axes=order) if turned else a
+            rows = do("reshape", x, shape=(x.shape[0] * x.shape[1], x.shape[2]))
+            y = do("reshape", do("matmul", rows, b), shape=(*x.shape[:2], b.shape[1]))
+            return do("transpose", y, axes=order) if turned else y
+    return do("matmul", a, b)
+
+
+def _one_by_many(c: Case, a: Any, b: Any) -> Any:
+    """One matrix or vector times matrices (n, k, m), side by side in memory as one (k, n * m)."""
+    if not _merges(_seen(b).transpose(1, 0, 2), 1):
+        return do("matmul", a, b)
+    k, m = c.shapes[1]
+    y = do("matmul", a, do("reshape", do("transpose", b, axes=(1, 0, 2)), shape=(k, c.n * m)))
+    if a.ndim == 1:
+        return do("reshape", y, shape=(c.n, m))
+    return do("transpose", do("reshape", y, shape=(a.shape[0], c.n, m)), axes=(1, 0, 2))
+
+
+def _seen(x: Any) -> np.ndarray:
+    """A value as NumPy has it; only its layout is of interest."""
+    return x.tape.values[x.id] if isinstance(x, Ref) else x
+
+
+def _merges(a: np.ndarray, i: int) -> bool:
+    """Whether axes i and i + 1 are one in memory."""
+    return a.shape[i] == 1 or a.shape[i + 1] == 1 or a.strides[i] == a.strides[i + 1] * a.shape[i + 1]
 
 
 def _transpose(c: Case, x: Any) -> Any:
