@@ -1,0 +1,217 @@
+"""Races: every path is the one its optimizer would take alone, to the last bit, whatever runs it."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import torchlean_nb as tl
+from torchlean_nb import errors, surfaces
+from torchlean_nb.minimizers import Method
+from torchlean_nb.race import contenders, running
+from torchlean_nb.race.engine import facade
+from torchlean_nb.shells.program import Program
+from torchlean_nb.trace.race import RaceTrace, Track
+from torchlean_nb.updates import RULES
+
+ELEMENTS = [r for r in RULES.values() if r.builtin and r.scope == "element" and not r.needs]
+STARTS = np.random.default_rng(5).uniform(-2, 2, (9, 2))
+RATES = {"lr": 0.01}
+
+
+def options(rule):
+    return RATES if "lr" in rule.hypers else {}
+
+
+def alone(rule, surface, start, steps, fused=False, **hypers):
+    """Positions of an optimizer that runs by itself."""
+    opt = tl.optim.class_of(rule)({"z": start.copy()}, fused=fused, **hypers)
+    slope = tl.value_and_grad(lambda z: surface(z[0], z[1]))
+    found = [start]
+    for _ in range(steps):
+        opt.step([slope(opt.params["z"])[1]])
+        found.append(opt.params["z"].copy())
+    return np.array(found)
+
+
+def fits(rule, hypers):
+    """Whether the rule can be fused with these numbers."""
+    try:
+        Program.best(rule, rule.resolve(hypers), np.float64, False)
+    except errors.CapabilityError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("rule", ELEMENTS, ids=lambda r: r.name)
+def test_floats_arrays_and_the_optimizer_itself_agree_to_the_last_bit(rule):
+    hypers = options(rule)
+    arrays = tl.race([(rule, hypers)], on="beale", start=STARTS, steps=12, every=1, engine="numpy").tracks[0]
+    one = tl.race([(rule, hypers)], on="beale", start=STARTS[3], steps=12, every=1).tracks[0]
+    assert np.array_equal(arrays.positions[..., 3], one.positions[..., 0])
+    assert np.array_equal(arrays.losses[:, 3], one.losses[:, 0])
+    if (arrays.ended < 0).all():
+        with np.errstate(all="ignore"):
+            want = alone(rule, surfaces.beale, STARTS[3], 12, fused="numpy" if fits(rule, hypers) else False, **hypers)
+        assert np.array_equal(arrays.positions[..., 3], want)
+        assert np.array_equal(arrays.losses[-1], surfaces.beale(arrays.final))
+
+
+@pytest.mark.parametrize("name", ["sgd", "adam", "rmsprop", "adagrad", "lion"])
+def test_few_paths_do_run_in_python_floats(name, monkeypatch):
+    monkeypatch.setattr(running, "_by_arrays", None)
+    r = tl.race([name], on="rosenbrock", start=STARTS[:3], steps=5)
+    assert r.tracks[0].losses.shape == (6, 3)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.sampled_from(sorted(surfaces.SURFACES)), st.sampled_from(["sgd", "adam", "nadam", "adadelta"]),
+       st.floats(1e-3, 0.5), st.integers(0, 30), st.integers(1, 7))  # fmt: skip
+def test_every_surface_gives_the_same_paths_in_floats_and_in_arrays(surface, name, lr, steps, every):
+    what, on = [(name, {"lr": lr})], surfaces.surface_of(surface)
+    start = np.add([on.start, on.start], [[0.0, 0.0], [0.3, -0.2]])
+    a, b = (tl.race(what, on=on, start=start, steps=steps, every=every, engine=e) for e in ("python", "numpy"))
+    assert a.tracks == b.tracks and np.array_equal(a.steps, b.steps)
+    assert a.steps[-1] == steps and (a.steps[:-1] % every == 0).all()
+
+
+def test_a_value_for_each_path_is_the_path_of_that_value():
+    rates = np.geomspace(1e-4, 1e-2, 6)
+    many = tl.race([("adam", {"lr": rates})], on="rosenbrock", steps=20).tracks[0]
+    for i, lr in enumerate(rates):
+        want = alone(tl.optim.rules["adam"], surfaces.rosenbrock, np.array(surfaces.rosenbrock.start), 20, lr=lr)
+        assert np.array_equal(many.positions[..., i], want)
+    assert many.hypers["lr"] == tuple(rates)
+
+
+def test_paths_by_the_thousand_are_those_of_smaller_crowds(monkeypatch):
+    start = np.random.default_rng(0).uniform(-2, 2, (50, 2))
+    whole = tl.race(["adam"], on="ackley", start=start, steps=9)
+    monkeypatch.setattr(running, "CHUNK", 16)
+    assert tl.race(["adam"], on="ackley", start=start, steps=9) == whole
+
+
+@pytest.mark.parametrize("name", ["lbfgs", "newton", "nelder_mead", "polyak_sgd", "adahessian", "lamb", "bfgs"])
+def test_what_looks_at_everything_runs_as_it_does_alone(name):
+    row, f = tl.optim.row(name), surfaces.himmelblau
+    slope = tl.value_and_grad(lambda z: f(z[0], z[1]))
+    r = tl.race([name], on=f, start=STARTS[:2], steps=4, every=1).tracks[0]
+
+    def known(z):
+        value, g = slope(z)
+        xx, xy, yy = f.curvature(z)
+        return (value, [g], np.array([[xx, xy], [xy, yy]])) if "hessian" in row.needs else (value, [g])
+
+    for i in range(2):
+        opt = facade(contenders(name)[0], i, STARTS[i])
+        for k in range(4):
+            z = opt.params["z"]
+            if isinstance(row, Method):
+                opt.step(lambda p: known(p["z"]))
+            else:
+                bent = [np.array(f.curvature(z)[::2])] if "curvature" in row.needs else None
+                opt.step([slope(z)[1]], float(slope(z)[0]) if "value" in row.needs else None, bent)
+            assert np.array_equal(r.positions[k + 1, :, i], opt.params["z"])
+
+
+def test_a_path_that_runs_away_is_marked_and_stays_and_the_others_go_on():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        r = tl.race([("sgd", {"lr": np.array([1e-3, 0.1, 1e-4, 5.0])})], on="rosenbrock", steps=60)
+    t = r.tracks[0]
+    assert t.ended[0] == t.ended[2] == -1 and 0 <= t.ended[3] < t.ended[1] < 10
+    assert np.isfinite(t.positions).all() and np.abs(t.positions).max() <= 1e6 * 3
+    for i in (1, 3):
+        assert (t.positions[t.ended[i] :, :, i] == t.positions[t.ended[i], :, i]).all()
+    lone = tl.race([("sgd", {"lr": 0.1})], on="rosenbrock", steps=60).tracks[0]
+    assert lone.ended[0] == t.ended[1] and "at step" in str(tl.race([("sgd", {"lr": 5.0})], steps=9))
+
+
+def test_when_all_have_ended_the_race_is_over_but_the_record_is_whole():
+    t = tl.race([("sgd", {"lr": 50.0})], on="rosenbrock", start=STARTS, steps=40, every=1).tracks[0]
+    assert (t.ended >= 0).all() and len(t.losses) == 41 and (t.losses[-1] == t.losses[-2]).all()
+
+
+def test_noise_is_the_same_for_every_contender_and_for_every_race_with_the_seed():
+    on = surfaces.sphere.with_noise(0.3)
+    what = {"a": ("sgd", {"lr": 0.1}), "b": ("sgd", {"lr": 0.1})}
+    r = tl.race(what, on=on, start=STARTS, steps=15, seed=4)
+    assert np.array_equal(r["a"].positions, r["b"].positions)
+    assert r == tl.race(what, on=on, start=STARTS, steps=15, seed=4)
+    assert not np.array_equal(r["a"].final, tl.race(what, on=on, start=STARTS, steps=15, seed=5)["a"].final)
+    assert r.surface["noise"] == 0.3
+
+
+def test_a_schedule_sets_the_rate_of_each_step():
+    s = tl.schedules.cosine(0.2, total=20)
+    what = [("sgd", {"lr": s})]
+    a, b = (tl.race(what, on="sphere", start=(1.0, -2.0), steps=20, engine=e) for e in ("python", "numpy"))
+    assert a.tracks == b.tracks
+    p = np.array([1.0, -2.0])
+    for k in range(20):
+        p = p + -s(k) * (2.0 * p)
+    assert np.allclose(a.tracks[0].final[:, 0], p, rtol=1e-13)
+
+
+def test_any_function_of_two_tensors_runs_and_one_that_mixes_points_is_refused():
+    r = tl.race(["adam"], on=lambda x, y: tl.log(1 + x * x) + tl.abs(y), start=(0.5, 0.5), steps=5)
+    assert r.surface["lowest"] == "-Infinity" and r.tracks[0].losses[-1, 0] < r.tracks[0].losses[0, 0]
+    with pytest.raises(errors.ShapeError, match="element by element"):
+        tl.race(["sgd"], on=lambda x, y: (x * y).sum(), start=STARTS)
+    with pytest.raises(errors.HandleTypeError):
+        tl.race(["sgd"], on=lambda x, y: x * y if x > 0 else y, start=STARTS)
+
+
+@pytest.mark.parametrize(("arguments", "error"), [
+    ({"what": []}, errors.HyperparameterError), ({"what": ["nope"]}, errors.UnknownNameError),
+    ({"what": [("sgd", {"lr": -1.0})]}, errors.HyperparameterError), ({"what": [3]}, errors.HyperparameterError),
+    ({"what": [("sgd", {"lr": np.ones((2, 2))})]}, errors.ShapeError), ({"what": ["muon"]}, errors.ShapeError),
+    ({"what": ["sgd"], "steps": -1}, errors.HyperparameterError), ({"what": ["sgd"], "start": "x"}, errors.ShapeError),
+    ({"what": ["sgd"], "start": [[np.nan, 0.0]]}, errors.ShapeError),
+    ({"what": ["sgd"], "every": 0}, errors.HyperparameterError),
+    ({"what": [("sgd", {"lr": np.ones(3)})], "start": STARTS}, errors.ShapeError),
+    ({"what": ["sgd"], "on": "sfere"}, errors.UnknownNameError),
+    ({"what": ["sgd"], "dtype": "int8"}, errors.HyperparameterError),
+    ({"what": ["sgd"], "engine": "x"}, errors.HyperparameterError),
+    ({"what": ["levenberg_marquardt"]}, errors.CapabilityError),
+    ({"what": ["lamb"], "engine": "python"}, errors.CapabilityError),
+])  # fmt: skip
+def test_what_cannot_run_is_refused_with_a_reason(arguments, error):
+    with pytest.raises(error):
+        tl.race(**arguments)
+
+
+def test_stopped_it_gives_the_contenders_that_had_finished(monkeypatch):
+    whole = running._track
+
+    def stopped(c, *rest):
+        if c.name == "adam":
+            raise KeyboardInterrupt
+        return whole(c, *rest)
+
+    monkeypatch.setattr(running, "_track", stopped)
+    r = tl.race(["sgd", "adam", "rmsprop"], steps=5)
+    assert [*r] == ["sgd"] and r.status == "interrupted"
+
+
+def test_a_race_survives_json_and_refuses_what_is_none():
+    r = tl.race(["sgd", ("adam", {"lr": np.array([0.1, 0.2])})], on="branin", steps=30)
+    assert RaceTrace.from_json(r.to_json()) == r and r.to_json() == RaceTrace.from_json(r.to_json()).to_json()
+    data = r.to_dict()
+    for broken in ({**data, "format": "x"}, {**data, "tracks": 3}, {**data, "steps": [0]}, {"format": data["format"]}):
+        with pytest.raises(errors.TraceFormatError):
+            RaceTrace.from_dict(broken)
+    with pytest.raises(errors.TraceFormatError):
+        RaceTrace({}, [0], [Track("a", "sgd", np.zeros((1, 2, 1)), np.zeros((1, 1)))] * 2)
+    with pytest.raises(errors.UnknownNameError, match="sgd"):
+        r["sdg"]
+    assert not r["sgd"].positions.flags.writeable
+
+
+def test_steps_to_a_target_are_the_first_recorded_ones():
+    r = tl.race([("sgd", {"lr": np.array([0.1, 0.4, 1e-6])})], on="sphere", start=(1.0, 0.0), steps=50)
+    assert r.steps_to(0.5)["sgd"].tolist() == [2, 1, -1]

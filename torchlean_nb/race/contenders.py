@@ -1,0 +1,106 @@
+"""Contenders: rows of optimizers with their hyperparameters, numbers or one number for each path."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from torchlean_nb import optim
+from torchlean_nb.errors import HyperparameterError, ShapeError, quote
+from torchlean_nb.minimizers.table import Method
+from torchlean_nb.updates import UpdateRule
+
+
+@dataclass(frozen=True, eq=False)
+class Contender:
+    """An optimizer in a race.
+
+    Parameters
+    ----------
+    name : str
+    rule : UpdateRule
+    hypers : mapping
+        All of them; an array where each path has its own value.
+    schedule : callable or None
+        ``schedule(k)`` gives the learning rate of step k.
+    """
+
+    name: str
+    rule: Any
+    hypers: Mapping[str, Any]
+    schedule: Callable[[int], float] | None = None
+
+    @property
+    def paths(self) -> int:
+        """Number of values of its arrays; 1 when it has none."""
+        return max((len(v) for v in self.hypers.values() if isinstance(v, np.ndarray)), default=1)
+
+    @property
+    def alone(self) -> bool:
+        """Whether each path needs an optimizer of its own, because a step looks at all coordinates or at the value."""
+        return isinstance(self.rule, Method) or self.rule.scope != "element" or bool(self.rule.needs)
+
+    def hypers_of(self, i: int) -> dict[str, Any]:
+        """Hyperparameters of one path, plain numbers."""
+        return {k: float(v[i]) if isinstance(v, np.ndarray) else v for k, v in self.hypers.items()}
+
+
+def contenders(what: Any) -> list[Contender]:
+    """Contenders from names, rows, pairs of one and its hyperparameters, or a mapping of labels to those.
+
+    Raises
+    ------
+    HyperparameterError, UnknownNameError, ShapeError
+
+    Examples
+    --------
+    >>> [c.name for c in contenders(["sgd", ("adam", {"lr": 0.1}), "sgd"])]
+    ['sgd', 'adam lr=0.1', 'sgd 2']
+    >>> [c.name for c in contenders({"plain": "sgd", "heavy": ("sgd", {"momentum": 0.9})})]
+    ['plain', 'heavy']
+    """
+    if isinstance(what, str | UpdateRule):
+        what = [what]
+    labelled = what.items() if isinstance(what, Mapping) else ((None, spec) for spec in what)
+    out: list[Contender] = []
+    for label, spec in labelled:
+        if label is not None and isinstance(spec, Mapping):
+            spec = (label, spec)
+        out.append(_contender(label, spec, {c.name for c in out}))
+    if not out:
+        raise HyperparameterError("race: no contender", None, 'tl.race(["sgd", "adam"], on="rosenbrock")')
+    return out
+
+
+def _contender(label: str | None, spec: Any, taken: set[str]) -> Contender:
+    row, given = spec if isinstance(spec, tuple) and len(spec) == 2 else (spec, {})
+    if not isinstance(row, str | UpdateRule) or not isinstance(given, Mapping):
+        raise HyperparameterError(
+            f"race: {quote(spec, 60)} is no contender", "a name, a row, or (name, {hyperparameter: value})"
+        )
+    row, given = optim.row(row) if isinstance(row, str) else row, dict(given)
+    schedule = given.pop("schedule", None)
+    rate = given.get("lr")
+    if callable(rate):
+        schedule = given.pop("lr")
+    if schedule is not None and not callable(schedule):
+        raise HyperparameterError(f"race: {row.name}: schedule={quote(schedule, 40)}", "a function of the step")
+    arrays = {k: np.asarray(v, float) for k, v in given.items() if isinstance(v, np.ndarray | list)}
+    numbers = {k: v for k, v in given.items() if k not in arrays}
+    lengths = {a.size for a in arrays.values()}
+    if any(a.ndim != 1 for a in arrays.values()) or len(lengths) > 1:
+        raise ShapeError(f"race: {row.name}: arrays of shapes {', '.join(str(a.shape) for a in arrays.values())}",
+                         "one value for each path")  # fmt: skip
+    # The allowed values are an interval, so its ends speak for all.
+    ends = [{**numbers, **{k: float(pick(a)) for k, a in arrays.items()}} for pick in (np.min, np.max)]
+    if schedule is not None and "lr" in row.hypers:
+        ends = [{**h, "lr": float(schedule(0))} for h in ends]
+    flat, _ = (row.resolve(h) for h in ends)
+    name = label or " ".join([row.name, *(f"{k}={v:g}" for k, v in numbers.items() if isinstance(v, int | float))])
+    unique, n = name, 1
+    while unique in taken:
+        unique, n = f"{name} {n + 1}", n + 1
+    return Contender(unique, row, {**flat, **arrays}, schedule)

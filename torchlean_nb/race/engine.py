@@ -1,0 +1,222 @@
+"""Paths of one contender: all at once as arrays, or each with an optimizer of its own.
+
+Rules that treat each coordinate alone run on arrays of shape (2, n): by the program that fused optimizers run, or,
+where a hyperparameter differs from path to path, by the rule itself. The numbers are those that each path would
+have by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from torchlean_nb.backend.namespace import numpy_namespace
+from torchlean_nb.engine import hessian
+from torchlean_nb.errors import CapabilityError, TorchLeanError
+from torchlean_nb.minimizers.table import Method
+from torchlean_nb.race.contenders import Contender
+from torchlean_nb.race.field import Field
+from torchlean_nb.shells.closure import class_of_method
+from torchlean_nb.shells.optimizer import class_of
+from torchlean_nb.shells.program import Program
+from torchlean_nb.surfaces import Surface
+
+Step = Callable[[np.ndarray, np.ndarray, int], np.ndarray]
+
+
+class Paths:
+    """What is recorded, and which paths have ended.
+
+    Parameters
+    ----------
+    start : ndarray, shape (2, n)
+    records : int
+    limit : float
+        Farthest a coordinate may go.
+    """
+
+    def __init__(self, start: np.ndarray, records: int, limit: float):
+        n = start.shape[1]
+        self.positions, self.losses = np.empty((records, 2, n), start.dtype), np.empty((records, n), start.dtype)
+        self.ended, self.count, self.limit = np.full(n, -1), 0, limit
+        self._square = limit * limit
+        self._dead = np.zeros(0, int)
+
+    def record(self, p: np.ndarray, losses: np.ndarray) -> None:
+        """Keep where all paths are."""
+        self.positions[self.count], self.losses[self.count] = p, losses
+        self.count += 1
+
+    def kept(self, k: int, old: np.ndarray, new: np.ndarray) -> np.ndarray:
+        """The new positions, those of paths that ended, or end with step k, as they were."""
+        dead, flat = self._dead, new.ravel()
+        if dead.size:
+            new[:, dead] = old[:, dead]
+        if not flat.dot(flat) < self._square:  # NaN is not smaller either
+            out = ~(np.abs(new) <= self.limit).all(axis=0)
+            new[:, out] = old[:, out]
+            self.ended[out & (self.ended < 0)] = k
+            self._dead = np.flatnonzero(self.ended >= 0)
+        return new
+
+    def put(self, cut: slice, part: Paths) -> None:
+        """Take over what was recorded of some of the paths."""
+        self.positions[..., cut], self.losses[..., cut], self.ended[cut] = part.positions, part.losses, part.ended
+
+    @property
+    def over(self) -> bool:
+        """Whether every path has ended."""
+        return self._dead.size == self.ended.size
+
+
+def together(contender: Contender, shape: tuple[int, int], dtype: Any) -> Step:
+    """A function ``step(p, g, k) -> new p`` for all paths of a rule that treats each coordinate alone."""
+    if contender.paths == 1:
+        try:
+            return fused(contender, shape, dtype)
+        except CapabilityError:  # which some rules cannot be
+            pass
+    return by_the_rule(contender, shape, dtype)
+
+
+def rates(contender: Contender) -> Callable[[int], Any]:
+    """Learning rate of step k."""
+    fixed = contender.hypers.get("lr", 0.0)
+    return contender.schedule or (lambda k: fixed)
+
+
+def fused(contender: Contender, shape: tuple[int, int], dtype: Any) -> Step:
+    """Steps by the program of the rule, from one set of arrays into another.
+
+    Raises
+    ------
+    CapabilityError
+        When the rule has none.
+    """
+    rule, hypers = contender.rule, contender.hypers
+    program = Program.best(rule, hypers, dtype, False)
+    size, rate = shape[0] * shape[1], rates(contender)
+    first = rule.start(np.ones(2, dtype), SimpleNamespace(**hypers))
+    numbers = tuple(float(first[k]) for k in program.numbers)
+    sets = [[np.empty(size, dtype) for _ in (*program.slots, "p")] for _ in range(2)]
+    scratch = [np.empty(size, t) for t in program.temporaries.values()]
+
+    def step(p: np.ndarray, g: np.ndarray, k: int) -> np.ndarray:
+        nonlocal numbers
+        if k == 0:
+            slots = rule.start(p.ravel(), SimpleNamespace(**hypers))
+            for name, a in zip(program.slots, sets[1], strict=False):
+                a[:] = slots[name] / program.factors[name]
+        old, new = sets[1 - k % 2], sets[k % 2]
+        found = program.prepare(k + 1, rate(k), numbers)
+        if found is None:
+            raise CapabilityError(f"{rule.class_name}: the numbers of step {k} need the rule itself")
+        numbers = found
+        program.run(g.ravel(), p.ravel(), *old[:-1], *new, *scratch)
+        return new[-1].reshape(shape)
+
+    return step
+
+
+def by_the_rule(contender: Contender, shape: tuple[int, int], dtype: Any) -> Step:
+    """Steps by the rule itself, hyperparameters broadcast over the paths."""
+    rule, rate, xp = contender.rule, rates(contender), numpy_namespace()
+    hypers = {k: v.astype(dtype) if isinstance(v, np.ndarray) else v for k, v in contender.hypers.items()}
+    slots: dict[str, Any] = {}
+
+    def step(p: np.ndarray, g: np.ndarray, k: int) -> np.ndarray:
+        h = SimpleNamespace(**(hypers if contender.schedule is None else {**hypers, "lr": rate(k)}))
+        if k == 0:
+            slots.update(rule.start(p, h, xp))
+        terms = rule.terms(g, p, slots, h, k + 1, xp)
+        slots.update({name: terms[name] for name in slots})
+        return (p + terms["delta"]).astype(dtype, copy=False)
+
+    return step
+
+
+def each_alone(contender: Contender, field: Field, surface: Surface, start: np.ndarray) -> Step:
+    """Steps in which every path has an optimizer of its own; methods evaluate the surface for themselves."""
+    made = [facade(contender, i, start[:, i]) for i in range(start.shape[1])]
+    rate = rates(contender)
+
+    def step(p: np.ndarray, g: np.ndarray, k: int) -> np.ndarray:
+        new = p.copy()
+        for i, opt in enumerate(made):
+            if opt is None:
+                continue
+            if contender.schedule is not None:
+                opt.param_groups[0]["lr"] = rate(k)
+            try:
+                _advance(opt, contender.rule, field, surface, p[:, i], g[:, i])
+                new[:, i] = opt.params["z"]
+            except (TorchLeanError, ArithmeticError, np.linalg.LinAlgError):  # no step from here: the path ends
+                new[:, i], made[i] = np.nan, None
+        return new
+
+    return step
+
+
+def facade(contender: Contender, i: int, start: np.ndarray) -> Any:
+    """The torch-shaped optimizer of one path; its parameter is called ``z``."""
+    rule, options = contender.rule, contender.hypers_of(i)
+    if odd := rule.needs - {"value", "gradient", "hessian", "curvature"}:
+        raise CapabilityError(f"race: {rule.class_name} needs {', '.join(odd)}", "a surface has none")
+    for name, parts in rule.tuples.items():
+        options[name] = tuple(options.pop(part) for part in parts)
+    kind = class_of_method(rule) if isinstance(rule, Method) else class_of(rule)
+    return kind({"z": start.copy()}, **options)
+
+
+def _advance(opt: Any, rule: Any, field: Field, surface: Surface, p: np.ndarray, g: np.ndarray) -> None:
+    """One step of one optimizer."""
+
+    def known(z: np.ndarray, second: bool) -> tuple[Any, ...]:
+        values, slopes = field(z.reshape(2, 1))
+        found = (float(values[0]), [slopes.ravel()])
+        return (*found, _hessian(surface, z)) if second else found
+
+    if isinstance(rule, Method):
+        opt.step(lambda params: known(params["z"], "hessian" in rule.needs))
+    else:
+        value = known(p, False)[0] if "value" in rule.needs else None
+        bent = [np.diag(_hessian(surface, p)).copy()] if "curvature" in rule.needs else None
+        opt.step([g.copy()], value, bent)
+
+
+def _hessian(surface: Surface, z: np.ndarray) -> np.ndarray:
+    if surface.hessian is None:
+        return np.asarray(hessian(lambda t: surface(t[0], t[1]))(z))
+    xx, xy, yy = surface.curvature(z)
+    return np.array([[xx, xy], [xy, yy]], z.dtype)
+
+
+def march(
+    step: Step,
+    field: Field,
+    start: np.ndarray,
+    paths: Paths,
+    when: Sequence[int],
+    noise: Callable[[tuple[int, ...]], np.ndarray] | None = None,
+) -> Iterator[int]:
+    """Make the steps, recording before those in `when`, the last of which is their number; yields each.
+
+    When every path has ended, none moves any more, and the rest of the record says so.
+    """
+    p, due = start.copy(), set(when)
+    for k in range(when[-1]):
+        losses, g = field(p)
+        if k in due:
+            paths.record(p, losses)
+        if paths.over:
+            break
+        if noise is not None:
+            g += noise(g.shape)
+        p = paths.kept(k, p, step(p, g, k))
+        yield k
+    losses, _ = field(p)
+    while paths.count < len(paths.losses):
+        paths.record(p, losses)

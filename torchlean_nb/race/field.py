@@ -1,0 +1,54 @@
+"""What a race runs on: value and gradient of a surface at many points in one call of a compiled program."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from torchlean_nb.compiler import compile
+from torchlean_nb.errors import HandleTypeError, ShapeError
+from torchlean_nb.surfaces import Surface
+
+Field = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+
+
+@lru_cache(maxsize=64)
+def field(surface: Surface, count: int, dtype: str) -> Field:
+    """``field(points) -> (values (n,), gradients (2, n))`` for points of shape (2, n).
+
+    Raises
+    ------
+    ShapeError, HandleTypeError
+        When the function does not work element by element, or looks at a value.
+
+    Examples
+    --------
+    >>> from torchlean_nb import surfaces
+    >>> values, slopes = field(surfaces.sphere, 2, "float64")(np.array([[1.0, 3.0], [2.0, 0.0]]))
+    >>> values.tolist(), slopes.tolist()
+    ([5.0, 9.0], [[2.0, 6.0], [4.0, 0.0]])
+    """
+
+    def total(z: Any) -> Any:
+        values = surface(z[0], z[1])
+        shape = getattr(values, "shape", None)
+        if shape != (count,):
+            raise ShapeError(
+                f"race: {surface.name}(x, y) gave shape {shape} for {count} points",
+                "it must work element by element",
+                "x * x + y * y, tl.sin(x), tl.where(...)",
+            )
+        if not hasattr(values, "tape"):
+            raise HandleTypeError(f"race: {surface.name}(x, y) does not depend on x and y")
+        return values.sum(), values
+
+    program = compile(total, np.zeros((2, count), dtype)).value_and_grad
+
+    def at(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        (_, values), slopes = program(points)
+        return values, slopes
+
+    return at

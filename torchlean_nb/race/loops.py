@@ -1,0 +1,187 @@
+"""Paths one after the other: the surface's statements and the rule's on Python floats, or as a loop of numba.
+
+An array of two numbers costs as much as one of two hundred, so a few paths are quicker in floats; the bits are those
+of the arrays. numba takes a second or two to compile a pair of surface and rule, and then beats both.
+"""
+
+from __future__ import annotations
+
+import importlib
+import math
+from collections.abc import Callable
+from functools import lru_cache
+from time import perf_counter
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from torchlean_nb.compiler import scalars
+from torchlean_nb.compiler.lowering import lower
+from torchlean_nb.compiler.passes import simplified
+from torchlean_nb.errors import CapabilityError
+from torchlean_nb.race.contenders import Contender
+from torchlean_nb.race.engine import rates
+from torchlean_nb.shells.program import Program, _expression
+from torchlean_nb.surfaces import Surface
+from torchlean_nb.updates import UpdateRule
+
+
+def _one(name: str) -> Callable[..., Any]:
+    f = getattr(np, name)
+    return lambda *args: f(*args).item()
+
+
+# What a rule calls, on Python floats and with NumPy's bits.
+FLOATS = SimpleNamespace(
+    sqrt=math.sqrt, absolute=abs, maximum=lambda a, b: a if a >= b or a != a else b,
+    minimum=lambda a, b: a if a <= b or a != a else b, logical_not=lambda a: not a,
+    **{name: _one(name) for name in ("exp", "expm1", "log", "log1p", "sign", "power", "tanh", "sin", "cos", "arctan")},
+)  # fmt: skip
+
+Loop = Callable[..., Any]
+
+
+def lone(contender: Contender, surface: Surface) -> Loop:
+    """``run(x, y, rows, every, limit) -> (xs, ys, values, ended)`` of one path over Python floats.
+
+    Raises
+    ------
+    CapabilityError
+        When the rule or the surface cannot be written so.
+    """
+    return _loop(contender.rule, tuple(contender.hypers.items()), surface, False)[0]
+
+
+def compiled(contender: Contender, surface: Surface) -> tuple[Loop, float]:
+    """The loop over all paths as numba compiles it, and the seconds that took.
+
+    Raises
+    ------
+    CapabilityError
+        When numba is not installed, or the rule or the surface cannot be written so.
+    """
+    return _loop(contender.rule, tuple(contender.hypers.items()), surface, True)
+
+
+def is_compiled(contender: Contender, surface: Surface) -> bool:
+    """Whether numba has compiled this pair already."""
+    return (contender.rule, tuple(contender.hypers.items()), surface) in _READY
+
+
+_READY: set[Any] = set()
+
+
+@lru_cache(maxsize=128)
+def _loop(rule: UpdateRule, hypers: tuple[tuple[str, Any], ...], surface: Surface, native: bool) -> tuple[Loop, float]:
+    h = dict(hypers)
+    program = Program.best(rule, h, np.float64, False)
+    graph = simplified(lower(lambda x, y: surface(x, y), [np.zeros(())] * 2, (0, 1), "float64")[0])
+    if not scalars.fits(graph) and any(x.shape for x in graph.lines):
+        raise CapabilityError(f"race: {surface.name} is no formula of lone numbers")
+    lines, found, called = scalars.statements(graph, ("x", "y"), *(("np.{}({})",) if native else ()))
+    first = rule.start(np.ones(2), SimpleNamespace(**h))
+    start = {k: first[k] / program.factors[k] for k in program.slots}
+    if any(a[0] != a[1] for a in start.values()) or not _the_same_everywhere(rule, h, program):
+        raise CapabilityError(f"race: the state of {rule.class_name} depends on where it starts")
+    body = [*lines, f"g_0, g_1, value = {found[1]}, {found[2]}, {found[0]}"]
+    update = []
+    for c in "01":
+        update += [x.replace("\0", f"_{c}") for x in element(program)]
+    update += [f"{k}_{c} = new_{k}_{c}" for c in "01" for k in program.slots]
+    values = {k: float(a[0]) for k, a in start.items()}
+    text = (_native if native else _python)(body, update, program, values)
+    space: dict[str, Any] = {"np": np if native else FLOATS, **{name: getattr(np, name) for name in called}}
+    began = perf_counter()
+    exec(text, space)
+    run = space["run"]
+    if native:
+        try:
+            numba = importlib.import_module("numba")
+        except ImportError:
+            raise CapabilityError("race: engine='numba' needs the package numba", None, "pip install numba") from None
+        run = numba.njit(error_model="numpy")(run)
+        sizes = ((2, 1), (1, len(program.k)), (2, 2, 1), (2, 1))
+        points, table, where, losses = map(np.zeros, sizes)
+        run(points, table, 1, 1.0, where, losses, np.zeros(1, np.int64))
+        _READY.add((rule, hypers, surface))
+    return run, perf_counter() - began
+
+
+def _the_same_everywhere(rule: UpdateRule, hypers: dict[str, Any], program: Program) -> bool:
+    """Whether slots begin alike wherever the parameters are."""
+    a, b = (rule.start(np.full(2, v), SimpleNamespace(**hypers)) for v in (1.0, -3.5))
+    return all((a[k] == b[k]).all() for k in program.slots)
+
+
+def element(program: Program) -> list[str]:
+    """The passes of a program on one element; a NUL stands where its number goes."""
+    known = set(program.k)
+    return [
+        f"{out}\0 = " + _expression(op, [n if n in known else f"{n}\0" for n in names])
+        for op, names, out in program._loop
+    ]
+
+
+def rows(contender: Contender, steps: int) -> list[tuple[float, ...]]:
+    """The scalars of the rule's program in every step.
+
+    Raises
+    ------
+    CapabilityError
+        Where one is not finite.
+    """
+    if contender.schedule is None:
+        return _rows(contender.rule, tuple(contender.hypers.items()), steps)
+    return _scalars(contender.rule, dict(contender.hypers), steps, rates(contender))
+
+
+@lru_cache(maxsize=128)
+def _rows(rule: UpdateRule, hypers: tuple[tuple[str, Any], ...], steps: int) -> list[tuple[float, ...]]:
+    h = dict(hypers)
+    return _scalars(rule, h, steps, lambda k: h.get("lr", 0.0))
+
+
+def _scalars(rule: UpdateRule, h: dict[str, Any], steps: int, rate: Callable[[int], float]) -> list[tuple[float, ...]]:
+    program = Program.best(rule, h, np.float64, False)
+    first = rule.start(np.ones(2), SimpleNamespace(**h))
+    numbers, out = tuple(float(first[k]) for k in program.numbers), []
+    for k in range(steps):
+        numbers = program.prepare(k + 1, rate(k), numbers)
+        if numbers is None:
+            raise CapabilityError(f"{rule.class_name}: the numbers of step {k} need the rule itself")
+        out.append(tuple(program.now.tolist()))
+    return out
+
+
+def _python(body: list[str], update: list[str], program: Program, start: dict[str, float]) -> str:
+    record = ["xs.append(x)", "ys.append(y)", "values.append(value)"]
+    inside = [
+        *body, "if not k % every:", *(f"    {line}" for line in record), "p_0, p_1 = x, y", *update,
+        "if not (-limit <= new_p_0 <= limit and -limit <= new_p_1 <= limit):", "    ended = k", "    break",
+        "x, y = new_p_0, new_p_1", "k += 1",
+    ]  # fmt: skip
+    scalar = "(" + "".join(f"{k}, " for k in program.k) + ")" if program.k else "_"
+    return "\n".join([
+        "def run(x, y, rows, every, limit):", "    xs, ys, values, ended, k = [], [], [], -1, 0",
+        *(f"    {k}_0 = {k}_1 = {v!r}" for k, v in start.items()), f"    for {scalar} in rows:",
+        *(f"        {line}" for line in inside), *(f"    {line}" for line in (*body, *record)),
+        "    return xs, ys, values, ended", "",
+    ])  # fmt: skip
+
+
+def _native(body: list[str], update: list[str], program: Program, start: dict[str, float]) -> str:
+    inside = [
+        *(f"{k} = rows[k, {i}]" for i, k in enumerate(program.k)), *body, "if k % every == 0:",
+        "    where[r, 0, i], where[r, 1, i], losses[r, i] = x, y, value", "    r += 1", "p_0, p_1 = x, y", *update,
+        "if not (-limit <= new_p_0 <= limit and -limit <= new_p_1 <= limit):", "    ended[i] = k", "    break",
+        "x, y = new_p_0, new_p_1",
+    ]  # fmt: skip
+    return "\n".join([
+        "def run(points, rows, every, limit, where, losses, ended):", "    for i in range(points.shape[1]):",
+        "        x, y, r = points[0, i], points[1, i], 0",
+        *(f"        {k}_0 = {v!r}\n        {k}_1 = {v!r}" for k, v in start.items()),
+        "        for k in range(rows.shape[0]):", *(f"            {line}" for line in inside),
+        *(f"        {line}" for line in body), "        while r < losses.shape[0]:",
+        "            where[r, 0, i], where[r, 1, i], losses[r, i] = x, y, value", "            r += 1", "",
+    ])  # fmt: skip

@@ -1,0 +1,242 @@
+"""RaceTrace: paths of optimizers over a surface, as frozen data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from torchlean_nb.errors import TraceFormatError, UnknownNameError, did_you_mean, quote
+from torchlean_nb.trace.arrays import decode_array, encode_array, same_array
+from torchlean_nb.trace.frozen import check_format, dumps, freeze, increasing, loads, numbers, plain, write_text
+
+FORMAT = "torchlean_nb.race/1"
+
+
+@dataclass(frozen=True, eq=False)
+class Track:
+    """Paths of one contender, one for each start or each value of a hyperparameter.
+
+    Parameters
+    ----------
+    name : str
+    rule : str
+        Name of its row.
+    positions : array_like, shape (recorded, 2, n)
+    losses : array_like, shape (recorded, n)
+        Values of the surface at the positions.
+    ended : array_like of int, shape (n,), optional
+        Step that left all bounds or gave no number, after which a path stays where it was; -1 of those that went on.
+    hypers : mapping
+        Plain data; a tuple holds one value for each path.
+
+    Raises
+    ------
+    TraceFormatError
+        When the shapes do not fit.
+    """
+
+    name: str
+    rule: str
+    positions: np.ndarray
+    losses: np.ndarray
+    ended: np.ndarray = None  # type: ignore[assignment]
+    hypers: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not isinstance(self.rule, str):
+            raise TraceFormatError(f"trace: a track is called {quote(self.name)}", "a name is text")
+        where = numbers(self.positions, f"positions of {quote(self.name)}", ndim=3)
+        losses = numbers(self.losses, f"losses of {quote(self.name)}", ndim=2)
+        count = losses.shape[1]
+        ended = numbers(np.full(count, -1) if self.ended is None else self.ended, "ended", np.int64)
+        if where.shape != (len(losses), 2, count) or ended.shape != (count,):
+            raise TraceFormatError(f"trace: {quote(self.name)}: positions {where.shape}, losses {losses.shape}, "
+                                   f"ended {ended.shape} do not fit")  # fmt: skip
+        for key, value in (("positions", where), ("losses", losses), ("ended", ended)):
+            object.__setattr__(self, key, value)
+        object.__setattr__(self, "hypers", freeze(dict(self.hypers), "hypers"))
+
+    def __len__(self) -> int:
+        """Number of paths."""
+        return self.losses.shape[1]
+
+    @property
+    def final(self) -> np.ndarray:
+        """Where the paths ended, shape (2, n)."""
+        return self.positions[-1]
+
+    @property
+    def best(self) -> np.ndarray:
+        """Lowest recorded loss of each path; NaN where there is none."""
+        return np.fmin.reduce(self.losses, axis=0)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Track):
+            return False
+        named, arrays = ("name", "rule", "hypers"), ("positions", "losses", "ended")
+        same = all(getattr(self, k) == getattr(other, k) for k in named)
+        return same and all(same_array(getattr(self, k), getattr(other, k)) for k in arrays)
+
+    __hash__ = None
+
+
+@dataclass(frozen=True, eq=False)
+class RaceTrace:
+    """A race: what ran, on which surface, and the paths.
+
+    Parameters
+    ----------
+    surface : mapping
+        Plain data: ``name, numbers, latex, domain, goals, lowest, noise``.
+    steps : array_like of int, shape (recorded,)
+        Numbers of updates before each record.
+    tracks : iterable of Track
+    meta : mapping
+        Plain data: ``steps, seed, dtype, status, version``.
+
+    Raises
+    ------
+    TraceFormatError
+        When a track does not fit, or two have one name.
+
+    Examples
+    --------
+    >>> track = Track("sgd", "sgd", [[[1.0], [2.0]], [[0.5], [1.0]]], [[5.0], [1.25]])
+    >>> race = RaceTrace({"name": "sphere"}, [0, 1], [track])
+    >>> race["sgd"].final.tolist(), race.steps_to(2.0)["sgd"].tolist()
+    ([[0.5], [1.0]], [1])
+    >>> RaceTrace.from_json(race.to_json()) == race
+    True
+    """
+
+    surface: Mapping[str, Any]
+    steps: np.ndarray
+    tracks: tuple[Track, ...] = ()
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        steps = numbers(self.steps, "steps", np.int64)
+        increasing(steps, "a race")
+        tracks, names = tuple(self.tracks), set()
+        for t in tracks:
+            if not isinstance(t, Track) or t.name in names:
+                raise TraceFormatError(f"trace: {quote(getattr(t, 'name', t))} is not the name of one track")
+            if len(t.losses) != len(steps):
+                raise TraceFormatError(f"trace: {quote(t.name)} has {len(t.losses)} records for {len(steps)} steps")
+            names.add(t.name)
+        for key, value in (("steps", steps), ("tracks", tracks), ("surface", freeze(dict(self.surface), "surface")),
+                           ("meta", freeze(dict(self.meta)))):  # fmt: skip
+            object.__setattr__(self, key, value)
+
+    # -- reading ---------------------------------------------------------------------------
+    def __getitem__(self, name: str) -> Track:
+        """Track by name."""
+        for t in self.tracks:
+            if t.name == name:
+                return t
+        raise UnknownNameError(f"race: no contender {quote(name)}", did_you_mean(str(name), [*self]))
+
+    def __iter__(self) -> Iterator[str]:
+        return (t.name for t in self.tracks)
+
+    def __len__(self) -> int:
+        return len(self.tracks)
+
+    def steps_to(self, target: float) -> dict[str, np.ndarray]:
+        """First recorded step at which each path is at or below a loss; -1 where none is."""
+        out = {}
+        for t in self.tracks:
+            there = t.losses <= target
+            out[t.name] = np.where(there.any(axis=0), self.steps[there.argmax(axis=0)], -1)
+        return out
+
+    @property
+    def status(self) -> str:
+        """``"finished"`` or ``"interrupted"``."""
+        return str(self.meta.get("status", "finished"))
+
+    # -- JSON ------------------------------------------------------------------------------
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON-able form."""
+        return {
+            "format": FORMAT, "surface": plain(self.surface), "steps": self.steps.tolist(), "meta": plain(self.meta),
+            "tracks": [
+                {"name": t.name, "rule": t.rule, "hypers": plain(t.hypers), "ended": t.ended.tolist(),
+                 "positions": encode_array(t.positions), "losses": encode_array(t.losses)} for t in self.tracks
+            ],
+        }  # fmt: skip
+
+    @classmethod
+    def from_dict(cls, data: Any) -> RaceTrace:
+        """Race from its plain form.
+
+        Raises
+        ------
+        TraceFormatError
+        """
+        check_format(data, FORMAT)
+        try:
+            tracks = [
+                Track(t["name"], t["rule"], decode_array(t["positions"]), decode_array(t["losses"]), t["ended"],
+                      t["hypers"]) for t in data["tracks"]
+            ]  # fmt: skip
+            return cls(data["surface"], data["steps"], tracks, data["meta"])
+        except (KeyError, TypeError, AttributeError, ValueError) as e:
+            raise TraceFormatError("trace: not a race", f"{type(e).__name__}: {e}") from e
+
+    def to_json(self) -> str:
+        """JSON text, the same bytes for the same race."""
+        return dumps(self.to_dict())
+
+    @classmethod
+    def from_json(cls, text: str) -> RaceTrace:
+        """Race from JSON text.
+
+        Raises
+        ------
+        TraceFormatError
+        """
+        return cls.from_dict(loads(text))
+
+    def write(self, path: str | Path) -> None:
+        """Write the JSON to a file."""
+        write_text(path, self.to_json() + "\n")
+
+    @classmethod
+    def read(cls, path: str | Path) -> RaceTrace:
+        """Race from a JSON file."""
+        return cls.from_json(Path(path).read_text(encoding="utf-8"))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, RaceTrace) and same_array(self.steps, other.steps) and (
+            self.surface, self.tracks, self.meta) == (other.surface, other.tracks, other.meta)  # fmt: skip
+
+    __hash__ = None
+
+    # -- display ---------------------------------------------------------------------------
+    def to_text(self) -> str:
+        """A table: of each contender where it came to, its lowest loss, and how many paths ended early."""
+        head = ("contender", "paths", "best loss", "last loss", "where", "ended early")
+        return _table([head, *map(self._row, self.tracks)])
+
+    def _row(self, t: Track) -> tuple[str, ...]:
+        out = int((t.ended >= 0).sum())
+        i = int(np.nanargmin(t.best)) if np.isfinite(t.best).any() else 0
+        early = f"at step {t.ended[0]}" if len(t) == 1 and out else f"{out} of {len(t)}" if out else "none"
+        x, y = t.final[:, i]
+        return t.name, str(len(t)), f"{t.best[i]:.6g}", f"{t.losses[-1, i]:.6g}", f"({x:.6g}, {y:.6g})", early
+
+    def __repr__(self) -> str:
+        last = int(self.steps[-1]) if len(self.steps) else 0
+        return f"Race on {self.surface.get('name', '?')}, {last} steps, {self.status}\n{self.to_text()}"
+
+
+def _table(rows: Iterable[tuple[str, ...]]) -> str:
+    rows = list(rows)
+    wide = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    lines = ["  ".join(x.ljust(w) for x, w in zip(row, wide, strict=True)).rstrip() for row in rows]
+    return "\n".join(lines)
