@@ -98,6 +98,11 @@ class Graph:
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
 
+    def __str__(self) -> str:
+        from torchlean_nb.compiler.listing import text  # noqa: PLC0415 - listings are of graphs
+
+        return text(self)
+
 
 class Symbol(Tensor):
     """What the function gets: a Tensor that does not tell its value."""
@@ -248,9 +253,19 @@ _OTHERWISE = {"fold": _fold, "matmul": _stacked, "sum": _sum}
 
 
 def lower(
-    f: Callable[..., Any], args: Sequence[Any], wrt: Sequence[int] | None, dtype: str
-) -> tuple[Graph, bool]:
+    f: Callable[..., Any], args: Sequence[Any], wrt: Sequence[int] | None, dtype: str,
+    rows: Mapping[str, Any] | None = None,
+) -> tuple[Graph, bool]:  # fmt: skip
     """Primitives of a function, and of its gradient with respect to the arguments `wrt`.
+
+    Parameters
+    ----------
+    f : callable
+    args : sequence of array
+    wrt : sequence of int, optional
+    dtype : str
+    rows : mapping of str to Op, optional
+        Rows to be taken in the place of those of the same name.
 
     Returns
     -------
@@ -272,6 +287,8 @@ def lower(
     ]
     found = _called(f, handles)
     outs = [_result(tape, o) for o in (found if isinstance(found, tuple) else (found,))]
+    if rows:
+        tape.records[:] = [(op if isinstance(op, str) else rows.get(op.name, op), *rest) for op, *rest in tape.records]
     made = len(tape)
     origins = {i: _origin(tape, i) for i in range(made)}
     results = [o.id for o in outs]

@@ -27,6 +27,13 @@ def fold_constants(graph: Graph, limit: int = 4096) -> Graph:
 
 def share(graph: Graph) -> Graph:
     """Equal lines are computed once, and those that give back their argument not at all."""
+    new = equals(graph)
+    lines = [_with(x, tuple([a if a < 0 else new[a] for a in x.args])) for x in graph.lines]
+    return Graph(tuple(lines), graph.inputs, tuple(new[i] for i in graph.outputs))
+
+
+def equals(graph: Graph) -> list[int]:
+    """For each line the first one that has the same value, or its argument if it gives that back."""
     seen: dict[Any, int] = {}
     new: list[int] = []
     for i, line in enumerate(graph.lines):
@@ -41,22 +48,26 @@ def share(graph: Graph) -> Graph:
         else:
             key = (line.op, args, tuple((k, hashable(v)) for k, v in sorted(line.attrs.items())))
         new.append(seen.setdefault(key, i))
-    lines = [_with(x, tuple([a if a < 0 else new[a] for a in x.args])) for x in graph.lines]
-    return Graph(tuple(lines), graph.inputs, tuple(new[i] for i in graph.outputs))
+    return new
 
 
 def drop_unused(graph: Graph) -> Graph:
     """Lines that no result needs go, and the others move up; inputs stay."""
+    order = needed(graph)
+    place = {old: new for new, old in enumerate(order)} | {-1: -1}
+    lines = [_with(graph.lines[i], tuple([place[a] for a in graph.lines[i].args])) for i in order]
+    return Graph(tuple(lines), tuple(place[i] for i in graph.inputs), tuple(place[i] for i in graph.outputs))
+
+
+def needed(graph: Graph) -> list[int]:
+    """Inputs, and lines on which a result depends, in order."""
     used, todo = set(graph.inputs), list(graph.outputs)
     while todo:
         i = todo.pop()
         if i >= 0 and i not in used:
             used.add(i)
             todo += graph.lines[i].args
-    order = sorted(used)
-    place = {old: new for new, old in enumerate(order)} | {-1: -1}
-    lines = [_with(graph.lines[i], tuple([place[a] for a in graph.lines[i].args])) for i in order]
-    return Graph(tuple(lines), tuple(place[i] for i in graph.inputs), tuple(place[i] for i in graph.outputs))
+    return sorted(used)
 
 
 def _with(line: Line, args: tuple[int, ...]) -> Line:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -13,9 +13,12 @@ from torchlean_nb.backend.quiet import quietly
 from torchlean_nb.compiler import scalars
 from torchlean_nb.compiler.arguments import as_argument, check_count, chosen, names_of, title_of
 from torchlean_nb.compiler.derivatives import Derivatives
+from torchlean_nb.compiler.history import Reading
 from torchlean_nb.compiler.lowering import Graph, lower
 from torchlean_nb.compiler.passes import simplified
 from torchlean_nb.compiler.plan import Plan, plan
+from torchlean_nb.compiler.rewrites import rewritten
+from torchlean_nb.compiler.rewrites_table import EXACT, REWRITES
 from torchlean_nb.compiler.showing import Showing
 from torchlean_nb.compiler.source import constants, source
 from torchlean_nb.engine.param import Param
@@ -29,7 +32,7 @@ if TYPE_CHECKING:
 KEPT = 8  # programs for other shapes or types
 
 
-class Program(Derivatives, Showing):
+class Program(Derivatives, Showing, Reading):
     """A compiled function; calling it gives the bits of calling the function itself.
 
     It is compiled for the shapes and types of its arguments, and again for others; the last few are kept.
@@ -57,10 +60,12 @@ class Program(Derivatives, Showing):
     [18.0, 64.0]
     """
 
-    def __init__(self, f: Callable[..., Any], examples: Sequence[Any], argnums: Any = 0, wrt: bool = False):
+    def __init__(
+        self, f: Callable[..., Any], examples: Sequence[Any], argnums: Any = 0, wrt: bool = False, fast: bool = False,
+    ):  # fmt: skip
         # Copies: what the arguments are views of shall not be kept alive.
         self.f, self.examples, self.argnums = f, tuple([np.array(as_argument(a)) for a in examples]), argnums
-        self.wrt = chosen(argnums, len(self.examples)) if wrt else None
+        self.wrt, self.fast = chosen(argnums, len(self.examples)) if wrt else None, fast
         self._made: dict[Any, SimpleNamespace] = {}
         self._first = self._for(list(self.examples))
 
@@ -96,7 +101,16 @@ class Program(Derivatives, Showing):
         ------
         NonScalarError
         """
-        return Program(self.f, self.examples, self.argnums, wrt=True)
+        return Program(self.f, self.examples, self.argnums, wrt=True, fast=self.fast)
+
+    @property
+    def rows(self) -> Mapping[str, Any] | None:
+        """Rows with faster rules, if it was compiled with ``fast``."""
+        if not self.fast:
+            return None
+        from torchlean_nb.compiler.fast import faster  # noqa: PLC0415 - most programs do without
+
+        return faster()
 
     def train_step(self, opt: Any) -> TrainStep:
         """Forward, backward and the update of an optimizer as one straight line: ``step(*data) -> loss``.
@@ -159,7 +173,7 @@ class Program(Derivatives, Showing):
     def _compile(self, arrays: list[np.ndarray]) -> SimpleNamespace:
         kinds = {a.dtype.name for a in arrays if a.dtype.kind == "f"}
         dtype = kinds.pop() if len(kinds) == 1 else "float64"
-        rough, several = lower(self.f, arrays, self.wrt, dtype)
+        rough, several = lower(self.f, arrays, self.wrt, dtype, self.rows)
         graph = simplified(rough)
         memory, names = plan(graph), names_of(self.f, len(arrays))
         results = ["values" if several else "value"] + [f"gradient of {names[k]}" for k in self.wrt or ()]
@@ -191,7 +205,10 @@ def _run(text: str, graph: Graph) -> Callable[..., Any]:
     return space["step"]
 
 
-def compile(f: Callable[..., Any], *examples: Any, argnums: int | Sequence[int] = 0) -> Program:
+def compile(
+    f: Callable[..., Any], *examples: Any, argnums: int | Sequence[int] = 0, rewrite: bool = False,
+    fast: bool = False,
+) -> Program:
     """Trace a function once and make a program of it.
 
     Parameters
@@ -202,6 +219,11 @@ def compile(f: Callable[..., Any], *examples: Any, argnums: int | Sequence[int] 
         Arguments, for their shapes and types.
     argnums : int or tuple of int
         By which arguments `Program.value_and_grad` differentiates.
+    rewrite : bool
+        Whether to write naive formulas as stable composites, which may change the last digits (see ``p.passes``).
+        Rewrites that keep all bits are made in any case.
+    fast : bool
+        Whether rounding may differ from eager mode: sums in float32, slopes by way of values; see `compiler.fast`.
 
     Raises
     ------
@@ -226,4 +248,4 @@ def compile(f: Callable[..., Any], *examples: Any, argnums: int | Sequence[int] 
     if not callable(f):
         raise HandleTypeError(f"compile: {quote(f, 40)} is a {type(f).__name__}, not a function")
     check_count(f, len(examples))
-    return Program(f, examples, argnums)
+    return Program(rewritten(f, REWRITES if rewrite else EXACT), examples, argnums, fast=fast)

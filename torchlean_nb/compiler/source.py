@@ -54,6 +54,8 @@ class Text:
         Views of what is made once, and of inputs that are still.
     body : list of str
         What is done in every run, with comments.
+    steps : list of (line, statements)
+        The same by lines.
     """
 
     def __init__(self, graph: Graph, plan: Plan, names: Sequence[str], still: Iterable[int] = ()):
@@ -64,14 +66,15 @@ class Text:
         made_once = {i for i, x in enumerate(graph.lines) if x.op == "const"} | plan.place.keys() | plan.given.keys()
         self.once, seen = self._views(graph, plan, made_once)
         self.bound, also = self._views(graph, plan, made_once | seen | {graph.inputs[k] for k in still}, seen)
-        self.body, said = [], ""
+        self.body, self.steps, said = [], [], ""
         for i, line in enumerate(graph.lines):
             if line.op in _LEAVES or i in also:
                 continue
             if line.source != said:
                 said = line.source
                 self.body.append(f"# {said}")
-            self.body += _statement(i, line, plan, self.word).split("; ")
+            self.steps.append((i, _statement(i, line, plan, self.word).split("; ")))
+            self.body += self.steps[-1][1]
 
     def _views(self, graph: Graph, plan: Plan, still: set[int], done: Iterable[int] = ()) -> tuple[list[str], set[int]]:
         """Statements of views of what is still, and the lines they are of."""

@@ -1,0 +1,301 @@
+"""Rewrites: primitives that spell a composite become the composite, before a function is lowered.
+
+A pattern is an ordinary function over Tensors. It is traced at small shapes to find where it may stand, and again at
+the shapes found there; only what that second trace does, node by node, is replaced.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import wraps
+from inspect import signature
+from itertools import count, product
+from typing import Any
+
+import numpy as np
+
+from torchlean_nb.compiler.lowering import Graph, Line, Origin, SymbolTape, hashable
+from torchlean_nb.compiler.passes import drop_unused
+from torchlean_nb.compiler.patterns import LEAVES, Found, User, View, traced, unify, view
+from torchlean_nb.engine.tape import Tape
+from torchlean_nb.engine.tensor import Ref
+from torchlean_nb.errors import TorchLeanError
+from torchlean_nb.rows import OPS
+
+
+@dataclass(frozen=True)
+class Rewrite:
+    """What may be written otherwise, and how.
+
+    Parameters
+    ----------
+    name : str
+    becomes : callable
+        Takes what the spellings take, and computes the same by fewer or better rows.
+    spellings : tuple of callable
+        Functions over Tensors. Their keyword arguments are read off: options of rows they are made of, or numbers
+        in the computation.
+    examples : tuple of ndarray
+        Arguments, for their number and kind.
+    exact : bool
+        Whether value and gradients keep their bits. It is then applied only where nobody else reads what lies
+        inside, so that gradients are added up in the same order.
+    ulps : float
+        Otherwise: how far value and gradients may move, in units of the last place of their largest entry.
+    why : str
+    needs : frozenset of str
+        Names of rows of which a computation must have one to be looked at.
+    """
+
+    name: str
+    becomes: Callable[..., Any]
+    spellings: tuple[Callable[..., Any], ...]
+    examples: tuple[np.ndarray, ...]
+    exact: bool = False
+    ulps: float = 0.0
+    why: str = ""
+    needs: frozenset[str] = frozenset()
+
+    def may(self, tape: Tape) -> bool:
+        """Whether a tape has the rows without which nothing can be found."""
+        return not self.needs or any(getattr(op, "name", "") in self.needs for op, *_ in tape.records)
+
+
+@dataclass(frozen=True)
+class Applied:
+    """A rewrite that was made, and the rows before and after."""
+
+    rewrite: Rewrite
+    before: Graph
+    after: Graph
+
+
+# -- finding -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Sketch:
+    """A spelling traced at small shapes; its numbers are inputs, as they may be any."""
+
+    spelling: Callable[..., Any]
+    graph: Graph
+    numbers: tuple[str, ...]
+    options: tuple[str, ...]
+
+
+_SKETCHES: dict[Callable[..., Any], _Sketch] = {}
+
+
+def sketch(spelling: Callable[..., Any], examples: Sequence[np.ndarray]) -> _Sketch:
+    """The rows of a spelling, kept after the first look."""
+    made = _SKETCHES.get(spelling)
+    if made is None:
+        given = {k: p.default for k, p in signature(spelling).parameters.items() if p.kind is p.KEYWORD_ONLY}
+        plain = view(traced(spelling, examples)).graph
+        numbers = tuple(k for k in given if not any(k in x.attrs for x in plain.lines))
+
+        def opened(*xs: Any) -> Any:
+            return spelling(*xs[: len(examples)], **dict(zip(numbers, xs[len(examples) :], strict=True)))
+
+        user = traced(opened, [*examples, *(np.asarray(given[k]) for k in numbers)])
+        made = _Sketch(spelling, view(user).graph, numbers, tuple(k for k in given if k not in numbers))
+        _SKETCHES[spelling] = made
+    return made
+
+
+@dataclass(frozen=True)
+class Match:
+    """Where a spelling stands: which lines are its arguments, which are inside, with which options."""
+
+    rewrite: Rewrite
+    root: int
+    inputs: tuple[int, ...]
+    inner: frozenset[int]
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+def matches(user: User, seen: View, rewrites: Sequence[Rewrite]) -> Iterator[Match]:
+    """Spellings in a user's rows, later lines first, and for each line in the order of the table."""
+    for i in reversed(range(len(user.graph.lines))):
+        root = seen.place[i]
+        if user.graph.lines[i].op in LEAVES:
+            continue
+        for rewrite in rewrites:
+            for spelling in rewrite.spellings:
+                drawn = sketch(spelling, rewrite.examples)
+                if drawn.graph.lines[drawn.graph.outputs[0]].op != seen.graph.lines[root].op:
+                    continue
+                for found in unify(drawn.graph, drawn.graph.outputs[0], seen.graph, root, {}, False):
+                    match = _checked(user, seen, rewrite, drawn, i, found)
+                    if match is not None:
+                        yield match
+
+
+def _checked(user: User, seen: View, rewrite: Rewrite, drawn: _Sketch, i: int, found: Found) -> Match | None:
+    """A match, if the spelling does exactly this at these shapes."""
+    ends = [found.get(k) for k in drawn.graph.inputs]
+    if any(k is None or k not in seen.whose for k in ends):
+        return None
+    inputs, numbers = ends[: len(rewrite.examples)], ends[len(rewrite.examples) :]
+    lines = seen.graph.lines
+    if any(lines[k].op != "const" or lines[k].shape for k in numbers):
+        return None
+    values = [user.values[seen.whose[k]] for k in inputs]
+    if any(v.dtype.kind != e.dtype.kind for v, e in zip(values, rewrite.examples, strict=True)):
+        return None
+    read = {name: float(lines[k].value) for name, k in zip(drawn.numbers, numbers, strict=True)}
+    inside = [g for p, g in found.items() if drawn.graph.lines[p].op not in LEAVES]
+    given = [
+        list({hashable(lines[g].attrs[name]): lines[g].attrs[name] for g in inside if name in lines[g].attrs}.values())
+        for name in drawn.options
+    ]
+    for chosen in product(*given):
+        options = read | dict(zip(drawn.options, chosen, strict=True))
+        try:
+            with np.errstate(all="ignore"):
+                again = view(traced(drawn.spelling, values, **options)).graph
+        except (TorchLeanError, TypeError, ValueError, IndexError, ZeroDivisionError):
+            continue
+        want = dict(zip(again.inputs, inputs, strict=True))
+        for sure in unify(again, again.outputs[0], seen.graph, seen.place[i], {}, True):
+            if all(sure.get(p, g) == g for p, g in want.items()):
+                inner = _inner(user, seen, i, set(inputs))
+                if not rewrite.exact or _alone(user, seen, i, inner, inputs):
+                    return Match(rewrite, i, tuple(seen.whose[k] for k in inputs), frozenset(inner), options)
+    return None
+
+
+def _inner(user: User, seen: View, root: int, ends: set[int]) -> set[int]:
+    """User's lines between the arguments of a match and its root."""
+    found, todo = set(), [root]
+    while todo:
+        i = todo.pop()
+        if i in found or i < 0 or (i != root and seen.place[i] in ends) or user.graph.lines[i].op in LEAVES:
+            continue
+        found.add(i)
+        todo += user.graph.lines[i].args
+    return found
+
+
+def _alone(user: User, seen: View, root: int, inner: set[int], ends: Sequence[int]) -> bool:
+    """Whether nobody else reads what is inside, and one line in it reads the arguments, each of which is one line."""
+    lines = user.graph.lines
+    inside = inner - {root}
+    if inside & set(user.graph.outputs) or any(inside & set(x.args) for i, x in enumerate(lines) if i not in inner):
+        return False
+    readers = [{i for i in inner if seen.whose[k] in lines[i].args} for k in ends]
+    if any(seen.place[a] in ends and seen.whose[seen.place[a]] != a for i in inner for a in lines[i].args if a >= 0):
+        return False
+    return len(set().union(*readers)) == 1 and all(readers)
+
+
+# -- replacing ---------------------------------------------------------------------------------------
+
+
+def replaced(user: User, match: Match) -> User | None:
+    """The rows with a match written otherwise, at the place of the line that reads its arguments last."""
+    lines = user.graph.lines
+    try:
+        new = traced(match.rewrite.becomes, [user.values[k] for k in match.inputs], **match.options)
+    except TorchLeanError:  # the composite takes fewer shapes
+        return None
+    end = new.graph.lines[new.graph.outputs[0]]
+    old = lines[match.root]
+    if (end.shape, end.dtype) != (old.shape, old.dtype) or not _other(new, match, lines):
+        return None
+    at = max(i for i in match.inner if set(lines[i].args) & set(match.inputs))
+    fresh = count(max(x.origin.node for x in lines) + 1)
+    out: list[Line] = []
+    values: list[Any] = []
+    moved: dict[int, int] = {-1: -1}
+
+    def put(line: Line, value: Any) -> int:
+        out.append(line)
+        values.append(value)
+        return len(out) - 1
+
+    for i, line in enumerate(lines):
+        if i == at:
+            inside = dict(zip(new.graph.inputs, (moved[k] for k in match.inputs), strict=True)) | {-1: -1}
+            for k, x in enumerate(new.graph.lines):
+                if k not in inside:
+                    node = old.origin.node if k == new.graph.outputs[0] else next(fresh)
+                    args = tuple(inside[a] for a in x.args)
+                    inside[k] = put(replace(x, args=args, origin=Origin(x.op, node)), new.values[k])
+            moved[match.root] = inside[new.graph.outputs[0]]
+        if i != match.root:
+            moved[i] = put(replace(line, args=tuple(moved[a] for a in line.args)), user.values[i])
+    ends = (tuple(moved[i] for i in found) for found in (user.graph.inputs, user.graph.outputs))
+    rough = Graph(tuple(replace(x, source=str(i)) for i, x in enumerate(out)), *ends)
+    graph = drop_unused(rough)
+    kept = tuple(values[int(x.source)] for x in graph.lines)
+    return User(replace(graph, lines=tuple(replace(x, source="") for x in graph.lines)), kept)
+
+
+def _other(new: User, match: Match, lines: Sequence[Line]) -> bool:
+    """Whether the composite is another computation than what it is to replace."""
+    ours = [x.op for x in new.graph.lines if x.op not in LEAVES]
+    return ours != [lines[i].op for i in sorted(match.inner)]
+
+
+def rewriting(user: User, rewrites: Sequence[Rewrite]) -> tuple[User, tuple[Applied, ...]]:
+    """Apply rewrites until none is left."""
+    done: list[Applied] = []
+    again = True
+    while again:
+        again = False
+        for match in matches(user, view(user), rewrites):
+            new = replaced(user, match)
+            if new is not None:
+                done.append(Applied(match.rewrite, user.graph, new.graph))
+                user, again = new, True
+                break
+    return user, tuple(done)
+
+
+def rewritten(f: Callable[..., Any], rewrites: Sequence[Rewrite]) -> Callable[..., Any]:
+    """The function with its rows written otherwise when it is traced for a program; elsewhere it runs as it is.
+
+    Inside another transformation only those that are not exact are of use: bits of second derivatives are others.
+
+    Parameters
+    ----------
+    f : callable
+        Takes Tensors, returns a Tensor or a tuple of them.
+    rewrites : sequence of Rewrite
+    """
+    always = tuple(r for r in rewrites if not r.exact)
+
+    @wraps(f, updated=())
+    def otherwise(*handles: Any) -> Any:
+        found = f(*handles)
+        several = found if isinstance(found, tuple) else (found,)
+        tape = next((h.tape for h in handles if isinstance(h, Ref)), None)
+        if not isinstance(tape, SymbolTape) or not all(isinstance(o, Ref) and o.tape is tape for o in several):
+            return found
+        first = all(isinstance(tape.records[h.id][0], str) for h in handles)
+        wanted = [r for r in (rewrites if first else always) if r.may(tape)]
+        if not wanted:
+            return found
+        user, done = rewriting(User.of(tape, [h.id for h in handles], [o.id for o in several]), wanted)
+        if not done:
+            return found
+        outs = _played(user, tape, handles)
+        return tuple(outs) if isinstance(found, tuple) else outs[0]
+
+    otherwise.__name__ = getattr(f, "__name__", type(f).__name__)
+    otherwise.rewrites = tuple(rewrites)
+    return otherwise
+
+
+def _played(user: User, tape: Tape, handles: Sequence[Any]) -> list[Any]:
+    """The rows once more, on a tape."""
+    new: dict[int, Any] = {-1: None} | dict(zip(user.graph.inputs, handles, strict=True))
+    for i, line in enumerate(user.graph.lines):
+        if i not in new:
+            args = tuple(new[a] for a in line.args)
+            new[i] = tape.leaf("const", line.value) if line.op == "const" else tape.apply(
+                OPS[line.op], args, dict(line.attrs)
+            )
+    return [new[i] for i in user.graph.outputs]

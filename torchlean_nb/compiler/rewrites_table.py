@@ -1,0 +1,294 @@
+"""The table of rewrites: what people write, and the composite that is the same function.
+
+Exact ones keep every bit of value and gradient and are always applied; the others are more stable or shorter, and are
+applied when asked for: ``tl.compile(f, x, rewrite=True)``.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from torchlean_nb.compiler.rewrites import Rewrite
+from torchlean_nb.rows import lookup as op
+
+MATRIX = np.array([[0.5, -1.0, 0.25], [1.5, 0.75, -0.5]])
+VECTOR, LABELS = MATRIX[0], np.array([0, 2])
+ROOT_2, GELU = math.sqrt(2), math.sqrt(2 / math.pi)
+REDUCED = {"axis": -1, "keepdims": True}
+
+sigmoid, softmax, log_softmax, layer_norm, rms_norm = map(
+    op, ("sigmoid", "softmax", "log_softmax", "layer_norm", "rms_norm")
+)
+exp, log, sqrt, tanh, erf, mean, sum_, max_, where = map(
+    op, ("exp", "log", "sqrt", "tanh", "erf", "mean", "sum", "max", "where")
+)
+
+
+# -- softmax and its kin -----------------------------------------------------------------------------
+
+
+def _exp_over_sum(x, *, axis=-1):
+    return exp(x) / sum_(exp(x), axis=axis, keepdims=True)
+
+
+def _shifted_exp_over_sum(x, *, axis=-1):
+    e = exp(x - max_(x, axis=axis, keepdims=True))
+    return e / sum_(e, axis=axis, keepdims=True)
+
+
+def _shifted_log(x, *, axis=-1):
+    z = x - max_(x, axis=axis, keepdims=True)
+    return z - log(sum_(exp(z), axis=axis, keepdims=True))
+
+
+def _shifted_logsumexp(x, *, axis=-1):
+    top = max_(x, axis=axis, keepdims=True)
+    return top + log(sum_(exp(x - top), axis=axis, keepdims=True))
+
+
+def _picked(x, target):
+    return sum_(op("one_hot")(target, num_classes=x.shape[-1]) * log_softmax(x, axis=1), axis=1)
+
+
+def _expected(x, target):
+    return sum_(target * log_softmax(x, axis=1), axis=1)
+
+
+def _expected_each(x, target):
+    return target * log_softmax(x, axis=1)
+
+
+# -- norms -------------------------------------------------------------------------------------------
+
+
+def _standard(x, *, eps=1e-5):
+    d = x - mean(x, **REDUCED)
+    return d / sqrt(mean(d * d, **REDUCED) + eps)
+
+
+def _standard_by_inverse(x, *, eps=1e-5):
+    d = x - mean(x, **REDUCED)
+    return d * (1 / sqrt(mean(d * d, **REDUCED) + eps))
+
+
+def _standard_by_var(x, *, eps=1e-5):
+    return (x - mean(x, **REDUCED)) / sqrt(op("var")(x, **REDUCED) + eps)
+
+
+def _rms(x, *, eps=1e-6):
+    return x / sqrt(mean(x * x, **REDUCED) + eps)
+
+
+def _rms_by_inverse(x, *, eps=1e-6):
+    return x * (1 / sqrt(mean(x * x, **REDUCED) + eps))
+
+
+# -- attention ---------------------------------------------------------------------------------------
+
+
+def _turned(k):
+    return op("swapaxes")(k, axis1=-1, axis2=-2)
+
+
+def _attention(q, k, v):
+    return softmax((q @ _turned(k)) / math.sqrt(q.shape[-1]), axis=-1) @ v
+
+
+def _attention_scaled(q, k, v, *, scale=0.5):
+    return softmax((q @ _turned(k)) * scale, axis=-1) @ v
+
+
+def _attention_query(q, k, v, *, scale=0.5):
+    return softmax((q * scale) @ _turned(k), axis=-1) @ v
+
+
+def _attention_masked(q, k, v, mask):
+    return softmax((q @ _turned(k)) / math.sqrt(q.shape[-1]) + mask, axis=-1) @ v
+
+
+def _attention_masked_scaled(q, k, v, mask, *, scale=0.5):
+    return softmax((q @ _turned(k)) * scale + mask, axis=-1) @ v
+
+
+# -- the table ---------------------------------------------------------------------------------------
+
+MSE = (MATRIX, MATRIX * 0.5)
+WINDOW = {"kernel_size": 2, "stride": None, "padding": 0, "dilation": 1, "ceil_mode": False}
+
+
+def _pool(f):
+    """A function of one argument and the options of a pool."""
+
+    def pooled(x, *, kernel_size=2, stride=None, padding=0, dilation=1, ceil_mode=False):
+        return f(x, dict(zip(WINDOW, (kernel_size, stride, padding, dilation, ceil_mode), strict=True)))
+
+    return pooled
+
+
+def _half(f):
+    """The three ways to write half of x times (1 + f(x))."""
+    return (
+        lambda x: 0.5 * x * (1 + f(x)), lambda x: x * 0.5 * (1 + f(x)), lambda x: x * (0.5 * (1 + f(x))),
+        lambda x: 0.5 * (x * (1 + f(x))), lambda x: x * (1 + f(x)) / 2,
+    )  # fmt: skip
+
+
+def _inner_gelu(cube):
+    return lambda x: tanh(GELU * (x + 0.044715 * cube(x)))
+
+
+EXACT = (
+    Rewrite(
+        "square", lambda x: op("square")(x), (lambda x: x**2,), (MATRIX,), exact=True,
+        why="no power on the way back, and no question whether the exponent is 0", needs=frozenset({"pow"}),
+    ),
+    Rewrite(
+        "mse_loss", lambda x, t: op("mse_loss")(x, t), (lambda x, t: mean(op("square")(x - t)),), MSE, exact=True,
+        why="one product on the way back instead of three", needs=frozenset({"sub"}),
+    ),
+    Rewrite(
+        "mse_loss, summed", lambda x, t: op("mse_loss")(x, t, reduction="sum"),
+        (lambda x, t: sum_(op("square")(x - t)),), MSE, exact=True,
+        why="one product on the way back instead of three", needs=frozenset({"sub"}),
+    ),
+    Rewrite(
+        "pool before relu", _pool(lambda x, window: op("relu")(op("max_pool")(x, **window))),
+        (_pool(lambda x, window: op("max_pool")(op("relu")(x), **window)),), (np.ones((1, 1, 2, 2)),), exact=True,
+        why="the largest of a window is the same before and after; relu then sees fewer elements",
+        needs=frozenset({"max_pool"}),
+    ),
+)  # fmt: skip
+
+CLOSE = (
+    Rewrite(
+        "sqrt", lambda x: sqrt(x), (lambda x: x**0.5,), (abs(MATRIX),), ulps=4, why="a root is cheaper than a power",
+    ),
+    Rewrite(
+        "1 / sqrt", lambda x: 1 / sqrt(x), (lambda x: x**-0.5,), (abs(MATRIX),), ulps=8,
+        why="a root is cheaper than a power",
+    ),
+    Rewrite(
+        "linear", lambda x, w, b: op("linear")(x, w, b), (lambda x, w, b: x @ w.T + b,), (MATRIX, MATRIX, LABELS * 0.5),
+        ulps=8, why="the gradient of the weights comes out as they lie in memory",
+    ),
+    Rewrite(
+        "sigmoid", lambda x: sigmoid(x), (lambda x: 1 / (1 + exp(-x)), lambda x: exp(x) / (1 + exp(x))), (MATRIX,),
+        ulps=16, why="no overflow, and its slope has its digits in both tails",
+    ),
+    Rewrite(
+        "softplus", lambda x: op("softplus")(x),
+        (lambda x: log(1 + exp(x)), lambda x: op("log1p")(exp(x))), (MATRIX,), ulps=16,
+        why="no overflow for large x, no loss of digits for small",
+    ),
+    Rewrite(
+        "log_sigmoid", lambda x: op("log_sigmoid")(x), (lambda x: log(sigmoid(x)),), (MATRIX,), ulps=16,
+        why="no logarithm of 0",
+    ),
+    Rewrite(
+        "silu", lambda x: op("silu")(x), (lambda x: x * sigmoid(x),), (MATRIX,), ulps=16, why="a shorter way back",
+    ),
+    Rewrite(
+        "gelu, tanh", lambda x: op("gelu")(x, approximate="tanh"),
+        (*_half(_inner_gelu(lambda x: x * x * x)), *_half(_inner_gelu(lambda x: x**3))), (MATRIX,), ulps=64,
+        why="no power, and a shorter way back",
+    ),
+    Rewrite(
+        "gelu", lambda x: op("gelu")(x),
+        (*_half(lambda x: erf(x / ROOT_2)), *_half(lambda x: erf(x * math.sqrt(0.5)))), (MATRIX,), ulps=64,
+        why="1 + erf rounds to 0 where the normal distribution has become small",
+    ),
+    Rewrite(
+        "softmax", lambda x, *, axis: softmax(x, axis=axis), (_shifted_exp_over_sum, _exp_over_sum), (MATRIX,),
+        ulps=32, why="no overflow, and a way back of four lines",
+    ),
+    Rewrite(
+        "logsumexp", lambda x, *, axis, keepdims: op("logsumexp")(x, axis=axis, keepdims=keepdims),
+        (lambda x, *, axis=-1, keepdims=True: log(sum_(exp(x), axis=axis, keepdims=keepdims)),), (MATRIX,), ulps=32,
+        why="no overflow",
+    ),
+    Rewrite(
+        "logsumexp, shifted", lambda x, *, axis: op("logsumexp")(x, axis=axis, keepdims=True),
+        (_shifted_logsumexp,), (MATRIX,), ulps=32, why="a shorter way back",
+    ),
+    Rewrite(
+        "log_softmax", lambda x, *, axis: log_softmax(x, axis=axis),
+        (
+            lambda x, *, axis=-1: log(softmax(x, axis=axis)), _shifted_log,
+            lambda x, *, axis=-1: x - op("logsumexp")(x, axis=axis, keepdims=True),
+        ),
+        (MATRIX,), ulps=64, why="no logarithm of 0, where softmax has rounded to it",
+    ),
+    Rewrite(
+        "cross_entropy of labels", lambda x, t: op("cross_entropy")(x, t),
+        (
+            lambda x, t: op("nll_loss")(log_softmax(x, axis=1), t), lambda x, t: -mean(_picked(x, t)),
+            lambda x, t: mean(-_picked(x, t)),
+        ),
+        (MATRIX, LABELS), ulps=64, why="one line of arithmetic on the way back, without cancellation",
+    ),
+    Rewrite(
+        "cross_entropy", lambda x, t: op("cross_entropy")(x, t),
+        (
+            lambda x, t: -mean(_expected(x, t)), lambda x, t: mean(-_expected(x, t)),
+            lambda x, t: -sum_(_expected_each(x, t)) / x.shape[0],
+            lambda x, t: -(sum_(_expected_each(x, t)) / x.shape[0]),
+        ),
+        (MATRIX, abs(MATRIX)), ulps=64, why="softmax minus target on the way back",
+    ),
+    Rewrite(
+        "cross_entropy, summed", lambda x, t: op("cross_entropy")(x, t, reduction="sum"),
+        (lambda x, t: -sum_(_expected_each(x, t)), lambda x, t: -sum_(_expected(x, t))), (MATRIX, abs(MATRIX)),
+        ulps=64, why="softmax minus target on the way back",
+    ),
+    Rewrite(
+        "bce_with_logits", lambda x, t: op("bce_with_logits")(x, t),
+        (
+            lambda x, t: -mean(t * log(sigmoid(x)) + (1 - t) * log(1 - sigmoid(x))),
+            lambda x, t: mean(-(t * log(sigmoid(x)) + (1 - t) * log(1 - sigmoid(x)))),
+            lambda x, t: mean(-t * log(sigmoid(x)) - (1 - t) * log(1 - sigmoid(x))),
+        ),
+        (MATRIX, abs(MATRIX) / 2), ulps=64, why="no logarithm of 0, and sigmoid minus target on the way back",
+    ),
+    Rewrite(
+        "layer_norm", lambda x, *, eps: layer_norm(x, eps=eps),
+        (_standard, _standard_by_inverse, _standard_by_var), (MATRIX,), ulps=256, why="a way back of one formula",
+    ),
+    Rewrite(
+        "layer_norm with weight and bias", lambda x, w, b, *, eps: layer_norm(x, w, b, eps=eps),
+        (lambda x, w, b, *, eps=1e-5: layer_norm(x, eps=eps) * w + b,), (MATRIX, VECTOR, VECTOR), ulps=64,
+        why="one node",
+    ),
+    Rewrite(
+        "rms_norm", lambda x, *, eps: rms_norm(x, eps=eps), (_rms, _rms_by_inverse), (MATRIX,), ulps=256,
+        why="a way back of one formula",
+    ),
+    Rewrite(
+        "rms_norm with weight", lambda x, w, *, eps: rms_norm(x, w, eps=eps),
+        (lambda x, w, *, eps=1e-6: rms_norm(x, eps=eps) * w,), (MATRIX, VECTOR), ulps=64, why="one node",
+    ),
+    Rewrite(
+        "scaled_dot_product_attention", lambda q, k, v: op("scaled_dot_product_attention")(q, k, v),
+        (_attention,), (MATRIX, MATRIX, MATRIX), ulps=64, why="one node, and a way back that keeps the weights",
+    ),
+    Rewrite(
+        "scaled_dot_product_attention, scaled",
+        lambda q, k, v, *, scale: op("scaled_dot_product_attention")(q, k, v, scale=scale),
+        (_attention_scaled, _attention_query), (MATRIX, MATRIX, MATRIX), ulps=64,
+        why="one node, and a way back that keeps the weights",
+    ),
+    Rewrite(
+        "scaled_dot_product_attention with a mask",
+        lambda q, k, v, mask: op("scaled_dot_product_attention")(q, k, v, mask),
+        (_attention_masked,), (MATRIX, MATRIX, MATRIX, np.zeros((2, 2))), ulps=64,
+        why="one node, and a way back that keeps the weights",
+    ),
+    Rewrite(
+        "scaled_dot_product_attention with a mask, scaled",
+        lambda q, k, v, mask, *, scale: op("scaled_dot_product_attention")(q, k, v, mask, scale=scale),
+        (_attention_masked_scaled,), (MATRIX, MATRIX, MATRIX, np.zeros((2, 2))), ulps=64,
+        why="one node, and a way back that keeps the weights",
+    ),
+)  # fmt: skip
+REWRITES = (*EXACT, *CLOSE)
