@@ -1,5 +1,6 @@
 """Every widget with one name wherever a name can be."""
 
+import _programs
 import _traces
 import numpy as np
 from _decks import deck, film
@@ -27,5 +28,6 @@ MAKE = {
     "gallery": lambda name: tl.widgets.Gallery(deck(name)),
     "cloud": lambda name: tl.widgets.GradientCloud({name: np.eye(2)}, axes=(name, name), word=name, steps=name),
     "confusion": lambda name: tl.widgets.ConfusionView(([0, 1], [0, 0]), np.eye(2), labels=(name, "b"), title=name),
+    "program": lambda name: tl.widgets.ProgramView(_programs.named(name)),
     "boundary": lambda name: tl.widgets.DecisionBoundary(film(name, name)),
 }

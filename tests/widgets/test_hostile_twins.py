@@ -26,7 +26,7 @@ def harmless(kind):
     return set().union(*(shapes(MAKE[kind](name).to_svg()) for name in ("w", "", "n" * 50)))
 
 
-@pytest.mark.parametrize("kind", ["puzzle", "losses", "gallery", "cloud", "confusion", "boundary"])
+@pytest.mark.parametrize("kind", ["puzzle", "losses", "gallery", "cloud", "confusion", "boundary", "program"])
 @pytest.mark.parametrize("name", PAYLOADS, ids=[ascii(p)[:30] for p in PAYLOADS])
 def test_a_name_is_only_text_in_every_twin(kind, name):
     """Picture, words, plain data and traits: no element of a name, nothing a terminal obeys, and no endless line."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,10 +17,11 @@ from torchlean_nb.compiler.source import words
 from torchlean_nb.rows import OPS
 
 if TYPE_CHECKING:  # traces are loaded when someone looks
-    from torchlean_nb.trace.program import Lane, ProgramTrace
+    from torchlean_nb.trace.program import Lane, PassTrace, ProgramTrace
 
 KEPT = 65_536  # entries of the largest value that is kept
 LEAVES = ("input", "const")
+_NUMBER = re.compile(r"%\d+\b")
 
 
 class Showing:
@@ -53,17 +55,16 @@ class Showing:
         read = _Reading(text, graph, made.plan)
         seen = held(graph, arrays) if values else {i: x.value for i, x in enumerate(graph.lines) if x.op == "const"}
         took = {} if not profile else {x.line: x.seconds for x in made.profile(*arrays)}
+        passes, labels = _passes(made, read.names)
         memory, lanes = _lanes(graph, made.plan, read.names, set(read.before))
         lines = tuple(
             ProgramLine(
-                x.op, x.args, said(x), x.shape, x.dtype.name, read.names[i], memory.get(i), x.view,
-                i in read.once, x.source, read.lines.get(i), _moved(graph, i), seen.get(i), took.get(i),
+                x.op, x.args, said(x), x.shape, x.dtype.name, read.names[i], memory.get(i), x.view, i in read.once,
+                x.source, read.lines.get(i), _moved(graph, i), labels.get(i, ""), seen.get(i), took.get(i),
             )
             for i, x in enumerate(graph.lines)
         )  # fmt: skip
-        passes = _passes(made)
-        recorded = passes[0].before if passes else len(lines)
-        meta = {"title": title or read.title, "dtype": _dtype(graph), "recorded": recorded}
+        meta = {"title": title or read.title, "dtype": _dtype(graph)}
         return ProgramTrace(lines, graph.outputs, read.results(len(graph.outputs)), text, lanes, passes, meta)
 
 
@@ -197,5 +198,23 @@ def _dtype(graph: Graph) -> str:
     return kinds.pop() if len(kinds) == 1 else ""
 
 
-def _passes(program: Any) -> tuple[Any, ...]:
-    return ()
+def _passes(program: Any, names: Mapping[int, str]) -> tuple[tuple[PassTrace, ...], dict[int, str]]:
+    """Passes with the arguments called by their names, and what the lines are called at their end."""
+    from torchlean_nb.trace.program import PassTrace  # noqa: PLC0415 - when someone looks
+
+    found, graph = getattr(program, "passes", ()), program.graph
+    if not found:
+        return (), {}
+    word = {f"%{k}": names[i] for k, i in zip(found[0].after.inputs, graph.inputs, strict=True)}
+    out = tuple(
+        PassTrace(x.name, x.summary, _count(x.before), _count(x.after),
+                  tuple((mark, _NUMBER.sub(lambda m: word.get(m[0], m[0]), text)) for mark, text in x.marked))
+        for x in found
+    )  # fmt: skip
+    left = [text.split(" = ")[0] for mark, text in found[-1].marked if mark != "-"]
+    kept = sorted((text for text in left if _NUMBER.fullmatch(text)), key=lambda text: int(text[1:]))
+    return out, dict(enumerate(kept)) if len(kept) == len(graph.lines) else {}
+
+
+def _count(graph: Graph) -> int:
+    return sum(x.op not in LEAVES for x in graph.lines)

@@ -16,8 +16,8 @@ _ORIGIN = re.compile(r"(.*) \(node (\d+)\)(?:, back to its argument (\d+))?")
 
 
 def numbered(trace: ProgramTrace) -> dict[int, str]:
-    """What each line is called in a listing: ``%3`` for the third that runs, an argument by its name."""
-    out = {line: f"%{step}" for step, line in enumerate(trace.ran, 1)}
+    """What each line is called in a listing: as the passes call it, or ``%3`` for the third; arguments by name."""
+    out = {line: visible(trace.lines[line].label, NAME) or f"%{step}" for step, line in enumerate(trace.ran, 1)}
     for i, line in enumerate(trace.lines):
         if i not in out:
             one = line.op == "const" and line.value is not None and line.value.size == 1

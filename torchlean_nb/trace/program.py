@@ -52,6 +52,8 @@ class ProgramLine:
         Its line in the source, from 1.
     moved : int
         Bytes it reads and writes.
+    label : str
+        What the passes call it, such as ``"%12"``; its number among the steps where there is none.
     value : ndarray or None
         What it held in this run.
     seconds : float or None
@@ -70,6 +72,7 @@ class ProgramLine:
     origin: str = ""
     source: int | None = None
     moved: int = 0
+    label: str = ""
     value: np.ndarray | None = None
     seconds: float | None = None
 
@@ -130,7 +133,7 @@ class ProgramTrace:
     lanes : tuple of Lane
     passes : tuple of PassTrace
     meta : mapping
-        ``title, recorded`` and whatever else is plain data.
+        ``title, dtype`` and whatever else is plain data.
 
     Examples
     --------
@@ -240,8 +243,8 @@ class ProgramTrace:
                     op=str(x["op"]), args=tuple(map(int, x["args"])), attrs=str(x["attrs"]),
                     shape=tuple(map(int, x["shape"])), dtype=np.dtype(str(x["dtype"])).name, name=str(x["name"]),
                     lane=_maybe(int, x["lane"]), view=bool(x["view"]), once=bool(x["once"]), origin=str(x["origin"]),
-                    source=_maybe(int, x["source"]), moved=int(x["moved"]), value=_maybe(decode_array, x["value"]),
-                    seconds=_maybe(float, x["seconds"]),
+                    source=_maybe(int, x["source"]), moved=int(x["moved"]), label=str(x["label"]),
+                    value=_maybe(decode_array, x["value"]), seconds=_maybe(float, x["seconds"]),
                 )
                 for x in d["lines"]
             )

@@ -53,6 +53,12 @@ export function programSide(payload, pick) {
   return { el, update };
 }
 
+/** A line of a diff; its remark stands apart. */
+function diffText(text) {
+  const [line, ...remark] = text.split("  # ");
+  return h("code", null, line, remark.length ? h("span", { class: "pv-aside" }, `  ${remark.join("  # ")}`) : "");
+}
+
 const MARK = { "-": "gone", "+": "new", " ": "same", ".": "left" };
 
 /** One pass after the other as a diff; `turn(by)` pages. */
@@ -64,11 +70,11 @@ export function passesView(passes, turn) {
     about = h("p", { class: "tl-num" }),
     list = h("ol", { class: "pv-diff", tabindex: "0", "aria-label": "Lines before and after the pass" });
   const el = h("div", { class: "pv-passes" }, h("div", { class: "pv-pager" }, back, on, title, h("span", { class: "tl-sp" }), word), about, list);
-  const says = (p) => (p.before === p.after && p.diff.every(([m]) => m === " " || m === ".") ? "This pass changed nothing here." : `${p.before} lines before, ${p.after} after.`);
+  const still = (p) => (p.diff.every(([m]) => m === " " || m === ".") ? " Nothing changed here." : "");
   let shown = -1;
   return {
     el,
-    says: (k) => (passes[k] ? `Pass ${k + 1} of ${passes.length}, ${passes[k].name}. ${passes[k].about} ${says(passes[k])}` : "There are no passes to show."),
+    says: (k) => (passes[k] ? `Pass ${k + 1} of ${passes.length}, ${passes[k].name}: ${passes[k].about.replace(/\.?$/, ".")}${still(passes[k])}` : "There are no passes to show."),
     update(k) {
       if (k === shown || !passes[k]) return;
       shown = k;
@@ -78,7 +84,7 @@ export function passesView(passes, turn) {
       about.textContent = p.about;
       back.disabled = k === 0;
       on.disabled = k === passes.length - 1;
-      const rows = p.diff.map(([mark, text]) => h("li", { class: `pv-${MARK[mark]}` }, h("i", { "aria-label": MARK[mark] }, mark === "-" ? "\u2212" : mark === "." ? "\u22ee" : mark), h("code", null, text)));
+      const rows = p.diff.map(([mark, text]) => h("li", { class: `pv-${MARK[mark]}` }, h("i", { "aria-label": MARK[mark] }, mark === "-" ? "\u2212" : mark === "." ? "\u22ee" : mark), diffText(text)));
       list.replaceChildren(...rows, p.more ? h("li", { class: "pv-left" }, h("i", null, "\u22ee"), h("code", null, `${p.more} more`)) : "");
       list.scrollTop = 0;
     },
