@@ -220,7 +220,8 @@ class TrainStep:
         for k, a in (*zip(self._data, data, strict=True), *zip(self.wrt, values, strict=True)):
             args[k] = a
         kinds = {a.dtype.name for a in args if a.dtype.kind == "f"}
-        rough, several = lower(self.program.f, args, self.wrt, kinds.pop() if len(kinds) == 1 else "float64")
+        dtype = kinds.pop() if len(kinds) == 1 else "float64"
+        rough, several = lower(self.program.f, args, self.wrt, dtype, self.program.rows)
         graph = simplified(rough)
         alone = len(self._groups) == 1 and not self._groups[0].native and writable(self._groups[0].program)
         update = self._groups[0].program if alone else None
