@@ -165,7 +165,8 @@ def cross_entropy(xp, x, target, *, reduction="mean", label_smoothing=0.0):
     0.407606
     """
     axis = _axis(x)
-    top = xp.max(x, axis=axis, keepdims=True)
+    # Any number near the largest would do, so no derivative passes through it, nor through what is rounded away.
+    top = xp.detach(xp.max(x, axis=axis, keepdims=True))
     z = x - top
     if not _is_hard(x, target, label_smoothing):
         logp = z - xp.log(xp.sum(xp.exp(z), axis=axis, keepdims=True))
@@ -176,7 +177,8 @@ def cross_entropy(xp, x, target, *, reduction="mean", label_smoothing=0.0):
     mine = xp.sum(xp.where(hot, z, 0), axis=axis, keepdims=True)
     # What the subtraction rounded away, which the exponential would magnify.
     back, raw = z - x, xp.exp(z)
-    e = xp.where(xp.equal(raw, 0), 0, raw * (1 + ((x - (z - back)) - (top + back))))
+    lost = xp.detach((x - (z - back)) - (top + back))
+    e = xp.where(xp.equal(raw, 0), 0, raw * (1 + lost))
     others = e * xp.logical_not(hot)
     rest = xp.sum(others, axis=axis, keepdims=True)
     loss = xp.log1p(rest + xp.expm1(mine)) - mine
