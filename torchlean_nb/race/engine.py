@@ -8,6 +8,7 @@ have by itself.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from types import SimpleNamespace
 from typing import Any
 
@@ -23,6 +24,7 @@ from torchlean_nb.shells.closure import class_of_method
 from torchlean_nb.shells.optimizer import class_of
 from torchlean_nb.shells.program import Program
 from torchlean_nb.surfaces import Surface
+from torchlean_nb.updates import UpdateRule
 
 Step = Callable[[np.ndarray, np.ndarray, int], np.ndarray]
 
@@ -40,7 +42,7 @@ class Paths:
 
     def __init__(self, start: np.ndarray, records: int, limit: float):
         n = start.shape[1]
-        self.positions, self.losses = np.empty((records, 2, n), start.dtype), np.empty((records, n), start.dtype)
+        self.positions, self.losses = np.empty((records, 2, n)), np.empty((records, n))
         self.ended, self.count, self.limit = np.full(n, -1), 0, limit
         self._square = limit * limit
         self._dead = np.zeros(0, int)
@@ -61,6 +63,11 @@ class Paths:
             self.ended[out & (self.ended < 0)] = k
             self._dead = np.flatnonzero(self.ended >= 0)
         return new
+
+    def close(self) -> None:
+        """Nobody writes into the record any more."""
+        for a in (self.positions, self.losses, self.ended):
+            a.setflags(write=False)
 
     def put(self, cut: slice, part: Paths) -> None:
         """Take over what was recorded of some of the paths."""
@@ -88,6 +95,18 @@ def rates(contender: Contender) -> Callable[[int], Any]:
     return contender.schedule or (lambda k: fixed)
 
 
+@lru_cache(maxsize=128)
+def program_of(rule: UpdateRule, hypers: tuple[tuple[str, Any], ...], kind: str) -> Program:
+    """The program of a rule with these numbers.
+
+    Raises
+    ------
+    CapabilityError
+        When the rule has none.
+    """
+    return Program.best(rule, dict(hypers), np.dtype(kind), False)
+
+
 def fused(contender: Contender, shape: tuple[int, int], dtype: Any) -> Step:
     """Steps by the program of the rule, from one set of arrays into another.
 
@@ -97,7 +116,7 @@ def fused(contender: Contender, shape: tuple[int, int], dtype: Any) -> Step:
         When the rule has none.
     """
     rule, hypers = contender.rule, contender.hypers
-    program = Program.best(rule, hypers, dtype, False)
+    program = program_of(rule, tuple(hypers.items()), np.dtype(dtype).char)
     size, rate = shape[0] * shape[1], rates(contender)
     first = rule.start(np.ones(2, dtype), SimpleNamespace(**hypers))
     numbers = tuple(float(first[k]) for k in program.numbers)

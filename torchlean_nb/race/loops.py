@@ -21,7 +21,7 @@ from torchlean_nb.compiler.lowering import lower
 from torchlean_nb.compiler.passes import simplified
 from torchlean_nb.errors import CapabilityError
 from torchlean_nb.race.contenders import Contender
-from torchlean_nb.race.engine import rates
+from torchlean_nb.race.engine import program_of, rates
 from torchlean_nb.shells.program import Program, _expression
 from torchlean_nb.surfaces import Surface
 from torchlean_nb.updates import UpdateRule
@@ -40,6 +40,7 @@ FLOATS = SimpleNamespace(
 )  # fmt: skip
 
 Loop = Callable[..., Any]
+BLOCK = 512  # paths whose state fits the first cache
 
 
 def lone(contender: Contender, surface: Surface) -> Loop:
@@ -75,7 +76,7 @@ _READY: set[Any] = set()
 @lru_cache(maxsize=128)
 def _loop(rule: UpdateRule, hypers: tuple[tuple[str, Any], ...], surface: Surface, native: bool) -> tuple[Loop, float]:
     h = dict(hypers)
-    program = Program.best(rule, h, np.float64, False)
+    program = program_of(rule, hypers, "d")
     graph = simplified(lower(lambda x, y: surface(x, y), [np.zeros(())] * 2, (0, 1), "float64")[0])
     if not scalars.fits(graph) and any(x.shape for x in graph.lines):
         raise CapabilityError(f"race: {surface.name} is no formula of lone numbers")
@@ -133,18 +134,19 @@ def rows(contender: Contender, steps: int) -> list[tuple[float, ...]]:
     """
     if contender.schedule is None:
         return _rows(contender.rule, tuple(contender.hypers.items()), steps)
-    return _scalars(contender.rule, dict(contender.hypers), steps, rates(contender))
+    return _scalars(contender.rule, tuple(contender.hypers.items()), steps, rates(contender))
 
 
 @lru_cache(maxsize=128)
 def _rows(rule: UpdateRule, hypers: tuple[tuple[str, Any], ...], steps: int) -> list[tuple[float, ...]]:
-    h = dict(hypers)
-    return _scalars(rule, h, steps, lambda k: h.get("lr", 0.0))
+    rate = dict(hypers).get("lr", 0.0)
+    return _scalars(rule, hypers, steps, lambda k: rate)
 
 
-def _scalars(rule: UpdateRule, h: dict[str, Any], steps: int, rate: Callable[[int], float]) -> list[tuple[float, ...]]:
-    program = Program.best(rule, h, np.float64, False)
-    first = rule.start(np.ones(2), SimpleNamespace(**h))
+def _scalars(
+    rule: UpdateRule, hypers: tuple[tuple[str, Any], ...], steps: int, rate: Callable[[int], float]
+) -> list[tuple[float, ...]]:
+    program, first = program_of(rule, hypers, "d"), rule.start(np.ones(2), SimpleNamespace(**dict(hypers)))
     numbers, out = tuple(float(first[k]) for k in program.numbers), []
     for k in range(steps):
         numbers = program.prepare(k + 1, rate(k), numbers)
@@ -171,17 +173,25 @@ def _python(body: list[str], update: list[str], program: Program, start: dict[st
 
 
 def _native(body: list[str], update: list[str], program: Program, start: dict[str, float]) -> str:
-    inside = [
-        *(f"{k} = rows[k, {i}]" for i, k in enumerate(program.k)), *body, "if k % every == 0:",
-        "    where[r, 0, i], where[r, 1, i], losses[r, i] = x, y, value", "    r += 1", "p_0, p_1 = x, y", *update,
-        "if not (-limit <= new_p_0 <= limit and -limit <= new_p_1 <= limit):", "    ended[i] = k", "    break",
-        "x, y = new_p_0, new_p_1",
+    """Steps outside, paths inside, in blocks that stay in the cache: the inner loop has no branch and is vectorised."""
+    slots = [f"{k}_{c}" for k in start for c in "01"]
+    move = [
+        "x, y = xs[j], ys[j]", *(f"{k} = {k}s[j]" for k in slots), *body, "p_0, p_1 = x, y", *update,
+        "fine = alive[j] & (abs(new_p_0) <= limit) & (abs(new_p_1) <= limit)",
+        "xs[j] = new_p_0 if fine else x", "ys[j] = new_p_1 if fine else y", "alive[j] = fine",
+        *(f"{k}s[j] = {k}" for k in slots),
     ]  # fmt: skip
+    keep = ["x, y = xs[j], ys[j]", *body, "where[r, 0, j], where[r, 1, j], losses[r, j] = x, y, value"]
     return "\n".join([
-        "def run(points, rows, every, limit, where, losses, ended):", "    for i in range(points.shape[1]):",
-        "        x, y, r = points[0, i], points[1, i], 0",
-        *(f"        {k}_0 = {v!r}\n        {k}_1 = {v!r}" for k, v in start.items()),
-        "        for k in range(rows.shape[0]):", *(f"            {line}" for line in inside),
-        *(f"        {line}" for line in body), "        while r < losses.shape[0]:",
-        "            where[r, 0, i], where[r, 1, i], losses[r, i] = x, y, value", "            r += 1", "",
+        "def run(points, rows, every, limit, where, losses, ended):", "    n = points.shape[1]",
+        "    xs, ys, alive, before = points[0].copy(), points[1].copy(), np.ones(n, np.bool_), np.ones(n, np.bool_)",
+        *(f"    {k}_{c}s = np.full(n, {v!r})" for k, v in start.items() for c in "01"),
+        f"    for a in range(0, n, {BLOCK}):", f"        b, r = min(a + {BLOCK}, n), 0",
+        "        for k in range(rows.shape[0]):", *(f"            {k} = rows[k, {i}]" for i, k in enumerate(program.k)),
+        "            if k % every == 0:", "                for j in range(a, b):",
+        *(f"                    {line}" for line in keep), "                r += 1",
+        "            for j in range(a, b):", *(f"                {line}" for line in move),
+        "            for j in range(a, b):", "                if before[j] != alive[j]:",
+        "                    ended[j], before[j] = k, False",
+        "        for j in range(a, b):", *(f"            {line}" for line in keep), "",
     ])  # fmt: skip

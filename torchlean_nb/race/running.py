@@ -124,11 +124,14 @@ def _track(
         tell(steps * n)
     else:
         width = n if surface.noise or c.alone else CHUNK
-        for a in range(0, n, width):
+        if n <= width:
+            _by_arrays(c, surface, points, paths, when, seed, tell)
+        for a in range(0, n if n > width else 0, width):
             cut = slice(a, min(a + width, n))
             part = Paths(points[:, cut], len(when), paths.limit)
             _by_arrays(_cut(c, cut), surface, points[:, cut], part, when, seed, tell)
             paths.put(cut, part)
+    paths.close()
     hypers = {k: tuple(v.tolist()) if isinstance(v, np.ndarray) else _plain(v) for k, v in c.hypers.items()}
     hypers |= {"lr": _plain(c.schedule)} if c.schedule else {}
     return Track(c.name, c.rule.name, paths.positions, paths.losses, paths.ended, hypers)

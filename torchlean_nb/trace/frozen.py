@@ -32,6 +32,10 @@ def numbers(values: Any, what: str, dtype: type = np.float64, ndim: int = 1) -> 
     """
     try:
         given = np.asarray(values)
+        # What its maker has closed and nobody else looks into need not be copied.
+        closed = given is values and given.base is None and not given.flags.writeable and given.flags.c_contiguous
+        if closed and given.dtype == dtype and given.ndim == ndim and np.equal(given, given).all():
+            return given
         given = given.astype(dtype) if given.size == 0 and given.ndim == ndim else given
         if given.dtype.kind not in ("iu" if np.dtype(dtype).kind in "iu" else "fiub"):
             raise TypeError(f"{given.dtype} numbers")
