@@ -15,12 +15,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from torchlean_nb.backend.namespace import as_product, stacked, summed
-from torchlean_nb.engine.data import as_data
+from torchlean_nb.compiler.recording import Recording, record
 from torchlean_nb.engine.recorder import Recorder, Traced
 from torchlean_nb.engine.reverse import Recorded, sweep
 from torchlean_nb.engine.tape import Tape
-from torchlean_nb.engine.tensor import Ref, Tensor
-from torchlean_nb.errors import ForeignHandleError, HandleTypeError, NonScalarError
+from torchlean_nb.engine.tensor import Ref
 from torchlean_nb.rows import OPS
 
 SMALL = 64  # elements of a constant that is compared with others at once
@@ -102,41 +101,6 @@ class Graph:
         from torchlean_nb.compiler.listing import text  # noqa: PLC0415 - listings are of graphs
 
         return text(self)
-
-
-class Symbol(Tensor):
-    """What the function gets: a Tensor that does not tell its value."""
-
-    __slots__ = ()
-
-    @property
-    def value(self) -> Any:
-        """Nothing.
-
-        Raises
-        ------
-        HandleTypeError
-        """
-        raise HandleTypeError(
-            "compile: the function looks at a value", "a program is traced once and must be right for all values",
-            "tl.where(condition, a, b), tl.take(table, indices), or a number that is an argument",
-        )
-
-    def __array__(self, *_: Any, **__: Any) -> Any:
-        return self.value
-
-    def __bool__(self) -> bool:
-        return bool(self.value)
-
-    def __repr__(self) -> str:
-        return f"Symbol node {self.id}, shape {self.shape}, {self.dtype}: a value that is known when the program runs"
-
-
-class SymbolTape(Tape):
-    """A tape that hands out Symbols."""
-
-    __slots__ = ()
-    handle = Symbol
 
 
 class _Handle(Traced):
@@ -280,24 +244,18 @@ def lower(
     HandleTypeError, ForeignHandleError
         When it looks at a value, returns something else, or uses a value of a session.
     """
-    tape = SymbolTape(None, dtype, "ieee", "tl.compile")
-    handles = [
-        tape.leaf("input", as_data(a, dtype, label=f"argument {k}", finite=False), wrt is not None and k in wrt)
-        for k, a in enumerate(args)
-    ]
-    found = _called(f, handles)
-    outs = [_result(tape, o) for o in (found if isinstance(found, tuple) else (found,))]
-    if rows:
-        tape.records[:] = [(op if isinstance(op, str) else rows.get(op.name, op), *rest) for op, *rest in tape.records]
-    made = len(tape)
-    origins = {i: _origin(tape, i) for i in range(made)}
+    made = record(f, args, dtype, rows)
+    return lowered(made, wrt), made.several
+
+
+def lowered(made: Recording, wrt: Sequence[int] | None) -> Graph:
+    """Primitives of a function that was recorded, and of its gradient."""
+    made.forget_sweeps()
+    tape, handles, outs = made.tape, made.inputs, made.outputs
+    origins = {i: _origin(tape, i) for i in range(len(tape))}
     results = [o.id for o in outs]
     if wrt is not None:
-        y = tape.values[outs[0].id]
-        if y.size != 1:
-            raise NonScalarError(
-                f"value_and_grad: the function returned shape {y.shape}", "a gradient is of one number"
-            )
+        y = made.scalar()
         at, arrived = Recorded(tape), (-1, NOWHERE)
 
         def note(child: int, k: int, parent: int, c: Any, summed: Any) -> None:
@@ -316,29 +274,7 @@ def lower(
         for k in wrt:
             g = bar.get(handles[k].id)
             results.append((at.xp.zeros(shape=handles[k].shape, like=handles[k]) if g is None else g).id)
-    return _opened(tape, [h.id for h in handles], results, origins), isinstance(found, tuple)
-
-
-def _called(f: Callable[..., Any], handles: list[Any]) -> Any:
-    """What the function returns; a parameter of a session, or a value on another tape, is no part of a program."""
-    try:
-        return f(*handles)
-    except ForeignHandleError as e:
-        raise ForeignHandleError(
-            "compile: the function uses a parameter or value of a session", str(e).splitlines()[0],
-            "an argument for it: tl.compile(f, p.value, x) and f(w, x), or model.forward(x, params); "
-            'or train with Trainer(..., backend="compiled")',
-        ) from e
-
-
-def _result(tape: Tape, found: Any) -> Any:
-    if isinstance(found, Ref):
-        return found
-    if found is None or isinstance(found, list | tuple | dict | str):
-        raise HandleTypeError(
-            f"compile: the function returned a {type(found).__name__}", "a Tensor, or a tuple of them", "return y, z"
-        )
-    return tape.leaf("const", as_data(found, tape.dtype, label="result", finite=False))
+    return _opened(tape, [h.id for h in handles], results, origins)
 
 
 def _opened(tape: Tape, inputs: list[int], results: list[int], origins: Mapping[int, Origin]) -> Graph:

@@ -14,9 +14,10 @@ from torchlean_nb.compiler import scalars
 from torchlean_nb.compiler.arguments import as_argument, check_count, chosen, names_of, title_of
 from torchlean_nb.compiler.derivatives import Derivatives
 from torchlean_nb.compiler.history import Reading
-from torchlean_nb.compiler.lowering import Graph, lower
+from torchlean_nb.compiler.lowering import Graph, lowered
 from torchlean_nb.compiler.passes import simplified
 from torchlean_nb.compiler.plan import Plan, plan
+from torchlean_nb.compiler.recording import Recording, record
 from torchlean_nb.compiler.rewrites import rewritten
 from torchlean_nb.compiler.rewrites_table import EXACT, REWRITES
 from torchlean_nb.compiler.showing import Showing
@@ -62,12 +63,21 @@ class Program(Derivatives, Showing, Reading):
 
     def __init__(
         self, f: Callable[..., Any], examples: Sequence[Any], argnums: Any = 0, wrt: bool = False, fast: bool = False,
+        recorded: Recording | None = None,
     ):  # fmt: skip
         # Copies: what the arguments are views of shall not be kept alive.
         self.f, self.examples, self.argnums = f, tuple([np.array(as_argument(a)) for a in examples]), argnums
         self.wrt, self.fast = chosen(argnums, len(self.examples)) if wrt else None, fast
         self._made: dict[Any, SimpleNamespace] = {}
-        self._first = self._for(list(self.examples))
+        # Recorded at once, so that what cannot be compiled is said here; the rest waits until someone asks.
+        self._tape: Recording | None = recorded or self._record(self.examples)
+        if wrt:
+            self._tape.scalar()
+
+    @cached_property
+    def _first(self) -> SimpleNamespace:
+        """The program for the examples."""
+        return self._for(list(self.examples))
 
     def __call__(self, *args: Any) -> Any:
         """Results as arrays: of the function; with gradients ``(value, gradient)``.
@@ -101,7 +111,8 @@ class Program(Derivatives, Showing, Reading):
         ------
         NonScalarError
         """
-        return Program(self.f, self.examples, self.argnums, wrt=True, fast=self.fast)
+        recorded = self._recording(self.examples)
+        return Program(self.f, self.examples, self.argnums, wrt=True, fast=self.fast, recorded=recorded)
 
     @property
     def rows(self) -> Mapping[str, Any] | None:
@@ -170,10 +181,19 @@ class Program(Derivatives, Showing, Reading):
             self._made[key] = made
         return made
 
-    def _compile(self, arrays: list[np.ndarray]) -> SimpleNamespace:
+    def _record(self, arrays: Sequence[np.ndarray]) -> Recording:
         kinds = {a.dtype.name for a in arrays if a.dtype.kind == "f"}
-        dtype = kinds.pop() if len(kinds) == 1 else "float64"
-        rough, several = lower(self.f, arrays, self.wrt, dtype, self.rows)
+        return record(self.f, arrays, kinds.pop() if len(kinds) == 1 else "float64", self.rows)
+
+    def _recording(self, arrays: Sequence[np.ndarray]) -> Recording:
+        """The function recorded for arrays of this kind; the first one is handed out once, as it holds much."""
+        first, self._tape = self._tape, None
+        same = all((a.shape, a.dtype) == (b.shape, b.dtype) for a, b in zip(arrays, self.examples, strict=True))
+        return first if first is not None and same else self._record(arrays)
+
+    def _compile(self, arrays: list[np.ndarray]) -> SimpleNamespace:
+        recorded = self._recording(arrays)
+        rough, several = lowered(recorded, self.wrt), recorded.several
         graph = simplified(rough)
         memory, names = plan(graph), names_of(self.f, len(arrays))
         results = ["values" if several else "value"] + [f"gradient of {names[k]}" for k in self.wrt or ()]

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from torchlean_nb.backend.quiet import quietly
-from torchlean_nb.compiler.arguments import as_argument, names_of, title_of
-from torchlean_nb.compiler.lowering import Graph, lower
+from torchlean_nb.compiler.arguments import as_argument, chosen, names_of, title_of
+from torchlean_nb.compiler.lowering import Graph, lowered
 from torchlean_nb.compiler.passes import simplified
 from torchlean_nb.compiler.plan import Plan
 from torchlean_nb.compiler.source import constants
@@ -57,8 +57,8 @@ class TrainStep:
     """
 
     def __init__(self, program: Program, opt: Any):
-        self.program, self.opt = program.value_and_grad if program.wrt is None else program, opt
-        self.wrt = self.program.wrt
+        self.program, self.opt = program, opt
+        self.wrt = chosen(program.argnums, len(program.examples))
         self._data = [k for k in range(len(program.examples)) if k not in self.wrt]
         if len({*self.wrt}) < len(self.wrt):
             raise HyperparameterError("train_step: a parameter occurs twice in argnums")
@@ -160,7 +160,7 @@ class TrainStep:
         cells = self.opt._cells
         for k, a in (*zip(self._data, data, strict=True), *zip(self.wrt, [p.value for p in cells], strict=True)):
             args[k] = a
-        found, grads = self.program(*args)
+        found, grads = self._differentiated(*args)
         several = isinstance(found, tuple)
         grads = [grads] if isinstance(self.program.argnums, int) else [*grads]
         loss = float(found[0] if several else found)
@@ -169,6 +169,11 @@ class TrainStep:
             frozen = [getattr(p, "requires_grad", True) is False for p in cells]
             self.opt.step([None if f else g for f, g in zip(frozen, grads, strict=True)], loss)
         return out
+
+    @property
+    def _differentiated(self) -> Program:
+        """The gradient as a program of its own."""
+        return self.program if self.program.wrt else self.program.value_and_grad
 
     def _finite_loss(self, loss: float) -> bool:
         if math.isfinite(loss):
@@ -188,7 +193,7 @@ class TrainStep:
         if self._last is None:
             fused = self.opt._fused
             if fused is None or fused.ready() is None:
-                return self.program.source
+                return self._differentiated.source
             self._for([self.program.examples[k] for k in self._data], fused)
         return self._last.source
 
@@ -219,10 +224,8 @@ class TrainStep:
         values = [p.value for p in self.opt._cells]
         for k, a in (*zip(self._data, data, strict=True), *zip(self.wrt, values, strict=True)):
             args[k] = a
-        kinds = {a.dtype.name for a in args if a.dtype.kind == "f"}
-        dtype = kinds.pop() if len(kinds) == 1 else "float64"
-        rough, several = lower(self.program.f, args, self.wrt, dtype, self.program.rows)
-        graph = simplified(rough)
+        recorded = self.program._recording(args)
+        several, graph = recorded.several, simplified(lowered(recorded, self.wrt))
         alone = len(self._groups) == 1 and not self._groups[0].native and writable(self._groups[0].program)
         update = self._groups[0].program if alone else None
         places = tuple([(x.start, x.stop, x.shape) for g in self._groups for x in g.leases.values()])

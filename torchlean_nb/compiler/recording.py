@@ -1,0 +1,130 @@
+"""Recording: a function runs once on a tape whose values it cannot see."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from torchlean_nb.engine.data import as_data
+from torchlean_nb.engine.tape import Tape
+from torchlean_nb.engine.tensor import Ref, Tensor
+from torchlean_nb.errors import ForeignHandleError, HandleTypeError, NonScalarError
+
+
+class Symbol(Tensor):
+    """What the function gets: a Tensor that does not tell its value."""
+
+    __slots__ = ()
+
+    @property
+    def value(self) -> Any:
+        """Nothing.
+
+        Raises
+        ------
+        HandleTypeError
+        """
+        raise HandleTypeError(
+            "compile: the function looks at a value", "a program is traced once and must be right for all values",
+            "tl.where(condition, a, b), tl.take(table, indices), or a number that is an argument",
+        )
+
+    def __array__(self, *_: Any, **__: Any) -> Any:
+        return self.value
+
+    def __bool__(self) -> bool:
+        return bool(self.value)
+
+    def __repr__(self) -> str:
+        return f"Symbol node {self.id}, shape {self.shape}, {self.dtype}: a value that is known when the program runs"
+
+
+class SymbolTape(Tape):
+    """A tape that hands out Symbols."""
+
+    __slots__ = ()
+    handle = Symbol
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A function on a tape.
+
+    Parameters
+    ----------
+    tape : Tape
+    inputs, outputs : sequence of Tensor
+    several : bool
+        Whether it returned a tuple.
+    length : int
+        Of the tape before anything was differentiated.
+    """
+
+    tape: Tape
+    inputs: Sequence[Any]
+    outputs: Sequence[Any]
+    several: bool
+    length: int
+
+    def scalar(self) -> np.ndarray:
+        """The first result, which is to be differentiated.
+
+        Raises
+        ------
+        NonScalarError
+            When it is more than one number.
+        """
+        y: np.ndarray = self.tape.values[self.outputs[0].id]
+        if y.size != 1:
+            raise NonScalarError(
+                f"value_and_grad: the function returned shape {y.shape}", "a gradient is of one number"
+            )
+        return y
+
+    def forget_sweeps(self) -> None:
+        """Take from the tape what was put there by differentiating."""
+        self.tape.rollback(self.length)
+
+
+def record(
+    f: Callable[..., Any], args: Sequence[Any], dtype: str, rows: Mapping[str, Any] | None = None
+) -> Recording:
+    """Run a function on Symbols.
+
+    Raises
+    ------
+    HandleTypeError, ForeignHandleError
+        When it looks at a value, returns something else, or uses a value of a session.
+    """
+    tape = SymbolTape(None, dtype, "ieee", "tl.compile")
+    inputs = [tape.leaf("input", as_data(a, dtype, label=f"argument {k}", finite=False)) for k, a in enumerate(args)]
+    found = _called(f, inputs)
+    outs = [_result(tape, o) for o in (found if isinstance(found, tuple) else (found,))]
+    if rows:
+        tape.records[:] = [(op if isinstance(op, str) else rows.get(op.name, op), *rest) for op, *rest in tape.records]
+    return Recording(tape, inputs, outs, isinstance(found, tuple), len(tape))
+
+
+def _called(f: Callable[..., Any], handles: list[Any]) -> Any:
+    """What the function returns; a parameter of a session, or a value on another tape, is no part of a program."""
+    try:
+        return f(*handles)
+    except ForeignHandleError as e:
+        raise ForeignHandleError(
+            "compile: the function uses a parameter or value of a session", str(e).splitlines()[0],
+            "an argument for it: tl.compile(f, p.value, x) and f(w, x), or model.forward(x, params); "
+            'or train with Trainer(..., backend="compiled")',
+        ) from e
+
+
+def _result(tape: Tape, found: Any) -> Any:
+    if isinstance(found, Ref):
+        return found
+    if found is None or isinstance(found, list | tuple | dict | str):
+        raise HandleTypeError(
+            f"compile: the function returned a {type(found).__name__}", "a Tensor, or a tuple of them", "return y, z"
+        )
+    return tape.leaf("const", as_data(found, tape.dtype, label="result", finite=False))
