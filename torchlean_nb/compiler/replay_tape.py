@@ -97,6 +97,8 @@ class Values(list):
         start, stop = len(ahead), len(self) if stop is None else stop
         if start < stop:
             ahead.names = dict(self.names)
+        if start and list.__getitem__(self, start - 1) is None:  # stopped between the two lines below
+            self[start - 1] = ahead.values[start - 1]
         for i in range(start, stop):
             s = self.steps[i]
             if isinstance(s.op, str):
