@@ -11,7 +11,7 @@ from torchlean_nb.engine.checks import refuse_non_finite_gradient
 from torchlean_nb.engine.data import as_data
 from torchlean_nb.engine.forward import push
 from torchlean_nb.engine.gradients import Gradients
-from torchlean_nb.engine.reverse import Plain, sweep
+from torchlean_nb.engine.reverse import Plain, quick, sweep
 from torchlean_nb.errors import (
     HookError,
     HookTypeError,
@@ -31,7 +31,7 @@ def check_seed(tape: Any, out: int, seed: Any) -> np.ndarray:
                 f"backward: {tape.describe(out)} is not a scalar, it has shape {y.shape}",
                 "a gradient is of one number", "y.sum(), or seed= an array of that shape",
             )
-        return np.ones(y.shape, dtype=y.dtype if y.dtype.kind == "f" else tape.dtype)
+        return np.array(1, y.dtype if y.dtype.kind == "f" else tape.dtype).reshape(y.shape)
     a = as_data(seed, y.dtype.name, label="seed")
     if a.shape != y.shape:
         raise ShapeError(f"backward: the seed has shape {a.shape}, {tape.describe(out)} has {y.shape}")
@@ -47,12 +47,16 @@ def backward(session: Any, out: int, seed: Any, hook: Callable[[int, Any], Any] 
             f"backward: {tape.describe(out)} does not depend on a parameter that requires a gradient",
             "nothing on its paths has requires_grad=True", "s.param(...), or s.input(..., requires_grad=True)",
         )
-    reached = sweep(Plain(tape), out, seed)
-    if tape.nonfinite == "raise" and not all(map(tape.xp.all_finite, reached.values())):
-        refuse_non_finite_gradient(tape, reached, _producer(tape, out, seed))
+    bar, fine = tape.quietly(quick, tape, out, seed, tape.needs)
+    if not bar:
+        bar = [*map(sweep(Plain(tape), out, seed).get, range(out + 1))]
+    if tape.strict and not fine:
+        reached = {i: g for i, g in enumerate(bar) if g is not None}
+        if not all(map(tape.xp.all_finite, reached.values())):
+            refuse_non_finite_gradient(tape, reached, _producer(tape, out, seed))
     if hook is not None:
-        reached = _hooked(tape, reached, hook)
-    return Gradients(tape, out, reached)
+        bar = _hooked(tape, bar, hook)
+    return Gradients(tape, out, bar)
 
 
 def _producer(tape: Any, out: int, seed: Any) -> tuple[int, int] | None:
@@ -67,11 +71,13 @@ def _producer(tape: Any, out: int, seed: Any) -> tuple[int, int] | None:
     return first[0] if first else None
 
 
-def _hooked(tape: Any, reached: dict[int, Any], hook: Callable[[int, Any], Any]) -> dict[int, Any]:
+def _hooked(tape: Any, bar: list[Any], hook: Callable[[int, Any], Any]) -> list[Any]:
     """Gradients after the user's hook, which may look at or replace each in id order."""
-    out = {}
-    for i in sorted(reached):
-        g, name = reached[i], tape.describe(i)
+    out = [*bar]
+    for i, g in enumerate(bar):
+        if g is None:
+            continue
+        g, name = np.asarray(g), tape.describe(i)
         view = g.view()
         view.setflags(write=False)
         try:
@@ -79,7 +85,6 @@ def _hooked(tape: Any, reached: dict[int, Any], hook: Callable[[int, Any], Any])
         except Exception as e:
             raise HookError(f"backward: the hook failed on {name} with {type(e).__name__}: {e}") from e
         if new is None:
-            out[i] = g
             continue
         if not isinstance(new, np.ndarray | np.floating | float | int) or isinstance(new, bool):
             raise HookTypeError(f"backward: the hook returned {type(new).__name__} for {name}, expected an array")

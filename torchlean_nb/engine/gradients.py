@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -11,6 +11,11 @@ import numpy as np
 from torchlean_nb.engine.data import freeze
 from torchlean_nb.engine.tensor import Ref
 from torchlean_nb.errors import ForeignHandleError, HandleTypeError, UnknownNodeError, did_you_mean, quote
+
+
+def newest(ids: Sequence[int], before: int) -> int | None:
+    """The last of the rising ids that is no larger than `before`."""
+    return next((i for i in reversed(ids) if i <= before), None)
 
 
 class Gradients(Mapping):
@@ -29,13 +34,22 @@ class Gradients(Mapping):
     (12.0, 12.0)
     """
 
-    def __init__(self, tape: Any, output: int, reached: dict[int, Any]):
-        self._tape, self.output, self.value = tape, output, tape.values[output]
-        self._reached = {i: freeze(g) for i, g in reached.items()}
-        self._size = len(tape.values)
-        self._shapes = {i: (v.shape, v.dtype) for i, v in enumerate(tape.values) if i not in reached}
-        self._params = {p: i for p in tape.cells if (i := tape.leaf_of(p, output)) is not None}
-        self._named = dict(tape.names)
+    def __init__(self, tape: Any, output: int, bar: list[Any]):
+        values = tape.values
+        self._tape, self.output, self.value, self._bar, self._cells = tape, output, values[output], bar, tape.cells
+        self._size, self._named = len(values), dict(tape.names)
+        bar += [None] * (self._size - len(bar))
+        self._shapes = {i: (values[i].shape, values[i].dtype) for i, g in enumerate(bar) if g is None}
+
+    @cached_property
+    def _reached(self) -> dict[int, Any]:
+        """Gradients of the nodes that the sweep reached."""
+        return {i: freeze(g) for i, g in enumerate(self._bar) if g is not None}
+
+    @cached_property
+    def _params(self) -> dict[Any, int]:
+        """The leaf of each parameter that the output was computed with."""
+        return {p: i for p, ids in self._cells.items() if (i := newest(ids, self.output)) is not None}
 
     @cached_property
     def _names(self) -> dict[str, int]:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from torchlean_nb.engine.calls import pull_of
+from torchlean_nb.engine.calls import pull_of, quick_finite
 from torchlean_nb.engine.recorder import Recorder, unbroadcast
 from torchlean_nb.errors import RuleTypeError, RuleValueError, TorchLeanError
 
@@ -124,16 +124,26 @@ def sweep(
     """
     needs = at.tape.needs if wrt is None else between(at.tape, out, wrt)
     if at.__class__ is Plain and on_edge is None:
-        found = at.tape.quietly(quick, at.tape, out, seed, needs)
-        if found is not None:
+        found, _ = at.tape.quietly(quick, at.tape, out, seed, needs)
+        if found:
             return {i: g for i, g in enumerate(found) if g is not None}
     with np.errstate(all="ignore"):
         return _sweep(at, out, seed, needs, on_edge)
 
 
-def quick(tape: Any, out: int, seed: Any, needs: list[bool]) -> list[Any] | None:
-    """Cotangents of the nodes up to `out`, by the functions written for each row; None when one of them fails."""
+def quick(tape: Any, out: int, seed: Any, needs: list[bool]) -> tuple[list[Any], bool]:
+    """Cotangents of the nodes up to `out`, by the functions written for each row; to be run quietly.
+
+    Returns
+    -------
+    bar : list
+        None where nothing arrived; empty when a rule fails, as the careful sweep finds words for that.
+    fine : bool
+        Whether leaves got finite numbers, and nothing else was heard of; False means: look closer.
+    """
     xp, values, records = tape.xp, tape.values, tape.records
+    tape.heard.clear()
+    fine = True
     bar: list[Any] = [None] * (out + 1)
     bar[out] = seed
     try:
@@ -144,9 +154,11 @@ def quick(tape: Any, out: int, seed: Any, needs: list[bool]) -> list[Any] | None
                 op = record[0]
                 if op.__class__ is not str:
                     (op.pull or pull_of(op))(xp, values, needs, bar, i, record, g)
-    except Exception:  # the careful sweep words it
-        return None
-    return bar
+                elif fine:
+                    fine = quick_finite(g)
+    except Exception:
+        return [], False
+    return bar, fine and not tape.heard
 
 
 def _sweep(at: Plain, out: int, seed: Any, needs: list[bool], on_edge: OnEdge | None) -> dict[int, Any]:

@@ -18,11 +18,12 @@ from typing import Any
 import numpy as np
 
 from torchlean_nb.backend.namespace import numpy_namespace
-from torchlean_nb.backend.quiet import quietly
+from torchlean_nb.backend.quiet import give_back, listening
 from torchlean_nb.engine.calls import call_of
 from torchlean_nb.engine.calls import forks as _forks
 from torchlean_nb.engine.checks import refuse_non_finite
 from torchlean_nb.engine.data import as_data
+from torchlean_nb.engine.gradients import newest
 from torchlean_nb.engine.tensor import Ref, Tensor
 from torchlean_nb.errors import (
     DTypeError,
@@ -72,22 +73,20 @@ class Tape:
         Name of the session, for messages.
     strict_shapes : bool
         TorchLean's rule: no implicit broadcasting.
-    quiet : callable, optional
-        From `quietly`; to be shared by tapes that follow each other.
     """
 
     __slots__ = (
-        "__weakref__", "cells", "dtype", "forks", "grads_on", "label", "names", "needs", "nonfinite", "owner",
-        "quietly", "records", "scope", "scopes", "strict", "strict_shapes", "values", "watchful", "xp",
+        "__weakref__", "cells", "dtype", "forks", "grads_on", "heard", "label", "names", "needs", "nonfinite",
+        "owner", "quietly", "records", "scope", "scopes", "strict", "strict_shapes", "values", "watchful", "xp",
     )  # fmt: skip
 
     handle = Tensor
 
     def __init__(
         self, xp: Any = None, dtype: str = "float64", nonfinite: str = "raise", label: str = "", *,
-        strict_shapes: bool = False, quiet: Any = None,
-    ):  # fmt: skip
-        self.xp, self.quietly = xp or numpy_namespace(), quiet or quietly()
+        strict_shapes: bool = False,
+    ):
+        self.xp, (self.quietly, self.heard) = xp or numpy_namespace(), listening()
         self.dtype, self.nonfinite, self.label, self.strict_shapes = dtype, nonfinite, label, strict_shapes
         self.strict = nonfinite == "raise"
         self.watchful = strict_shapes  # whether the arguments of ops are looked at: integers do that, too
@@ -131,10 +130,7 @@ class Tape:
 
     def leaf_of(self, param: Any, before: int | None = None) -> int | None:
         """The newest leaf of a parameter, or the newest up to the node `before`; None when there is none."""
-        for i in reversed(self.cells.get(param, ())):
-            if before is None or i <= before:
-                return i
-        return None
+        return newest(self.cells.get(param, ()), len(self) if before is None else before)
 
     def describe(self, i: int) -> str:
         """A node as messages name it: op, id and the user's name."""
@@ -242,6 +238,7 @@ class Tape:
         self.records, self.values, self.needs = [], [], []
         self.names, self.scopes, self.cells = {}, {}, {}
         self.__class__ = DeadTape
+        give_back(self.quietly, self.heard)
 
 
 def refuse_broadcast(tape: Tape, op: Op, parents: tuple[int, ...], values: list[Any]) -> None:
