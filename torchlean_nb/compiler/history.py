@@ -11,6 +11,7 @@ from difflib import SequenceMatcher
 from typing import Any
 
 from torchlean_nb.compiler.arguments import as_argument, names_of
+from torchlean_nb.compiler.groups import Groups, groups
 from torchlean_nb.compiler.lanes import Lanes, lanes
 from torchlean_nb.compiler.listing import Shapes, shapes, spelled
 from torchlean_nb.compiler.lowering import Graph, Line, lower
@@ -167,6 +168,10 @@ class Reading:
     def shapes(self) -> Shapes:
         """Shape inference: for each line its arguments' shapes, the rule that was asked, and what came out."""
         return shapes(self.graph, self.plan, self._words())
+
+    def groups(self) -> Groups:
+        """Lines back together as the ops and rules they came from."""
+        return groups(self.graph, self._words())
 
     def lanes(self) -> Lanes:
         """Which lines share an array, from when to when."""

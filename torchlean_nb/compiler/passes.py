@@ -28,7 +28,7 @@ def fold_constants(graph: Graph, limit: int = 4096) -> Graph:
 def share(graph: Graph) -> Graph:
     """Equal lines are computed once, and those that give back their argument not at all."""
     new = equals(graph)
-    lines = [_with(x, tuple([a if a < 0 else new[a] for a in x.args])) for x in graph.lines]
+    lines = [reading(x, tuple([a if a < 0 else new[a] for a in x.args])) for x in graph.lines]
     return Graph(tuple(lines), graph.inputs, tuple(new[i] for i in graph.outputs))
 
 
@@ -55,7 +55,7 @@ def drop_unused(graph: Graph) -> Graph:
     """Lines that no result needs go, and the others move up; inputs stay."""
     order = needed(graph)
     place = {old: new for new, old in enumerate(order)} | {-1: -1}
-    lines = [_with(graph.lines[i], tuple([place[a] for a in graph.lines[i].args])) for i in order]
+    lines = [reading(graph.lines[i], tuple([place[a] for a in graph.lines[i].args])) for i in order]
     return Graph(tuple(lines), tuple(place[i] for i in graph.inputs), tuple(place[i] for i in graph.outputs))
 
 
@@ -70,7 +70,8 @@ def needed(graph: Graph) -> list[int]:
     return sorted(used)
 
 
-def _with(line: Line, args: tuple[int, ...]) -> Line:
+def reading(line: Line, args: tuple[int, ...]) -> Line:
+    """A line with other arguments."""
     return line if args == line.args else replace(line, args=args)
 
 

@@ -7,14 +7,15 @@ same, and equal lines are one.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import permutations
 from typing import Any
 
 import numpy as np
 
-from torchlean_nb.compiler.lowering import Graph, Line, LowTape, Origin, SymbolTape, hashable
-from torchlean_nb.compiler.passes import drop_unused, equals
+from torchlean_nb.compiler.lowering import Graph, Line, LowTape, Origin, hashable
+from torchlean_nb.compiler.passes import drop_unused, equals, reading
+from torchlean_nb.compiler.recording import SymbolTape
 from torchlean_nb.engine.data import as_data, freeze
 from torchlean_nb.engine.recorder import Recorder
 from torchlean_nb.engine.tape import Tape
@@ -48,8 +49,7 @@ class User:
             full = {} if leaf else {**op.attrs, **attrs}
             value = v if name == "const" else None
             lines.append(Line(name, parents, full, v.shape, v.dtype, value=value, origin=Origin(name, i)))
-        numbers = tuple(replace(x, origin=Origin(x.op, i)) for i, x in enumerate(lines))
-        graph = drop_unused(Graph(numbers, tuple(inputs), tuple(outputs)))
+        graph = drop_unused(Graph(tuple(lines), tuple(inputs), tuple(outputs)))
         return cls(graph, tuple(tape.values[x.origin.node] for x in graph.lines))
 
 
@@ -114,7 +114,7 @@ def view(user: User) -> View:
     ids = {i: h.id for i, h in new.items() if h is not None}
     graph = Graph(tuple(flat), tuple(ids[i] for i in user.graph.inputs), tuple(ids[i] for i in user.graph.outputs))
     same = equals(graph)
-    flat = [replace(x, args=tuple(a if a < 0 else same[a] for a in x.args)) for x in flat]
+    flat = [reading(x, tuple([a if a < 0 else same[a] for a in x.args])) for x in flat]
     whose: dict[int, int] = {}
     for i in range(len(lines)):
         whose.setdefault(same[ids[i]], i)

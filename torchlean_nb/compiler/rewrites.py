@@ -15,9 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from torchlean_nb.compiler.lowering import Graph, Line, Origin, SymbolTape, hashable
-from torchlean_nb.compiler.passes import drop_unused
+from torchlean_nb.compiler.lowering import Graph, Line, Origin, hashable
+from torchlean_nb.compiler.passes import drop_unused, needed, reading
 from torchlean_nb.compiler.patterns import LEAVES, Found, User, View, traced, unify, view
+from torchlean_nb.compiler.recording import SymbolTape
 from torchlean_nb.engine.tape import Tape
 from torchlean_nb.engine.tensor import Ref
 from torchlean_nb.errors import TorchLeanError
@@ -146,10 +147,7 @@ def _checked(user: User, seen: View, rewrite: Rewrite, drawn: _Sketch, i: int, f
         return None
     read = {name: float(lines[k].value) for name, k in zip(drawn.numbers, numbers, strict=True)}
     inside = [g for p, g in found.items() if drawn.graph.lines[p].op not in LEAVES]
-    given = [
-        list({hashable(lines[g].attrs[name]): lines[g].attrs[name] for g in inside if name in lines[g].attrs}.values())
-        for name in drawn.options
-    ]
+    given = [_read(name, [lines[g].attrs for g in inside]) for name in drawn.options]
     for chosen in product(*given):
         options = read | dict(zip(drawn.options, chosen, strict=True))
         try:
@@ -164,6 +162,13 @@ def _checked(user: User, seen: View, rewrite: Rewrite, drawn: _Sketch, i: int, f
                 if not rewrite.exact or _alone(user, seen, i, inner, inputs):
                     return Match(rewrite, i, tuple(seen.whose[k] for k in inputs), frozenset(inner), options)
     return None
+
+
+def _read(name: str, attrs: Sequence[Mapping[str, Any]]) -> list[Any]:
+    """Values that an option has somewhere; an axis alone is a number."""
+    found = [x[name] for x in attrs if name in x]
+    found = [x[0] if name == "axis" and isinstance(x, tuple) and len(x) == 1 else x for x in found]
+    return list({hashable(x): x for x in found}.values())
 
 
 def _inner(user: User, seen: View, root: int, ends: set[int]) -> set[int]:
@@ -225,12 +230,10 @@ def replaced(user: User, match: Match) -> User | None:
                     inside[k] = put(replace(x, args=args, origin=Origin(x.op, node)), new.values[k])
             moved[match.root] = inside[new.graph.outputs[0]]
         if i != match.root:
-            moved[i] = put(replace(line, args=tuple(moved[a] for a in line.args)), user.values[i])
-    ends = (tuple(moved[i] for i in found) for found in (user.graph.inputs, user.graph.outputs))
-    rough = Graph(tuple(replace(x, source=str(i)) for i, x in enumerate(out)), *ends)
-    graph = drop_unused(rough)
-    kept = tuple(values[int(x.source)] for x in graph.lines)
-    return User(replace(graph, lines=tuple(replace(x, source="") for x in graph.lines)), kept)
+            moved[i] = put(reading(line, tuple([moved[a] for a in line.args])), user.values[i])
+    ends = [tuple(moved[i] for i in found) for found in (user.graph.inputs, user.graph.outputs)]
+    rough = Graph(tuple(out), *ends)
+    return User(drop_unused(rough), tuple(values[i] for i in needed(rough)))
 
 
 def _other(new: User, match: Match, lines: Sequence[Line]) -> bool:
@@ -281,7 +284,7 @@ def rewritten(f: Callable[..., Any], rewrites: Sequence[Rewrite]) -> Callable[..
         user, done = rewriting(User.of(tape, [h.id for h in handles], [o.id for o in several]), wanted)
         if not done:
             return found
-        outs = _played(user, tape, handles)
+        outs = played(user, tape, handles)
         return tuple(outs) if isinstance(found, tuple) else outs[0]
 
     otherwise.__name__ = getattr(f, "__name__", type(f).__name__)
@@ -289,7 +292,7 @@ def rewritten(f: Callable[..., Any], rewrites: Sequence[Rewrite]) -> Callable[..
     return otherwise
 
 
-def _played(user: User, tape: Tape, handles: Sequence[Any]) -> list[Any]:
+def played(user: User, tape: Tape, handles: Sequence[Any]) -> list[Any]:
     """The rows once more, on a tape."""
     new: dict[int, Any] = {-1: None} | dict(zip(user.graph.inputs, handles, strict=True))
     for i, line in enumerate(user.graph.lines):

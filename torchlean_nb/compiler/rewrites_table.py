@@ -163,15 +163,15 @@ EXACT = (
 
 CLOSE = (
     Rewrite(
-        "sqrt", lambda x: sqrt(x), (lambda x: x**0.5,), (abs(MATRIX),), ulps=4, why="a root is cheaper than a power",
+        "sqrt", lambda x: sqrt(x), (lambda x: x**0.5,), (abs(MATRIX),), ulps=2, why="a root is cheaper than a power",
     ),
     Rewrite(
-        "1 / sqrt", lambda x: 1 / sqrt(x), (lambda x: x**-0.5,), (abs(MATRIX),), ulps=8,
+        "1 / sqrt", lambda x: 1 / sqrt(x), (lambda x: x**-0.5,), (abs(MATRIX),), ulps=4,
         why="a root is cheaper than a power",
     ),
     Rewrite(
         "linear", lambda x, w, b: op("linear")(x, w, b), (lambda x, w, b: x @ w.T + b,), (MATRIX, MATRIX, LABELS * 0.5),
-        ulps=8, why="the gradient of the weights comes out as they lie in memory",
+        ulps=4, why="the gradient of the weights comes out as they lie in memory",
     ),
     Rewrite(
         "sigmoid", lambda x: sigmoid(x), (lambda x: 1 / (1 + exp(-x)), lambda x: exp(x) / (1 + exp(x))), (MATRIX,),
@@ -179,38 +179,38 @@ CLOSE = (
     ),
     Rewrite(
         "softplus", lambda x: op("softplus")(x),
-        (lambda x: log(1 + exp(x)), lambda x: op("log1p")(exp(x))), (MATRIX,), ulps=16,
+        (lambda x: log(1 + exp(x)), lambda x: op("log1p")(exp(x))), (MATRIX,), ulps=4,
         why="no overflow for large x, no loss of digits for small",
     ),
     Rewrite(
-        "log_sigmoid", lambda x: op("log_sigmoid")(x), (lambda x: log(sigmoid(x)),), (MATRIX,), ulps=16,
+        "log_sigmoid", lambda x: op("log_sigmoid")(x), (lambda x: log(sigmoid(x)),), (MATRIX,), ulps=8,
         why="no logarithm of 0",
     ),
     Rewrite(
-        "silu", lambda x: op("silu")(x), (lambda x: x * sigmoid(x),), (MATRIX,), ulps=16, why="a shorter way back",
+        "silu", lambda x: op("silu")(x), (lambda x: x * sigmoid(x),), (MATRIX,), ulps=4, why="a shorter way back",
     ),
     Rewrite(
         "gelu, tanh", lambda x: op("gelu")(x, approximate="tanh"),
-        (*_half(_inner_gelu(lambda x: x * x * x)), *_half(_inner_gelu(lambda x: x**3))), (MATRIX,), ulps=64,
+        (*_half(_inner_gelu(lambda x: x * x * x)), *_half(_inner_gelu(lambda x: x**3))), (MATRIX,), ulps=8,
         why="no power, and a shorter way back",
     ),
     Rewrite(
         "gelu", lambda x: op("gelu")(x),
-        (*_half(lambda x: erf(x / ROOT_2)), *_half(lambda x: erf(x * math.sqrt(0.5)))), (MATRIX,), ulps=64,
+        (*_half(lambda x: erf(x / ROOT_2)), *_half(lambda x: erf(x * math.sqrt(0.5)))), (MATRIX,), ulps=8,
         why="1 + erf rounds to 0 where the normal distribution has become small",
     ),
     Rewrite(
         "softmax", lambda x, *, axis: softmax(x, axis=axis), (_shifted_exp_over_sum, _exp_over_sum), (MATRIX,),
-        ulps=32, why="no overflow, and a way back of four lines",
+        ulps=128, why="no overflow, and a way back of four lines",
     ),
     Rewrite(
         "logsumexp", lambda x, *, axis, keepdims: op("logsumexp")(x, axis=axis, keepdims=keepdims),
-        (lambda x, *, axis=-1, keepdims=True: log(sum_(exp(x), axis=axis, keepdims=keepdims)),), (MATRIX,), ulps=32,
+        (lambda x, *, axis=-1, keepdims=True: log(sum_(exp(x), axis=axis, keepdims=keepdims)),), (MATRIX,), ulps=8,
         why="no overflow",
     ),
     Rewrite(
         "logsumexp, shifted", lambda x, *, axis: op("logsumexp")(x, axis=axis, keepdims=True),
-        (_shifted_logsumexp,), (MATRIX,), ulps=32, why="a shorter way back",
+        (_shifted_logsumexp,), (MATRIX,), ulps=16, why="a shorter way back",
     ),
     Rewrite(
         "log_softmax", lambda x, *, axis: log_softmax(x, axis=axis),
@@ -218,7 +218,7 @@ CLOSE = (
             lambda x, *, axis=-1: log(softmax(x, axis=axis)), _shifted_log,
             lambda x, *, axis=-1: x - op("logsumexp")(x, axis=axis, keepdims=True),
         ),
-        (MATRIX,), ulps=64, why="no logarithm of 0, where softmax has rounded to it",
+        (MATRIX,), ulps=16, why="no logarithm of 0, where softmax has rounded to it",
     ),
     Rewrite(
         "cross_entropy of labels", lambda x, t: op("cross_entropy")(x, t),
@@ -226,7 +226,7 @@ CLOSE = (
             lambda x, t: op("nll_loss")(log_softmax(x, axis=1), t), lambda x, t: -mean(_picked(x, t)),
             lambda x, t: mean(-_picked(x, t)),
         ),
-        (MATRIX, LABELS), ulps=64, why="one line of arithmetic on the way back, without cancellation",
+        (MATRIX, LABELS), ulps=16, why="one line of arithmetic on the way back, without cancellation",
     ),
     Rewrite(
         "cross_entropy", lambda x, t: op("cross_entropy")(x, t),
@@ -235,12 +235,12 @@ CLOSE = (
             lambda x, t: -sum_(_expected_each(x, t)) / x.shape[0],
             lambda x, t: -(sum_(_expected_each(x, t)) / x.shape[0]),
         ),
-        (MATRIX, abs(MATRIX)), ulps=64, why="softmax minus target on the way back",
+        (MATRIX, abs(MATRIX)), ulps=16, why="softmax minus target on the way back",
     ),
     Rewrite(
         "cross_entropy, summed", lambda x, t: op("cross_entropy")(x, t, reduction="sum"),
         (lambda x, t: -sum_(_expected_each(x, t)), lambda x, t: -sum_(_expected(x, t))), (MATRIX, abs(MATRIX)),
-        ulps=64, why="softmax minus target on the way back",
+        ulps=16, why="softmax minus target on the way back",
     ),
     Rewrite(
         "bce_with_logits", lambda x, t: op("bce_with_logits")(x, t),
@@ -249,24 +249,24 @@ CLOSE = (
             lambda x, t: mean(-(t * log(sigmoid(x)) + (1 - t) * log(1 - sigmoid(x)))),
             lambda x, t: mean(-t * log(sigmoid(x)) - (1 - t) * log(1 - sigmoid(x))),
         ),
-        (MATRIX, abs(MATRIX) / 2), ulps=64, why="no logarithm of 0, and sigmoid minus target on the way back",
+        (MATRIX, abs(MATRIX) / 2), ulps=512, why="no logarithm of 0, and sigmoid minus target on the way back",
     ),
     Rewrite(
         "layer_norm", lambda x, *, eps: layer_norm(x, eps=eps),
-        (_standard, _standard_by_inverse, _standard_by_var), (MATRIX,), ulps=256, why="a way back of one formula",
+        (_standard, _standard_by_inverse, _standard_by_var), (MATRIX,), ulps=64, why="a way back of one formula",
     ),
     Rewrite(
         "layer_norm with weight and bias", lambda x, w, b, *, eps: layer_norm(x, w, b, eps=eps),
-        (lambda x, w, b, *, eps=1e-5: layer_norm(x, eps=eps) * w + b,), (MATRIX, VECTOR, VECTOR), ulps=64,
+        (lambda x, w, b, *, eps=1e-5: layer_norm(x, eps=eps) * w + b,), (MATRIX, VECTOR, VECTOR), ulps=4,
         why="one node",
     ),
     Rewrite(
-        "rms_norm", lambda x, *, eps: rms_norm(x, eps=eps), (_rms, _rms_by_inverse), (MATRIX,), ulps=256,
+        "rms_norm", lambda x, *, eps: rms_norm(x, eps=eps), (_rms, _rms_by_inverse), (MATRIX,), ulps=32,
         why="a way back of one formula",
     ),
     Rewrite(
         "rms_norm with weight", lambda x, w, *, eps: rms_norm(x, w, eps=eps),
-        (lambda x, w, *, eps=1e-6: rms_norm(x, eps=eps) * w,), (MATRIX, VECTOR), ulps=64, why="one node",
+        (lambda x, w, *, eps=1e-6: rms_norm(x, eps=eps) * w,), (MATRIX, VECTOR), ulps=4, why="one node",
     ),
     Rewrite(
         "scaled_dot_product_attention", lambda q, k, v: op("scaled_dot_product_attention")(q, k, v),
