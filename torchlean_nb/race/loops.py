@@ -86,12 +86,8 @@ def _loop(rule: UpdateRule, hypers: tuple[tuple[str, Any], ...], surface: Surfac
     if any(a[0] != a[1] for a in start.values()) or not _the_same_everywhere(rule, h, program):
         raise CapabilityError(f"race: the state of {rule.class_name} depends on where it starts")
     body = [*lines, f"g_0, g_1, value = {found[1]}, {found[2]}, {found[0]}"]
-    update = []
-    for c in "01":
-        update += [x.replace("\0", f"_{c}") for x in element(program)]
-    update += [f"{k}_{c} = new_{k}_{c}" for c in "01" for k in program.slots]
     values = {k: float(a[0]) for k, a in start.items()}
-    text = (_native if native else _python)(body, update, program, values)
+    text = (_native if native else _python)(body, program, values)
     space: dict[str, Any] = {"np": np if native else FLOATS, **{name: getattr(np, name) for name in called}}
     began = perf_counter()
     exec(text, space)
@@ -115,11 +111,11 @@ def _the_same_everywhere(rule: UpdateRule, hypers: dict[str, Any], program: Prog
     return all((a[k] == b[k]).all() for k in program.slots)
 
 
-def element(program: Program) -> list[str]:
-    """The passes of a program on one element; a NUL stands where its number goes."""
+def element(program: Program, suffix: str) -> list[str]:
+    """The passes of a program on one element, whose names end so."""
     known = set(program.k)
     return [
-        f"{out}\0 = " + _expression(op, [n if n in known else f"{n}\0" for n in names])
+        f"{out}{suffix} = " + _expression(op, [n if n in known else f"{n}{suffix}" for n in names])
         for op, names, out in program._loop
     ]
 
@@ -156,7 +152,9 @@ def _scalars(
     return out
 
 
-def _python(body: list[str], update: list[str], program: Program, start: dict[str, float]) -> str:
+def _python(body: list[str], program: Program, start: dict[str, float]) -> str:
+    update = [line for c in "01" for line in element(program, f"_{c}")]
+    update += [f"{k}_{c} = new_{k}_{c}" for c in "01" for k in start]
     record = ["xs.append(x)", "ys.append(y)", "values.append(value)"]
     inside = [
         *body, "if not k % every:", *(f"    {line}" for line in record), "p_0, p_1 = x, y", *update,
@@ -172,26 +170,30 @@ def _python(body: list[str], update: list[str], program: Program, start: dict[st
     ])  # fmt: skip
 
 
-def _native(body: list[str], update: list[str], program: Program, start: dict[str, float]) -> str:
-    """Steps outside, paths inside, in blocks that stay in the cache: the inner loop has no branch and is vectorised."""
-    slots = [f"{k}_{c}" for k in start for c in "01"]
+def _native(body: list[str], program: Program, start: dict[str, float]) -> str:
+    """Blocks of paths that stay in the cache; inner loops over few arrays and without a branch, as LLVM likes them."""
+    pull = ["x, y = p[j], p[w + j]", *body, "g[j], g[w + j] = g_0, g_1"]
+    keep = ["x, y = p[j], p[w + j]", *body, "where[r, 0, a + j], where[r, 1, a + j], losses[r, a + j] = x, y, value"]
     move = [
-        "x, y = xs[j], ys[j]", *(f"{k} = {k}s[j]" for k in slots), *body, "p_0, p_1 = x, y", *update,
-        "fine = alive[j] & (abs(new_p_0) <= limit) & (abs(new_p_1) <= limit)",
-        "xs[j] = new_p_0 if fine else x", "ys[j] = new_p_1 if fine else y", "alive[j] = fine",
-        *(f"{k}s[j] = {k}" for k in slots),
+        "p_ = p[j]", "g_ = g[j]", *(f"{k}_ = {k}[j]" for k in start), *element(program, "_"),
+        *(f"{k}[j] = new_{k}_" for k in start), "p[j] = new_p_", "fine &= abs(new_p_) <= limit",
     ]  # fmt: skip
-    keep = ["x, y = xs[j], ys[j]", *body, "where[r, 0, j], where[r, 1, j], losses[r, j] = x, y, value"]
+    back = [
+        "if ended[a + j] >= 0 or not (abs(p[j]) <= limit and abs(p[w + j]) <= limit):",
+        "    p[j], p[w + j] = old[j], old[w + j]", "    ended[a + j] = k if ended[a + j] < 0 else ended[a + j]",
+    ]  # fmt: skip
     return "\n".join([
         "def run(points, rows, every, limit, where, losses, ended):", "    n = points.shape[1]",
-        "    xs, ys, alive, before = points[0].copy(), points[1].copy(), np.ones(n, np.bool_), np.ones(n, np.bool_)",
-        *(f"    {k}_{c}s = np.full(n, {v!r})" for k, v in start.items() for c in "01"),
-        f"    for a in range(0, n, {BLOCK}):", f"        b, r = min(a + {BLOCK}, n), 0",
+        f"    for a in range(0, n, {BLOCK}):", f"        w, r = min({BLOCK}, n - a), 0",
+        "        p, g, old = np.empty(2 * w), np.empty(2 * w), np.empty(2 * w)",
+        "        p[:w], p[w:] = points[0, a : a + w], points[1, a : a + w]",
+        *(f"        {k} = np.full(2 * w, {v!r})" for k, v in start.items()),
         "        for k in range(rows.shape[0]):", *(f"            {k} = rows[k, {i}]" for i, k in enumerate(program.k)),
-        "            if k % every == 0:", "                for j in range(a, b):",
+        "            if k % every == 0:", "                for j in range(w):",
         *(f"                    {line}" for line in keep), "                r += 1",
-        "            for j in range(a, b):", *(f"                {line}" for line in move),
-        "            for j in range(a, b):", "                if before[j] != alive[j]:",
-        "                    ended[j], before[j] = k, False",
-        "        for j in range(a, b):", *(f"            {line}" for line in keep), "",
+        "            for j in range(w):", *(f"                {line}" for line in pull), "            old[:] = p",
+        "            fine = True", "            for j in range(2 * w):", *(f"                {line}" for line in move),
+        "            if not fine:", "                for j in range(w):",
+        *(f"                    {line}" for line in back),
+        "        for j in range(w):", *(f"            {line}" for line in keep), "",
     ])  # fmt: skip
