@@ -11,6 +11,7 @@ from torchlean_nb.minimizers import METHODS
 from torchlean_nb.optim import transforms
 from torchlean_nb.optim.wrapping import WRAPPERS
 from torchlean_nb.schedules import SCHEDULES
+from torchlean_nb.surfaces import SURFACES
 from torchlean_nb.train.losses import LOSSES
 from torchlean_nb.train.metrics import METRICS
 
@@ -45,6 +46,12 @@ def schedules() -> str:
     """Every schedule there is."""
     words = "`tl.schedules.cosine(0.1, total=100)` is a function of the step *k* = 0, 1, 2, ..."
     return "\n".join(["# Schedules", "", NOTE, "", *section("Pure schedules", words, SCHEDULES)])
+
+
+def surfaces() -> str:
+    """Every surface there is."""
+    words = '`tl.race(["sgd", "adam"], on="rosenbrock")` runs optimizers over them, or over any `f(x, y)`.'
+    return "\n".join(["# Surfaces", "", NOTE, "", *section("Test functions of two variables", words, SURFACES)])
 
 
 def ops() -> str:
@@ -102,7 +109,13 @@ def arguments(layer: Any) -> str:
     return "(" + ", ".join(str(p.replace(annotation=p.empty)) for p in ps) + ")"
 
 
-PAGES = {"optimizers.md": optimizers, "schedules.md": schedules, "ops.md": ops, "layers.md": layers}
+PAGES = {
+    "optimizers.md": optimizers,
+    "schedules.md": schedules,
+    "surfaces.md": surfaces,
+    "ops.md": ops,
+    "layers.md": layers,
+}
 
 
 def main(*words: str) -> None:
