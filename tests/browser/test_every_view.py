@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import _programs
 import numpy as np
 import pytest
 from _decks import deck, film
 from playwright.sync_api import expect
 
-from torchlean_nb.widgets import ConfusionView, DecisionBoundary, Gallery, GradientCloud, LossExplorer, ShapePuzzle
+from torchlean_nb.widgets import (
+    ConfusionView,
+    DecisionBoundary,
+    Gallery,
+    GradientCloud,
+    LossExplorer,
+    ProgramView,
+    ShapePuzzle,
+)
 
 pytestmark = pytest.mark.browser
 
@@ -29,6 +38,7 @@ VIEWS = {
     "cloud": (far, ["ArrowRight"]),
     "gallery": (lambda: Gallery(deck("side")), ["ArrowRight"]),
     "confusion": (lambda: ConfusionView([[30, 1, 4], [0, 25, 2], [3, 0, 44]], labels=["a", "b", "c"]), ["ArrowDown"]),
+    "program": (lambda: ProgramView(_programs.trace(), step=9), ["ArrowRight"]),
     "boundary": (lambda: DecisionBoundary(film()), ["Home"]),
 }
 EVERY = pytest.mark.parametrize("name", VIEWS)

@@ -11,6 +11,8 @@ import numpy as np
 
 from torchlean_nb.backend.namespace import numpy_namespace
 from torchlean_nb.compiler.emit import key, literal
+from torchlean_nb.compiler.history import count
+from torchlean_nb.compiler.listing import nbytes
 from torchlean_nb.compiler.lowering import Graph, Line
 from torchlean_nb.compiler.plan import Plan
 from torchlean_nb.compiler.source import words
@@ -49,18 +51,21 @@ class Showing:
 
         arrays = [np.asarray(a) for a in args] if args else list(self.examples)
         self(*arrays)  # which says what is wrong with them
-        kinds = [[(a.shape, a.dtype) for a in each] for each in (arrays, self.examples)]
-        made = self if kinds[0] == kinds[1] else type(self)(self.f, arrays, self.argnums, self.wrt is not None)
+        kinds, made = [[(a.shape, a.dtype) for a in each] for each in (arrays, self.examples)], self
+        if kinds[0] != kinds[1]:
+            made = type(self)(self.f, arrays, self.argnums, self.wrt is not None, self.fast)
         graph, text = made.graph, made.source
         read = _Reading(text, graph, made.plan)
         seen = held(graph, arrays) if values else {i: x.value for i, x in enumerate(graph.lines) if x.op == "const"}
-        took = {} if not profile else {x.line: x.seconds for x in made.profile(*arrays)}
+        took = {x.line: x.seconds for x in made.profile(*arrays)} if profile else {}
+        rules = [_rule(x) for x in made.shapes()]
         passes, labels = _passes(made, read.names)
-        memory, lanes = _lanes(graph, made.plan, read.names, set(read.before))
+        memory, lanes = _lanes(made, read.names, set(read.before))
         lines = tuple(
             ProgramLine(
                 x.op, x.args, said(x), x.shape, x.dtype.name, read.names[i], memory.get(i), x.view, i in read.once,
-                x.source, read.lines.get(i), _moved(graph, i), labels.get(i, ""), seen.get(i), took.get(i),
+                x.source, read.lines.get(i), _moved(graph, i), labels.get(i, ""), rules[i], seen.get(i),
+                took.get(i),
             )
             for i, x in enumerate(graph.lines)
         )  # fmt: skip
@@ -145,42 +150,30 @@ def _statements(body: Sequence[ast.stmt], rows: Sequence[str]) -> list[tuple[int
     return found
 
 
-def _lanes(
-    graph: Graph, plan: Plan, names: dict[int, str], before: set[str]
-) -> tuple[dict[int, int], tuple[Lane, ...]]:
+def _lanes(program: Any, names: Mapping[int, str], before: set[str]) -> tuple[dict[int, int], tuple[Lane, ...]]:
     """Arrays of a program, what lies in each from when to when, and the array of each line."""
     from torchlean_nb.trace.program import Lane  # noqa: PLC0415 - when someone looks
 
-    lines, root = graph.lines, list(range(len(graph.lines)))
-    last: dict[int, int] = {}
+    graph, plan, kept = program.graph, program.plan, program.lanes().lanes
+    if not before.issuperset(f"t{lane.buffer}" for lane in kept):  # lone numbers are computed without arrays
+        return {}, ()
+    lines, root, last = graph.lines, list(range(len(graph.lines))), {}
     for i, line in enumerate(lines):
         root[i] = root[line.args[0]] if line.view else i
         last.update({root[a]: i for a in line.args if a >= 0})
     last.update({root[i]: len(lines) for i in graph.outputs})
-    kept = [f"t{n}" for n in range(len(plan.buffers))]
-    if not before.issuperset(kept):  # lone numbers are computed without arrays
-        return {}, ()
-    spans: dict[Any, list[tuple[int, int]]] = {n: [] for n in range(len(kept))}
+    out = []
+    for lane in kept:
+        shape, dtype, _ = plan.buffers[lane.buffer]
+        spans = tuple((first, end) for first, end, _ in lane.spans)
+        out.append(Lane(f"t{lane.buffer}", shape, dtype.name, lane.nbytes, spans))
+    where = {i: n for i, n in plan.place.items()}
     for i, line in enumerate(lines):
-        if line.op not in LEAVES and not line.view:
-            spans.setdefault(plan.place.get(i, f"fresh {i}"), []).append((i, last.get(i, i)))
-        if i in plan.aside:
-            spans[plan.aside[i]].append((i, i))
-    lanes, where = [], {}
-    for at, used in spans.items():
-        place = len(lanes)
-        where.update({i: place for i, _ in used if plan.aside.get(i) != at or plan.place.get(i) == at})
-        if isinstance(at, int):
-            shape, dtype, _ = plan.buffers[at]
-            lanes.append(Lane(kept[at], shape, dtype.name, _nbytes(shape, dtype), tuple(used)))
-        else:
-            x = lines[used[0][0]]
-            lanes.append(Lane(names[used[0][0]], x.shape, x.dtype.name, _nbytes(x.shape, x.dtype), tuple(used), True))
-    return {i: where[root[i]] for i in range(len(lines)) if root[i] in where}, tuple(lanes)
-
-
-def _nbytes(shape: tuple[int, ...], dtype: np.dtype[Any]) -> int:
-    return int(np.prod(shape, dtype=int)) * dtype.itemsize
+        if line.op not in LEAVES and not line.view and i not in where:
+            where[i] = len(out)
+            spans = ((i, last.get(i, i)),)
+            out.append(Lane(names[i], line.shape, line.dtype.name, nbytes(line.shape, line.dtype), spans, True))
+    return {i: where[root[i]] for i in range(len(lines)) if root[i] in where}, tuple(out)
 
 
 def _moved(graph: Graph, i: int) -> int:
@@ -190,7 +183,7 @@ def _moved(graph: Graph, i: int) -> int:
         return 0
     read = [lines[a] for a in dict.fromkeys(line.args) if a >= 0]
     read = [x for x in read if x.shape or x.op != "const"]
-    return sum(_nbytes(x.shape, x.dtype) for x in [*read, line])
+    return sum(nbytes(x.shape, x.dtype) for x in [*read, line])
 
 
 def _dtype(graph: Graph) -> str:
@@ -202,19 +195,30 @@ def _passes(program: Any, names: Mapping[int, str]) -> tuple[tuple[PassTrace, ..
     """Passes with the arguments called by their names, and what the lines are called at their end."""
     from torchlean_nb.trace.program import PassTrace  # noqa: PLC0415 - when someone looks
 
-    found, graph = getattr(program, "passes", ()), program.graph
-    if not found:
-        return (), {}
-    word = {f"%{k}": names[i] for k, i in zip(found[0].after.inputs, graph.inputs, strict=True)}
+    found, graph = program.passes, program.graph
+    lowered = next(x.after for x in found if x.name == "lower")
+    word = {f"%{k}": names[i] for k, i in zip(lowered.inputs, graph.inputs, strict=True)}
     out = tuple(
-        PassTrace(x.name, x.summary, _count(x.before), _count(x.after),
+        PassTrace(x.name, x.summary, count(x.before), count(x.after),
                   tuple((mark, _NUMBER.sub(lambda m: word.get(m[0], m[0]), text)) for mark, text in x.marked))
         for x in found
     )  # fmt: skip
     left = [text.split(" = ")[0] for mark, text in found[-1].marked if mark != "-"]
     kept = sorted((text for text in left if _NUMBER.fullmatch(text)), key=lambda text: int(text[1:]))
-    return out, dict(enumerate(kept)) if len(kept) == len(graph.lines) else {}
+    same = [x.op for x in found[-1].after.lines] == [x.op for x in graph.lines] and len(kept) == len(graph.lines)
+    return out, dict(enumerate(kept)) if same else {}
 
 
-def _count(graph: Graph) -> int:
-    return sum(x.op not in LEAVES for x in graph.lines)
+def _rule(found: Any) -> str:
+    """How a line got its shape.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> _rule(SimpleNamespace(rule="broadcasting", given=((4, 3), (3,))))
+    'broadcasting (4, 3) and (3,)'
+    """
+    given = " and ".join(map(str, found.given))
+    if found.rule == "broadcasting":
+        return f"broadcasting {given}" if len(found.given) > 1 else "that of its argument"
+    return f"{found.rule}, from {given}" if given else found.rule

@@ -72,7 +72,7 @@ def _line(
         "at": visible(line.name, NAME), "lane": place.get(line.lane), "view": line.view, "once": line.once,
         "reads": sorted({place[k] for k in reads if k in place}), "way": line.way, "group": group,
         "src": None if line.source is None else line.source - 1, "bytes": line.nbytes, "moved": line.moved,
-        "seconds": line.seconds, "value": sent,
+        "rule": visible(line.rule), "seconds": line.seconds, "value": sent,
     }  # fmt: skip
 
 

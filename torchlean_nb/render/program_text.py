@@ -36,11 +36,11 @@ def program_text(trace: ProgramTrace, narration: bool = False, source: bool = Fa
     >>> print(program_text(t).split("Memory")[0].strip())
     function: 3 lines, 128 bytes moved, 16 bytes held at most
     mul, node 3
-      %1 = mul(a, x)       2 float64  t0  48 bytes
+      %3 = mul(a, x)       2 float64  t0  48 bytes
     add, node 4
-      %2 = add(%1, b)      2 float64  t0  48 bytes
+      %4 = add(%3, b)      2 float64  t0  48 bytes
     relu, node 5
-      %3 = maximum(%2, 0)  2 float64  t0  32 bytes
+      %6 = maximum(%4, 0)  2 float64  t0  32 bytes
     """
     names = numbered(trace)
     title = visible(trace.meta.get("title") or "program")

@@ -54,6 +54,8 @@ class ProgramLine:
         Bytes it reads and writes.
     label : str
         What the passes call it, such as ``"%12"``; its number among the steps where there is none.
+    rule : str
+        How its shape was found.
     value : ndarray or None
         What it held in this run.
     seconds : float or None
@@ -73,6 +75,7 @@ class ProgramLine:
     source: int | None = None
     moved: int = 0
     label: str = ""
+    rule: str = ""
     value: np.ndarray | None = None
     seconds: float | None = None
 
@@ -243,7 +246,7 @@ class ProgramTrace:
                     op=str(x["op"]), args=tuple(map(int, x["args"])), attrs=str(x["attrs"]),
                     shape=tuple(map(int, x["shape"])), dtype=np.dtype(str(x["dtype"])).name, name=str(x["name"]),
                     lane=_maybe(int, x["lane"]), view=bool(x["view"]), once=bool(x["once"]), origin=str(x["origin"]),
-                    source=_maybe(int, x["source"]), moved=int(x["moved"]), label=str(x["label"]),
+                    source=_maybe(int, x["source"]), moved=int(x["moved"]), label=str(x["label"]), rule=str(x["rule"]),
                     value=_maybe(decode_array, x["value"]), seconds=_maybe(float, x["seconds"]),
                 )
                 for x in d["lines"]

@@ -38,7 +38,7 @@ class ProgramView(View):
     >>> import torchlean_nb as tl
     >>> p = tl.compile(lambda a, x, b: tl.relu(a * x + b), *[[1.0, -2.0]] * 3)
     >>> ProgramView(p, step=1)
-    ProgramView('function': step 1 of 3. %1 = mul(a, x) is written into t0. 16 bytes are held, the most there is.)
+    ProgramView('function': step 1 of 3. %3 = mul(a, x) is written into t0. 16 bytes are held, the most there is.)
     """
 
     def __init__(

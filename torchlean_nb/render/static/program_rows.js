@@ -110,20 +110,15 @@ export function programTable(payload, { go, toggle, measured }) {
     for (const { row, k, line } of rows) {
       const hidden = steps[line.group].length > 1 && folded.includes(line.group);
       row.hidden = hidden;
-      const is = k === step ? "now" : k < step ? "done" : "todo";
-      row.classList.toggle("pv-now", is === "now");
-      row.classList.toggle("pv-todo", is === "todo");
-      if (is === "now") row.setAttribute("aria-current", "step");
-      else row.removeAttribute("aria-current");
+      if (k === step && !hidden) focus = row;
+      row.classList.toggle("pv-todo", k > step);
       row.tabIndex = -1;
-      if (is === "now" && !hidden) focus = row;
     }
     parts.forEach((p, g) => {
       if (!p) return;
       const shut = folded.includes(g),
         inside = !!now && now.group === g;
       p.row.classList.toggle("pv-shut", shut);
-      p.row.classList.toggle("pv-now", shut && inside);
       p.row.classList.toggle("pv-todo", p.list[0] > step);
       p.row.setAttribute("aria-expanded", String(!shut));
       p.row.tabIndex = -1;
@@ -144,6 +139,11 @@ export function programTable(payload, { go, toggle, measured }) {
     [...names.children].forEach((span, n) => {
       span.className = `pv-${laneState(lanes[n], step, now).is}`;
     });
+    for (const row of body.children) {
+      row.classList.toggle("pv-now", row === focus);
+      if (row === focus) row.setAttribute("aria-current", "step");
+      else row.removeAttribute("aria-current");
+    }
     (focus || body.querySelector(".pv-row:not([hidden])") || {}).tabIndex = 0;
     return focus;
   }

@@ -10,6 +10,7 @@ export function programSide(payload, pick) {
   const title = h("span", { class: "tl-h2 pv-title" }),
     tag = h("span", { class: "tl-tag" }),
     code = h("code", { class: "pv-code" }),
+    rule = h("p", { class: "tl-num" }),
     none = h("p", { class: "tl-num" }),
     held = h("span"),
     meter = h("i"),
@@ -20,7 +21,7 @@ export function programSide(payload, pick) {
   });
   chips.append(...chip.map((c) => c.el));
   const memory = h("div", { class: "pv-memory", hidden: !lanes.length }, h("p", { class: "tl-lab pv-sum" }, held), h("div", { class: "pv-meter" }, meter), curve.el, h("p", { class: "tl-lab" }, "Arrays and what lies in them"), chips);
-  const el = h("div", { class: "pv-side" }, h("div", { class: "pv-value" }, h("div", { class: "tl-head" }, title, tag), code, none, map.el, control.el), memory);
+  const el = h("div", { class: "pv-side" }, h("div", { class: "pv-value" }, h("div", { class: "tl-head" }, title, tag), code, rule, map.el, control.el, none), memory);
 
   function update(k, entry) {
     const line = lines[k - 1],
@@ -31,6 +32,8 @@ export function programSide(payload, pick) {
     tag.hidden = !line;
     code.textContent = line && line.src !== null ? source[line.src].trim() : "";
     code.hidden = !code.textContent;
+    rule.textContent = line && line.rule ? `Shape: ${line.rule}.` : "";
+    rule.hidden = !rule.textContent;
     map.el.hidden = control.el.hidden = !a || !size(a.shape);
     none.textContent = !line || (a && size(a.shape)) ? "" : a ? "It has no entries." : "Its value did not travel.";
     if (!map.el.hidden) {
