@@ -181,6 +181,8 @@ class Whole(Derived):
 
 def _like(a: Any, v: Any, k: int) -> Any:
     """A vector in the number type of the argument it belongs to."""
+    if v.__class__ is a.__class__ is np.ndarray and v.dtype is a.dtype and v.shape == a.shape:
+        return v
     if isinstance(a, Ref | Param) or isinstance(v, Ref | Param):
         return v
     a = as_argument(a)

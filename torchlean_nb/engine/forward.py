@@ -66,12 +66,12 @@ def advance(at: Plain, i: int, tangents: list[Any]) -> Any:
             parts = [_jvp(at, i, k, tangents[k], y, args, attrs) for k in moving]
         else:
             return _open(at, i, tangents)
-    total = None
-    for p in parts:
-        if p.shape != y.shape:
-            p = xp.broadcast_to(p, shape=y.shape)
-        total = p if total is None else total + p
-    return total
+    if not parts:
+        return None
+    total = parts[0]
+    for p in parts[1:]:
+        total = total + p
+    return total if total.shape == y.shape else xp.broadcast_to(total, shape=y.shape)
 
 
 def _partial(xp: Any, op: Any, k: int, t: Any, y: Any, args: list[Any], attrs: dict[str, Any]) -> Any:

@@ -173,7 +173,7 @@ def _check_bias(x, weight, bias=None):
     jvps=(
         lambda xp, t, y, x, w, b=None: xp.matmul(t, w.T),
         lambda xp, t, y, x, w, b=None: xp.matmul(x, t.T),
-        lambda xp, t, y, x, w, b=None: xp.broadcast_to(t, shape=y.shape),
+        lambda xp, t, y, x, w, b=None: t,
     ),
     shape=_linear_shape, check=_check_bias, latex=r"#1\,#2^{\top}#?3{ + #3}",
     dlatex=(r"#g\,#2", r"#g^{\top}\,#1", r"\sum #g"),
