@@ -94,7 +94,10 @@ class DataLoader:
     def peek(self) -> Batch:
         """The next batch; the cursor stays."""
         order, at = self._cursor
-        rows = order.rows[at * self.batch_size : (at + 1) * self.batch_size]
+        place = slice(at * self.batch_size, (at + 1) * self.batch_size)
+        if order.__class__ is InOrder:  # rows that lie together need no copy
+            return tuple([a[place] for a in self.dataset.arrays])
+        rows = order.rows[place]
         return tuple([freeze(a.take(rows, axis=0)) for a in self.dataset.arrays])  # a third of the price of a[rows]
 
     def next_batch(self) -> Batch:

@@ -43,11 +43,13 @@ class Mark:
         fused = optimizer._fused
         copies = fused is not None and (several or any(g.over is not None for g in fused.groups))
         self.flat = optimizer.snapshot() if copies else None
-        self.groups = [{k: v for k, v in g.items() if k != "params"} for g in optimizer.param_groups]
+        self.groups = [g.copy() for g in optimizer.param_groups]
         self.rng, self.draws = (session.rng.seed, session.rng.counter), session._draws
         self.cursor = None if trainer.loader is None else (trainer.loader, trainer.loader._cursor)
-        self.parts = [(vars(p), {k: copy(v) if isinstance(v, list) else v for k, v in vars(p).items()})
-                      for p in trainer.rates.parts()]  # fmt: skip
+        self.parts = [] if trainer.rates.scheduler is None else [
+            (vars(p), {k: copy(v) if isinstance(v, list) else v for k, v in vars(p).items()})
+            for p in trainer.rates.parts()
+        ]  # fmt: skip
         self.so_far = trainer.so_far
 
     def restore(self) -> None:

@@ -159,9 +159,12 @@ def classes_of(output: Any, target: Any) -> tuple[np.ndarray, np.ndarray, int]:
             f"metric: outputs of shape {output.shape} say {len(predicted)} classes, there are {len(target)} targets",
             "one label for each sample",
         )
-    with np.errstate(invalid="ignore"):
-        labels = target.astype(np.int64)
-    if not (labels == target).all():
+    if target.dtype == np.int64:
+        labels = target
+    else:
+        with np.errstate(invalid="ignore"):
+            labels = target.astype(np.int64)
+    if labels is not target and not (labels == target).all():
         raise DTypeError("metric: the targets are not labels 0, 1, 2, ...", None, '"mse" or "r2" for numbers')
     if labels.min() < 0 or labels.max() >= count:
         wrong = labels[(labels < 0) | (labels >= count)][0]
@@ -217,7 +220,7 @@ def accuracy(output: Any, target: Any) -> float:
     0.5
     """
     predicted, true, _ = classes_of(output, target)
-    return float(np.mean(predicted == true))
+    return np.count_nonzero(predicted == true) / true.size
 
 
 def top_k_accuracy(output: Any, target: Any, k: int = 5) -> float:

@@ -2,65 +2,52 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
-from torchlean_nb.errors import HyperparameterError, TorchLeanError, quote
+from torchlean_nb.errors import HyperparameterError, TorchLeanError, TraceFormatError, quote
 from torchlean_nb.hypers import Hyper
-from torchlean_nb.trace.run import Event, Histogram, RunTrace, Series
-from torchlean_nb.trace.sampling import FEWEST, min_max_lttb
+from torchlean_nb.trace.run import Event, Histogram, RunTrace
+from torchlean_nb.trace.sampling import FEWEST
+from torchlean_nb.train.points import SeriesByName
 from torchlean_nb.train.probes import Output, probe
 
 LIMIT = 20_000
 KEPT_HISTOGRAMS = 200
 BINS = 30
+FEW = 1024
 EVENTS = 1000
 # What is known at every update; everything else is kept whenever it is said.
 EACH_STEP = frozenset({"loss", "lr", "grad_norm"})
+# Sums of squares between these have lost nothing to underflow and are no overflow.
+_FINE = {"f": (1e-25, 1e37), "d": (1e-280, 1e280)}
 
 
-class _Points:
-    """A growing series; when it is full, min-max-LTTB halves it.
+class _Drawn:
+    """Histograms of one moment; they become records when someone looks."""
 
-    What it holds is replaced as a whole, so an interrupt leaves it before or after a point.
-    """
+    __slots__ = ("_made", "_raw", "step")
 
-    __slots__ = ("_limit", "_state")
-
-    def __init__(self, limit: int, steps: Any = (), values: Any = ()):
-        self._limit = limit
-        self._state = np.array(steps, np.int64), np.array(values, np.float64), len(steps)
+    def __init__(self, step: int, raw: Iterable[tuple[Any, ...]], made: tuple[Histogram, ...] | None = None):
+        self.step, self._raw, self._made = step, tuple(raw), made
 
     @property
-    def last(self) -> int:
-        steps, _, n = self._state
-        return int(steps[n - 1]) if n else -1
+    def histograms(self) -> tuple[Histogram, ...]:
+        if self._made is None:
+            self._made = tuple(_records(self.step, self._raw))
+        return self._made
 
-    def put(self, step: int, value: float) -> None:
-        steps, values, n = self._state
-        if n and steps[n - 1] == step:
-            n -= 1
-        elif n == len(steps):
-            steps, values, n = self._more(steps, values)
-        steps[n], values[n] = step, value
-        self._state = steps, values, n + 1
 
-    def _more(self, steps: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
-        n = len(steps)
-        if n >= self._limit:
-            kept, of = min_max_lttb(steps, values, self._limit // 2)
-            steps, values = np.empty_like(steps), np.empty_like(values)
-            steps[: len(kept)], values[: len(kept)] = kept, of
-            return steps, values, len(kept)
-        room = min(self._limit, max(64, 2 * n)) - n
-        return np.append(steps, np.empty(room, np.int64)), np.append(values, np.empty(room)), n
-
-    def series(self, name: str) -> Series:
-        steps, values, n = self._state
-        return Series(name, steps[:n], values[:n])
+def _records(step: int, raw: Iterable[tuple[Any, ...]]) -> Iterator[Histogram]:
+    for fields in raw:
+        try:
+            yield Histogram(step, *fields)
+        except TraceFormatError:  # numbers that lie too close together for edges between them
+            continue
 
 
 class Recorder:
@@ -105,8 +92,8 @@ class Recorder:
             "Recorder", "histograms_every", histograms_every
         )
         self.limit = Hyper(low=8 * FEWEST + 4, kind="int").check("Recorder", "limit", limit)
-        self._series: dict[str, _Points] = {}
-        self._histograms: deque[tuple[int, tuple[Histogram, ...]]] = deque(maxlen=KEPT_HISTOGRAMS)
+        self._series = SeriesByName(self.limit)
+        self._histograms: deque[_Drawn] = deque(maxlen=KEPT_HISTOGRAMS)
         self._events: deque[Event] = deque(maxlen=EVENTS)
         self._blind: str | None = None
 
@@ -121,24 +108,9 @@ class Recorder:
         """
         if step < 0 or step != int(step):
             raise HyperparameterError(f"record: step {quote(step)}", "a step is a whole number from 0")
-        wanted, new = step % self.every == 0, {}
-        for name, value in values.items():
-            if not wanted and name in EACH_STEP:
-                continue
-            points = self._series.get(name)
-            if points is None:
-                if not isinstance(name, str) or not name:
-                    raise HyperparameterError(f"record: {quote(name)} does not name a series")
-                points = _Points(self.limit)
-            elif points.last > step:
-                raise HyperparameterError(f"record: {name} of step {step} after step {points.last}", "steps go forward")
-            try:
-                new[name] = points, float(value)
-            except (TypeError, ValueError, OverflowError) as e:
-                raise HyperparameterError(f"record: {name} is {quote(value, 40)}, not a number") from e
-        for name, (points, value) in new.items():
-            points.put(step, value)
-            self._series[name] = points
+        if step % self.every:
+            values = {name: v for name, v in values.items() if name not in EACH_STEP}
+        self._series.put(step, values)
 
     def event(self, step: int, kind: str, text: str = "") -> None:
         """Keep a sentence; the newest 1000 stay."""
@@ -171,15 +143,16 @@ class Recorder:
         if not self.diagnoses(step):
             return
         grads = _by_path(runner.net, grads)
-        outputs = self._look(step, runner.net, batch[0], before)
-        if step % self.diagnostics_every == 0:
-            self.record(step, dict(_numbers(grads, before, after, outputs)))
-        if self._draws(step):
-            drawn = tuple(_histograms(step, grads, before, after, outputs))
-            if self._histograms and self._histograms[-1][0] == step:
-                self._histograms[-1] = step, drawn
+        with np.errstate(all="ignore"):
+            outputs = self._look(step, runner.net, batch[0], before)
+            if step % self.diagnostics_every == 0:
+                self.record(step, _numbers(grads, before, after, outputs))
+            drawn = _Drawn(step, _histograms(grads, before, after, outputs)) if self._draws(step) else None
+        if drawn:
+            if self._histograms and self._histograms[-1].step == step:
+                self._histograms[-1] = drawn
             else:
-                self._histograms.append((step, drawn))
+                self._histograms.append(drawn)
 
     def _look(self, step: int, net: Any, x: Any, before: Mapping[str, Any]) -> dict[str, Output]:
         """Outputs of the layers; a model that cannot be looked into is said once and then left alone."""
@@ -194,24 +167,20 @@ class Recorder:
     # -- what is left of it ----------------------------------------------------------------
     def trace(self, name: str = "run", meta: Mapping[str, Any] | None = None, status: str = "running") -> RunTrace:
         """The run so far: the loss first, what is of one layer or parameter last."""
-        series = sorted(list(self._series.items()), key=lambda item: ("/" in item[0], item[0] != "loss"))
+        series = sorted(self._series.series(), key=lambda s: ("/" in s.name, s.name != "loss"))
         return RunTrace(
-            name,
-            [points.series(key) for key, points in series],
-            [h for _, drawn in list(self._histograms) for h in drawn],
-            tuple(self._events),
+            name, series, [h for drawn in list(self._histograms) for h in drawn.histograms], tuple(self._events),
             {**(meta or {}), "status": status},
         )
 
     def load(self, run: RunTrace) -> None:
         """Go on from a run that was recorded before, with the same options."""
-        series = {key: _Points(self.limit, s.steps, s.values) for key, s in run.series.items()}
         moments: dict[int, list[Histogram]] = {}
         for h in run.histograms:
             moments.setdefault(h.step, []).append(h)
-        self._histograms = deque(((k, tuple(hs)) for k, hs in moments.items()), maxlen=KEPT_HISTOGRAMS)
+        self._histograms = deque((_Drawn(k, (), tuple(hs)) for k, hs in moments.items()), maxlen=KEPT_HISTOGRAMS)
         self._events = deque(run.events, maxlen=EVENTS)
-        self._series = series
+        self._series.load(run)
 
     def __repr__(self) -> str:
         return (
@@ -228,13 +197,19 @@ def norm(a: Any) -> float:
     >>> norm([3.0, 4.0]), norm([2.0**900])
     (5.0, 8.452712498170644e+270)
     """
-    flat = np.asarray(a, np.float64).ravel()
     with np.errstate(all="ignore"):
-        square = float(flat @ flat)
-        if 1e-280 < square < 1e280 or not flat.size:
-            return square**0.5
-        largest = float(np.abs(flat).max())
-        return largest * float(np.linalg.norm(flat / largest)) if 0 < largest < np.inf else largest
+        return _norm(np.asarray(a))
+
+
+def _norm(a: np.ndarray) -> float:
+    flat = a.ravel()
+    square = float(flat.dot(flat)) if flat.dtype.char in _FINE else math.nan
+    low, high = _FINE.get(flat.dtype.char, (0, 0))
+    if low < square < high:
+        return math.sqrt(square)
+    flat = flat.astype(np.float64)
+    largest = float(np.abs(flat).max()) if flat.size else 0.0
+    return largest * float(np.linalg.norm(flat / largest)) if 0 < largest < np.inf else largest
 
 
 def global_norm(grads: Mapping[Any, Any]) -> float:
@@ -251,42 +226,48 @@ def _by_path(net: Any, grads: Any) -> dict[str, Any]:
 
 def _numbers(
     grads: Mapping[str, Any], before: Mapping[str, Any], after: Mapping[str, Any], outputs: Mapping[str, Output]
-) -> Iterator[tuple[str, float]]:
-    lengths = {path: 0.0 if g is None else norm(g) for path, g in grads.items()}
-    yield "grad_norm", norm(list(lengths.values()))
-    for path, length in lengths.items():
-        old = np.asarray(before[path], np.float64)
-        was, moved = norm(old), norm(after[path] - old)
-        yield f"grad_norm/{path}", length
-        yield f"weight_norm/{path}", was
-        yield f"update_ratio/{path}", moved / was if was else np.nan
-    with np.errstate(all="ignore"):
-        for path, output in outputs.items():
-            flat = output.flat
-            yield f"activation_mean/{path}", float(flat.mean()) if flat.size else np.nan
-            yield f"activation_std/{path}", float(flat.std()) if flat.size else np.nan
-            if output.dead is not None:
-                yield f"dead/{path}", output.dead
+) -> dict[str, float]:
+    found: dict[str, float] = {"grad_norm": 0.0}
+    for path, g in grads.items():
+        old = before[path]
+        was, moved = _norm(old), _norm(after[path] - old)
+        found[f"grad_norm/{path}"] = 0.0 if g is None else _norm(np.asarray(g))
+        found[f"weight_norm/{path}"] = was
+        found[f"update_ratio/{path}"] = moved / was if was else math.nan
+    found["grad_norm"] = _norm(np.array([found[f"grad_norm/{path}"] for path in grads]))
+    for path, output in outputs.items():
+        found[f"activation_mean/{path}"], found[f"activation_std/{path}"] = output.mean_and_std()
+        dead = output.dead
+        if dead is not None:
+            found[f"dead/{path}"] = dead
+    return found
 
 
 def _histograms(
-    step: int, grads: Mapping[str, Any], before: Mapping[str, Any], after: Mapping[str, Any],
-    outputs: Mapping[str, Output],
-) -> Iterator[Histogram]:
+    grads: Mapping[str, Any], before: Mapping[str, Any], after: Mapping[str, Any], outputs: Mapping[str, Output]
+) -> Iterator[tuple[Any, ...]]:
     for path, g in grads.items():
         for what, a in (("weight", before[path]), ("gradient", g), ("update", after[path] - before[path])):
-            yield from _spread(step, path, what, a)
+            yield from _spread(path, what, a)
     for path, output in outputs.items():
-        yield from _spread(step, path, "activation", output.flat)
+        yield from _spread(path, "activation", output.flat)
 
 
-def _spread(step: int, name: str, what: str, a: Any) -> Iterator[Histogram]:
+def _spread(name: str, what: str, a: Any) -> Iterator[tuple[Any, ...]]:
     """Histogram of the finite entries; none where there are none, or where they cannot be told apart."""
     flat = np.asarray([] if a is None else a, np.float64).ravel()
     flat = flat[np.isfinite(flat)]
     if flat.size:
         try:
-            counts, edges = np.histogram(flat, bins=BINS)
-            yield Histogram(step, name, what, edges, counts)
+            yield name, what, *_counted(flat)
         except ValueError:
             return
+
+
+def _counted(flat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Edges and counts as `numpy.histogram` has them, for few numbers in a third of the time."""
+    if flat.size > FEW:
+        return np.histogram(flat, BINS)[::-1]
+    low, high = float(flat.min()), float(flat.max())
+    edges = np.linspace(*((low, high) if low < high else (low - 0.5, high + 0.5)), BINS + 1)
+    return edges, np.bincount(np.searchsorted(edges[1:-1], flat, "right"), minlength=BINS)

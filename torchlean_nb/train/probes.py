@@ -6,6 +6,7 @@ tape and the running statistics stay as they are.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -43,7 +44,17 @@ class Output:
     @property
     def flat(self) -> np.ndarray:
         """All entries in a row, as float64."""
-        return np.concatenate([v.ravel() for v in self.values]).astype(np.float64, copy=False)
+        parts = [v.ravel() for v in self.values]
+        return (parts[0] if len(parts) == 1 else np.concatenate(parts)).astype(np.float64, copy=False)
+
+    def mean_and_std(self) -> tuple[float, float]:
+        """Of all entries; NaN where there are none."""
+        flat = self.flat
+        if not flat.size:
+            return math.nan, math.nan
+        mean = float(flat.dot(np.ones_like(flat))) / flat.size
+        rest = flat - mean
+        return mean, math.sqrt(float(rest.dot(rest)) / flat.size)
 
     @property
     def dead(self) -> float | None:
@@ -51,8 +62,8 @@ class Output:
         if not isinstance(self.layer, ReLU):
             return None
         alive = [(np.moveaxis(v, self.channels, -1) > 0).reshape(-1, v.shape[self.channels]) for v in self.values]
-        units = np.concatenate(alive).any(axis=0)
-        return float(1 - units.mean()) if units.size else 0.0
+        units = (alive[0] if len(alive) == 1 else np.concatenate(alive)).any(axis=0)
+        return 1 - np.count_nonzero(units) / units.size if units.size else 0.0
 
 
 @dataclass
