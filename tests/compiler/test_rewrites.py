@@ -20,6 +20,7 @@ ATTENTION = [((3, 4), (5, 4), (5, 2)), ((2, 3, 4), (2, 5, 4), (2, 5, 6))]
 SHAPES = {
     "pool before relu": [((1, 2, 5, 6),), ((2, 1, 4),)],
     "linear": [((4, 3), (5, 3), (5,)), ((2, 4, 3), (5, 3), (5,))],
+    "conv with bias": [((2, 2, 5, 4), (3, 2, 2, 3), (3,)), ((2, 1, 6), (2, 1, 3), (2,))],
     "cross_entropy of labels": [((5, 7), (5,)), ((3, 2), (3,))],
     "layer_norm with weight and bias": [((4, 6), (6,), (6,)), ((2, 3, 5), (5,), (5,))],
     "rms_norm with weight": [((4, 6), (6,)), ((2, 3, 5), (5,))],
@@ -98,8 +99,10 @@ def test_every_spelling_is_found_and_keeps_value_and_gradients(rewrite, k):
 @settings(max_examples=60, deadline=None)
 def test_spellings_are_found_at_any_size(case, n, m, seed):
     rewrite, k = case
-    if rewrite.name in SHAPES:
-        sizes = {s: st_ for s, st_ in zip((2, 3, 4, 5, 6, 7), (n, m, n + 1, m + 1, n + 2, m + 2), strict=True)}
+    if rewrite.name == "conv with bias":
+        shapes = [(1, 2, n + 2, m + 3), (m, 2, 3, n), (m,)]
+    elif rewrite.name in SHAPES:
+        sizes = dict(zip((2, 3, 4, 5, 6, 7), (n, m, n + 1, m + 1, n + 2, m + 2), strict=True))
         shapes = [tuple(sizes.get(s, s) for s in shape) for shape in shapes_of(rewrite)[0]]
     else:
         shapes = [(n, m)] * len(rewrite.examples)

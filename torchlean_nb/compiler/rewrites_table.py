@@ -127,6 +127,19 @@ def _pool(f):
     return pooled
 
 
+def _conv(f):
+    """A function of input, weight, bias and the options of a convolution."""
+
+    def convolved(x, w, b, *, stride=1, padding=0, dilation=1, groups=1):
+        return f(x, w, b, {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups})
+
+    return convolved
+
+
+def _channels(w):
+    return (w.shape[0], *[1] * (len(w.shape) - 2))
+
+
 def _half(f):
     """The three ways to write half of x times (1 + f(x))."""
     return (
@@ -172,6 +185,15 @@ CLOSE = (
     Rewrite(
         "linear", lambda x, w, b: op("linear")(x, w, b), (lambda x, w, b: x @ w.T + b,), (MATRIX, MATRIX, LABELS * 0.5),
         ulps=4, why="the gradient of the weights comes out as they lie in memory",
+    ),
+    Rewrite(
+        "conv with bias", _conv(lambda x, w, b, how: op("conv")(x, w, b, **how)),
+        (
+            _conv(lambda x, w, b, how: op("conv")(x, w, **how) + op("reshape")(b, shape=(1, *_channels(w)))),
+            _conv(lambda x, w, b, how: op("conv")(x, w, **how) + op("reshape")(b, shape=_channels(w))),
+            _conv(lambda x, w, b, how: op("conv")(x, w, **how) + b[(slice(None), *[None] * (len(w.shape) - 2))]),
+        ),
+        (np.ones((1, 1, 3, 3)), np.ones((2, 1, 2, 2)), VECTOR[:2]), ulps=8, why="added where the product lies",
     ),
     Rewrite(
         "sigmoid", lambda x: sigmoid(x), (lambda x: 1 / (1 + exp(-x)), lambda x: exp(x) / (1 + exp(x))), (MATRIX,),
