@@ -30,6 +30,15 @@ def stacked(a: Any, b: Any) -> bool:
     return b.ndim == 2 < a.ndim and a.size > 0 and a.flags.c_contiguous
 
 
+def plain(a: Any, b: Any) -> bool:
+    """Whether BLAS multiplies these matrices, or a matrix and a vector, as they lie in memory."""
+    kind = a.dtype.char
+    return (
+        a.ndim < 3 > b.ndim and a.ndim + b.ndim > 2 and a.dtype is b.dtype and (kind == "f" or kind == "d")
+        and a.flags.forc and b.flags.forc and a.size > 0 and b.size > 0
+    )  # fmt: skip
+
+
 def as_product(x: Any, axis: Any) -> tuple[tuple[int, int], bool] | None:
     """Matrix of which a sum adds up rows (True) or columns (False), if it is over all axes but the last or that only.
 
@@ -71,6 +80,7 @@ class ArrayNamespace:
 
     def __init__(self, module: Any = numpy):
         self.np = module
+        self._kept: dict[int, Any] = {}
         for ours, theirs in DIRECT.items():
             setattr(self, ours, getattr(module, theirs))
 
@@ -146,25 +156,34 @@ class ArrayNamespace:
         return x.astype(dtype)
 
     # -- reductions --------------------------------------------------------------------------
+    def _ones(self, n: int) -> Any:
+        """So many ones in float64, to be read only; short ones are kept."""
+        found = self._kept.get(n)
+        if found is None:
+            found = self.np.ones(n)
+            if n <= MANY:
+                self._kept[n] = found
+        return found
+
     def sum(self, x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
         """Sum; narrow floats accumulate in float64, since NumPy adds plainly along outer axes."""
         if x.dtype.char in "ef":
             if found := as_product(x, axis):
                 shape, rows = found
                 wide = x.reshape(shape).astype(self.np.float64)
-                ones = self.np.ones(shape[0] if rows else shape[1])
-                total = self.np.matmul(ones, wide) if rows else self.np.matmul(wide, ones)
+                ones = self._ones(shape[0] if rows else shape[1])
+                total = ones.dot(wide) if rows else wide.dot(ones)
                 return total.reshape(summed(x.shape, rows, keepdims)).astype(x.dtype)
             return self.np.add.reduce(x, axis, self.np.float64, None, keepdims).astype(x.dtype)
         return self.np.add.reduce(x, axis, None, None, keepdims)
 
     def max(self, x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
         """Maximum."""
-        return self.np.max(x, axis=axis, keepdims=keepdims)
+        return self.np.maximum.reduce(x, axis, None, None, keepdims)
 
     def min(self, x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
         """Minimum."""
-        return self.np.min(x, axis=axis, keepdims=keepdims)
+        return self.np.minimum.reduce(x, axis, None, None, keepdims)
 
     def prod(self, x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
         """Product."""
@@ -187,6 +206,8 @@ class ArrayNamespace:
     # -- linear algebra and shape --------------------------------------------------------------
     def matmul(self, a: Any, b: Any) -> Any:
         """Matrix product over the last two axes; rows of a stack times one matrix are one product."""
+        if plain(a, b):
+            return a.dot(b)  # the same product with less ado
         if stacked(a, b):
             return self.np.matmul(a.reshape(-1, a.shape[-1]), b).reshape(*a.shape[:-1], b.shape[-1])
         return self.np.matmul(a, b)
@@ -216,7 +237,7 @@ class ArrayNamespace:
 
     def transpose(self, x: Any, *, axes: tuple[int, ...] | None = None) -> Any:
         """Axes permuted, or reversed."""
-        return self.np.transpose(x, axes)
+        return x.transpose(axes)
 
     def broadcast_to(self, x: Any, *, shape: tuple[int, ...]) -> Any:
         """Copies along new and size-one axes."""

@@ -102,7 +102,11 @@ def positive_int(value: Any, name: str, low: int = 1) -> int:
 
 def sum_to(xp: Any, g: Any, shape: Shape) -> Any:
     """Array summed over the axes along which `shape` was broadcast to it."""
+    if g.shape == shape:
+        return g
     lead = g.ndim - len(shape)
+    if g.shape[lead:] == shape:
+        return xp.sum(g, axis=tuple(range(lead)))
     copied = (*range(lead), *(lead + i for i, n in enumerate(shape) if n == 1 and g.shape[lead + i] != 1))
     if copied:
         g = xp.reshape(xp.sum(g, axis=copied), shape=shape)
