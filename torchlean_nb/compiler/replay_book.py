@@ -60,7 +60,8 @@ class Book:
     def leaf(self, path: list[Step], kind: str, value: Any, needs: bool) -> Step | None:
         """The step that continues a path by a leaf, if it is known."""
         for s in (path[-1] if path else self.root).kids:
-            if s.op == kind and s.shape == value.shape and s.dtype == value.dtype and s.needs == needs:
+            fits = s.dtype == value.dtype or (integer(s) and integer(value))
+            if s.op == kind and s.shape == value.shape and fits and s.needs == needs:
                 return s if value.flags.c_contiguous else None
         return None
 
@@ -93,6 +94,11 @@ class Book:
             if step.kids:
                 return
             before.kids = [k for k in before.kids if k is not step]
+
+
+def integer(v: Any) -> bool:
+    """Whether a leaf is one integer: a key of 64 bits may have any sign, so its type says nothing."""
+    return not v.ndim and v.dtype.kind in "iu"
 
 
 def plain(v: Any) -> bool:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from inspect import Parameter, Signature
 from typing import Any
 
+import numpy as np
+
 from torchlean_nb.compiler.program import Program
 from torchlean_nb.engine.data import freeze
 from torchlean_nb.rows import OPS
@@ -31,10 +33,15 @@ class Planned:
 
     def __call__(self, values: Any) -> list[Any]:
         """The value, and the gradients, of what a tape has noted."""
-        known = values.known
-        found = self.program(*[known(i) for i in self.leaves])
+        found = self.program(*arguments(values, self.leaves))
         values.book.program = self.program
         return [freeze(found[0]), *map(freeze, found[1])] if self.wrt else [freeze(found)]
+
+
+def arguments(values: Any, leaves: tuple[int, ...]) -> list[Any]:
+    """Values of leaves as a program takes them."""
+    found = map(values.known, leaves)
+    return [v.astype(np.int64) if v.dtype.char == "L" and not v.ndim else v for v in found]
 
 
 def planned(values: Any, out: int, what: str) -> Planned | None:
@@ -63,8 +70,7 @@ def _compiled(values: Any, out: int, gradient: bool) -> Planned | None:
     wrt = tuple(i for i in leaves if steps[i].needs) if gradient else ()
     f = _function([(i, steps[i]) for i in order if i not in leaves], steps, leaves, out)
     f.__signature__ = Signature(_parameters([values.names.get(i) for i in leaves]))
-    examples = [values.known(i) for i in leaves]
-    return Planned(Program(f, examples, tuple(map(leaves.index, wrt)), wrt=gradient), leaves, wrt)
+    return Planned(Program(f, arguments(values, leaves), tuple(map(leaves.index, wrt)), wrt=gradient), leaves, wrt)
 
 
 def _function(ops: Sequence[tuple[int, Any]], steps: Any, leaves: tuple[int, ...], out: int) -> Callable[..., Any]:

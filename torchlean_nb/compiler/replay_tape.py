@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
+from torchlean_nb.backend.quiet import give_back
 from torchlean_nb.compiler.replay_book import Book, Step
 from torchlean_nb.compiler.replay_plan import planned
 from torchlean_nb.engine.data import check_name
@@ -207,6 +208,7 @@ class ReplayTape(Tape):
         return True
 
     def _computed(self, op: Any, args: tuple[Any, ...], attrs: Mapping[str, Any]) -> Tensor:
+        self._mend()
         handle = super().apply(op, args, attrs)
         self.steps.append(self._learned(handle.id))
         return handle
@@ -224,6 +226,7 @@ class ReplayTape(Tape):
         done = self.values.force()
         if len(self.records):
             self.book.replayed -= 1
+        self.watchful = done.watchful
         # Stopped between these two, the records still answer for what was noted.
         self.values = list(self.values)
         self.records = list(done.records)
@@ -249,6 +252,7 @@ class ReplayTape(Tape):
         self.records, self.values, self.needs, self.steps = [], [], [], []
         self.names, self.scopes, self.cells = {}, {}, {}
         self.__class__ = DeadReplayTape
+        give_back(self.quietly, self.heard)
 
 
 class DeadReplayTape(DeadTape, ReplayTape):

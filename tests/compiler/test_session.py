@@ -1,0 +1,354 @@
+"""A compiled session: what is recorded again is computed by programs, and nobody can tell by the numbers."""
+
+from __future__ import annotations
+
+import gc
+import sys
+import weakref
+
+import numpy as np
+import pytest
+from _stop import Stop
+from hypothesis import given, settings
+from strategies import programs
+
+import torchlean_nb as tl
+from torchlean_nb import errors
+from torchlean_nb.compiler.replay_book import KEPT
+from torchlean_nb.laws.point import Point
+
+RNG = np.random.default_rng(0)
+X, Y = RNG.normal(size=(6, 3)), RNG.normal(size=(6, 2))
+SAMPLES = [(name, i) for name, op in tl.ops.items() if op.builtin for i in range(len(op.samples))]
+
+
+def same(a, b):
+    """Equality to the last bit, shape and type included."""
+    a, b = np.asarray(a), np.asarray(b)
+    return a.shape == b.shape and a.dtype == b.dtype and a.tobytes() == b.tobytes()
+
+
+def pair(**options):
+    """The same session twice: eager, and compiled."""
+    return [tl.Session(backend=b, seed=3, **options) for b in ("eager", "compiled")]
+
+
+def replays(s):
+    return s._way.book.replayed
+
+
+def agree(build, runs=3, wanted=1, **options):
+    """Run `build(s, turn) -> scalar` on both backends; all values, gradients and digests are equal to the bit."""
+    one, other = pair(**options)
+    for turn in range(runs):
+        outs = []
+        for s in (one, other):
+            s.reset_tape()
+            outs.append(build(s, turn))
+        grads = [s.backward(out) for s, out in zip((one, other), outs, strict=True)]
+        assert same(grads[1].value, grads[0].value) and same(outs[1].value, outs[0].value)
+        assert all(map(same, grads[1].dense, grads[0].dense)) and grads[1].reached == grads[0].reached
+        assert all(map(same, other.tape.values, one.tape.values)) and other.digest() == one.digest()
+    assert replays(other) >= wanted and one.tape.nodes == other.tape.nodes
+    return one, other
+
+
+# -- laws ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("name", "number"), SAMPLES[::2])
+def test_every_op_has_the_bits_of_eager_mode(name, number):
+    op = tl.ops[name]
+    point = Point(op, op.samples[number])
+    one, other = pair(nonfinite="ieee")
+    found = []
+    for s in (one, other, other, other):
+        s.reset_tape()
+        xs = [s.input(a, requires_grad=k in point.moving) for k, a in enumerate(point.arrays)]
+        y = op(*xs, **point.sample.attrs)
+        y = tl.sum(y * y) if y.dtype.kind == "f" else y
+        g = s.backward(y) if y.requires_grad else {x: x.value for x in xs}
+        found.append([*(g[x] for x in xs), y.value])
+    assert all(all(map(same, found[0], again)) for again in found[1:])
+
+
+@given(programs())
+@settings(max_examples=25, deadline=None)
+def test_a_random_computation_has_the_bits_of_eager_mode_at_every_node(program):
+    def build(s, turn):
+        return program(*[s.param(a + turn) if k else s.input(a - turn) for k, a in enumerate(program.inputs)])
+
+    agree(build, runs=2)
+
+
+# -- stories ------------------------------------------------------------------------------------------
+
+
+def network(s, x, y, p=0.0):
+    """Loss of a small network whose parameters the session has, or gets."""
+    if not s.params:
+        rng = np.random.default_rng(1)
+        for name, shape in (("W1", (4, 3)), ("b1", (4,)), ("W2", (2, 4)), ("b2", (2,))):
+            s.param(rng.normal(size=shape), name=name)
+    W1, b1, W2, b2 = s.params.values()
+    h = tl.tanh(tl.linear(s.input(x, name="x"), W1, b1)).named("h")
+    h = tl.dropout(h, s.draw_key(), p=p) if p else h
+    return tl.mse_loss(tl.linear(h, W2, b2), y)
+
+
+@pytest.mark.parametrize("rule", [lambda ps: tl.optim.Adam(ps, lr=0.1), lambda ps: tl.optim.SGD(ps, lr=0.1)])
+@pytest.mark.parametrize("p", [0.0, 0.5])
+def test_training_is_the_same_to_the_bit_masks_included(rule, p):
+    one, other = pair(dtype="float32")
+    losses = []
+    for s in (one, other):
+        network(s, X, Y)
+        opt = rule(list(s.params.values()))
+        losses.append([s.step(opt, lambda s=s, k=k: network(s, X + k, Y, p)).loss for k in range(6)])
+    assert losses[0] == losses[1] and len(set(losses[0])) == 6
+    assert all(same(a.value, b.value) for a, b in zip(one.params.values(), other.params.values(), strict=True))
+    assert one.digest() == other.digest()
+    assert ("2 recorded, 5 replayed" if p else "1 recorded, 6 replayed") in repr(other)
+
+
+def test_its_program_can_be_read_and_runs_when_pasted():
+    s = tl.Session(backend="compiled")
+    assert s.program is None and "0 times" in s.explain()
+    for _ in range(2):
+        s.reset_tape()
+        loss = network(s, X, Y)
+        g = s.backward(loss)
+    assert "def step(x, W1, b1, W2, b2, x5):" in s.program.source and "gradient of W1" in s.program.source
+    space = {}
+    exec(s.program.source, space)
+    values = [s.value(i) for i, r in enumerate(s.tape) if r.op in tl.engine.tape.LEAVES]
+    assert same(space["step"](*values)[1], g["W1"]) and "1 times replayed" in s.explain()
+    assert tl.Session().program is None and "nothing is compiled" in tl.Session().explain()
+
+
+def test_leaves_stand_anywhere_and_new_numbers_in_them_count():
+    agree(lambda s, k: tl.sum((s.param(X + k) * 2.0 + k) ** 2.0 / s.input(k + 1.0) + s.const(X[0])) * (k + 0.5))
+
+
+def test_frozen_parameters_detached_values_and_blocks_without_gradients_get_none():
+    def build(s, k):
+        w, frozen = s.param(X, name=f"w{k}"), s.param(X + 1, requires_grad=False)
+        with s.no_grad():
+            z = w * 3.0
+        return tl.sum(w * frozen + s.detach(w * w) * w + z * w)
+
+    _, other = agree(build)
+    assert other.backward(len(other.tape) - 1).aligned([list(other.params.values())[-1]]) == [None]
+
+
+def test_a_parameter_that_is_frozen_later_is_another_structure():
+    one, other = pair()
+    for s in (one, other):
+        network(s, X, Y)
+    for k in range(4):
+        found = []
+        for s in (one, other):
+            s.params["W1"].requires_grad = k < 2
+            s.reset_tape()
+            found.append(s.backward(network(s, X, Y)))
+        assert all(map(same, found[0].dense, found[1].dense))
+    assert (other._way.book.recorded, replays(other)) == (2, 3)  # the network was recorded once to make parameters
+
+
+def test_a_branch_on_a_value_takes_the_structure_that_fits():
+    def build(s, k):
+        w = s.param(np.array([1.0, -2.0]) * (-1) ** (k // 2))
+        y = tl.sum(w * w * w)
+        return tl.exp(y) + y if float(y) > 0 else y * y
+
+    agree(build, runs=6, wanted=2)
+
+
+def test_what_departs_late_is_computed_and_goes_on():
+    def build(s, k):
+        w = s.param(X)
+        y = tl.sum(tl.tanh(w * 2.0))
+        for _ in range(k % 3):
+            y = y * y + w[0, 0]
+        return y
+
+    agree(build, runs=7)
+
+
+@pytest.mark.parametrize(
+    "options", [({"axis": 0}, {"axis": 1}), ({"axis": 0, "keepdims": True}, {"axis": 0}), ({}, {"axis": None})]
+)
+def test_other_options_are_another_structure(options):
+    agree(lambda s, k: tl.sum(tl.sum(s.param(X[:3]), **options[k % 2]) ** 2.0), runs=5)
+
+
+def test_equal_options_of_other_kinds_are_told_apart():
+    agree(lambda s, k: tl.sum(tl.clamp(s.param(X), min=(0, 0.0, -0.0)[k % 3], max=(1, 1.0, 2)[k % 3])), runs=7)
+
+
+def test_other_shapes_are_other_structures_and_only_some_are_kept():
+    s = tl.Session(backend="compiled")
+    for n in [*range(1, KEPT + 4), 1, KEPT + 3]:
+        s.reset_tape()
+        s.backward(network(s, np.ones((n, 3)), np.ones((n, 2))))
+    assert len(s._way.book.tips) == KEPT and replays(s) == 1
+    assert s._way.book.recorded == KEPT + 4  # the first was forgotten and came again
+
+
+def test_names_scopes_cells_and_traces_are_those_of_eager_mode():
+    def build(s, k):
+        cells = s.input_nat_vec([k, 1])
+        with s.scope("head"):
+            return tl.sum(tl.take(s.param(X, name=f"w{k}"), cells, axis=0).named("rows") ** 2.0)
+
+    one, other = agree(build)
+    a, b = (s.trace(len(s.tape) - 1) for s in (one, other))
+    assert repr(a.nodes) == repr(b.nodes) and repr(a.edges) == repr(b.edges)
+    assert repr(other.ledger("rows")) == repr(one.ledger("rows"))
+
+
+def test_seeds_hooks_vjps_and_jvps_are_those_of_eager_mode():
+    one, other = pair()
+    found = []
+    for s in (one, other, other):
+        s.reset_tape()
+        w, v = s.param(X), s.input(X + 1, requires_grad=True)
+        y = tl.tanh(w * v)
+        seen = []
+        g = s.backward(tl.sum(y), hook=lambda i, g, seen=seen: seen.append(i) or (g * 2 if i == 0 else None))
+        found.append([g[w], seen, s.vjp(y, Y.repeat(3, 1)[:, :3], v), s.jvp(y, {w: X, v: X}), s.jvp(y, {y: X}),
+                      s.backward(y, seed=X).dense[1], s.backward(y, seed=X)[y]])  # fmt: skip
+    assert all(map(same, found[1], found[0])) and all(map(same, found[2], found[0]))
+
+
+def test_gradients_taken_earlier_stay_what_they_were_even_those_nobody_asked_for():
+    one, other = pair()
+    kept = []
+    for s in (one, other):
+        network(s, X, Y)
+        opt, mine = tl.optim.Adam(list(s.params.values()), lr=0.1, fused="numpy"), []
+        mine += [s.step(opt, lambda s=s, k=k: network(s, X - k, Y)).gradients for k in range(5)]
+        s.reset_tape()
+        kept.append(mine)
+    for a, b in zip(*kept, strict=True):
+        assert all(map(same, a.dense, b.dense)) and same(a["h"], b["h"])
+
+
+# -- bad input ----------------------------------------------------------------------------------------
+
+BAD = {
+    "shapes": lambda s, w, k: w @ np.ones((3 + k, 2)),
+    "an index": lambda s, w, k: tl.take(w, s.input(np.array([0, 5 + k])), axis=0),
+    "a class": lambda s, w, k: tl.cross_entropy(tl.tanh(w), np.array([0, 1, 2, 0, 1, 1 + 2 * k])),
+    "strict shapes": lambda s, w, k: w + np.ones((6, 3))[: 6 - 5 * k],
+    "a stranger": lambda s, w, k: w * (tl.Session().input(X) if k else X),
+    "no number": lambda s, w, k: w * (np.inf if k else 1.0),
+    "a domain": lambda s, w, k: s.backward(tl.sum(tl.log(tl.exp(w) - 9.0 * k))),
+    "a slope": lambda s, w, k: s.backward(tl.sum(tl.sqrt(w - w + 1 - k))),
+    "a step": lambda s, w, k: s.step(tl.optim.SGD([w], lr=1.0), lambda: tl.sum(tl.exp(w * 0.1 * (1 + 1e5 * k)))),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_what_eager_mode_refuses_is_refused_in_its_words_and_nothing_has_changed(name):
+    words = []
+    for s in pair(strict_shapes=name == "strict shapes"):
+        w = s.param(np.abs(X))
+        for _ in range(2):
+            s.reset_tape()
+            BAD[name](s, w, 0)
+        s.reset_tape()
+        s.use(w)
+        before = s.digest(), w.value.tobytes()
+        with pytest.raises(errors.TorchLeanError) as e:
+            BAD[name](s, w, 1)
+        words.append((type(e.value), str(e.value).replace(s.label, "s").split("session (")[0]))
+        assert w.value.tobytes() == before[1]
+        if len(s.tape) == 1:
+            assert s.digest() == before[0]
+        s.reset_tape()
+        BAD[name](s, w, 0)
+    assert words[0] == words[1]
+
+
+def test_an_inf_on_the_way_is_found_by_whoever_looks_and_each_time():
+    s = tl.Session(backend="compiled")
+    w = s.param([1.0, 2.0])
+    for k in (0, 0, 1):
+        s.reset_tape()
+        y = tl.log(w - k) * 2.0
+        z = tl.sum(y)
+        if k == 0:
+            z.item()
+    for look in (z.item, lambda: s.backward(z), lambda: s.trace(z), s.digest, lambda: y.value, lambda: tl.exp(z)):
+        with pytest.raises(errors.DomainError, match=r"log \(node 3\): 0.0 at index \(0,\)"):
+            look()
+    assert len(s.tape) == 7 and s.value(2).tolist() == [0.0, 1.0]
+
+
+@pytest.mark.parametrize("policy", ["skip", "ieee"])
+def test_policies_for_what_is_not_finite_are_kept(policy):
+    reports = []
+    for s in pair(nonfinite=policy):
+        w = s.param([1.0, 2.0])
+        opt = tl.optim.SGD([w], lr=0.5)
+        mine = [s.step(opt, lambda w=w, k=k: tl.sum(tl.log(w - k))) for k in (0, 0, 99)]
+        reports.append([(r.loss, r.skipped, r.gradients[w].tobytes()) for r in mine] + [w.value.tobytes()])
+    assert repr(reports[0]) == repr(reports[1])
+
+
+def test_backends_are_named_when_one_is_missing():
+    for name in ("turbo", None, ["compiled"]):
+        with pytest.raises(errors.BackendError, match='backend="eager" or backend="compiled"'):
+            tl.Session(backend=name)
+
+
+def test_handles_of_a_dropped_tape_say_so_and_its_arrays_are_gone():
+    s = tl.Session(backend="compiled")
+    for _ in range(2):
+        s.reset_tape()
+        y = tl.sum(s.input(X) * 2.0)
+        y.item()
+    seen = weakref.ref(s.value(2)) if s.value(2).base is None else None
+    gc.disable()
+    try:
+        s.reset_tape()
+        assert seen is None or seen() is None
+    finally:
+        gc.enable()
+    for use in (lambda: y.value, lambda: y.shape, lambda: y * 2, lambda: y.named("y"), lambda: s.backward(y)):
+        with pytest.raises(errors.StaleHandleError):
+            use()
+
+
+ACTIONS = {
+    "noting": lambda s, w: tl.sum((w * 3.0) ** 2.0),
+    "departing": lambda s, w: tl.exp(w * 3.0) * 2.0,
+    "looking": lambda s, w: float(tl.sum((w * 3.0) ** 2.0)),
+    "all values": lambda s, w: [tl.sum((w * 3.0) ** 2.0), *s.tape.values],
+}
+
+
+@pytest.mark.parametrize("name", ACTIONS)
+def test_stop_pressed_at_any_instruction_leaves_whole_records(name):
+    s = tl.Session(backend="compiled")
+    w = s.param([1.0, 2.0])
+    for _ in range(3):
+        s.reset_tape()
+        tl.sum((w * 3.0) ** 2.0).item()
+    n, finished = 0, False
+    while not finished:
+        n += 23
+        s.reset_tape()
+        stop = Stop(n)
+        sys.settrace(stop)
+        try:
+            ACTIONS[name](s, w)
+        except KeyboardInterrupt:
+            pass
+        finally:
+            sys.settrace(None)
+        finished = stop.left > 0
+        y = tl.sum(tl.exp(w * 3.0))
+        assert s.backward(y)[w].tolist() == (3.0 * np.exp([3.0, 6.0])).tolist()
+        assert len(s.tape) == len(s.tape.steps) == len(s.tape.nodes)
