@@ -9,7 +9,8 @@ import numpy as np
 from numpy import add, copyto, divide, exp, maximum, multiply, subtract, tanh
 from numpy.lib.stride_tricks import sliding_window_view
 
-from benchmarks.networks import WORKLOADS, Turns, data
+from benchmarks.networks import WORKLOADS, data
+from benchmarks.turns import Turns
 
 F = np.float32
 BLOCK = 1 << 16

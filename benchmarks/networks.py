@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.turns import Turns
+
 BATCHES = 5
 
 
@@ -87,40 +89,17 @@ def data(workload: str) -> tuple[list[np.ndarray], list[tuple[np.ndarray, np.nda
     return params, batches
 
 
-class Turns:
-    """Steps of a contender over the batches, again and again; what it gives back is the losses.
-
-    Parameters
-    ----------
-    one : callable
-        ``one(x, y) -> loss`` makes a step.
-    batches : list of (x, y)
-    """
-
-    least = 1
-
-    def __init__(self, one: Callable[[Any, Any], Any], batches: list[Any]):
-        self.one, self.batches, self.at = one, batches, 0
-
-    def __call__(self, steps: int) -> list[Any]:
-        """Losses of so many further steps."""
-        found, one, batches = [], self.one, self.batches
-        for i in range(self.at, self.at + steps):
-            found.append(one(*batches[i % BATCHES]))
-        self.at += steps
-        return found
-
-    def summary(self) -> list[float]:
-        """Nothing: the losses say it all."""
-        return []
-
-
 # -- ours ---------------------------------------------------------------------------------------------
 
 
-def formula(workload: str) -> Callable[..., Any]:
-    """The loss as a function of the batch and the parameters."""
+def formula(workload: str, primitives: bool = False) -> Callable[..., Any]:
+    """The loss as a function of the batch and the parameters; of W1 also from primitives only."""
     import torchlean_nb as tl  # noqa: PLC0415 - each process loads its own contender
+
+    def opened(x: Any, y: Any, w1: Any, b1: Any, w2: Any, b2: Any, w3: Any, b3: Any) -> Any:
+        h = tl.tanh(tl.tanh(x @ w1.T + b1) @ w2.T + b2)
+        d = h @ w3.T + b3 - y
+        return (d * d).sum() / 32.0
 
     def perceptron(x: Any, y: Any, w1: Any, b1: Any, w2: Any, b2: Any, w3: Any, b3: Any) -> Any:
         act = tl.tanh if workload == "W1" else tl.relu
@@ -142,7 +121,7 @@ def formula(workload: str) -> Callable[..., Any]:
         h = tl.gelu(tl.linear(tl.layer_norm(x, g2, c2), w1, b1), approximate="tanh")
         return tl.mse_loss(x + tl.linear(h, w2, b2), y)
 
-    return {"W4": cnn, "W5": block}.get(workload, perceptron)
+    return opened if primitives else {"W4": cnn, "W5": block}.get(workload, perceptron)
 
 
 def layers(workload: str) -> Any:
@@ -171,32 +150,26 @@ def _optimizer(workload: str, params: Any, lr: float, **options: Any) -> Any:
     return kind(params, lr=lr, **w.options, **options)
 
 
-def eager(workload: str, lr: float, fused: Any = None) -> Turns:
-    """On a tape: `Session.step`."""
+def eager(workload: str, lr: float, primitives: bool = False, backend: str = "eager") -> Turns:
+    """On a tape: `Session.step`; or on programs, in the same words."""
     import torchlean_nb as tl  # noqa: PLC0415
 
     params, batches = data(workload)
-    session, loss = tl.Session(dtype="float32", seed=0), formula(workload)
+    session, loss = tl.Session(dtype="float32", backend=backend), formula(workload, primitives)
     cells = [session.param(p) for p in params]
-    opt = _optimizer(workload, cells, lr, fused=fused)
+    opt = _optimizer(workload, cells, lr, fused="numpy")
     return Turns(lambda x, y: session.step(opt, lambda: loss(session.input(x), y, *cells)).loss, batches)
 
 
-def compiled(workload: str, lr: float, fused: Any = "numpy") -> Turns:
-    """By a program and an optimizer on flat arrays."""
+def compiled(workload: str, lr: float, fused: Any = "numpy", fast: bool = False) -> Turns:
+    """Forward, backward and update as one program."""
     import torchlean_nb as tl  # noqa: PLC0415
 
     params, batches = data(workload)
     opt = _optimizer(workload, {f"p{i}": p for i, p in enumerate(params)}, lr, fused=fused)
     own = tuple(range(2, 2 + len(params)))
-    program = tl.compile(formula(workload), *batches[0], *params, argnums=own).value_and_grad
-
-    def step(x: np.ndarray, y: np.ndarray) -> Any:
-        loss, grads = program(x, y, *opt.params.values())
-        opt.step(grads)
-        return loss
-
-    return Turns(step, batches)
+    program = tl.compile(formula(workload), *batches[0], *params, argnums=own, fast=fast)
+    return Turns(program.train_step(opt), batches)
 
 
 class TrainerTurns(Turns):
@@ -224,34 +197,39 @@ class TrainerTurns(Turns):
         return list(result.run["loss"].values[-steps:])
 
 
-def _contenders() -> dict[str, Callable[..., Any]]:
-    from benchmarks import by_hand, peers  # noqa: PLC0415 - they take the workloads from here
+def contenders(workload: str) -> dict[str, Callable[[str, float], Turns]]:
+    """Who takes part in a workload."""
+    from benchmarks import by_hand, peers, small_peers  # noqa: PLC0415 - they take the workloads from here
 
-    return {
+    found = {
         "by hand": by_hand.floor,
         "ours, compiled": compiled,
-        "ours, compiled, numba": lambda w, lr: compiled(w, lr, "numba"),
+        "ours, compiled, fast": lambda w, lr: compiled(w, lr, fast=True),
+        "ours, compiled, numba": lambda w, lr: compiled(w, lr, "numba", fast=True),
         "ours, Trainer, compiled": lambda w, lr: TrainerTurns(w, lr, "compiled"),
-        "ours, eager": lambda w, lr: eager(w, lr, "numpy"),
+        "ours, Session, compiled": lambda w, lr: eager(w, lr, backend="compiled"),
+        "ours, eager": eager,
         "torch": peers.torch_eager,
         "torch, fused": lambda w, lr: peers.torch_eager(w, lr, fused=True),
         "torch, compile": lambda w, lr: peers.torch_eager(w, lr, compiled=True),
         "jax, jit": peers.jax_jit,
+        "MyGrad": small_peers.mygrad,
+        "HIPS autograd": small_peers.hips,
+        "tinygrad, jit": small_peers.tinygrad,
     }
+    if workload == "W1":
+        found["ours, eager, primitives only"] = lambda w, lr: eager(w, lr, primitives=True)
+        found["micrograd"] = small_peers.micrograd
+    return found
 
 
 TITLES = {name: w.title for name, w in WORKLOADS.items()}
 SIZES = tuple(WORKLOADS)
 SLOW = ("torch, compile",)
+QUICK = ("by hand", "ours, compiled", "ours, compiled, numba", "ours, eager", "torch", "jax, jit")
 REFERENCE = "by hand"
 
 
 def rates(workload: str) -> tuple[float, float]:
     """Learning rates while losses are compared, and while steps are timed."""
     return WORKLOADS[workload].rate, 1e-9
-
-
-def __getattr__(name: str) -> Any:
-    if name == "CONTENDERS":
-        return _contenders()
-    raise AttributeError(name)

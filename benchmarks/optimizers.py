@@ -7,40 +7,15 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.turns import Steps
+
 SIZES = {"W6a": (50, 100), "W6b": (1, 1_000_000), "W6c": (100, 10_000)}
 TITLES = {name: f"Adam on {count:,} x {size:,} numbers" for name, (count, size) in SIZES.items()}
 LR = 1e-6  # tiny, so that all contenders stay on the same numbers however many steps they make
 
 REFERENCE = "torch"
 SLOW: tuple[str, ...] = ()
-
-
-class Steps:
-    """A contender: makes as many steps as it is asked for.
-
-    Parameters
-    ----------
-    step : callable
-    values : callable
-        All parameters in one array.
-    """
-
-    def __init__(self, step: Callable[[], Any], values: Callable[[], np.ndarray]):
-        self.step, self.values = step, values
-
-    least = 1
-
-    def __call__(self, steps: int) -> list[float]:
-        """Make so many steps."""
-        step = self.step
-        for _ in range(steps):
-            step()
-        return []
-
-    def summary(self) -> list[float]:
-        """Three numbers of the parameters."""
-        v = self.values().astype("float64")
-        return [float(v.sum()), float((v * v).sum()), float(v[len(v) // 2])]
+QUICK = ("ours, fused, NumPy", "ours, fused, numba", "torch", "torch, fused")
 
 
 def rates(workload: str) -> tuple[float, float]:
@@ -132,6 +107,11 @@ def _optax(workload: str) -> Steps:
         state[:] = jax.block_until_ready(update(*state))
 
     return Steps(step, lambda: _flat(state[0]))
+
+
+def contenders(workload: str) -> dict[str, Callable[[str, float], Steps]]:
+    """All of them, for every size."""
+    return CONTENDERS
 
 
 CONTENDERS: dict[str, Callable[[str, float], Steps]] = {

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.networks import WORKLOADS, Turns, data
+from benchmarks.networks import WORKLOADS, data
+from benchmarks.turns import Turns
 
 
 def torch_eager(workload: str, lr: float, fused: bool = False, compiled: bool = False) -> Turns:
@@ -58,17 +59,12 @@ def torch_eager(workload: str, lr: float, fused: bool = False, compiled: bool = 
     return Turns(step, batches)
 
 
-def jax_jit(workload: str, lr: float) -> Turns:
-    """Gradient and update of optax in one compiled function."""
+def jax_loss(workload: str) -> Any:
+    """The loss as a function of the parameters and the batch."""
     import jax  # noqa: PLC0415
     import optax  # noqa: PLC0415
     from jax import lax  # noqa: PLC0415
     from jax import numpy as jnp  # noqa: PLC0415
-
-    w = WORKLOADS[workload]
-    params, batches = data(workload)
-    p = [jnp.asarray(a) for a in params]
-    tx = {"sgd": optax.sgd, "adam": optax.adam, "adamw": optax.adamw}[w.optimizer](lr, **w.options)
 
     def perceptron(p: Any, x: Any) -> Any:
         act = jnp.tanh if workload == "W1" else jax.nn.relu
@@ -96,9 +92,29 @@ def jax_jit(workload: str, lr: float) -> Turns:
 
     def loss_of(p: Any, x: Any, y: Any) -> Any:
         out = net(p, x)
-        if w.loss == "mse":
+        if WORKLOADS[workload].loss == "mse":
             return jnp.mean((out - y) ** 2)
         return optax.softmax_cross_entropy_with_integer_labels(out, y).mean()
+
+    return loss_of
+
+
+def jax_gradient(workload: str) -> Any:
+    """Loss and gradients, compiled when first called."""
+    import jax  # noqa: PLC0415
+
+    return jax.jit(jax.value_and_grad(jax_loss(workload)))
+
+
+def jax_jit(workload: str, lr: float) -> Turns:
+    """Gradient and update of optax in one compiled function."""
+    import jax  # noqa: PLC0415
+    import optax  # noqa: PLC0415
+
+    w, loss_of = WORKLOADS[workload], jax_loss(workload)
+    params, batches = data(workload)
+    p = [jax.numpy.asarray(a) for a in params]
+    tx = {"sgd": optax.sgd, "adam": optax.adam, "adamw": optax.adamw}[w.optimizer](lr, **w.options)
 
     @jax.jit
     def update(p: Any, s: Any, x: Any, y: Any) -> Any:

@@ -2,55 +2,45 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
-import resource
 import sys
 from time import perf_counter
-from typing import Any
-
-CHECKED = 5  # steps before the numbers are compared
 
 
 def main(module: str, workload: str, contender: str, seconds: float) -> None:
     """Speak over stdin and stdout, one JSON line at a time."""
     begun = perf_counter()
     answers, sys.stdout = sys.stdout, sys.stderr
-    table = __import__(f"benchmarks.{module}", fromlist=["CONTENDERS"])
+    table = __import__(f"benchmarks.{module}", fromlist=["contenders"])
 
     def say(**message: object) -> None:
         print(json.dumps(message), file=answers, flush=True)
 
     check, timed = table.rates(workload)
     try:
-        make = table.CONTENDERS[contender]
+        make = table.contenders(workload)[contender]
         steps = make(workload, check)
         values = [float(v) for v in steps(1)]
+        first = perf_counter() - begun
+        if steps.checked > 1:
+            values += [float(v) for v in steps(steps.checked - 1)]
+        values += steps.summary()
     except Exception as e:  # a peer that is missing or fails is left out, with its words
         say(missing=f"{type(e).__name__}: {e}".split("\n")[0])
         return
-    first = perf_counter() - begun
-    values += [float(v) for v in steps(CHECKED - 1)] + steps.summary()
     if timed != check:
+        steps = None
+        gc.collect()
         steps = make(workload, timed)
-    repeat = steps.least
-    while _time(steps, repeat) < seconds / 4:
+    repeat, scale = steps.least, steps.scale
+    while steps.best_of > 1 and steps.seconds(repeat) < seconds / 4:
         repeat *= 2
-    say(first=first, check=values)
+    say(first=first, check=values, scale=scale)
     for _ in sys.stdin:
-        say(seconds=min(_time(steps, repeat) for _ in range(3)) / repeat, peak=_peak())
-
-
-def _time(steps: Any, repeat: int) -> float:
-    begun = perf_counter()
-    steps(repeat)
-    return perf_counter() - begun
-
-
-def _peak() -> float:
-    """Most memory the process has had, in MB."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (1 << 20 if sys.platform == "darwin" else 1 << 10)
+        best = min(steps.seconds(repeat) for _ in range(steps.best_of))
+        say(seconds=scale * best / repeat, peak=steps.peak())
 
 
 if __name__ == "__main__":
