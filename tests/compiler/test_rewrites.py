@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 import torchlean_nb as tl
 from torchlean_nb.compiler.patterns import traced
 from torchlean_nb.compiler.rewrites import played, rewriting, rewritten
-from torchlean_nb.compiler.rewrites_table import CLOSE, EXACT, REWRITES
+from torchlean_nb.compiler.rewrites_exact import EXACT
+from torchlean_nb.compiler.rewrites_table import CLOSE, REWRITES
 
 SPELLINGS = [(r, k) for r in REWRITES for k in range(len(r.spellings))]
 NAMES = [f"{r.name}-{k}" for r, k in SPELLINGS]

@@ -9,9 +9,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from statistics import median
 from time import perf_counter
 from typing import Any
+
+import numpy as np
 
 from torchlean_nb.backend.quiet import quietly
 from torchlean_nb.compiler.lanes import lanes
@@ -196,7 +197,7 @@ def profile(graph: Graph, plan: Plan, names: Sequence[str], arrays: Sequence[Any
         before = perf_counter()
         call(space["whole"], *arrays)
         runs.append(perf_counter() - before)
-    took = [median(s[1:]) for s in samples]  # the first run meets caches that are cold
+    took = [float(np.median(s[1:])) for s in samples]  # the first run meets caches that are cold
     clock, memory = took[-1], lanes(graph, plan)
     costs = [
         Cost(i, "; ".join(code), graph.lines[i].op, graph.lines[i].origin, max(seconds - clock, 0.0),
@@ -204,4 +205,4 @@ def profile(graph: Graph, plan: Plan, names: Sequence[str], arrays: Sequence[Any
         for (i, code), seconds in zip(parts, took, strict=False)
     ]  # fmt: skip
     costs.sort(key=lambda c: -c.seconds)
-    return Profile(tuple(costs), median(runs[1:]), clock, memory.peak, memory.nbytes, repeat)
+    return Profile(tuple(costs), float(np.median(runs[1:])), clock, memory.peak, memory.nbytes, repeat)

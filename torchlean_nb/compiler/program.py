@@ -13,13 +13,11 @@ from torchlean_nb.backend.quiet import quietly
 from torchlean_nb.compiler import scalars
 from torchlean_nb.compiler.arguments import as_argument, check_count, chosen, names_of, title_of
 from torchlean_nb.compiler.derivatives import Derivatives
-from torchlean_nb.compiler.history import Reading
+from torchlean_nb.compiler.history import Reading, otherwise
 from torchlean_nb.compiler.lowering import Graph, lowered
 from torchlean_nb.compiler.passes import simplified
 from torchlean_nb.compiler.plan import Plan, plan
 from torchlean_nb.compiler.recording import Recording, record
-from torchlean_nb.compiler.rewrites import rewritten
-from torchlean_nb.compiler.rewrites_table import EXACT, REWRITES
 from torchlean_nb.compiler.showing import Showing
 from torchlean_nb.compiler.source import constants, source
 from torchlean_nb.engine.param import Param
@@ -263,9 +261,9 @@ def compile(
         # tanh (node 3)
         tanh(t0, t0)
         # value
-        return (t0.copy('K'),)
+        return (t0.copy(),)
     """
     if not callable(f):
         raise HandleTypeError(f"compile: {quote(f, 40)} is a {type(f).__name__}, not a function")
     check_count(f, len(examples))
-    return Program(rewritten(f, REWRITES if rewrite else EXACT), examples, argnums, fast=fast)
+    return Program(otherwise(f, rewrite), examples, argnums, fast=fast)

@@ -1,7 +1,7 @@
 """The table of rewrites: what people write, and the composite that is the same function.
 
-Exact ones keep every bit of value and gradient and are always applied; the others are more stable or shorter, and are
-applied when asked for: ``tl.compile(f, x, rewrite=True)``.
+These are more stable or shorter, but may change last digits, so they are made when asked for:
+``tl.compile(f, x, rewrite=True)``. Together with those that keep all bits they are `REWRITES`.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ import math
 import numpy as np
 
 from torchlean_nb.compiler.rewrites import Rewrite
+from torchlean_nb.compiler.rewrites_exact import EXACT, MATRIX
 from torchlean_nb.rows import lookup as op
 
-MATRIX = np.array([[0.5, -1.0, 0.25], [1.5, 0.75, -0.5]])
 VECTOR, LABELS = MATRIX[0], np.array([0, 2])
 ROOT_2, GELU = math.sqrt(2), math.sqrt(2 / math.pi)
 REDUCED = {"axis": -1, "keepdims": True}
@@ -114,19 +114,6 @@ def _attention_masked_scaled(q, k, v, mask, *, scale=0.5):
 
 # -- the table ---------------------------------------------------------------------------------------
 
-MSE = (MATRIX, MATRIX * 0.5)
-WINDOW = {"kernel_size": 2, "stride": None, "padding": 0, "dilation": 1, "ceil_mode": False}
-
-
-def _pool(f):
-    """A function of one argument and the options of a pool."""
-
-    def pooled(x, *, kernel_size=2, stride=None, padding=0, dilation=1, ceil_mode=False):
-        return f(x, dict(zip(WINDOW, (kernel_size, stride, padding, dilation, ceil_mode), strict=True)))
-
-    return pooled
-
-
 def _conv(f):
     """A function of input, weight, bias and the options of a convolution."""
 
@@ -151,28 +138,6 @@ def _half(f):
 def _inner_gelu(cube):
     return lambda x: tanh(GELU * (x + 0.044715 * cube(x)))
 
-
-EXACT = (
-    Rewrite(
-        "square", lambda x: op("square")(x), (lambda x: x**2,), (MATRIX,), exact=True,
-        why="no power on the way back, and no question whether the exponent is 0", needs=frozenset({"pow"}),
-    ),
-    Rewrite(
-        "mse_loss", lambda x, t: op("mse_loss")(x, t), (lambda x, t: mean(op("square")(x - t)),), MSE, exact=True,
-        why="one product on the way back instead of three", needs=frozenset({"sub"}),
-    ),
-    Rewrite(
-        "mse_loss, summed", lambda x, t: op("mse_loss")(x, t, reduction="sum"),
-        (lambda x, t: sum_(op("square")(x - t)),), MSE, exact=True,
-        why="one product on the way back instead of three", needs=frozenset({"sub"}),
-    ),
-    Rewrite(
-        "pool before relu", _pool(lambda x, window: op("relu")(op("max_pool")(x, **window))),
-        (_pool(lambda x, window: op("max_pool")(op("relu")(x), **window)),), (np.ones((1, 1, 2, 2)),), exact=True,
-        why="the largest of a window is the same before and after; relu then sees fewer elements",
-        needs=frozenset({"max_pool"}),
-    ),
-)  # fmt: skip
 
 CLOSE = (
     Rewrite(
