@@ -102,7 +102,8 @@ def test_the_source_runs_when_it_is_pasted_and_gives_the_same_numbers(kind, scal
 def test_the_source_of_a_small_network_is_short_and_says_what_it_does():
     opt, p = pair("SGD", lr=0.01, momentum=0.9, fused="numpy")
     source = p.train_step(opt).source
-    assert len(source.splitlines()) < 110 and "# SGD" in source and "def step(x, y):" in source
+    assert len(source.splitlines()) < 80 and "# SGD: g ←" in source and "def step(x, y):" in source
+    assert "linear (node 6): y = x·weightᵀ + bias" in source and "back to weight: gᵀ·x" in source
 
 
 def test_rates_states_and_parameters_may_change_between_steps():

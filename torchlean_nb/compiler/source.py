@@ -6,7 +6,9 @@ constants and such arrays is made once, too.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from inspect import getsource
 from textwrap import wrap
 from typing import Any
@@ -18,7 +20,7 @@ from torchlean_nb.compiler.lowering import Graph, Line
 from torchlean_nb.compiler.plan import Plan
 
 SPELLED = 64  # elements of a constant that is written out
-WIDTH = 100
+WIDTH = 108
 _KNOWN = WRITES | VIEWS | MAKES
 _LEAVES = ("input", "const")
 
@@ -43,6 +45,8 @@ class Text:
         Of the inputs.
     still : sequence of int
         Inputs that are the same arrays in every run, so that views of them are made once.
+    said : callable, optional
+        What to say of a line, behind its statement or above it; otherwise what it is a part of is said above it.
 
     Attributes
     ----------
@@ -58,27 +62,35 @@ class Text:
         The same by lines.
     """
 
-    def __init__(self, graph: Graph, plan: Plan, names: Sequence[str], still: Iterable[int] = ()):
+    def __init__(
+        self, graph: Graph, plan: Plan, names: Sequence[str], still: Iterable[int] = (),
+        said: Callable[[Line], str] | None = None,
+    ):  # fmt: skip
         self.names = [f"x{k}" if name in (*NUMPY, choose.__name__) else name for k, name in enumerate(names)]
         self.word = words(graph, plan, self.names)
         consts = [(self.word[i], x) for i, x in enumerate(graph.lines) if x.op == "const"]
-        self.made = [*_constants(consts), *_arrays(plan)]
+        self.made = assigned(_constants(consts)) + assigned(_arrays(plan))
         made_once = {i for i, x in enumerate(graph.lines) if x.op == "const"} | plan.place.keys() | plan.given.keys()
         self.once, seen = self._views(graph, plan, made_once)
         self.bound, also = self._views(graph, plan, made_once | seen | {graph.inputs[k] for k in still}, seen)
-        self.body, self.steps, said = [], [], ""
+        self.body, self.steps, last = [], [], ""
         for i, line in enumerate(graph.lines):
             if line.op in _LEAVES or i in also:
                 continue
-            if line.source != said:
-                said = line.source
-                self.body.append(f"# {said}")
-            self.steps.append((i, _statement(i, line, plan, self.word).split("; ")))
-            self.body += self.steps[-1][1]
+            statements = _statement(i, line, plan, self.word).split("; ")
+            self.steps.append((i, statements))
+            if line.source != last:
+                last, text = line.source, line.source if said is None else said(line)
+                if said is not None and len(text) + len(statements[0]) < WIDTH - 4:
+                    statements = [f"{statements[0]:20}  # {text}", *statements[1:]]
+                else:
+                    self.body.append(f"# {text}")
+            self.body += statements
 
     def _views(self, graph: Graph, plan: Plan, still: set[int], done: Iterable[int] = ()) -> tuple[list[str], set[int]]:
         """Statements of views of what is still, and the lines they are of."""
-        found, out, seen = set(done), [], {}
+        found, seen = set(done), {}
+        pairs: list[tuple[str, str]] = []
         still = set(still)
         for i in sorted(plan.views):
             if i in found or not all(a in still for a in graph.lines[i].args):
@@ -90,8 +102,30 @@ class Text:
                 self.word[i] = seen[text]
             else:
                 seen[text] = self.word[i]
-                out.append(f"{self.word[i]} = {text}")
-        return out, found
+                pairs.append((self.word[i], text))
+        return assigned(pairs), found
+
+
+def assigned(pairs: Sequence[tuple[str, str]]) -> list[str]:
+    """Assignments, as many on a line as fit, unless one is of several names; none uses a name of its own line.
+
+    Examples
+    --------
+    >>> assigned([("a", "x.T"), ("b", "y.T"), ("c", "a[0]")])
+    ['a, b = x.T, y.T', 'c = a[0]']
+    """
+    out: list[str] = []
+    names: list[str] = []
+    values: list[str] = []
+    for name, value in [*pairs, ("", "")]:
+        long = len(", ".join([*names, name, *values, value])) > WIDTH
+        apart = not name or "," in name or "," in names[-1] if names else False
+        if names and (apart or long or any(re.search(rf"\b{n}\b", value) for n in names)):
+            out.append(f"{', '.join(names)} = {', '.join(values)}")
+            names, values = [], []
+        names.append(name)
+        values.append(value)
+    return out
 
 
 def copied(graph: Graph, text: Text, i: int) -> str:
@@ -107,17 +141,22 @@ def indented(lines: Iterable[str], by: int = 4) -> list[str]:
 
 def head(title: str, graph: Graph, plan: Plan, code: Iterable[str]) -> list[str]:
     """Docstring and imports that some code needs."""
-    lines = [f'"""{title}"""', "", "import numpy as np"]
+    lines = [f'"""{title}"""', "import numpy as np"]
     if known := used("\n".join(code)):
         lines += [" \\\n".join(wrap(f"from numpy import {', '.join(known)}", WIDTH, subsequent_indent="    ",
                                     break_long_words=False))]  # fmt: skip
     if any(line.op not in _KNOWN for line in graph.lines if line.op not in _LEAVES):
         lines += ["from torchlean_nb.backend.namespace import numpy_namespace", "", "xp = numpy_namespace()"]
     if plan.aside:
-        lines += ["", "", getsource(choose)]
+        lines += ["", "", _choose()]
     if plan.place:
         lines += ["", "# add(a, b, t) writes a + b into t, and so do the others."]
     return lines
+
+
+@cache
+def _choose() -> str:
+    return getsource(choose)
 
 
 def words(graph: Graph, plan: Plan, names: Sequence[str]) -> dict[int, str]:
@@ -147,28 +186,24 @@ def _statement(i: int, line: Line, plan: Plan, word: dict[int, str]) -> str:
     return f"{word[i]} = {make(line, *xs)}"
 
 
-def _constants(consts: Sequence[tuple[str, Line]]) -> list[str]:
-    """Numbers of a type share a line."""
+def _constants(consts: Sequence[tuple[str, Line]]) -> list[tuple[str, str]]:
+    """Names and values; numbers of a type share a line."""
     numbers: dict[Any, list[tuple[str, str]]] = {}
     other = []
     for name, line in consts:
         if line.value.ndim:
-            other.append(f"{name} = {_constant(name, line)}")
+            other.append((name, _constant(name, line)))
         else:
             numbers.setdefault(line.dtype, []).append((name, _literal(line.value)))
-    return [*_together([(dtype, pairs) for dtype, pairs in numbers.items()]), *other]
-
-
-def _together(kinds: Sequence[tuple[Any, list[tuple[str, str]]]]) -> list[str]:
     out = []
-    for dtype, pairs in kinds:
-        for at in range(0, len(pairs), 8):
-            names, values = zip(*pairs[at : at + 8], strict=True)
-            if len(names) == 1:
-                out.append(f"{names[0]} = np.array({values[0]}, {_dtype(dtype)})")
-            else:
-                out.append(f"{', '.join(names)} = (np.array(x, {_dtype(dtype)}) for x in ({', '.join(values)}))")
-    return out
+    for dtype, pairs in numbers.items():
+        for at in range(0, len(pairs), 6):
+            names, values = zip(*pairs[at : at + 6], strict=True)
+            made = f"np.array({values[0]}, {_dtype(dtype)})"
+            if len(names) > 1:
+                made = f"(np.array(x, {_dtype(dtype)}) for x in ({', '.join(values)}))"
+            out.append((", ".join(names), made))
+    return [*out, *other]
 
 
 def _constant(name: str, line: Line) -> str:
@@ -198,8 +233,8 @@ def _literal(a: Any) -> str:
     return repr(a.tolist()).replace("nan", "np.nan").replace("inf", "np.inf")
 
 
-def _arrays(plan: Plan) -> list[str]:
-    """Arrays that are made once; those of a kind share a line."""
+def _arrays(plan: Plan) -> list[tuple[str, str]]:
+    """Names and values of arrays that are made once; those of a kind share a line."""
     kinds: dict[str, list[str]] = {}
     for n, kind in enumerate(plan.buffers):
         kinds.setdefault(_made(kind, n in plan.zeroed), []).append(f"t{n}")
@@ -207,8 +242,7 @@ def _arrays(plan: Plan) -> list[str]:
     for text, names in kinds.items():
         for at in range(0, len(names), 16):
             some = names[at : at + 16]
-            out.append(f"{some[0]} = {text}" if len(some) == 1
-                       else f"{', '.join(some)} = ({text} for _ in range({len(some)}))")  # fmt: skip
+            out.append((", ".join(some), text if len(some) == 1 else f"({text} for _ in range({len(some)}))"))
     return out
 
 

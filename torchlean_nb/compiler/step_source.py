@@ -44,8 +44,9 @@ def writable(update: Any) -> bool:
 
 
 def step_source(
-    graph: Graph, names: Sequence[str], cells: Cells, several: bool, title: str, update: Any, block: int, check: bool
-) -> tuple[str, Plan]:
+    graph: Graph, names: Sequence[str], cells: Cells, several: bool, title: str, update: Any, block: int, check: bool,
+    say: bool = False,
+) -> tuple[str, Plan]:  # fmt: skip
     """Text of a step, and its plan.
 
     Parameters
@@ -64,7 +65,11 @@ def step_source(
         Elements that are updated at a time.
     check : bool
         Whether the step says if what it makes is finite.
+    say : bool
+        Whether to write the formulas beside the lines.
     """
+    from torchlean_nb.compiler import formulas  # noqa: PLC0415 - for readers only
+
     params = [names[k] for k in cells.wrt]
     slopes = _slopes(names, params)
     outs, grads = graph.outputs[: -len(params)], graph.outputs[-len(params) :]
@@ -74,7 +79,7 @@ def step_source(
         if i not in into and i not in outs and (line.shape, line.dtype.name) == (shape, cells.dtype):
             into[i] = name
     memory = plan(graph, into)
-    text = Text(graph, memory, names, cells.wrt)
+    text = Text(graph, memory, names, cells.wrt, formulas.said if say else None)
     data = [name for k, name in enumerate(text.names) if k not in cells.wrt]
     run = list(text.body)
     rest = [f"copyto({name}, {text.word[i]})" for i, name in zip(grads, slopes, strict=True) if text.word[i] != name]
@@ -97,15 +102,16 @@ def step_source(
                 f"    {_unpacked(params)} = (p[a:b].reshape(shape) for a, b, shape in places)",
                 f"    {_unpacked(slopes)} = (g[a:b].reshape(shape) for a, b, shape in places)",
                 *_blocks(update, arrays, cells.size, block)]  # fmt: skip
+        run += wrap(f"# {formulas.update(update.rule)}", WIDTH - 8, subsequent_indent="#     ") if say else []
         run += _update(update, arrays, cells.size > block, check)
-        run.append(f"return {results}, {'total' if check else '0.0'}")
-    body = [*bind, *indented(text.bound), "", f"    def step({', '.join(data)}):", *indented(run, 8), "",
-            "    return step"]  # fmt: skip
+        total = "0.0" if not check else "total" if cells.size > block else "new_p.dot(new_p).item()"
+        run.append(f"return {results}, {total}")
+    body = [*bind, *indented(text.bound), "", f"    def step({', '.join(data)}):", *indented(run, 8), "    return step"]
     code = "\n".join([*text.once, *body])
     first = head(title, graph, memory, [code])
     if update is not None and (called := sorted({*_CALLED.findall("\n".join(front))} - {*used(code)})):
-        first.insert(2, f"from math import {', '.join(called)}")
-    return "\n".join([*first, "", *text.made, *text.once, *front, "", "", *body, ""]), memory
+        first.insert(1, f"from math import {', '.join(called)}")
+    return "\n".join([*first, *text.made, *text.once, *front, "", "", *body, ""]), memory
 
 
 def _slopes(names: Sequence[str], params: Sequence[str]) -> list[str]:
@@ -147,12 +153,11 @@ def _blocks(update: Any, arrays: Sequence[str], size: int, block: int) -> list[s
 
 
 def _update(update: Any, arrays: Sequence[str], many: bool, check: bool) -> list[str]:
-    """The passes, after what they are for."""
-    said = wrap(f"# {update.rule.class_name}: new p from g, p" + "".join(f", {k}" for k in update.slots), WIDTH - 8)
+    """The passes over the flat arrays."""
     passes = [_SCALAR.sub(r"s\1", line.partition("  #")[0].strip()) for line in update.source.splitlines()[1:]]
     if not many:
-        return [*said, *passes, *(["total = new_p.dot(new_p).item()"] if check else [])]
+        return passes
     names = ", ".join([*arrays, *update.temporaries])
     first = ["total = 0.0"] if check else []
     last = ["    total += new_p.dot(new_p).item()"] if check else []
-    return [*said, *first, f"for {names} in blocks:", *indented(passes), *last]
+    return [*first, f"for {names} in blocks:", *indented(passes), *last]

@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from torchlean_nb.backend.quiet import quietly
 from torchlean_nb.compiler.arguments import as_argument, chosen, names_of, title_of
-from torchlean_nb.compiler.lowering import Graph, lowered
+from torchlean_nb.compiler.lowering import lowered
 from torchlean_nb.compiler.passes import simplified
-from torchlean_nb.compiler.plan import Plan
 from torchlean_nb.compiler.source import constants
 from torchlean_nb.compiler.step_source import Cells, step_source, taken, writable
 from torchlean_nb.errors import HandleTypeError, HyperparameterError, NonFiniteError, ShapeError, quote
@@ -232,11 +231,9 @@ class TrainStep:
         cells = Cells(self.wrt, places, np.result_type(*values).name if alone else "")
         check = self.opt.nonfinite != "ieee"
         title = f"A step of {title_of(self.program.f)} and {self.opt.rule.class_name}"
-        text, memory = step_source(
-            graph, names_of(self.program.f, len(args), taken(update)), cells, several, title, update,
-            BLOCK, check,
-        )
-        return Made(text, graph, memory, several, update, check, data)
+        names = names_of(self.program.f, len(args), taken(update))
+        write = partial(step_source, graph, names, cells, several, title, update, BLOCK, check)
+        return Made(write, several, update, check, data)
 
     def _forget(self) -> None:
         for made in self._made.values():
@@ -260,9 +257,8 @@ class Made:
 
     Parameters
     ----------
-    text : str
-    graph : Graph
-    plan : Plan
+    write : callable
+        ``write(say=...) -> (text, plan)``, with formulas or without.
     several : bool
         Whether it gives a tuple.
     update : shells.Program or None
@@ -273,14 +269,17 @@ class Made:
         Examples.
     """
 
-    def __init__(
-        self, text: str, graph: Graph, plan: Plan, several: bool, update: Any, check: bool, data: Sequence[np.ndarray]
-    ):  # fmt: skip
-        self.source, self.graph, self.plan = text, graph, plan
-        self.several, self.update, self.check = several, update, check
-        space: dict[str, Any] = {"constants": constants(graph)}
+    def __init__(self, write: Callable[..., Any], several: bool, update: Any, check: bool, data: Sequence[np.ndarray]):
+        self.write, self.several, self.update, self.check = write, several, update, check
+        text, self.plan = write()
+        space: dict[str, Any] = {"constants": constants(write.args[0])}
         exec(compile(text, "<tl.train_step>", "exec"), space)
         self._bind, self.takes = space["bind"], takes(data)
+
+    @cached_property
+    def source(self) -> str:
+        """The text with its formulas."""
+        return self.write(say=True)[0]
 
     def bind(self, group: Any, here: Any, there: Arrays | None = None) -> Callable[..., Any]:
         """The step from one set of arrays into the other; without an update, from sets of several groups."""

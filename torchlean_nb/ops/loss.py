@@ -70,7 +70,7 @@ PAIRS = (S((3,), (3,)), S((2, 3), (2, 3), reduction="sum"), S((2, 1), (2, 1), re
 
 @general(
     **_pair("mse_loss"),
-    **_slopes(lambda xp, t, x, target: 2 * (t * (x - target)), lambda xp, t, x, target: -2 * (t * (x - target))),
+    **_slopes(lambda xp, t, x, target: 2 * t * (x - target), lambda xp, t, x, target: -2 * t * (x - target)),
     latex=r"\frac{1}{n} \sum (#1 - #2)^{2}", dlatex=(r"\frac{2}{n}\,#g\,(#1 - #2)", r"\frac{2}{n}\,#g\,(#2 - #1)"),
     samples=PAIRS,
     torch=lambda torch, x, t, *, reduction="mean": torch.nn.functional.mse_loss(x, t, reduction=reduction),

@@ -16,7 +16,7 @@ from torchlean_nb.render.anatomy_reading import uses
 from torchlean_nb.render.escape import visible
 from torchlean_nb.render.numbers import fmt, norm
 from torchlean_nb.render.payload import _math
-from torchlean_nb.render.plain import plain
+from torchlean_nb.trace.plain import plain
 
 _CURVE = 60
 _PRIVATE = re.compile("[\ue000-\uf8ff]")

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from torchlean_nb.render.escape import visible
-from torchlean_nb.render.plain import plain
+from torchlean_nb.trace.plain import plain
 
 
 class Words(NamedTuple):

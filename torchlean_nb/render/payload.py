@@ -16,7 +16,7 @@ from torchlean_nb.render.escape import visible
 from torchlean_nb.render.fold import FOLDED, fold, note
 from torchlean_nb.render.mathml import mathml
 from torchlean_nb.render.mini import mini
-from torchlean_nb.render.plain import plain as plain_text
+from torchlean_nb.trace.plain import plain as plain_text
 from torchlean_nb.render.svg import scene
 from torchlean_nb.render.text import narration
 from torchlean_nb.trace.arrays import encode_array
