@@ -64,6 +64,18 @@ def test_passes_of_random_computations_are_a_chain(random):
     assert same(simplified(next(x for x in p.passes if x.name == "lower").after), p.graph)
 
 
+@pytest.mark.parametrize("derivative", ["jvp", "hvp", "hessian"])
+def test_derivatives_have_passes_too(derivative):
+    p = getattr(tl.compile(lambda x: tl.sum(tl.tanh(x) ** 2), X[0]), derivative)
+    chained(p.passes, p.graph)
+    assert len(p.profile(repeat=1)) > 5 and p.lanes().peak and p.groups()
+
+
+def test_a_program_with_faster_rules_has_its_own_passes():
+    p = tl.compile(lambda x: tl.mean(tl.softmax(x @ x.T)), X, fast=True).value_and_grad
+    chained(p.passes, p.graph)
+
+
 def test_a_diff_names_what_went_and_why(program):
     shared = next(x for x in program.passes if x.name == "share")
     assert shared.removed and all("the same as %" in x or "no result" in x or " = " in x for x in shared.removed)

@@ -9,9 +9,9 @@ from typing import Any
 
 from torchlean_nb.compiler.history import count
 from torchlean_nb.compiler.listing import spelled
-from torchlean_nb.compiler.lowering import Graph, Line, lower
+from torchlean_nb.compiler.lowering import Graph, Line, lowered
 from torchlean_nb.compiler.passes import drop_unused, equals, fold_constants, needed, share
-from torchlean_nb.compiler.patterns import float_type, traced
+from torchlean_nb.compiler.patterns import traced
 from torchlean_nb.compiler.rewrites import Applied, rewriting
 
 Marked = tuple[tuple[str, str], ...]
@@ -142,7 +142,7 @@ def history(program: Any) -> Iterator[Pass]:
     f, arrays = program.f, program.examples
     for step in rewriting(traced(getattr(f, "__wrapped__", f), arrays), getattr(f, "rewrites", ()))[1]:
         yield _rewriting(step)
-    rough, _ = lower(f, arrays, program.wrt, float_type(arrays))
+    rough = lowered(program._record(arrays), program.wrt)
     yield lowering(traced(f, arrays).graph, rough)
     yield from simplifying(rough)
 

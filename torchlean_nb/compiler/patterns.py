@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import permutations
 from typing import Any
 
@@ -15,11 +16,9 @@ import numpy as np
 
 from torchlean_nb.compiler.lowering import Graph, Line, LowTape, Origin, hashable
 from torchlean_nb.compiler.passes import drop_unused, equals, reading
-from torchlean_nb.compiler.recording import SymbolTape
-from torchlean_nb.engine.data import as_data, freeze
+from torchlean_nb.compiler.recording import record
 from torchlean_nb.engine.recorder import Recorder
 from torchlean_nb.engine.tape import Tape
-from torchlean_nb.engine.tensor import Ref
 from torchlean_nb.rows import OPS
 
 COMMUTE = {"add", "mul", "maximum", "minimum", "logaddexp", "equal"}
@@ -55,12 +54,8 @@ class User:
 
 def traced(f: Callable[..., Any], values: Sequence[Any], **options: Any) -> User:
     """Rows that a function calls for arguments of these shapes and types."""
-    tape = SymbolTape(None, float_type(values), "ieee", "tl.compile")
-    handles = [tape.leaf("input", freeze(np.asarray(v)), True) for v in values]
-    found = f(*handles, **options)
-    outs = [o if isinstance(o, Ref) else tape.leaf("const", as_data(o, tape.dtype, label="result", finite=False))
-            for o in (found if isinstance(found, tuple) else (found,))]  # fmt: skip
-    return User.of(tape, [h.id for h in handles], [o.id for o in outs])
+    made = record(partial(f, **options), values, float_type(values))
+    return User.of(made.tape, [h.id for h in made.inputs], [o.id for o in made.outputs])
 
 
 def float_type(values: Sequence[Any]) -> str:
