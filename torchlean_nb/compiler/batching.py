@@ -16,6 +16,7 @@ import numpy as np
 from torchlean_nb.compiler.lowering import Graph, Line, lower
 from torchlean_nb.compiler.passes import drop_unused, share
 from torchlean_nb.engine.data import freeze
+from torchlean_nb.engine.tape import LEAVES
 from torchlean_nb.engine.tensor import Ref
 from torchlean_nb.rows import OPS
 
@@ -138,7 +139,7 @@ def _many_by_one(a: Any, b: Any) -> Any:
 
 def _one_by_many(c: Case, a: Any, b: Any) -> Any:
     """One matrix or vector times matrices (n, k, m), side by side in memory as one (k, n * m)."""
-    if not _merges(_seen(b).transpose(1, 0, 2), 1):
+    if not _merges(_seen(b).transpose(1, 0, 2), 1) and not _fixed(b):
         return do("matmul", a, b)
     k, m = c.shapes[1]
     y = do("matmul", a, do("reshape", do("transpose", b, axes=(1, 0, 2)), shape=(k, c.n * m)))
@@ -150,6 +151,19 @@ def _one_by_many(c: Case, a: Any, b: Any) -> Any:
 def _seen(x: Any) -> np.ndarray:
     """A value as NumPy has it; only its layout is of interest."""
     return x.tape.values[x.id] if isinstance(x, Ref) else x
+
+
+def _fixed(x: Any) -> bool:
+    """Whether it is made of constants only, so that its layout is free."""
+    seen, todo = set(), [x.id] if isinstance(x, Ref) else []
+    while todo:
+        i = todo.pop()
+        op, parents, _, _ = x.tape.records[i]
+        if op in LEAVES and op != "const":
+            return False
+        seen.add(i)
+        todo += [p for p in parents if p >= 0 and p not in seen]
+    return True
 
 
 def _merges(a: np.ndarray, i: int) -> bool:
@@ -253,7 +267,44 @@ RULES: dict[str, Rule] = {
 }
 
 
-def replay(graph: Graph, args: Sequence[Any], on: Sequence[bool], n: int) -> list[tuple[Any, bool]]:
+@dataclass(frozen=True)
+class Scaled:
+    """What has the axis in front, and what it is yet to be multiplied by, which has not."""
+
+    base: Any
+    by: Any
+
+    def whole(self) -> Any:
+        """The product."""
+        return do("mul", self.base, self.by)
+
+
+def _whole_of(x: Any) -> Any:
+    return x.whole() if isinstance(x, Scaled) else x
+
+
+def _gathered(c: Case, xs: Sequence[Any]) -> Scaled | None:
+    """Factors without the axis in front are multiplied with each other first: ``(x a) b`` is ``x (a b)``."""
+    op = c.line.op
+    parts = [(x.base, x.by) if isinstance(x, Scaled) else (x, None) for x in xs]
+    k = c.on.index(True)
+    base, by = parts[k]
+    if c.line.shape != c.shapes[k]:
+        return None
+    if op == "neg" and by is not None:
+        return Scaled(base, do("neg", by))
+    if len(xs) == 2 and not all(c.on) and (op == "mul" or (op == "div" and k == 0)):
+        if by is None:
+            return Scaled(base, xs[1]) if k == 0 and op == "mul" else Scaled(base, xs[0]) if op == "mul" else None
+        return Scaled(base, do(op, by, xs[1 - k]))
+    if op in ("add", "sub") and all(c.on) and None not in (by, parts[1][1]) and base is parts[1][0]:
+        return Scaled(base, do(op, by, parts[1][1]))
+    return None
+
+
+def replay(
+    graph: Graph, args: Sequence[Any], on: Sequence[bool], n: int, gather: bool = False
+) -> list[tuple[Any, bool]]:
     """Run the lines of a graph, some of its inputs with an axis of length `n` in front.
 
     Parameters
@@ -264,6 +315,9 @@ def replay(graph: Graph, args: Sequence[Any], on: Sequence[bool], n: int) -> lis
     on : sequence of bool
         Which of them have the axis.
     n : int
+    gather : bool
+        Multiply factors without the axis with each other first. That is less work, and rounds otherwise: each
+        factor moves a result by an ulp at most. Otherwise only products of matrices add up in another order.
 
     Returns
     -------
@@ -281,21 +335,29 @@ def replay(graph: Graph, args: Sequence[Any], on: Sequence[bool], n: int) -> lis
     for i, line in enumerate(graph.lines):
         if i in given:
             value[i], has[i] = given[i]
-        elif line.op == "const":
+            continue
+        if line.op == "const":
             value[i], has[i] = constant(line.value), False
-        else:
-            xs, which = [value[a] for a in line.args], tuple([has[a] for a in line.args])
-            has[i] = any(which)
-            if has[i]:
-                shapes = tuple([graph.lines[a].shape if a >= 0 else () for a in line.args])
-                value[i] = RULES.get(line.op, _each)(Case(line, n, which, shapes), *xs)
-            else:
-                value[i] = do(line.op, *xs, **line.attrs)
-    return [(value[i], has[i]) for i in graph.outputs]
+            continue
+        xs, which = [value[a] for a in line.args], tuple([has[a] for a in line.args])
+        has[i] = any(which)
+        if not has[i]:
+            value[i] = do(line.op, *xs, **line.attrs)
+            continue
+        case = Case(line, n, which, tuple([graph.lines[a].shape if a >= 0 else () for a in line.args]))
+        value[i] = _gathered(case, xs) if gather else None
+        if value[i] is None:
+            value[i] = RULES.get(line.op, _each)(case, *map(_whole_of, xs))
+    return [(_whole_of(value[i]), has[i]) for i in graph.outputs]
 
 
-def straight(f: Callable[..., Any], args: Sequence[np.ndarray]) -> Graph:
-    """Primitives of a function at arguments of these shapes and types, none of them twice."""
+def full(y: Any, has: bool, n: int) -> Any:
+    """A result of `replay` with the axis in front, if only by looking at it `n` times."""
+    return y if has else do("broadcast_to", y, shape=(n, *y.shape))
+
+
+def straight(f: Callable[..., Any], args: Sequence[np.ndarray]) -> tuple[Graph, bool]:
+    """Primitives of a function at arguments of these shapes and types, and whether it returned a tuple."""
     kinds = {a.dtype.name for a in args if a.dtype.kind == "f"}
-    graph, _ = lower(f, args, None, kinds.pop() if len(kinds) == 1 else "float64")
-    return drop_unused(share(drop_unused(graph)))
+    graph, several = lower(f, args, None, kinds.pop() if len(kinds) == 1 else "float64")
+    return drop_unused(share(drop_unused(graph))), several

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from torchlean_nb.compiler.arguments import as_argument, chosen, names_of, title_of
-from torchlean_nb.compiler.batching import do, replay, straight
+from torchlean_nb.compiler.batching import do, full, replay, straight
 from torchlean_nb.engine.param import Param
 from torchlean_nb.engine.tensor import Ref
 from torchlean_nb.engine.transforms import hvp, jvp, vjp
@@ -230,13 +230,13 @@ def _jacobian(f: Callable[..., Any], wrt: Sequence[int], xs: Sequence[Any]) -> t
     n, shape = len(units[0]), pushing.lines[pushing.outputs[1]].shape
     size = int(np.prod(shape, dtype=int))
     if size >= n:
-        (_, (y, has)) = replay(pushing, [*xs, *units], [False] * len(xs) + [True] * len(units), n)
+        (_, (y, has)) = replay(pushing, [*xs, *units], [False] * len(xs) + [True] * len(units), n, gather=True)
         return tuple([_to_the_end(part, shape, s) for part, s in _split(y, has, n, shape, shapes)])
     seeds = np.eye(size, dtype=at[wrt[0]].dtype).reshape(size, *shape)
     pulling = _straight(_vjp, f, wrt, [*at, seeds[0]])
-    found = replay(pulling, [*xs, seeds], [False] * len(xs) + [True], size)
+    found = replay(pulling, [*xs, seeds], [False] * len(xs) + [True], size, gather=True)
     whole = zip(found, shapes, strict=True)
-    return tuple([do("reshape", _full(g, has, size), shape=(*shape, *s)) for (g, has), s in whole])
+    return tuple([do("reshape", full(g, has, size), shape=(*shape, *s)) for (g, has), s in whole])
 
 
 def _hessian(f: Callable[..., Any], wrt: Sequence[int], xs: Sequence[Any]) -> tuple[Any, ...]:
@@ -245,7 +245,7 @@ def _hessian(f: Callable[..., Any], wrt: Sequence[int], xs: Sequence[Any]) -> tu
     units = _units(shapes, at[wrt[0]].dtype)
     n = len(units[0])
     graph = _straight(_hvp, f, wrt, [*at, *[u[0] for u in units]])
-    found = replay(graph, [*xs, *units], [False] * len(xs) + [True] * len(units), n)
+    found = replay(graph, [*xs, *units], [False] * len(xs) + [True] * len(units), n, gather=True)
     return tuple([
         _to_the_end(part, rows, columns)
         for (y, has), rows in zip(found, shapes, strict=True) for part, columns in _split(y, has, n, rows, shapes)
@@ -253,7 +253,7 @@ def _hessian(f: Callable[..., Any], wrt: Sequence[int], xs: Sequence[Any]) -> tu
 
 
 def _straight(make: Callable[..., Any], f: Callable[..., Any], wrt: Sequence[int], at: Sequence[Any]) -> Any:
-    return straight(lambda *xs: make(f, wrt, xs), at)
+    return straight(lambda *xs: make(f, wrt, xs), at)[0]
 
 
 def _value(x: Any) -> np.ndarray:
@@ -263,20 +263,16 @@ def _value(x: Any) -> np.ndarray:
 def _units(shapes: Sequence[tuple[int, ...]], dtype: Any) -> list[np.ndarray]:
     """Unit vectors of all arguments together, the part of each argument as one array."""
     sizes = [int(np.prod(s, dtype=int)) for s in shapes]
-    whole, ends = np.eye(sum(sizes), dtype=dtype), np.cumsum([0, *sizes])
-    return [whole[:, a:b].reshape(-1, *s) for (a, b), s in zip(pairwise(ends), shapes, strict=True)]
+    parts = np.split(np.eye(sum(sizes), dtype=dtype), np.cumsum(sizes)[:-1], axis=1)
+    return [np.ascontiguousarray(p).reshape(-1, *s) for p, s in zip(parts, shapes, strict=True)]
 
 
 def _split(y: Any, has: bool, n: int, shape: tuple[int, ...], shapes: Sequence[tuple[int, ...]]) -> list[Any]:
     """Parts of a result for the unit vectors of each argument, and the shape of that."""
     sizes = [int(np.prod(s, dtype=int)) for s in shapes]
-    ends, y = np.cumsum([0, *sizes]).tolist(), _full(y, has, n)
+    ends, y = np.cumsum([0, *sizes]).tolist(), full(y, has, n)
     cut = [y] if len(sizes) == 1 else [do("index", y, key=slice(a, b)) for a, b in pairwise(ends)]
     return list(zip(cut, shapes, strict=True))
-
-
-def _full(y: Any, has: bool, n: int) -> Any:
-    return y if has else do("broadcast_to", y, shape=(n, *y.shape))
 
 
 def _to_the_end(y: Any, rows: tuple[int, ...], columns: tuple[int, ...]) -> Any:

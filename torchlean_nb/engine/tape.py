@@ -39,6 +39,7 @@ from torchlean_nb.errors import (
 from torchlean_nb.rows import Op
 
 LEAVES = ("param", "input", "const", "nat")
+MOVES = frozenset(("broadcast_to", "concatenate", "index", "reshape", "transpose"))  # integers may be moved about
 _NO_ATTRS: dict[str, Any] = {}
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=lambda: _forks.__setitem__(0, _forks[0] + 1))
@@ -198,6 +199,8 @@ class Tape:
         return self.leaf("const", as_data(a, self.dtype, label=label, finite=self.strict)).id
 
     def _check_kinds(self, op: Op, parents: tuple[int, ...], values: list[Any]) -> None:
+        if op.name in MOVES:
+            return
         for k, v in enumerate(values):
             if v is None or v.dtype.kind in "fbO":
                 continue
