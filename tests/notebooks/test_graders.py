@@ -168,7 +168,7 @@ def test_what_cannot_be_read_has_its_own_kind_of_error():
 
 @pytest.mark.parametrize("row", ROWS, ids=ids(ROWS))
 def test_a_row_is_complete(row):
-    assert re.fullmatch(r"\d\d\.[a-z]+", row.id)
+    assert re.fullmatch(r"\d\db?\.[a-z]+", row.id)
     assert row.prompt.endswith(("?", ".", "]."))
     assert row.wrong and all(key in MISCONCEPTIONS for key, _ in row.wrong)
     assert hint(row.id).lines == (row.hint,)
@@ -199,7 +199,8 @@ def test_every_misconception_is_used_and_fits_on_a_line():
         ("11.units", 0.45), ("13.zero", "bias"), ("13.factor", 0.45), ("13.he", 1 / 12), ("13.dead", 9 / 35),
         ("13.fix", "rate"), ("21.before", 0.038059), ("21.updates", 420), ("21.harmless", "stream"),
         ("21.single", "rounding"), ("20.first", "second"), ("20.count", 0.4), ("20.place", 800), ("20.float", 4),
-        ("20.missing", "streams"),
+        ("20.missing", "streams"), ("20b.bits", "none"), ("20b.bytes", 48000), ("20b.arrays", 1),
+        ("20b.branch", "value"), ("20b.mask", "constant"),
     ],
 )  # fmt: skip
 def test_known_numbers_come_out(exercise, answer):

@@ -14,11 +14,12 @@ from torchlean_nb.lessons import (
     resume,
     start,
     tape,
+    two_schedules,
 )
 from torchlean_nb.lessons.row import Exercise
 
 LESSONS = (
     start, graph, tape, accumulation, layers, losses, descent, adaptive, rates, noise, initialisation, resume,
-    published,
+    two_schedules, published,
 )  # fmt: skip
 EXERCISES: dict[str, Exercise] = {row.id: row for lesson in LESSONS for row in lesson.ROWS}

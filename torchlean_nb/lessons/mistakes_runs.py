@@ -1,4 +1,4 @@
-"""Mistakes about runs that stop and runs that somebody else made: lessons 20 and 21."""
+"""Mistakes about runs that stop, programs, and runs that somebody else made: lessons 20, 20b and 21."""
 
 from torchlean_nb.lessons.row import Misconception
 
@@ -50,5 +50,49 @@ MISTAKES: dict[str, Misconception] = {
     "chance": Misconception(
         "Random numbers of a program come from a stream that can be saved like anything else.",
         "lesson 20, Explain",
+    ),
+    "reordered": Misconception(
+        "Compiling decides when an op runs and where it writes. No sum gets another order, so no bit changes.",
+        "lesson 20b, Step",
+    ),
+    "onlywritten": Misconception(
+        "Those are the bytes that are written. An op also reads its arguments, from the same memory.",
+        "lesson 20b, Explain",
+    ),
+    "doubles": Misconception(
+        "That is float64. A number of float32 has half as many bytes.",
+        "lesson 20b, Explain",
+    ),
+    "fusing": Misconception(
+        "That is one loop that does all ops of an element at once. Here one op ends before the next one begins.",
+        "lesson 20b, Explain",
+    ),
+    "numbers": Misconception(
+        "Those are numbers, and bytes were asked for.",
+        "lesson 20b, Explain",
+    ),
+    "everyop": Misconception(
+        "That is what the tape keeps, as the way back needs every value. This program has no way back.",
+        "lesson 20b, Explain",
+    ),
+    "pingpong": Misconception(
+        "Reading from one array and writing into another is not needed where each element depends on itself alone.",
+        "lesson 20b, Explain",
+    ),
+    "shapes": Misconception(
+        "Shapes are known when the function is traced. Another shape means another program, and that is compiled.",
+        "lesson 20b, Break it",
+    ),
+    "both": Misconception(
+        "It computes both sides and then chooses, by a condition that is an array like any other. Nothing is asked.",
+        "lesson 20b, Break it",
+    ),
+    "nodropout": Misconception(
+        "It can: a mask is computed from a key, and the key can be an argument.",
+        "lesson 20b, Break it",
+    ),
+    "seeded": Misconception(
+        "A seed fixes the stream the keys are drawn from. The next key is another one all the same.",
+        "lesson 20b, Break it",
     ),
 }
