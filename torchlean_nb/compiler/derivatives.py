@@ -226,14 +226,14 @@ def _jacobian(f: Callable[..., Any], wrt: Sequence[int], xs: Sequence[Any]) -> t
     at = [_value(x) for x in xs]
     shapes = [at[k].shape for k in wrt]
     units = _units(shapes, at[wrt[0]].dtype)
-    pushing = _straight(_jvp, f, wrt, [*at, *[u[0] for u in units]])
+    pushing = _straight(_jvp, f, wrt, [*at, *[np.ones_like(at[k]) for k in wrt]])
     n, shape = len(units[0]), pushing.lines[pushing.outputs[1]].shape
     size = int(np.prod(shape, dtype=int))
     if size >= n:
         (_, (y, has)) = replay(pushing, [*xs, *units], [False] * len(xs) + [True] * len(units), n, gather=True)
         return tuple([_to_the_end(part, shape, s) for part, s in _split(y, has, n, shape, shapes)])
     seeds = np.eye(size, dtype=at[wrt[0]].dtype).reshape(size, *shape)
-    pulling = _straight(_vjp, f, wrt, [*at, seeds[0]])
+    pulling = _straight(_vjp, f, wrt, [*at, np.ones(shape, seeds.dtype)])
     found = replay(pulling, [*xs, seeds], [False] * len(xs) + [True], size, gather=True)
     whole = zip(found, shapes, strict=True)
     return tuple([do("reshape", full(g, has, size), shape=(*shape, *s)) for (g, has), s in whole])
@@ -244,7 +244,7 @@ def _hessian(f: Callable[..., Any], wrt: Sequence[int], xs: Sequence[Any]) -> tu
     shapes = [at[k].shape for k in wrt]
     units = _units(shapes, at[wrt[0]].dtype)
     n = len(units[0])
-    graph = _straight(_hvp, f, wrt, [*at, *[u[0] for u in units]])
+    graph = _straight(_hvp, f, wrt, [*at, *[np.ones_like(at[k]) for k in wrt]])
     found = replay(graph, [*xs, *units], [False] * len(xs) + [True] * len(units), n, gather=True)
     return tuple([
         _to_the_end(part, rows, columns)
@@ -264,7 +264,7 @@ def _units(shapes: Sequence[tuple[int, ...]], dtype: Any) -> list[np.ndarray]:
     """Unit vectors of all arguments together, the part of each argument as one array."""
     sizes = [int(np.prod(s, dtype=int)) for s in shapes]
     parts = np.split(np.eye(sum(sizes), dtype=dtype), np.cumsum(sizes)[:-1], axis=1)
-    return [np.ascontiguousarray(p).reshape(-1, *s) for p, s in zip(parts, shapes, strict=True)]
+    return [np.ascontiguousarray(p).reshape(len(p), *s) for p, s in zip(parts, shapes, strict=True)]
 
 
 def _split(y: Any, has: bool, n: int, shape: tuple[int, ...], shapes: Sequence[tuple[int, ...]]) -> list[Any]:

@@ -50,7 +50,7 @@ def vmap(
     >>> import torchlean_nb as tl
     >>> def loss(w, x):
     ...     return (w * x).sum() ** 2
-    >>> tl.vmap(tl.grad(loss), in_axes=(None, 0))([1.0, 2.0], [[1.0, 0.0], [0.0, 1.0]]).tolist()
+    >>> vmap(tl.grad(loss), in_axes=(None, 0))([1.0, 2.0], [[1.0, 0.0], [0.0, 1.0]]).tolist()
     [[2.0, 0.0], [0.0, 4.0]]
     """
     graphs: dict[Any, tuple[Graph, bool]] = {}
