@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import cached_property
 from itertools import count
 from typing import Any
 
@@ -11,34 +12,48 @@ import numpy as np
 
 from torchlean_nb.backend.quiet import quietly
 from torchlean_nb.compiler import Program
+from torchlean_nb.compiler.train_step import TrainStep
 from torchlean_nb.engine import StepReport
 from torchlean_nb.engine.data import as_data
 from torchlean_nb.engine.param import Param
+from torchlean_nb.errors import NonFiniteError
 from torchlean_nb.nn.place import Pass, Place
 
 KEPT = 8  # programs, one for each kind of batch
 
 
-@dataclass(frozen=True)
 class Ready:
-    """A program for batches of one kind.
+    """What is compiled for batches of one kind.
 
     Parameters
     ----------
-    program : Program
-        Of ``(*parameters, *buffers, *keys, *inputs, target)``.
+    make : callable
+        ``make(wrt)`` gives the program of ``(*parameters, *buffers, *keys, *inputs, target)``.
+    wrt : tuple of int
+        Parameters that are trained.
     keys : int
         How many random keys a forward pass draws.
     output : ndarray
         Shape and type of the output, for losses that bring the target into its form.
     watched : list
-        ``(path, layer, x, update)`` of what buffers are made of.
+        ``(path, layer, x, update)`` of what buffers are made of; known when a program is there.
     """
 
-    program: Program
-    keys: int
-    output: np.ndarray
-    watched: list[Any]
+    def __init__(self, make: Any, wrt: tuple[int, ...], keys: int, output: np.ndarray, watched: list[Any]):
+        self.make, self.wrt, self.keys, self.output, self.watched = make, wrt, keys, output, watched
+        self._step: tuple[Any, Any] = None, None
+
+    @cached_property
+    def program(self) -> Program:
+        """Loss, output, what buffers are made of, and gradients."""
+        return self.make(self.wrt)
+
+    def step(self, optimizer: Any, params: list[Param]) -> TrainStep:
+        """The same and the update, as one straight line; kept for the optimizer that asked last."""
+        if self._step[0] is not optimizer:
+            order = tuple([params.index(p) for p in optimizer._cells])
+            self._step = optimizer, TrainStep(self.make(order), optimizer)
+        return self._step[1]
 
 
 class CompiledLoss:
@@ -65,6 +80,7 @@ class CompiledLoss:
     def __init__(self, runner: Any):
         self.runner = runner
         self._ready: dict[Any, Ready] = {}
+        self._char = np.dtype(runner.session.dtype).char
         self._quietly = quietly()
 
     def __call__(self, x: Any, y: Any) -> tuple[float, np.ndarray, dict[Param, np.ndarray]]:
@@ -75,28 +91,74 @@ class CompiledLoss:
         NonFiniteError
             In the words of the session, which then runs the same step to find the op.
         """
-        runner, session, net = self.runner, self.runner.session, self.runner.net
+        session = self.runner.session
         strict = session.nonfinite == "raise"
-        xs = [self._data(v, "input") for v in runner._inputs(x)]
-        ready = self._for(xs, y)
-        prepare = runner.task.loss.prepare
-        target = self._data(y if prepare is None else prepare(ready.output, y), "target")
-        before = (replace(session.rng), session._draws) if ready.keys else None
-        keys = [np.array(session.draw_key(), np.uint64) for _ in range(ready.keys)]
+        ready, data, before = self._arguments(x, y, self._data)
         read = session.store.read
-        cells = {path: read(p.key) for own in (net.params, net.buffers) for path, p in own.items()}
-        (loss, output, *seen), found = ready.program(*cells.values(), *keys, *xs, target)
+        params = [read(p.key) for p in self.runner.net.params.values()]
+        (loss, output, *seen), found = ready.program(*params, *data)
         if strict and not self._quietly(all_finite, loss, found):
-            if before is not None:
-                session.rng, session._draws = before
-            return runner.differentiate(x, y, eager=True)
-        if seen:
-            news: dict[str, Any] = {}
-            for (path, layer, _, update), value in zip(ready.watched, seen, strict=True):
-                place = Place(Pass(cells, "train", news=news), layer, path)
-                place.keep(**update(value, place))
-            net._commit(news)
+            return self._in_words(x, y, before)
+        self._keep(ready, seen, data)
         return float(loss), output, self._by_param(found)
+
+    def update(self, optimizer: Any, x: Any, y: Any) -> tuple[float, np.ndarray] | None:
+        """An update from one batch of a Dataset, as one straight line; its loss and the model's output.
+
+        The gradients are where the optimizer has them. None, and nothing done, where they have to be taken apart.
+
+        Raises
+        ------
+        NonFiniteError
+            In the words of the session, or of the optimizer, and no parameter has moved.
+        """
+        session, params = self.runner.session, [*self.runner.net.params.values()]
+        if not all([p.requires_grad for p in params]):
+            return None
+        ready, data, before = self._arguments(x, y, self._given)
+        step = ready.step(optimizer, params)
+        old = dict.get(session.store, optimizer._key)
+        try:
+            loss, output, *seen = step(*data)
+            if session.nonfinite == "raise" and not self._quietly(all_finite, loss, flat_gradients(optimizer)):
+                dict.__setitem__(session.store, optimizer._key, old)  # the arrays of before are as they were
+                raise NonFiniteError("fit: a gradient is not finite", "step not applied, nothing was changed")
+        except NonFiniteError:
+            self._in_words(x, y, before)
+            raise
+        self._keep(ready, seen, data)
+        return loss, output
+
+    def _arguments(self, x: Any, y: Any, read: Any) -> tuple[Ready, list[Any], Any]:
+        """The program, what it takes beside parameters, and the random stream before keys were drawn."""
+        session, prepare = self.runner.session, self.runner.task.loss.prepare
+        plain = x.__class__ is np.ndarray and x.dtype.char == self._char
+        xs = [read(v, "input") for v in ((x,) if plain else self.runner._inputs(x))]
+        ready = self._for(xs, y)
+        target = read(y if prepare is None else prepare(ready.output, y), "target")
+        before, keys = None, []
+        if ready.keys:
+            before = replace(session.rng), session._draws
+            keys = [np.array(session.draw_key(), np.uint64) for _ in range(ready.keys)]
+        buffers = [p.value for p in self.runner.net.buffers.values()]
+        return ready, [*buffers, *keys, *xs, target], before
+
+    def _in_words(self, x: Any, y: Any, before: Any) -> tuple[float, np.ndarray, Any]:
+        """The same step on a tape, which says where a number is not finite."""
+        if before is not None:
+            self.runner.session.rng, self.runner.session._draws = before
+        return self.runner.differentiate(x, y, eager=True)
+
+    def _keep(self, ready: Ready, seen: list[Any], data: list[Any]) -> None:
+        """Move running statistics by what their layers saw."""
+        if not seen:
+            return
+        net, news = self.runner.net, dict[str, Any]()
+        cells = dict(zip(net.buffers, data, strict=False))
+        for (path, layer, _, update), value in zip(ready.watched, seen, strict=True):
+            place = Place(Pass(cells, "train", news=news), layer, path)
+            place.keep(**update(value, place))
+        net._commit(news)
 
     def step(self, optimizer: Any, x: Any, y: Any) -> StepReport:
         """As `Session.step`: loss, gradients, update."""
@@ -116,6 +178,11 @@ class CompiledLoss:
         elif hasattr(value, "tape") or isinstance(value, Param):
             value = value.value
         return as_data(value, session.dtype, label=label, finite=strict)
+
+    def _given(self, value: Any, label: str) -> Any:
+        """An array of a Dataset, which holds nothing that is not finite."""
+        fits = value.__class__ is np.ndarray and value.dtype.char in (self._char, "l") and value.flags.c_contiguous
+        return value if fits else self._data(value, label)
 
     def _by_param(self, found: tuple[np.ndarray, ...]) -> dict[Param, np.ndarray]:
         """Gradients by parameter; zeros for one that is not trained, as a session gives them."""
@@ -153,10 +220,20 @@ class CompiledLoss:
 
         step.__name__ = "step"
         target = self._data(y if loss.prepare is None else loss.prepare(output, y), "target")
-        examples = [*cells.values(), *(np.array(0, np.uint64) for _ in range(keys)), *xs, target]
+        # Only their forms: an array that is kept would count as one that somebody looks at.
+        examples = [_form(a) for a in (*cells.values(), *[np.uint64(0)] * keys, *xs, target)]
         wrt = tuple(k for k, p in enumerate(net.params.values()) if p.requires_grad)
-        program = Program(step, examples, wrt, wrt=True)
-        return Ready(program, keys, np.broadcast_to(np.zeros((), output.dtype), output.shape), list(watched))
+        return Ready(lambda order: Program(step, examples, order, wrt=True), wrt, keys, _form(output), watched)
+
+
+def _form(a: Any) -> np.ndarray:
+    """Zeros of the shape and type of an array, in no memory."""
+    return np.broadcast_to(np.zeros((), a.dtype), a.shape)
+
+
+def flat_gradients(optimizer: Any) -> list[np.ndarray]:
+    """Gradients of the last step of a fused optimizer, one array for each group."""
+    return [group.grad for group in optimizer._fused.groups]
 
 
 def trained(grads: Any, params: Iterable[Any]) -> Any:

@@ -36,8 +36,6 @@ class Updating:
 
     Attributes
     ----------
-    grads : mapping
-        As the optimizer got them last.
     norm : float or None
         Norm of the gradients before they were clipped, where it is known.
     output, target : array
@@ -47,12 +45,25 @@ class Updating:
     def __init__(self, runner: Any, optimizer: Any, clip: Any = None):
         self.runner, self.optimizer, self.clip = runner, optimizer, _clipping(clip)
         self.session, self.net, self.policy = runner.session, runner.net, runner.session.nonfinite
-        self.grads: Mapping[Any, Any] = {}
+        self._grads: Mapping[Any, Any] | None = {}
         self.norm: float | None = None
         self.output = self.target = np.empty(0)
         self._quietly = quietly()
         needs = getattr(optimizer.rule, "needs", ())
         self._bends, self.asks = "curvature" in needs, isinstance(optimizer, Minimizer)
+        plain = type(optimizer).step is Optimizer.step and "step" not in vars(optimizer)
+        self._straight = (
+            plain and bool(optimizer._fused) and not needs and clip is None and self.policy != "skip"
+            and runner.backend == "compiled"
+        )  # fmt: skip
+
+    @property
+    def grads(self) -> Mapping[Any, Any]:
+        """As the optimizer got them last."""
+        if self._grads is None:
+            views = [g for group in self.optimizer._fused.groups for g in group.grads]
+            self._grads = dict(zip(self.optimizer._cells, views, strict=True))
+        return self._grads
 
     # -- what the optimizer is given ---------------------------------------------------------
     def backward(self, x: Any, y: Any) -> tuple[float, Any]:
@@ -85,7 +96,7 @@ class Updating:
             self.norm = grads.norm if isinstance(grads, Clipped) else None
             if isinstance(grads, list | tuple):
                 grads = dict(zip(self.net.parameters(), grads, strict=True))
-        self.grads = grads = trained(grads, self.net.params.values())
+        self._grads = grads = trained(grads, self.net.params.values())
         return value, grads
 
     # -- updates -----------------------------------------------------------------------------
@@ -126,6 +137,12 @@ class Updating:
     def _step(self, pairs: list[Pair]) -> float:
         if self.asks:
             return float(self.optimizer.step(lambda: self._cut(*self.mean(pairs))))
+        if self._straight and len(pairs) == 1:
+            found = self.runner._compiled.update(self.optimizer, *pairs[0])
+            if found is not None:
+                self.norm, self._grads, self.target = None, None, pairs[0][1]
+                self._value, self.output = found
+                return self._value
         self._value, grads = self.mean(pairs)
         if self.policy == "skip":
             moved = all(np.isfinite(p.value).all() for p in self.net.buffers.values())
