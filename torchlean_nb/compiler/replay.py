@@ -17,8 +17,9 @@ import numpy as np
 
 from torchlean_nb.compiler.replay_book import Book
 from torchlean_nb.compiler.replay_plan import planned
-from torchlean_nb.compiler.replay_tape import ReplayTape, Values
+from torchlean_nb.compiler.replay_tape import ReplayTape
 from torchlean_nb.engine.backends import Eager
+from torchlean_nb.engine.calls import quick_finite
 from torchlean_nb.engine.data import freeze
 from torchlean_nb.engine.gradients import Gradients
 from torchlean_nb.engine.reverse import Plain, sweep
@@ -62,7 +63,7 @@ class Replaying(Eager):
 def replayed(tape: Any, out: int) -> Gradients | None:
     """Gradients of a node by a program; None where eager mode has to do it."""
     values = tape.values
-    if values.__class__ is not Values or (values.ahead is not None and len(values.ahead) > out):
+    if not tape.noting or (values.ahead is not None and len(values.ahead) > out):
         return None
     step = tape.steps[out]
     if isinstance(step.op, str) or not step.needs or step.shape not in SCALARS:
@@ -70,12 +71,17 @@ def replayed(tape: Any, out: int) -> Gradients | None:
     plan = planned(values, out, "gradient")
     if plan is None:
         return None
-    value, *grads = plan(values)
-    if values.fine is not None and not (values.fine(value) and all(map(values.fine, grads))):
+    value, *grads = found = plan(values)
+    if tape.strict and not tape.quietly(all_finite, tape.xp, found):
         return None  # eager mode finds the op that made it
     if values.known(out) is None:
         values[out] = value
     return Replayed(tape, out, value, dict(zip(plan.wrt, grads, strict=True)))
+
+
+def all_finite(xp: Any, arrays: list[Any]) -> bool:
+    """Whether all numbers are finite: by sums of squares, which may overflow, and by a closer look at need."""
+    return all(map(quick_finite, arrays)) or all(map(xp.all_finite, arrays))
 
 
 class Replayed(Gradients):
@@ -83,8 +89,7 @@ class Replayed(Gradients):
 
     def __init__(self, tape: Any, output: int, value: Any, known: dict[int, Any]):
         self._tape, self.output, self.value, self._known, self._values = tape, output, value, known, tape.values
-        self._size, self._named = len(tape), dict(tape.names)
-        self._params = {p: i for p in tape.cells if (i := tape.leaf_of(p, output)) is not None}
+        self._size, self._named, self._cells = len(tape.steps), dict(tape.names), tape.cells
 
     @cached_property
     def _reached(self) -> dict[int, Any]:

@@ -20,17 +20,26 @@ _ATOMS = (int, float, str, bool, type(None), type(...))
 class Step:
     """One record of a structure; in checks it stands for a value that is not computed yet."""
 
-    __slots__ = ("attrs", "dtype", "kids", "ndim", "needs", "on", "op", "parents", "plans", "shape", "size", "text",
-                 "uses")  # fmt: skip
+    __slots__ = ("attrs", "dtype", "kids", "ndim", "needs", "on", "op", "parents", "plans", "shape", "size", "sure",
+                 "text", "uses")  # fmt: skip
     __array_ufunc__ = None
 
     def __init__(self, op: Any, parents: Any, attrs: Any, on: bool, value: Any, needs: bool):
         self.op, self.parents, self.attrs, self.on, self.needs = op, parents, attrs, on, needs
         self.text = repr(attrs) if plain(attrs) else None
         self.shape, self.dtype, self.ndim, self.size = value.shape, value.dtype, value.ndim, value.size
+        self.sure = False  # whether the check of the op has to be asked no more
         self.kids: list[Step] = []
         self.plans: dict[str, Any] = {}
         self.uses = 0
+
+    def holds(self, value: Any) -> bool:
+        """Whether a leaf can hold this array; a key of 64 bits may have any sign, so its type says nothing."""
+        if self.shape != value.shape or not value.flags.c_contiguous:
+            return False
+        return self.dtype is value.dtype or self.dtype == value.dtype or (
+            not self.ndim and self.dtype.kind in "iu" and value.dtype.kind in "iu"
+        )
 
     def _untold(self, *_: Any, **__: Any) -> Any:
         raise HandleTypeError("a value that is not computed yet")
@@ -60,9 +69,8 @@ class Book:
     def leaf(self, path: list[Step], kind: str, value: Any, needs: bool) -> Step | None:
         """The step that continues a path by a leaf, if it is known."""
         for s in (path[-1] if path else self.root).kids:
-            fits = s.dtype == value.dtype or (integer(s) and integer(value))
-            if s.op == kind and s.shape == value.shape and fits and s.needs == needs:
-                return s if value.flags.c_contiguous else None
+            if s.op == kind and s.holds(value) and s.needs is needs:
+                return s
         return None
 
     def learn(self, path: list[Step], record: Any, on: bool, value: Any, needs: bool) -> Step:
@@ -72,6 +80,9 @@ class Book:
         step = self.leaf(path, op, value, needs) if leaf else self.op(path, op, parents, attrs, on)
         if step is None:
             step = Step(op, parents, attrs, on, value, needs)
+            # Options, shapes and types are those that passed before; what a row of ours then looks at are integers.
+            whole = leaf or any(path[p].dtype.kind in "iu" for p in parents if p >= 0)
+            step.sure = not leaf and (op.check is None or (op.builtin and not whole))
             (path[-1] if path else self.root).kids.append(step)
         return step
 
@@ -94,11 +105,6 @@ class Book:
             if step.kids:
                 return
             before.kids = [k for k in before.kids if k is not step]
-
-
-def integer(v: Any) -> bool:
-    """Whether a leaf is one integer: a key of 64 bits may have any sign, so its type says nothing."""
-    return not v.ndim and v.dtype.kind in "iu"
 
 
 def plain(v: Any) -> bool:

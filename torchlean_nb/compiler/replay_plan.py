@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from inspect import Parameter, Signature
 from typing import Any
 
@@ -13,35 +12,36 @@ from torchlean_nb.compiler.program import Program
 from torchlean_nb.engine.data import freeze
 from torchlean_nb.rows import OPS
 
+KEYS = np.dtype(np.uint64)
 
-@dataclass(frozen=True)
+
 class Planned:
-    """A program, and which nodes it takes and gives.
+    """A program, which nodes it takes, and for which leaves it gives gradients beside the value.
 
     Parameters
     ----------
     program : Program
-    leaves : tuple of int
-        Nodes that are its arguments.
-    wrt : tuple of int
-        Nodes it gives gradients for, beside the value.
+    leaves, wrt : tuple of int
+        Nodes.
     """
 
-    program: Program
-    leaves: tuple[int, ...]
-    wrt: tuple[int, ...]
+    def __init__(self, program: Program, leaves: tuple[int, ...], wrt: tuple[int, ...]):
+        self.program, self.leaves, self.wrt = program, leaves, wrt
+        # A structure fixes shapes, types and layouts, so nothing has to be looked at again.
+        self.step, self.quietly = program._first.step, program._first.quietly
 
     def __call__(self, values: Any) -> list[Any]:
         """The value, and the gradients, of what a tape has noted."""
-        found = self.program(*arguments(values, self.leaves))
+        found = self.quietly(self.step, *arguments(values, self.leaves))
         values.book.program = self.program
-        return [freeze(found[0]), *map(freeze, found[1])] if self.wrt else [freeze(found)]
+        return [*map(freeze, found)]
 
 
 def arguments(values: Any, leaves: tuple[int, ...]) -> list[Any]:
     """Values of leaves as a program takes them."""
-    found = map(values.known, leaves)
-    return [v.astype(np.int64) if v.dtype.char == "L" and not v.ndim else v for v in found]
+    get = list.__getitem__
+    found = [get(values, i) for i in leaves]
+    return [v.astype(np.int64) if v.dtype is KEYS and not v.ndim else v for v in found]
 
 
 def planned(values: Any, out: int, what: str) -> Planned | None:

@@ -7,17 +7,18 @@ program, or by recording the notes on an eager tape. A record that departs from 
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator, Mapping
+from _thread import get_ident
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from torchlean_nb.backend.quiet import give_back
 from torchlean_nb.compiler.replay_book import Book, Step
 from torchlean_nb.compiler.replay_plan import planned
+from torchlean_nb.engine.calls import forks
 from torchlean_nb.engine.data import check_name
-from torchlean_nb.engine.tape import DeadTape, Tape, _forks
-from torchlean_nb.engine.tensor import Ref, Tensor
+from torchlean_nb.engine.tape import DeadTape, Tape
+from torchlean_nb.engine.tensor import Tensor
 
 LOOKS = 4  # values of one run that are computed by programs; who looks at more gets all of them
 
@@ -112,24 +113,26 @@ class Values(list):
         return ahead
 
 
-class Records(list):
-    """Records of a tape; what forward left for the rules is there once somebody reads them."""
+class Records(Sequence):
+    """Records of a tape that notes; what forward left for the rules is there once somebody reads them."""
 
     __slots__ = ("values",)
 
     def __init__(self, values: Values):
         self.values = values
 
+    def __len__(self) -> int:
+        return len(self.values.steps)
+
     def __getitem__(self, i: Any) -> Any:
         if isinstance(i, slice):
             return [self[k] for k in range(len(self))[i]]
-        r, k = list.__getitem__(self, i), range(len(self))[i]
-        if k >= len(self.values) or isinstance(r[0], str):  # not noted but computed, or a leaf
-            return r
-        return self.values.force(k + 1).records[k]
+        k = range(len(self))[i]
+        s = self.values.steps[k]
+        return (s.op, s.parents, s.attrs, None) if isinstance(s.op, str) else self.values.force(k + 1).records[k]
 
-    def __iter__(self) -> Iterator[Any]:
-        return (self[k] for k in range(len(self)))
+    def __delitem__(self, i: Any) -> None:
+        del self.values.steps[i]
 
 
 class ReplayTape(Tape):
@@ -149,13 +152,18 @@ class ReplayTape(Tape):
     @property
     def noting(self) -> bool:
         """Whether records are only noted."""
-        return self.values.__class__ is Values
+        return self.records.__class__ is Records
 
     # -- writing ---------------------------------------------------------------------------
     def leaf(self, kind: str, value: Any, requires_grad: bool = False, name: str | None = None) -> Tensor:
         """Append a leaf; `value` must be frozen already."""
         n = self._mend()
-        step = self.book.leaf(self.steps, kind, value, requires_grad) if self.noting else None
+        step = None
+        if self.records.__class__ is Records:
+            for s in (self.steps[-1] if n else self.book.root).kids:
+                if s.op == kind and s.holds(value) and s.needs is requires_grad:
+                    step = s
+                    break
         if step is None:
             self._depart()
             handle = super().leaf(kind, value, requires_grad, name)
@@ -164,23 +172,27 @@ class ReplayTape(Tape):
         self.book.replayed += not n
         if name:
             self.names[n] = name
-        return self._note(n, step, value, (kind, (), step.attrs, None))
+        return self._note(n, step, value)
 
     def apply(self, op: Any, args: tuple[Any, ...], attrs: Mapping[str, Any]) -> Tensor:
         """Note `op`, or run it where it is new; on any failure the tape is as it was."""
-        if self.values.__class__ is not Values:
+        if self.records.__class__ is not Records:
             return self._computed(op, args, attrs)
-        if self.owner != threading.get_ident() or self.forks != _forks[0]:
+        if self.owner != get_ident() or self.forks != forks[0]:
             self._refuse_outsiders()
         mark = self._mend()
         try:
             parents = tuple([
-                a.id if isinstance(a, Ref) and a.tape is self else self.lift(a, op, k) for k, a in enumerate(args)
-            ])
+                a.id if a.__class__ is NotedTensor and a.tape is self else self.lift(a, op, k)
+                for k, a in enumerate(args)
+            ])  # fmt: skip
+            if len(parents) < len(op.args) and not op.variadic:
+                parents += (-1,) * (len(op.args) - len(parents))
             full = {**op.attrs, **attrs} if attrs else op.attrs
-            step = self.book.op(self.steps, op, parents, full, self.grads_on) if self.noting else None
-            if step is not None and (op.check is None or self._checked(op, parents, full)):
-                return self._note(len(self.records), step, None, (op, parents, full, None))
+            if self.records.__class__ is Records:
+                step = self.book.op(self.steps, op, parents, full, self.grads_on)
+                if step is not None and (step.sure or self._checked(op, parents, full)):
+                    return self._note(len(self.steps), step, None)
         except BaseException:
             self.rollback(mark)
             raise
@@ -188,13 +200,12 @@ class ReplayTape(Tape):
         self._depart()
         return self._computed(op, args, attrs)
 
-    def _note(self, i: int, step: Step, value: Any, record: Any) -> Tensor:
+    def _note(self, i: int, step: Step, value: Any) -> Tensor:
         self.values.append(value)
         self.needs.append(step.needs)
         if self.scope:
             self.scopes[i] = self.scope
         self.steps.append(step)
-        self.records.append(record)
         return NotedTensor(self, i)
 
     def _checked(self, op: Any, parents: tuple[int, ...], attrs: Mapping[str, Any]) -> bool:
@@ -227,15 +238,15 @@ class ReplayTape(Tape):
         if len(self.records):
             self.book.replayed -= 1
         self.watchful = done.watchful
-        # Stopped between these two, the records still answer for what was noted.
-        self.values = list(self.values)
+        # Stopped between these two, it notes no more, and all of the old values are there.
         self.records = list(done.records)
+        self.values = list(self.values)
 
     def _mend(self) -> int:
         """Next node id; as in `Tape`, what was interrupted is forgotten."""
-        n = len(self.records)
-        if not n == len(self.steps) == len(self.values) == len(self.needs):
-            n = min(n, len(self.steps))
+        n, records = len(self.steps), self.records
+        if n != len(self.values) or n != len(self.needs) or not (records.__class__ is Records or n == len(records)):
+            n = min(n, len(records))
             self.rollback(n)
         return n
 
