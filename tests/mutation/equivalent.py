@@ -72,7 +72,6 @@ _BY_REASON: dict[str, tuple[str, ...]] = {
         "forward.py::_jvp: always the second: c if hasattr(c, 'shape') else at.xp.asarray(c)",
     ),
     "both branches have this value there": (
-        "activation.py::_sigmoid: greater_equal to greater: xp.greater_equal(x, 0)",
         "activation.py::elu.<lambda>: 0 to 1: xp.minimum(x, 0)",
     ),
     "exp(-49**2 / 2) is 0 already": (

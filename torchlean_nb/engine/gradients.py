@@ -36,20 +36,20 @@ class Gradients(Mapping):
 
     def __init__(self, tape: Any, output: int, bar: list[Any]):
         values = tape.values
-        self._tape, self.output, self.value, self._bar, self._cells = tape, output, values[output], bar, tape.cells
-        self._size, self._named = len(values), dict(tape.names)
+        self._tape, self.output, self.value = tape, output, values[output]
+        self._size, self._named, self._reached = len(values), dict(tape.names), {}
         bar += [None] * (self._size - len(bar))
+        for i, g in enumerate(bar):
+            if g.__class__ is np.ndarray:
+                g.setflags(False)
+                self._reached[i] = g
+            elif g is not None:
+                self._reached[i] = freeze(g)
         self._shapes = {i: (values[i].shape, values[i].dtype) for i, g in enumerate(bar) if g is None}
-
-    @cached_property
-    def _reached(self) -> dict[int, Any]:
-        """Gradients of the nodes that the sweep reached."""
-        return {i: freeze(g) for i, g in enumerate(self._bar) if g is not None}
-
-    @cached_property
-    def _params(self) -> dict[Any, int]:
-        """The leaf of each parameter that the output was computed with."""
-        return {p: i for p, ids in self._cells.items() if (i := newest(ids, self.output)) is not None}
+        self._params = {
+            p: i for p, ids in tape.cells.items()
+            if (i := ids[-1] if ids[-1] <= output else newest(ids, output)) is not None
+        }
 
     @cached_property
     def _names(self) -> dict[str, int]:

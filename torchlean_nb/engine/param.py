@@ -92,10 +92,13 @@ class Param(Computes):
                 None, "one session for all parameters of a model",
             )
         ids, now = tape.cells.get(self), self.session.store.read(self.key)
-        if ids and _same(tape.values[ids[-1]], now):
+        if ids is not None and _same(tape.values[ids[-1]], now):
             return Tensor(tape, ids[-1])
         t = tape.leaf("param", now, self.requires_grad, self.name)
-        tape.cells.setdefault(self, []).append(t.id)
+        if ids is None:
+            tape.cells[self] = [t.id]
+        else:
+            ids.append(t.id)
         return t
 
     def __tl_apply__(self, op: Op, args: tuple[Any, ...], attrs: dict[str, Any]) -> Tensor:

@@ -49,9 +49,8 @@ def tanh(xp, x):
 
 
 def _sigmoid(xp, x):
-    # Both branches use exp of a non-positive number, so nothing overflows.
-    e = xp.exp(-xp.abs(x))
-    return xp.where(xp.greater_equal(x, 0), 1, e) / (1 + e)
+    # Each exponential is of a number that is not positive, so nothing overflows; above 0 the first is 1.
+    return xp.exp(xp.minimum(x, 0)) / (1 + xp.exp(-xp.abs(x)))
 
 
 @elementwise(
