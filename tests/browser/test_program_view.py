@@ -182,10 +182,10 @@ def test_passes_are_paged(page):
 def test_time_is_shown_where_it_was_measured(watch, pages):
     page = watch(pages / "timed.html").page
     before = page.locator(".pv-line .pv-cost").all_inner_texts()
-    page.get_by_role("button", name="bytes moved").click()
+    page.get_by_role("button", name="bytes").click()
     after = page.locator(".pv-line .pv-cost").all_inner_texts()
     assert before[0] == "208 B" and after[0] == "6 µs"
-    assert watch(pages / "line.html").page.get_by_role("button", name="bytes moved").count() == 0
+    assert watch(pages / "line.html").page.get_by_role("button", name="bytes").count() == 0
 
 
 # -- everybody ---------------------------------------------------------------------------------

@@ -35,7 +35,7 @@ export function programTable(payload, { go, toggle, measured }) {
     bar = () => cell("pv-cost", h("i"), h("span")),
     memory = (first, last) => cell("pv-mem", laneCell(lanes, first, last, spans));
   const headed = (cls, ...inside) => h("div", { class: cls, role: "columnheader" }, inside);
-  const costHead = h("button", { type: "button", class: "tl-link", onclick: () => measured && measured() }, "bytes moved");
+  const costHead = h("button", { type: "button", class: "tl-link", onclick: () => measured && measured() }, "bytes");
   const names = laneHead(lanes);
   const head = h(
     "div",
@@ -44,7 +44,7 @@ export function programTable(payload, { go, toggle, measured }) {
     headed("pv-shape", "shape"),
     headed("pv-src", "source"),
     headed("pv-mem", h("span", { class: "tl-sr" }, "arrays"), names),
-    headed("pv-cost", measured ? costHead : "bytes moved"),
+    headed("pv-cost", measured ? costHead : h("span", { title: "bytes that a line reads and writes" }, "bytes")),
   );
   const body = h("div", { role: "rowgroup" });
   steps.forEach((list, g) => {
@@ -99,52 +99,69 @@ export function programTable(payload, { go, toggle, measured }) {
     };
     rows.forEach(({ cost, line }) => show(cost, costOf(line, by)));
     parts.forEach((p) => p && show(p.cost, of(p.list)));
-    costHead.textContent = by === "time" ? "time" : "bytes moved";
+    costHead.textContent = by === "time" ? "time" : "bytes";
   }
 
-  let priced = "";
+  // A step touches only what it changes: hundreds of rows and lanes stay as they are.
+  let priced = "",
+    shown = null,
+    home = null;
+  const mark = (row, on) => {
+    row.classList.toggle("pv-now", on);
+    row.tabIndex = on ? 0 : -1;
+    if (on) row.setAttribute("aria-current", "step");
+    else row.removeAttribute("aria-current");
+  };
+  const state = (part, row, hidden, todo) => {
+    if (part.hidden !== hidden) row.hidden = part.hidden = hidden;
+    if (part.todo !== todo) row.classList.toggle("pv-todo", (part.todo = todo));
+  };
+  function fold(p, shut) {
+    p.shut = shut;
+    p.row.classList.toggle("pv-shut", shut);
+    p.row.setAttribute("aria-expanded", String(!shut));
+    p.sign.textContent = shut ? "\u25b8" : "\u25be";
+  }
+  function light(lane, n, now, step) {
+    const { is, at } = laneState(lane, step, now),
+      key = `${is}.${at}`,
+      named = laneWidth(lanes.length) >= 9;
+    if (lane.was === key) return;
+    lane.spans.forEach((_, i) => {
+      const on = i === at ? (is === "written" ? "pv-write" : "pv-on") : "";
+      if (lane.lit !== i && i !== at) return;
+      for (const rect of spans[`${n}.${i}`] || []) rect.setAttribute("class", `${lane.fresh ? "pv-fresh " : ""}${on}`);
+    });
+    lane.lit = at;
+    lane.was = key;
+    names.children[n].className = `pv-${is}`;
+    if (!named) names.children[n].textContent = is === "written" ? lane.name : "";
+  }
   function update({ step, folded, cost }) {
     if (cost !== priced) costs((priced = cost));
     const now = lines[step - 1];
     let focus = null;
-    for (const { row, k, line } of rows) {
-      const hidden = steps[line.group].length > 1 && folded.includes(line.group);
-      row.hidden = hidden;
-      if (k === step && !hidden) focus = row;
-      row.classList.toggle("pv-todo", k > step);
-      row.tabIndex = -1;
+    for (const r of rows) {
+      const hidden = !!parts[r.line.group] && folded.includes(r.line.group);
+      state(r, r.row, hidden, r.k > step);
+      if (r.k === step && !hidden) focus = r.row;
     }
     parts.forEach((p, g) => {
-      if (!p) return;
       const shut = folded.includes(g),
-        inside = !!now && now.group === g;
-      p.row.classList.toggle("pv-shut", shut);
-      p.row.classList.toggle("pv-todo", p.list[0] > step);
-      p.row.setAttribute("aria-expanded", String(!shut));
-      p.row.tabIndex = -1;
-      p.sign.textContent = shut ? "\u25b8" : "\u25be";
-      p.word.textContent = shut && inside ? `${now.name} = ${now.expr}` : `${p.about ? `${p.about}, ` : ""}${p.list.length} lines`;
-      if (shut && inside) focus = p.row;
+        inside = shut && !!now && now.group === g,
+        word = inside ? `${now.name} = ${now.expr}` : `${p.about ? `${p.about}, ` : ""}${p.list.length} lines`;
+      if (p.shut !== shut) fold(p, shut);
+      state(p, p.row, false, p.list[0] > step);
+      if (p.said !== word) p.word.textContent = p.said = word;
+      if (inside) focus = p.row;
     });
-    lanes.forEach((lane, n) => {
-      const state = laneState(lane, step, now);
-      lane.spans.forEach((_, at) => {
-        const on = at === state.at ? (state.is === "written" ? "pv-write" : "pv-on") : "";
-        for (const rect of spans[`${n}.${at}`] || []) {
-          const want = `${lane.fresh ? "pv-fresh " : ""}${on}`;
-          if (rect.getAttribute("class") !== want) rect.setAttribute("class", want);
-        }
-      });
-    });
-    [...names.children].forEach((span, n) => {
-      span.className = `pv-${laneState(lanes[n], step, now).is}`;
-    });
-    for (const row of body.children) {
-      row.classList.toggle("pv-now", row === focus);
-      if (row === focus) row.setAttribute("aria-current", "step");
-      else row.removeAttribute("aria-current");
-    }
-    (focus || body.querySelector(".pv-row:not([hidden])") || {}).tabIndex = 0;
+    lanes.forEach((lane, n) => light(lane, n, now, step));
+    if (shown && shown !== focus) mark(shown, false);
+    if (focus && shown !== focus) mark(focus, true);
+    shown = focus;
+    if (home) home.tabIndex = -1;
+    home = focus ? null : body.firstElementChild;
+    if (home) home.tabIndex = 0;
     return focus;
   }
   return { el, update, steps };

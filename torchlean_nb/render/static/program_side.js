@@ -1,11 +1,13 @@
 // What stands below the lines: the value of the current one, and the arrays as they are now. And the passes.
 
+const SIDE = 6;
+
 /** Panel: `update(k, entry)` shows step k. */
 export function programSide(payload, pick) {
   const { lines, lanes, source } = payload,
     arrays = lines.map((line) => decode(line.value)),
-    map = heatMap({ hue: "value", pick, label: "value" }),
-    control = axes(pick),
+    map = heatMap({ hue: "value", pick, label: "value", limit: SIDE }),
+    control = axes(pick, SIDE),
     curve = heldCurve(payload.live, payload.peak);
   const title = h("span", { class: "tl-h2 pv-title" }),
     tag = h("span", { class: "tl-tag" }),
@@ -83,7 +85,7 @@ export function passesView(passes, turn) {
       shown = k;
       const p = passes[k];
       title.textContent = p.name;
-      word.textContent = `pass ${k + 1} of ${passes.length} \u00b7 ${p.before} \u2192 ${p.after} lines`;
+      word.textContent = `pass ${k + 1} of ${passes.length} \u00b7 ${p.before} \u2192 ${p.after}`;
       about.textContent = p.about;
       back.disabled = k === 0;
       on.disabled = k === passes.length - 1;
