@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from functools import cached_property, partial
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from torchlean_nb.backend.quiet import quietly
 from torchlean_nb.compiler.arguments import as_argument, chosen, names_of, title_of
 from torchlean_nb.compiler.lowering import lowered
 from torchlean_nb.compiler.passes import simplified
-from torchlean_nb.compiler.source import constants
+from torchlean_nb.compiler.step_entry import Made, entry
 from torchlean_nb.compiler.step_source import Cells, step_source, taken, writable
 from torchlean_nb.errors import HandleTypeError, HyperparameterError, NonFiniteError, ShapeError, quote
 from torchlean_nb.shells.flat import BLOCK, Arrays, FlatGroup, FlatState
@@ -62,9 +62,10 @@ class TrainStep:
         if len({*self.wrt}) < len(self.wrt):
             raise HyperparameterError("train_step: a parameter occurs twice in argnums")
         self._check()
-        self._made: dict[Any, Made] = {}
+        self._made: dict[Any, tuple[Made, Any]] = {}
         self._groups: list[FlatGroup] = []
         self._last: Made | None = None
+        self._entry: Callable[..., Any] | None = None
         self._quietly = quietly()
 
     def _check(self) -> None:
@@ -99,13 +100,15 @@ class TrainStep:
         NonFiniteError
             And nothing has changed, unless the optimizer skips or ignores such steps.
         """
-        last, fused = self._last, self.opt._fused
+        return self._otherwise(data) if self._entry is None else self._entry(*data)
+
+    def _otherwise(self, data: Sequence[Any]) -> Any:
+        """A step when something is new: the data, the optimizer, or who looks at the parameters."""
+        data, fused, opt = self._arrays(data), self.opt._fused, self.opt
         state = fused.ready() if fused is not None else None
-        if state is None or fused.groups is not self._groups or last is None or not last.takes(*data):
-            data = self._arrays(data)
-            if state is None or self._frozen():
-                return self._plainly(data)
-            last = self._for(data, fused)
+        if state is None or self._frozen():
+            return self._plainly(data)
+        last = self._for(data, fused)
         if last.update is None:
             return self._swept(last, data, state)
         (group,), ((now, before, numbers),) = self._groups, state.parts
@@ -115,19 +118,15 @@ class TrainStep:
         new = group.spare(now)
         if last not in now.bound:
             group.bind(last, partial(last.bind, group))
-        found, total = self._quietly(now.bound[last], *data)
-        loss = found[0] if last.several else found
-        # inf - inf is nan, which counts as true
-        if last.check and (total - total or loss - loss) and not self._fine(loss, group, new):
-            return found
-        opt = self.opt
-        dict.__setitem__(opt._store, opt._key, FlatState(((new, before + 1, numbers),), state.base + 1))
+        found, _ = self._quietly(now.bound[last], *data)
+        if self._fine(found[0] if last.several else found, group, new):
+            dict.__setitem__(opt._store, opt._key, FlatState(((new, before + 1, numbers),), state.base + 1))
         return found
 
     def _fine(self, loss: float, group: FlatGroup, new: Arrays) -> bool:
         """Whether loss and parameters are finite, looked at closely; else the step is refused or skipped."""
         opt = self.opt
-        if math.isfinite(loss) and np.isfinite(new.p).all():
+        if opt.nonfinite == "ieee" or (math.isfinite(loss) and np.isfinite(new.p).all()):
             return True
         if opt.nonfinite == "raise":
             if math.isfinite(loss):
@@ -213,9 +212,10 @@ class TrainStep:
         key = (*[(a.shape, a.dtype.char) for a in data], self.opt.nonfinite)
         if key not in self._made:
             while len(self._made) >= KEPT:
-                self._drop(self._made.pop(next(iter(self._made))))
-            self._made[key] = self._compile(data)
-        self._last = self._made[key]
+                self._drop(self._made.pop(next(iter(self._made)))[0])
+            made = self._compile(data)
+            self._made[key] = made, None if made.update is None else entry(self, made)
+        self._last, self._entry = self._made[key]
         return self._last
 
     def _compile(self, data: Sequence[np.ndarray]) -> Made:
@@ -236,9 +236,9 @@ class TrainStep:
         return Made(write, several, update, check, data)
 
     def _forget(self) -> None:
-        for made in self._made.values():
+        for made, _ in self._made.values():
             self._drop(made)
-        self._made, self._last = {}, None
+        self._made, self._last, self._entry = {}, None, None
 
     def _drop(self, made: Any) -> None:
         for group in self._groups:
@@ -250,61 +250,3 @@ class TrainStep:
 
     def __repr__(self) -> str:
         return f"<training step of {title_of(self.program.f)} by {self.opt.rule.class_name}>"
-
-
-class Made:
-    """The step for batches of one kind.
-
-    Parameters
-    ----------
-    write : callable
-        ``write(say=...) -> (text, plan)``, with formulas or without.
-    several : bool
-        Whether it gives a tuple.
-    update : shells.Program or None
-        Its last part, where that is in the text.
-    check : bool
-        Whether results have to be finite.
-    data : sequence of ndarray
-        Examples.
-    """
-
-    def __init__(self, write: Callable[..., Any], several: bool, update: Any, check: bool, data: Sequence[np.ndarray]):
-        self.write, self.several, self.update, self.check = write, several, update, check
-        text, self.plan = write()
-        space: dict[str, Any] = {"constants": constants(write.args[0])}
-        exec(compile(text, "<tl.train_step>", "exec"), space)
-        self._bind, self.takes = space["bind"], takes(data)
-
-    @cached_property
-    def source(self) -> str:
-        """The text with its formulas."""
-        return self.write(say=True)[0]
-
-    def bind(self, group: Any, here: Any, there: Arrays | None = None) -> Callable[..., Any]:
-        """The step from one set of arrays into the other; without an update, from sets of several groups."""
-        if there is None:
-            cut = [(g, a, x) for g, a in zip(group, here, strict=True) for x in g.leases.values()]
-            params = [a.p[x.start : x.stop].reshape(x.shape) for _, a, x in cut]
-            return self._bind(params, [view for g in group for view in g.grads])
-        return self._bind(group.program.now, group.grad, here.p, *here.slots, *there.slots, there.p)
-
-
-def takes(examples: Sequence[np.ndarray]) -> Callable[..., bool]:
-    """A function that says whether arrays are of the kind of these, so that they can be used as they are.
-
-    Examples
-    --------
-    >>> fits = takes([np.ones(2)])
-    >>> fits(np.zeros(2)), fits(np.zeros(3)), fits([0.0, 0.0]), fits(np.zeros(2, "f4")), fits(np.zeros(4)[::2])
-    (True, False, False, False, False)
-    """
-    each = [
-        f"x{k}.__class__ is ndarray and x{k}.shape == s{k} and x{k}.dtype is d{k} and x{k}.flags.c_contiguous"
-        for k in range(len(examples))
-    ]
-    shapes = {f"s{k}": a.shape for k, a in enumerate(examples)}
-    types = {f"d{k}": a.dtype for k, a in enumerate(examples)}
-    names = "".join(f"x{k}, " for k in range(len(examples)))
-    text = f"lambda {names}*more: not more and {' and '.join(each) or True}"
-    return eval(text, {"ndarray": np.ndarray} | shapes | types)
