@@ -9,7 +9,7 @@ then is the one that eager mode raises at the op.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -20,9 +20,10 @@ from torchlean_nb.compiler.replay_plan import planned
 from torchlean_nb.compiler.replay_tape import ReplayTape
 from torchlean_nb.engine.backends import Eager
 from torchlean_nb.engine.calls import quick_finite
-from torchlean_nb.engine.data import freeze
-from torchlean_nb.engine.gradients import Gradients
+from torchlean_nb.engine.data import as_data, freeze
+from torchlean_nb.engine.gradients import Gradients, newest
 from torchlean_nb.engine.reverse import Plain, sweep
+from torchlean_nb.errors import TorchLeanError
 
 SCALARS = ((), (1,), (1, 1))
 
@@ -44,8 +45,13 @@ class Replaying(Eager):
 
     def backward(self, session: Any, out: int, seed: Any, hook: Callable[[int, Any], Any] | None) -> Gradients:
         """Gradients of a node: by a program where its structure is known."""
-        found = replayed(session.tape, out) if seed is None and hook is None else None
+        found = replayed(session.tape, out, seed) if hook is None else None
         return super().backward(session, out, seed, hook) if found is None else found
+
+    def forward(self, session: Any, out: int, tangents: Mapping[Any, Any]) -> Any:
+        """Tangent of a node: by a program, when it is leaves that move."""
+        found = pushed(session, out, tangents)
+        return super().forward(session, out, tangents) if found is None else found
 
     def brief(self) -> str:
         """What a session's repr adds."""
@@ -60,23 +66,63 @@ class Replaying(Eager):
         return "\n".join([*lines, *([] if book.program is None else [book.program.explain()])])
 
 
-def replayed(tape: Any, out: int) -> Gradients | None:
-    """Gradients of a node by a program; None where eager mode has to do it."""
-    values = tape.values
-    if not tape.noting or (values.ahead is not None and len(values.ahead) > out):
+def replayed(tape: Any, out: int, seed: Any) -> Gradients | None:
+    """Gradients of a node by a program; None where eager mode has to do it, or to say what is wrong."""
+    values = _notes(tape, out)
+    if values is None:
         return None
-    step = tape.steps[out]
-    if isinstance(step.op, str) or not step.needs or step.shape not in SCALARS:
+    step, more = tape.steps[out], ()
+    if not step.needs or (seed is None and step.shape not in SCALARS):
         return None
-    plan = planned(values, out, "gradient")
+    if seed is not None:
+        more = _given(seed, step)
+        if more is None:
+            return None
+    plan = planned(values, out, "gradient" if seed is None else "seeded", *more)
     if plan is None:
         return None
-    value, *grads = found = plan(values)
+    found = plan(values, *more)
     if tape.strict and not tape.quietly(all_finite, tape.xp, found):
         return None  # eager mode finds the op that made it
+    value, *grads = found if seed is None else found[1:]
     if values.known(out) is None:
         values[out] = value
-    return Replayed(tape, out, value, dict(zip(plan.wrt, grads, strict=True)))
+    return Replayed(tape, out, value, dict(zip(plan.wrt, grads, strict=True)), *more)
+
+
+def pushed(session: Any, out: int, tangents: Mapping[Any, Any]) -> Any:
+    """Tangent of a node by a program; None where eager mode has to do it, or to say what is wrong."""
+    moved = {session.node(key, out): t for key, t in tangents.items()}
+    values = _notes(session.tape, out)
+    if values is None or not moved or max(moved) > out:
+        return None
+    steps = session.tape.steps
+    more = [_given(t, steps[i]) if isinstance(steps[i].op, str) else None for i, t in moved.items()]
+    if any(m is None for m in more):
+        return None
+    arrays = [a for m in more for a in m]
+    plan = planned(values, out, "tangent", *arrays, moving=tuple(moved))
+    if plan is None or not set(moved) <= set(plan.leaves):
+        return None
+    (dot,) = plan(values, *arrays)
+    return dot if not session.tape.strict or session.tape.xp.all_finite(dot) else None
+
+
+def _notes(tape: Any, out: int) -> Any:
+    """Values of a tape that has noted a node and not computed it as in eager mode; else None."""
+    if not tape.noting or isinstance(tape.steps[out].op, str):
+        return None
+    ahead = tape.values.ahead
+    return tape.values if ahead is None or len(ahead) <= out else None
+
+
+def _given(a: Any, step: Any) -> tuple[np.ndarray] | None:
+    """A seed or tangent as an array; None when it does not fit."""
+    try:
+        a = as_data(a, step.dtype.name, label="")
+    except (TorchLeanError, MemoryError):
+        return None
+    return (a,) if a.shape == step.shape and a.dtype == step.dtype else None
 
 
 def all_finite(xp: Any, arrays: list[Any]) -> bool:
@@ -87,16 +133,21 @@ def all_finite(xp: Any, arrays: list[Any]) -> bool:
 class Replayed(Gradients):
     """Gradients of the leaves, from a program; those of other nodes are computed when somebody asks."""
 
-    def __init__(self, tape: Any, output: int, value: Any, known: dict[int, Any]):
+    def __init__(self, tape: Any, output: int, value: Any, known: dict[int, Any], seed: Any = None):
         self._tape, self.output, self.value, self._known, self._values = tape, output, value, known, tape.values
-        self._size, self._named, self._cells = len(tape.steps), dict(tape.names), tape.cells
+        self._size, self._named, self._cells, self._seed = len(tape.steps), dict(tape.names), tape.cells, seed
 
     @cached_property
     def _reached(self) -> dict[int, Any]:
         """Gradients of all nodes that a sweep reaches."""
         at = Plain(self._values.force(self.output + 1))
-        found = sweep(at, self.output, np.ones(self.value.shape, dtype=self.value.dtype))
+        seed = np.ones(self.value.shape, dtype=self.value.dtype) if self._seed is None else self._seed
+        found = sweep(at, self.output, seed)
         return {i: freeze(g) for i, g in found.items()}
+
+    @cached_property
+    def _params(self) -> dict[Any, int]:
+        return {p: i for p, ids in self._cells.items() if (i := newest(ids, self.output)) is not None}
 
     @cached_property
     def _shapes(self) -> dict[int, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from inspect import Parameter, Signature
 from typing import Any
 
@@ -10,6 +10,8 @@ import numpy as np
 
 from torchlean_nb.compiler.program import Program
 from torchlean_nb.engine.data import freeze
+from torchlean_nb.engine.transforms import jvp
+from torchlean_nb.errors import CapabilityError
 from torchlean_nb.rows import OPS
 
 KEYS = np.dtype(np.uint64)
@@ -30,9 +32,9 @@ class Planned:
         # A structure fixes shapes, types and layouts, so nothing has to be looked at again.
         self.step, self.quietly = program._first.step, program._first.quietly
 
-    def __call__(self, values: Any) -> list[Any]:
-        """The value, and the gradients, of what a tape has noted."""
-        found = self.quietly(self.step, *arguments(values, self.leaves))
+    def __call__(self, values: Any, *more: Any) -> list[Any]:
+        """What a tape has noted: the value of a node, and gradients; or its tangent."""
+        found = self.quietly(self.step, *arguments(values, self.leaves), *more)
         values.book.program = self.program
         return [*map(freeze, found)]
 
@@ -44,48 +46,62 @@ def arguments(values: Any, leaves: tuple[int, ...]) -> list[Any]:
     return [v.astype(np.int64) if v.dtype is KEYS and not v.ndim else v for v in found]
 
 
-def planned(values: Any, out: int, what: str) -> Planned | None:
-    """The program for node `out` of a tape: its ``"value"``, or the ``"gradient"`` of the leaves as well.
+def planned(values: Any, out: int, what: str, *more: Any, moving: tuple[int, ...] = ()) -> Planned | None:
+    """The program for node `out` of a tape.
 
-    None where it cannot be compiled, the reason is in the book.
+    Parameters
+    ----------
+    what : {"value", "gradient", "seeded", "tangent"}
+        Seeded is a gradient from a given cotangent; a tangent is that of the leaves in `moving`.
+    *more : array
+        Arguments beside the leaves, for their shapes.
+
+    Returns
+    -------
+    Planned or None
+        None where it cannot be compiled, the reason is in the book.
     """
-    step = values.steps[out]
-    if what not in step.plans:
+    step, key = values.steps[out], (what, moving)
+    if key not in step.plans:
         try:
-            step.plans[what] = _compiled(values, out, what == "gradient")
+            step.plans[key] = _compiled(values, out, what, more, moving)
         except Exception as e:  # eager mode does without
             values.book.refused = f"{type(e).__name__}: {e}"
-            step.plans[what] = None
-    return step.plans[what]
+            step.plans[key] = None
+    return step.plans[key]
 
 
-def _compiled(values: Any, out: int, gradient: bool) -> Planned | None:
+def _compiled(values: Any, out: int, what: str, more: tuple[Any, ...], moving: tuple[int, ...]) -> Planned:
     steps = values.steps
     order = _ancestors(steps, out)
     leaves = tuple(i for i in order if isinstance(steps[i].op, str))
     floats = {steps[i].dtype for i in leaves if steps[i].dtype.kind == "f"}
     if len(floats) > 1:
-        values.book.refused = f"leaves of several types: {', '.join(sorted(d.name for d in floats))}"
-        return None
-    wrt = tuple(i for i in leaves if steps[i].needs) if gradient else ()
-    f = _function([(i, steps[i]) for i in order if i not in leaves], steps, leaves, out)
-    f.__signature__ = Signature(_parameters([values.names.get(i) for i in leaves]))
-    return Planned(Program(f, arguments(values, leaves), tuple(map(leaves.index, wrt)), wrt=gradient), leaves, wrt)
+        raise CapabilityError(f"leaves of several types: {', '.join(sorted(d.name for d in floats))}")
+    ops = [(i, steps[i]) for i in order if i not in leaves]
+    wrt = tuple(i for i in leaves if steps[i].needs) if what in ("gradient", "seeded") else ()
+    # What was recorded without gradients gets none; tangents go through all the same.
+    cut = {i for i, s in ops if wrt and not s.needs and any(p >= 0 and steps[p].needs for p in s.parents)}
 
-
-def _function(ops: Sequence[tuple[int, Any]], steps: Any, leaves: tuple[int, ...], out: int) -> Callable[..., Any]:
-    """The notes as a function of the leaves."""
-    cut = {i for i, s in ops if not s.needs and any(p >= 0 and steps[p].needs for p in s.parents)}
-
-    def step(*args: Any) -> Any:
-        handles: dict[int, Any] = {-1: None, **dict(zip(leaves, args, strict=True))}
-        tape = args[0].tape
+    def run(handles: dict[int, Any]) -> Any:
+        tape = handles[leaves[0]].tape
         for i, s in ops:
             y = tape.apply(s.op, tuple([handles[p] for p in s.parents]), s.attrs)
             handles[i] = tape.apply(OPS["detach"], (y,), {}) if i in cut and s.op.kind != "constant" else y
         return handles[out]
 
-    return step
+    def step(*args: Any) -> Any:
+        handles, rest = {-1: None, **dict(zip(leaves, args, strict=False))}, args[len(leaves) :]
+        if what == "tangent":
+            return jvp(lambda *xs: run(handles | dict(zip(moving, xs, strict=True))), [handles[i] for i in moving],
+                       rest)[1]  # fmt: skip
+        y = run(handles)
+        return (OPS["sum"](y * rest[0]), y) if what == "seeded" else y
+
+    names = [values.names.get(i) for i in leaves] + ["seed" if what == "seeded" else "tangent"] * len(more)
+    step.__signature__ = Signature(_parameters(names))
+    examples = [*arguments(values, leaves), *more]
+    return Planned(Program(step, examples, tuple(map(leaves.index, wrt)), wrt=bool(wrt)), leaves, wrt)
 
 
 def _parameters(names: Sequence[str | None]) -> list[Parameter]:
