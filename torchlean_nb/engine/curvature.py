@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from torchlean_nb.engine.transforms import hvp
+from torchlean_nb.engine.transforms import Run
 from torchlean_nb.errors import HyperparameterError, quote
 
 
@@ -48,8 +48,9 @@ def hessian_diagonal(f: Callable[..., Any], args: Any, samples: int | None = Non
     rng = np.random.default_rng(seed)
     total = [np.zeros_like(a) for a in points]
     directions = _units(points) if samples is None else _signs(points, rng, samples)
+    run = Run(f, points, range(len(points)))
     for z in directions:
-        for t, v, w in zip(total, z, hvp(f, points, z), strict=True):
+        for t, v, w in zip(total, z, run.curve(z), strict=True):
             t += v * w / (samples or 1)
     return total[0] if single else tuple(total)
 

@@ -8,7 +8,7 @@ inner and outer derivatives never mix.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import wraps
+from functools import cached_property, wraps
 from typing import Any
 
 import numpy as np
@@ -92,15 +92,19 @@ class Run:
         return self.hand_out(dot, self.out.shape)
 
     def curve(self, vectors: Sequence[Any]) -> list[Any]:
-        """Tangents of the gradient: the backward sweep is recorded, and vectors are pushed through both."""
+        """Tangents of the gradient, pushed through the function and its recorded backward sweep."""
+        dots = {i: self.lift(v, self.tape.values[i].shape) for i, v in zip(self.ids, vectors, strict=True)}
+        found = push(self.at, self._slopes, dots) if max(self._slopes, default=-1) >= 0 else {}
+        pairs = zip(self.ids, self._slopes, strict=True)
+        return [self.hand_out(found.get(end), self.tape.values[i].shape) for i, end in pairs]
+
+    @cached_property
+    def _slopes(self) -> list[int]:
+        """Nodes of the gradient, recorded; -1 where none arrives."""
         self._one_number()
         at = Recorded(self.tape)
-        seed = at.xp.ones(shape=self.out.shape, like=self.out)
-        bar = sweep(at, self.out.id, seed, wrt=self.ids)
-        ends = [bar[i].id if i in bar else -1 for i in self.ids]
-        dots = {i: self.lift(v, self.tape.values[i].shape) for i, v in zip(self.ids, vectors, strict=True)}
-        found = push(self.at, ends, dots) if max(ends) >= 0 else {}
-        return [self.hand_out(found.get(e), self.tape.values[i].shape) for i, e in zip(self.ids, ends, strict=True)]
+        bar = sweep(at, self.out.id, at.xp.ones(shape=self.out.shape, like=self.out), wrt=self.ids)
+        return [bar[i].id if i in bar else -1 for i in self.ids]
 
     def _one_number(self) -> None:
         if self.out.size != 1:
