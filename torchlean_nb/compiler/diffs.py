@@ -17,7 +17,7 @@ from torchlean_nb.compiler.rewrites import Applied, rewriting
 Marked = tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Pass:
     """One pass over the lines.
 
@@ -56,6 +56,9 @@ class Pass:
 
     def __str__(self) -> str:
         return f"{self.name}: {self.summary}\n{self.diff}"
+
+    def __repr__(self) -> str:
+        return f"<{self.name}: {self.summary}>"
 
 
 def written(line: Line, name: str, named: Mapping[int, str], note: str = "") -> str:

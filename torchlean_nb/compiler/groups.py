@@ -53,7 +53,7 @@ class Groups(tuple):
         """Groups of one node: what it computes, then its way back."""
         return Groups(g for g in self if g.origin.node == node)
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         return self.text()
 
 

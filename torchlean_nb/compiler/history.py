@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from torchlean_nb.compiler.arguments import as_argument, names_of
 from torchlean_nb.compiler.source import words
+from torchlean_nb.errors import HyperparameterError, quote
 
 if TYPE_CHECKING:
     from torchlean_nb.compiler.diffs import Pass
@@ -31,10 +32,21 @@ def count(graph: Graph) -> int:
     return sum(x.op not in ("input", "const") for x in graph.lines)
 
 
-def otherwise(f: Callable[..., Any], every: bool) -> Callable[..., Any]:
-    """A function with its formulas rewritten: those that keep all bits, or every one."""
-    rewrites = _part("rewrites_table").REWRITES if every else _part("rewrites_exact").EXACT
-    return _part("rewrites").rewritten(f, rewrites)
+def otherwise(f: Callable[..., Any], rewrite: Any) -> Callable[..., Any]:
+    """A function with its formulas rewritten: those that keep all bits (False), every one, or by rows of one's own.
+
+    Raises
+    ------
+    HyperparameterError
+    """
+    rows = _part("rewrites")
+    if isinstance(rewrite, bool):
+        chosen = _part("rewrites_table").REWRITES if rewrite else _part("rewrites_exact").EXACT
+    elif isinstance(rewrite, list | tuple) and all(isinstance(r, rows.Rewrite) for r in rewrite):
+        chosen = rewrite
+    else:
+        raise HyperparameterError(f"compile: rewrite={quote(rewrite)}", "True, False, or a list of Rewrite")
+    return rows.rewritten(f, chosen)
 
 
 class Reading:

@@ -27,7 +27,7 @@ class Lane:
     spans: tuple[tuple[int, int, int], ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Lanes:
     """Arrays over the lines of a program.
 
@@ -51,7 +51,7 @@ class Lanes:
         """Bytes of all arrays."""
         return sum(lane.nbytes for lane in self.lanes)
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         rows = [("array", "bytes", "holds")]
         for lane in self.lanes:
             held = ", ".join(f"line {i} ({a} to {b})" for a, b, i in lane.spans)

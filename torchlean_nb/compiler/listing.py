@@ -88,7 +88,7 @@ class Shapes(tuple):
 
     __slots__ = ()
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         rows = [("", "", "shape", "type", "by", "layout", "")]
         rows += [
             (s.name, s.text, str(s.shape), s.dtype, _arrow(s), "" if s.layout == "C" else s.layout, s.where)

@@ -58,7 +58,7 @@ class Cost:
     lines: int = 1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Profile:
     """Costs of a program, the dearest line first.
 
@@ -132,7 +132,7 @@ class Profile:
             f"{self.peak} bytes in use at most, of {self.kept} in arrays made once; median of {self.runs} runs"
         )
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         return self.text()
 
 

@@ -224,7 +224,7 @@ def _run(text: str, graph: Graph) -> Callable[..., Any]:
 
 
 def compile(
-    f: Callable[..., Any], *examples: Any, argnums: int | Sequence[int] = 0, rewrite: bool = False,
+    f: Callable[..., Any], *examples: Any, argnums: int | Sequence[int] = 0, rewrite: Any = False,
     fast: bool = False,
 ) -> Program:
     """Trace a function once and make a program of it.
@@ -237,9 +237,9 @@ def compile(
         Arguments, for their shapes and types.
     argnums : int or tuple of int
         By which arguments `Program.value_and_grad` differentiates.
-    rewrite : bool
+    rewrite : bool or sequence of Rewrite
         Whether to write naive formulas as stable composites, which may change the last digits (see ``p.passes``).
-        Rewrites that keep all bits are made in any case.
+        Those that keep all bits are made without being asked for; ``rewrite=[]`` makes none.
     fast : bool
         Whether rounding may differ from eager mode: sums in float32, slopes by way of values; see `compiler.fast`.
 

@@ -12,6 +12,7 @@ from functools import wraps
 from inspect import signature
 from itertools import count, product
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -79,13 +80,12 @@ class Applied:
 class _Sketch:
     """A spelling traced at small shapes; its numbers are inputs, as they may be any."""
 
-    spelling: Callable[..., Any]
     graph: Graph
     numbers: tuple[str, ...]
     options: tuple[str, ...]
 
 
-_SKETCHES: dict[Callable[..., Any], _Sketch] = {}
+_SKETCHES: WeakKeyDictionary[Callable[..., Any], _Sketch] = WeakKeyDictionary()
 
 
 def sketch(spelling: Callable[..., Any], examples: Sequence[np.ndarray]) -> _Sketch:
@@ -100,7 +100,7 @@ def sketch(spelling: Callable[..., Any], examples: Sequence[np.ndarray]) -> _Ske
             return spelling(*xs[: len(examples)], **dict(zip(numbers, xs[len(examples) :], strict=True)))
 
         user = traced(opened, [*examples, *(np.asarray(given[k]) for k in numbers)])
-        made = _Sketch(spelling, view(user).graph, numbers, tuple(k for k in given if k not in numbers))
+        made = _Sketch(view(user).graph, numbers, tuple(k for k in given if k not in numbers))
         _SKETCHES[spelling] = made
     return made
 
@@ -128,13 +128,14 @@ def matches(user: User, seen: View, rewrites: Sequence[Rewrite]) -> Iterator[Mat
                 if drawn.graph.lines[drawn.graph.outputs[0]].op != seen.graph.lines[root].op:
                     continue
                 for found in unify(drawn.graph, drawn.graph.outputs[0], seen.graph, root, {}, False):
-                    match = _checked(user, seen, rewrite, drawn, i, found)
+                    match = _checked(user, seen, rewrite, spelling, i, found)
                     if match is not None:
                         yield match
 
 
-def _checked(user: User, seen: View, rewrite: Rewrite, drawn: _Sketch, i: int, found: Found) -> Match | None:
+def _checked(user: User, seen: View, rewrite: Rewrite, spelling: Any, i: int, found: Found) -> Match | None:
     """A match, if the spelling does exactly this at these shapes."""
+    drawn = sketch(spelling, rewrite.examples)
     ends = [found.get(k) for k in drawn.graph.inputs]
     if any(k is None or k not in seen.whose for k in ends):
         return None
@@ -152,7 +153,7 @@ def _checked(user: User, seen: View, rewrite: Rewrite, drawn: _Sketch, i: int, f
         options = read | dict(zip(drawn.options, chosen, strict=True))
         try:
             with np.errstate(all="ignore"):
-                again = view(traced(drawn.spelling, values, **options)).graph
+                again = view(traced(spelling, values, **options)).graph
         except (TorchLeanError, TypeError, ValueError, IndexError, ZeroDivisionError):
             continue
         want = dict(zip(again.inputs, inputs, strict=True))

@@ -11,7 +11,7 @@ import math
 import numpy as np
 
 from torchlean_nb.compiler.rewrites import Rewrite
-from torchlean_nb.compiler.rewrites_exact import EXACT, MATRIX
+from torchlean_nb.compiler.rewrites_exact import EXACT, MATRIX, POWER
 from torchlean_nb.rows import lookup as op
 
 VECTOR, LABELS = MATRIX[0], np.array([0, 2])
@@ -140,6 +140,7 @@ def _inner_gelu(cube):
 
 
 CLOSE = (
+    *([] if POWER.exact else [POWER]),
     Rewrite(
         "sqrt", lambda x: sqrt(x), (lambda x: x**0.5,), (abs(MATRIX),), ulps=2, why="a root is cheaper than a power",
     ),
