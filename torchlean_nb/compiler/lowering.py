@@ -23,6 +23,7 @@ from torchlean_nb.engine.tensor import Ref
 from torchlean_nb.rows import OPS
 
 SMALL = 64  # elements of a constant that is compared with others at once
+SHORT = 32  # elements of a row, and at least as many rows, of which the largest are found by halves
 
 
 class Origin(NamedTuple):
@@ -208,12 +209,25 @@ def _sum(xp: Lowering, x: Any, *, axis: Any, keepdims: bool) -> Any:
     return xp.astype(xp.reshape(total, shape=summed(x.shape, rows, keepdims)), dtype=x.dtype.name)
 
 
+def _max(xp: Lowering, x: Any, *, axis: Any, keepdims: bool) -> Any:
+    """Halves compared with each other, again and again: NumPy goes through short rows one number at a time."""
+    x = xp._lifted(x)
+    n = x.ndim
+    short = n > 1 and axis in (-1, n - 1, (-1,), (n - 1,)) and 1 < x.shape[-1] <= SHORT <= x.size // x.shape[-1]
+    if not short or x.dtype.char not in "fd":
+        return None
+    while (wide := x.shape[-1]) > 1:
+        half = (wide + 1) // 2
+        x = xp.maximum(*[xp.index(x, key=(..., slice(i, i + half))) for i in (0, wide - half)])
+    return x if keepdims else xp.reshape(x, shape=x.shape[:-1])
+
+
 def _fold(xp: Lowering, g: Any, *, size: Any, **attrs: Any) -> Any:
     parts = [xp.index(g, key=(..., *place)) for place in product(*map(range, size))]
     return xp.spread(*parts, size=size, **attrs)
 
 
-_OTHERWISE = {"fold": _fold, "matmul": _stacked, "sum": _sum}
+_OTHERWISE = {"fold": _fold, "matmul": _stacked, "max": _max, "sum": _sum}
 
 
 def lower(
@@ -324,7 +338,7 @@ def _origin(tape: Tape, i: int, arg: int = -1) -> Origin:
 def plain_product(a: np.ndarray, b: np.ndarray, y: np.ndarray) -> bool:
     """Whether BLAS multiplies these as they lie in memory."""
     plain = all(x.size and x.ndim < 3 and (x.flags.c_contiguous or x.flags.f_contiguous) for x in (a, b))
-    return plain and y.ndim > 0 and y.flags.c_contiguous and a.dtype == b.dtype and a.dtype.char in "fd"
+    return plain and y.flags.c_contiguous and a.dtype == b.dtype and a.dtype.char in "fd"
 
 
 def memory_order(a: np.ndarray) -> tuple[int, ...]:
