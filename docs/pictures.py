@@ -1,8 +1,8 @@
 """Make the pictures of the README from the real widgets: ``python docs/pictures.py``.
 
 Needs the `browser` extra and a Chromium (`CHROMIUM` names another one than the system's).
-Writes into ``docs/img``: ``stepper.gif``, and ``stepper``, ``designer``, ``anatomy``, ``dashboard`` and ``boundary``,
-light and ``_dark``. A name after the command makes that picture only.
+Writes into ``docs/img``: ``stepper.gif``, and ``stepper``, ``designer``, ``anatomy``, ``dashboard``, ``boundary`` and
+``program``, light and ``_dark``. A name after the command makes that picture only.
 """
 
 import io
@@ -76,6 +76,18 @@ def two_moons() -> tl.widgets.DecisionBoundary:
     return tl.widgets.DecisionBoundary(film)
 
 
+def two_schedules() -> tl.widgets.ProgramView:
+    """Loss and gradient of a small classifier, compiled."""
+    rng = np.random.default_rng(0)
+
+    def loss(W1, b1, W2, x, y):
+        return tl.cross_entropy(tl.tanh(x @ W1 + b1) @ W2, y)
+
+    weights = rng.normal(size=(2, 3)), np.zeros(3), rng.normal(size=(3, 2))
+    p = tl.compile(loss, *weights, rng.normal(size=(4, 2)), np.array([0, 1, 1, 0]), argnums=(0, 1, 2))
+    return tl.widgets.ProgramView(p.value_and_grad, step=21, title="Loss and gradient, compiled")
+
+
 def still(browser: Browser, widget: tl.widgets.base.View, file: Path) -> None:
     """A widget as it opens, light and dark."""
     widget.to_html(file)
@@ -89,7 +101,8 @@ def still(browser: Browser, widget: tl.widgets.base.View, file: Path) -> None:
         page.close()
 
 
-STILLS = {"designer": three_rates, "anatomy": three_updates, "dashboard": three_runs, "boundary": two_moons}
+STILLS = {"designer": three_rates, "anatomy": three_updates, "dashboard": three_runs, "boundary": two_moons,
+          "program": two_schedules}  # fmt: skip
 
 
 def main(wanted: list[str]) -> None:

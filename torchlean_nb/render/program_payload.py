@@ -15,6 +15,7 @@ from torchlean_nb.render.program_words import (
     numbered,
     sentences,
     shortened,
+    statement,
 )
 from torchlean_nb.trace.arrays import encode_array
 from torchlean_nb.trace.program import ProgramTrace
@@ -71,8 +72,8 @@ def _line(
         "name": names[i], "expr": expression(trace, i, dict(names)), "shape": list(line.shape), "dtype": line.dtype,
         "at": visible(line.name, NAME), "lane": place.get(line.lane), "view": line.view, "once": line.once,
         "reads": sorted({place[k] for k in reads if k in place}), "way": line.way, "group": group,
-        "src": None if line.source is None else line.source - 1, "bytes": line.nbytes, "moved": line.moved,
-        "rule": visible(line.rule), "seconds": line.seconds, "value": sent,
+        "code": statement(trace, i), "src": None if line.source is None else line.source - 1, "bytes": line.nbytes,
+        "moved": line.moved, "rule": visible(line.rule), "seconds": line.seconds, "value": sent,
     }  # fmt: skip
 
 

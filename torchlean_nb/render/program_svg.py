@@ -6,7 +6,7 @@ from torchlean_nb.errors import HyperparameterError
 from torchlean_nb.render.escape import visible
 from torchlean_nb.render.glyphs import fit
 from torchlean_nb.render.numbers import shape
-from torchlean_nb.render.program_words import NAME, composite, expression, groups, nbytes, numbered
+from torchlean_nb.render.program_words import NAME, composite, expression, groups, nbytes, numbered, statement
 from torchlean_nb.render.routes import num
 from torchlean_nb.render.stills import PAD, still, words
 from torchlean_nb.trace.program import ProgramTrace
@@ -42,7 +42,7 @@ def program_svg(trace: ProgramTrace, step: int | None = None) -> str:
     x_of = {lane: left + _LANE * place for place, lane in enumerate(sorted(largest))}
     now = trace.ran[step - 1] if step else -1
     body = [*_head(trace, now), *_names(trace, x_of, now)]
-    said, titles = trace.source.split("\n"), _titled(trace)
+    titles = _titled(trace)
     names, y, at = numbered(trace), float(_TOP), {}
     for k in shown:
         if k in titles:
@@ -54,10 +54,9 @@ def program_svg(trace: ProgramTrace, step: int | None = None) -> str:
             body.append(f'<rect class="hv" fill-opacity=".14" x="4" y="{num(y)}" {size}/>')
         at[k], kind = y, "b" if k == step else "" if k < step else "s"
         text = f"{names[trace.ran[k - 1]]} = {expression(trace, trace.ran[k - 1], names)}"
-        code = "" if line.source is None else visible(said[line.source - 1].strip())
         body += [
             words(PAD + 8, y + 12, fit(text, _EXPR - 12), kind), words(PAD + _EXPR, y + 12, shape(line.shape), "s"),
-            words(PAD + _EXPR + _SHAPE, y + 12, fit(code, _CODE), kind),
+            words(PAD + _EXPR + _SHAPE, y + 12, fit(statement(trace, trace.ran[k - 1]), _CODE), kind),
         ]  # fmt: skip
         y += _ROW
     body += [mark for lane, x in x_of.items() for mark in _spans(trace, lane, x, at, now, y)]

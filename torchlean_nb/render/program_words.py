@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator
 from functools import cache
@@ -30,6 +31,24 @@ def expression(trace: ProgramTrace, i: int, names: dict[int, str]) -> str:
     line = trace.lines[i]
     args = [names[a] for a in line.args if a >= 0]
     return f"{visible(line.op, NAME)}({', '.join([*args, *([visible(line.attrs, 80)] if line.attrs else [])])})"
+
+
+def statement(trace: ProgramTrace, i: int) -> str:
+    """Code of a line; its own part where several lines share a row of the source: ``a, b = x.T, y.T``."""
+    line = trace.lines[i]
+    if line.source is None:
+        return ""
+    text = trace.source.split("\n")[line.source - 1].strip()
+    if "," not in text.partition(" = ")[0]:
+        return visible(text)
+    try:
+        (node,) = ast.parse(text).body
+        for target, value in zip(node.targets[0].elts, node.value.elts, strict=True):
+            if target.id == line.name:
+                return visible(f"{line.name} = {ast.unparse(value)}")
+    except (SyntaxError, ValueError, AttributeError, RecursionError):
+        pass
+    return visible(text)
 
 
 def composite(origin: str) -> tuple[str, str]:

@@ -27,7 +27,7 @@ const costText = (v, by) => (v === 0 ? "0" : by === "time" ? secondsText(v) : v 
 
 export function programTable(payload, { go, toggle, measured }) {
   const steps = stepsOf(payload),
-    { lines, lanes, source } = payload,
+    { lines, lanes } = payload,
     spans = {},
     rows = [],
     parts = [];
@@ -60,14 +60,13 @@ export function programTable(payload, { go, toggle, measured }) {
     }
     for (const k of list) {
       const line = lines[k - 1],
-        code = line.src === null ? "" : source[line.src].trim(),
         cost = bar();
       const row = h(
         "div",
         { class: `pv-row pv-line pv-${line.way}${many ? " pv-in" : ""}`, role: "row", "aria-level": many ? "2" : "1", tabindex: "-1", "data-step": String(k), title: `${line.name} = ${line.expr}, a part of ${name}${about ? `, ${about}` : ""}` },
         cell("pv-expr", h("b", null, line.name), ` = ${line.expr}`),
         cell("pv-shape", shapeText(line.shape)),
-        cell("pv-src", h("code", null, code)),
+        cell("pv-src", h("code", null, line.code)),
         memory(k, k),
         cost,
       );

@@ -4,7 +4,7 @@ const SIDE = 6;
 
 /** Panel: `update(k, entry)` shows step k. */
 export function programSide(payload, pick) {
-  const { lines, lanes, source } = payload,
+  const { lines, lanes } = payload,
     arrays = lines.map((line) => decode(line.value)),
     map = heatMap({ hue: "value", pick, label: "value", limit: SIDE }),
     control = axes(pick, SIDE),
@@ -32,7 +32,7 @@ export function programSide(payload, pick) {
     title.title = title.textContent;
     tag.textContent = line ? `${line.shape.length ? shapeText(line.shape) : "scalar"} \u00b7 ${line.dtype}` : "";
     tag.hidden = !line;
-    code.textContent = line && line.src !== null ? source[line.src].trim() : "";
+    code.textContent = line ? line.code : "";
     code.hidden = !code.textContent;
     rule.textContent = line && line.rule ? `Shape: ${line.rule}.` : "";
     rule.hidden = !rule.textContent;
