@@ -34,8 +34,9 @@ def sech2(xp, x):
     >>> float(tl.sech2(0.0)), float(tl.sech2(100.0)) > 0
     (1.0, True)
     """
-    e = xp.exp(-xp.abs(2 * x))
-    return 4 * (e / ((1 + e) * (1 + e)))
+    e = xp.exp(-2 * xp.abs(x))
+    d = 1 + e
+    return 4 * (e / (d * d))
 
 
 @elementwise(
@@ -50,7 +51,9 @@ def tanh(xp, x):
 
 def _sigmoid(xp, x):
     # Each exponential is of a number that is not positive, so nothing overflows; above 0 the first is 1.
-    return xp.exp(xp.minimum(x, 0)) / (1 + xp.exp(-xp.abs(x)))
+    y = xp.exp(xp.minimum(x, 0))
+    y /= 1 + xp.exp(-xp.abs(x))
+    return y
 
 
 @elementwise(
@@ -135,14 +138,26 @@ def _phi(xp, x):
 
 
 def _gelu_inner(xp, x):
-    return xp.number(ROOT_2_OVER_PI) * (x + xp.number(0.044715) * (x * x * x))
+    u = x * x
+    u *= x
+    u *= xp.number(0.044715)
+    u += x
+    u *= xp.number(ROOT_2_OVER_PI)
+    return u
 
 
 def _gelu_partial(xp, t, y, x, *, approximate):
     if approximate == "tanh":
-        u = 2 * _gelu_inner(xp, x)
-        slope = xp.number(ROOT_2_OVER_PI) * (1 + xp.number(3 * 0.044715) * (x * x))
-        return t * (xp.sigmoid(u) + x * (2 * _bell(xp, u) * slope))
+        u = _gelu_inner(xp, x)
+        slope = x * x
+        slope *= xp.number(3 * 0.044715)
+        slope += 1
+        slope *= xp.number(ROOT_2_OVER_PI)
+        slope *= xp.sech2(u) / 2
+        slope *= x
+        slope += xp.sigmoid(2 * u)
+        slope *= t
+        return slope
     return t * (_phi(xp, x) + x * (xp.number(ROOT_1_OVER_2PI) * gauss(xp, x, 2)))
 
 
