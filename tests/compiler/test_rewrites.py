@@ -265,6 +265,9 @@ def test_rows_of_your_own_take_the_place_of_the_table():
     assert [x.name for x in p.passes] == ["rewrite as twice", "lower"]
     assert np.array_equal(p(X), np.tanh(X + X)) and "multiply(" in p.source
     assert repr(p.passes[0]).startswith("<rewrite as twice: 2 nodes stay 2")
+    once = Rewrite("once", lambda x: x + x, (lambda x: 2 * x,), (X,), exact=True, why="one number less")
+    in_circles = tl.compile(lambda x: tl.tanh(x + x), X, rewrite=[twice, once])
+    assert np.array_equal(in_circles(X), np.tanh(X + X))
     for wrong in (1, "all", [squares]):
         with pytest.raises(HyperparameterError, match="rewrite"):
             tl.compile(lambda x: x, X, rewrite=wrong)

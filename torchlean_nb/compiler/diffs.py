@@ -119,7 +119,7 @@ def _marked(
 
 def _said(before: Graph, after: Graph, what: str = "lines") -> str:
     a, b = count(before), count(after)
-    return f"{a} {what} stay {a}" if a == b else f"{a} {what} become {b}"
+    return f"{a} {what if a != 1 else what[:-1]} {'stay' if a == b else 'become'}{'s' if a == 1 else ''} {b}"
 
 
 def lowering(user: Graph, rough: Graph) -> Pass:
@@ -136,7 +136,9 @@ def lowering(user: Graph, rough: Graph) -> Pass:
     for origin, found in inside.items():
         out += [("+", written(rough.lines[k], called[k], called, str(origin))) for k in found]
     back = sum(x.origin.backward for x in rough.lines)
-    said = f"{count(user)} nodes are {count(rough)} primitives" + (f", {back} of them for the way back" if back else "")
+    a, b = count(user), count(rough)
+    said = f"{a} node{'s are' if a != 1 else ' is'} {b} primitive{'s' if b != 1 else ''}"
+    said += f", {back} of them for the way back" if back else ""
     return Pass("lower", said, user, rough, tuple(out))
 
 

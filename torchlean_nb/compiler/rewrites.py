@@ -6,7 +6,7 @@ the shapes found there; only what that second trace does, node by node, is repla
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from functools import wraps
 from inspect import signature
@@ -46,8 +46,8 @@ class Rewrite:
     ulps : float
         Otherwise: how far value and gradients may move, in units of the last place of their largest entry.
     why : str
-    needs : frozenset of str
-        Names of rows of which a computation must have one to be looked at.
+    needs : tuple of frozenset of str
+        Names of rows: a computation that does not have one of each is not looked at.
     """
 
     name: str
@@ -57,11 +57,11 @@ class Rewrite:
     exact: bool = False
     ulps: float = 0.0
     why: str = ""
-    needs: frozenset[str] = frozenset()
+    needs: tuple[frozenset[str], ...] = ()
 
-    def may(self, tape: Tape) -> bool:
-        """Whether a tape has the rows without which nothing can be found."""
-        return not self.needs or any(getattr(op, "name", "") in self.needs for op, *_ in tape.records)
+    def may(self, rows: Set[str]) -> bool:
+        """Whether there are the rows without which nothing can be found."""
+        return all(need & rows for need in self.needs)
 
 
 @dataclass(frozen=True)
@@ -118,19 +118,22 @@ class Match:
 
 def matches(user: User, seen: View, rewrites: Sequence[Rewrite]) -> Iterator[Match]:
     """Spellings in a user's rows, later lines first, and for each line in the order of the table."""
+    ops = {x.op for x in seen.graph.lines}
+    by_root: dict[str, list[tuple[Rewrite, Any, Graph]]] = {}
+    for rewrite in rewrites:
+        for spelling in rewrite.spellings:
+            drawn = sketch(spelling, rewrite.examples).graph
+            if all(x.op in ops or x.op in LEAVES for x in drawn.lines):
+                by_root.setdefault(drawn.lines[drawn.outputs[0]].op, []).append((rewrite, spelling, drawn))
     for i in reversed(range(len(user.graph.lines))):
         root = seen.place[i]
         if user.graph.lines[i].op in LEAVES:
             continue
-        for rewrite in rewrites:
-            for spelling in rewrite.spellings:
-                drawn = sketch(spelling, rewrite.examples)
-                if drawn.graph.lines[drawn.graph.outputs[0]].op != seen.graph.lines[root].op:
-                    continue
-                for found in unify(drawn.graph, drawn.graph.outputs[0], seen.graph, root, {}, False):
-                    match = _checked(user, seen, rewrite, spelling, i, found)
-                    if match is not None:
-                        yield match
+        for rewrite, spelling, drawn in by_root.get(seen.graph.lines[root].op, ()):
+            for found in unify(drawn, drawn.outputs[0], seen.graph, root, {}, False):
+                match = _checked(user, seen, rewrite, spelling, i, found)
+                if match is not None:
+                    yield match
 
 
 def _checked(user: User, seen: View, rewrite: Rewrite, spelling: Any, i: int, found: Found) -> Match | None:
@@ -244,17 +247,17 @@ def _other(new: User, match: Match, lines: Sequence[Line]) -> bool:
 
 
 def rewriting(user: User, rewrites: Sequence[Rewrite]) -> tuple[User, tuple[Applied, ...]]:
-    """Apply rewrites until none is left."""
+    """Apply rewrites until none is left, or until they turn in circles."""
     done: list[Applied] = []
-    again = True
-    while again:
-        again = False
-        for match in matches(user, view(user), rewrites):
-            new = replaced(user, match)
-            if new is not None:
-                done.append(Applied(match.rewrite, user.graph, new.graph))
-                user, again = new, True
-                break
+    for _ in range(2 * len(user.graph.lines) + 8):
+        ops = {x.op for x in user.graph.lines}
+        wanted = [r for r in rewrites if r.may(ops)]
+        found = ((m, replaced(user, m)) for m in matches(user, view(user), wanted)) if wanted else ()
+        match, new = next(((m, u) for m, u in found if u is not None), (None, None))
+        if match is None or new is None:
+            break
+        done.append(Applied(match.rewrite, user.graph, new.graph))
+        user = new
     return user, tuple(done)
 
 
@@ -279,10 +282,12 @@ def rewritten(f: Callable[..., Any], rewrites: Sequence[Rewrite]) -> Callable[..
         if not isinstance(tape, SymbolTape) or not all(isinstance(o, Ref) and o.tape is tape for o in several):
             return found
         first = all(isinstance(tape.records[h.id][0], str) for h in handles)
-        wanted = [r for r in (rewrites if first else always) if r.may(tape)]
-        if not wanted:
+        rows = {getattr(op, "name", "") for op, *_ in tape.records}
+        chosen = rewrites if first else always
+        if not any(r.may(rows) for r in chosen):
             return found
-        user, done = rewriting(User.of(tape, [h.id for h in handles], [o.id for o in several]), wanted)
+        start = User.of(tape, [h.id for h in handles], [o.id for o in several])
+        user, done = rewriting(start, chosen)
         if not done:
             return found
         outs = played(user, tape, handles)

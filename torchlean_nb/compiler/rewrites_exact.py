@@ -9,6 +9,7 @@ from torchlean_nb.rows import lookup as op
 
 MATRIX = np.array([[0.5, -1.0, 0.25], [1.5, 0.75, -0.5]])
 MSE = (MATRIX, MATRIX * 0.5)
+SQUARED = (frozenset({"sub"}), frozenset({"mul", "square"}), frozenset({"mean", "sum"}))
 WINDOW = {"kernel_size": 2, "stride": None, "padding": 0, "dilation": 1, "ceil_mode": False}
 
 
@@ -39,23 +40,23 @@ def squares() -> bool:
 
 POWER = Rewrite(
     "square", lambda x: op("square")(x), (lambda x: x**2,), (MATRIX,), exact=squares(), ulps=0 if squares() else 4,
-    why="no power on the way back, and no question whether the exponent is 0", needs=frozenset({"pow"}),
+    why="no power on the way back, and no question whether the exponent is 0", needs=(frozenset({"pow"}),),
 )
 EXACT = (
     *([POWER] if POWER.exact else []),
     Rewrite(
         "mse_loss", lambda x, t: op("mse_loss")(x, t), (lambda x, t: op("mean")(op("square")(x - t)),), MSE, exact=True,
-        why="one product on the way back instead of three", needs=frozenset({"sub"}),
+        why="one product on the way back instead of three", needs=SQUARED,
     ),
     Rewrite(
         "mse_loss, summed", lambda x, t: op("mse_loss")(x, t, reduction="sum"),
         (lambda x, t: op("sum")(op("square")(x - t)),), MSE, exact=True,
-        why="one product on the way back instead of three", needs=frozenset({"sub"}),
+        why="one product on the way back instead of three", needs=SQUARED,
     ),
     Rewrite(
         "pool before relu", _pool(lambda x, window: op("relu")(op("max_pool")(x, **window))),
         (_pool(lambda x, window: op("max_pool")(op("relu")(x), **window)),), (np.ones((1, 1, 2, 2)),), exact=True,
         why="the largest of a window is the same before and after; relu then sees fewer elements",
-        needs=frozenset({"max_pool"}),
+        needs=(frozenset({"max_pool"}), frozenset({"relu"})),
     ),
 )  # fmt: skip
