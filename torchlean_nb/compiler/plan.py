@@ -7,7 +7,8 @@ given the result, so sums run in the same order as in eager mode.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +16,8 @@ import numpy as np
 
 from torchlean_nb.compiler.emit import PARTLY, bits, elementwise, writes
 from torchlean_nb.compiler.lowering import Graph, Line
+
+Kind = tuple[tuple[int, ...], np.dtype[Any], tuple[int, ...]]  # shape, type, order of the axes in memory
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,7 @@ class Plan:
     buffers : tuple of (shape, dtype, order)
         Arrays that are made once.
     place : mapping from line to buffer
-        Lines that write into one.
+        Lines that write into one; it may have to be reshaped for a line.
     views : frozenset of int
         Lines that are another look at an argument.
     zeroed : frozenset of int
@@ -37,7 +40,7 @@ class Plan:
         Lines that write into an array that somebody else owns, by its name.
     """
 
-    buffers: tuple[tuple[tuple[int, ...], np.dtype, tuple[int, ...]], ...]
+    buffers: tuple[Kind, ...]
     place: dict[int, int]
     views: frozenset[int]
     zeroed: frozenset[int] = frozenset()
@@ -68,26 +71,30 @@ def plan(graph: Graph, into: Mapping[int, str] | None = None) -> Plan:
         for a in lines[i].args:
             if a >= 0:
                 last.setdefault(root[a], i)
-    buffers: list[tuple[tuple[int, ...], np.dtype, tuple[int, ...]]] = []
-    free: dict[tuple, list[int]] = {}
+    buffers: list[Kind] = []
+    free: dict[Any, list[int]] = {}
     place: dict[int, int] = {}
     own: set[int] = set()
     aside: dict[int, int] = {}
+    even = _even(lines, root)
 
-    def take(kind: Any, again: bool = True) -> int:
-        if again and free.get(kind):
-            return free[kind].pop()
+    def take(kind: Kind, again: bool = True) -> int:
+        if again and free.get(_pool(kind)):
+            return free[_pool(kind)].pop()
         buffers.append(kind)
         return len(buffers) - 1
+
+    def give(kind: Kind, n: int) -> None:
+        free.setdefault(_pool(kind), []).append(n)
 
     for i, line in enumerate(lines):
         dying = {root[a] for a in line.args if a >= 0 and last[root[a]] == i and place.get(root[a]) not in own}
         dying &= place.keys()
-        # A view of a dying array may be read while it is written; the array itself is safe, element by element.
-        seen_through = {root[a] for a in line.args if a >= 0 and a != root[a]}
-        early = {r for r in dying if elementwise(line.op) and r not in seen_through and _kind(lines[r]) == _kind(line)}
+        # A dying array is read element by element where it is written, unless a view has them in another order.
+        mixed = {root[a] for a in line.args if a >= 0 and not (even[a] and lines[a].shape == line.shape)}
+        early = {r for r in dying - mixed if elementwise(line.op) and _pool(_kind(lines[r])) == _pool(_kind(line))}
         for r in sorted(early):
-            free.setdefault(_kind(lines[r]), []).append(place[r])
+            give(_kind(lines[r]), place[r])
         if i not in views and i not in given and writes(line):
             place[i] = take(_kind(line), line.op not in PARTLY)
             if line.op in PARTLY:
@@ -95,11 +102,11 @@ def plan(graph: Graph, into: Mapping[int, str] | None = None) -> Plan:
             if (integers := bits(line)) is not None:
                 kind = (line.shape, integers, line.order)
                 aside[i] = take(kind)
-                free.setdefault(kind, []).append(aside[i])
+                give(kind, aside[i])
         for r in sorted(dying - early):
-            free.setdefault(_kind(lines[r]), []).append(place[r])
+            give(_kind(lines[r]), place[r])
         if i in place and i not in last and place[i] not in own:  # nobody reads it: the graph was not simplified
-            free.setdefault(_kind(line), []).append(place[i])
+            give(_kind(line), place[i])
     return Plan(tuple(buffers), place, views, frozenset(own), aside, given)
 
 
@@ -118,13 +125,25 @@ def fits(line: Line) -> bool:
     return plain and not line.view and line.op not in PARTLY and writes(line) and bits(line) is None
 
 
-def _kind(line: Line) -> tuple[tuple[int, ...], np.dtype, tuple[int, ...]]:
+def _even(lines: Sequence[Line], root: Sequence[int]) -> list[bool]:
+    """Whether the elements of a line follow each other in the memory it looks at as they do in the line."""
+    found: list[bool] = []
+    for i, line in enumerate(lines):
+        plain = line.order == tuple(range(len(line.shape)))
+        found.append(root[i] == i or (plain and line.op == "reshape" and found[line.args[0]] and _row_major(lines, i)))
+    return found
+
+
+def _row_major(lines: Sequence[Line], i: int) -> bool:
+    line = lines[lines[i].args[0]]
+    return line.order == tuple(range(len(line.shape)))
+
+
+def _kind(line: Line) -> Kind:
     return line.shape, line.dtype, line.order
 
 
-def empty(kind: tuple[tuple[int, ...], np.dtype, tuple[int, ...]]) -> np.ndarray:
-    """An array with a shape, a type and a layout."""
+def _pool(kind: Kind) -> Any:
+    """What arrays have in common that can take each other's place: in row-major order the number of elements."""
     shape, dtype, order = kind
-    back = [order.index(i) for i in range(len(shape))]
-    return np.empty([shape[i] for i in order], dtype).transpose(back)
-
+    return (math.prod(shape), dtype) if order == tuple(range(len(shape))) else kind

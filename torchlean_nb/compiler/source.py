@@ -69,7 +69,8 @@ class Text:
         self.names = [f"x{k}" if name in (*NUMPY, choose.__name__) else name for k, name in enumerate(names)]
         self.word = words(graph, plan, self.names)
         consts = [(self.word[i], x) for i, x in enumerate(graph.lines) if x.op == "const"]
-        self.made = assigned(_constants(consts)) + assigned(_arrays(plan))
+        self.made = [*assigned(_constants(consts)), *assigned(_arrays(plan))]
+        self.made += assigned(_reshaped(graph, plan, self.word))
         made_once = {i for i, x in enumerate(graph.lines) if x.op == "const"} | plan.place.keys() | plan.given.keys()
         self.once, seen = self._views(graph, plan, made_once)
         self.bound, also = self._views(graph, plan, made_once | seen | {graph.inputs[k] for k in still}, seen)
@@ -164,8 +165,24 @@ def words(graph: Graph, plan: Plan, names: Sequence[str]) -> dict[int, str]:
     word = dict(zip(graph.inputs, names, strict=True)) | dict(plan.given)
     for i, line in enumerate(graph.lines):
         if i not in word:
-            word[i] = f"c{i}" if line.op == "const" else f"t{plan.place[i]}" if i in plan.place else f"v{i}"
+            word[i] = f"c{i}" if line.op == "const" else _array(i, line, plan) if i in plan.place else f"v{i}"
     return word
+
+
+def _array(i: int, line: Line, plan: Plan) -> str:
+    """Name of the array a line writes into; if that was made for another shape, of a view of it."""
+    n = plan.place[i]
+    return f"t{n}" if plan.buffers[n][0] == line.shape else f"v{i}"
+
+
+def _reshaped(graph: Graph, plan: Plan, word: dict[int, str]) -> list[tuple[str, str]]:
+    """Views of arrays in the shapes of lines that write into them."""
+    seen: dict[Any, str] = {}
+    for i, n in plan.place.items():
+        shape = graph.lines[i].shape
+        if plan.buffers[n][0] != shape:
+            word[i] = seen.setdefault((n, shape), word[i])
+    return [(name, f"t{n}.reshape({shape!r})") for (n, shape), name in seen.items()]
 
 
 def constants(graph: Graph) -> dict[str, np.ndarray]:
@@ -177,7 +194,9 @@ def _statement(i: int, line: Line, plan: Plan, word: dict[int, str]) -> str:
     xs = ["None" if a < 0 else word[a] for a in line.args]
     if i in plan.place or i in plan.given:
         if line.op in WRITES:
-            xs += [f"t{plan.aside[i]}"] if i in plan.aside else []
+            if i in plan.aside:
+                shape = plan.buffers[plan.aside[i]][0]
+                xs.append(f"t{plan.aside[i]}" + ("" if shape == line.shape else f".reshape({line.shape!r})"))
             return WRITES[line.op](word[i], line, *xs)
         if line.op == "reshape" and line.order == tuple(range(len(line.shape))):
             return f"copyto({word[i]}.reshape({line.first!r}), {xs[0]})"
