@@ -37,6 +37,8 @@ def chosen(argnums: Any, count: int) -> tuple[int, ...]:
 
 def as_argument(a: Any) -> np.ndarray:
     """An argument in the layout the program was planned for."""
+    if a.__class__ is np.ndarray and a.flags.c_contiguous:
+        return a
     plain = not isinstance(a, np.ndarray | np.generic)
     try:
         a = np.asarray(a)

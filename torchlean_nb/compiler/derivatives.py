@@ -6,7 +6,7 @@ Hessian pushes all unit vectors at once: the line of primitives that pushes one 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from inspect import Parameter, Signature
 from itertools import pairwise
@@ -16,10 +16,12 @@ import numpy as np
 
 from torchlean_nb.compiler.arguments import as_argument, chosen, names_of, title_of
 from torchlean_nb.compiler.batching import do, full, replay, straight
+from torchlean_nb.compiler.recording import SymbolTape
 from torchlean_nb.engine.param import Param
 from torchlean_nb.engine.tensor import Ref
 from torchlean_nb.engine.transforms import hvp, jvp, vjp
 from torchlean_nb.errors import HandleTypeError, ShapeError
+from torchlean_nb.rows import OPS
 
 
 class Derivatives:
@@ -122,8 +124,10 @@ class Derived:
             examples += [np.ones_like(examples[k]) for k in self.wrt]
         self.title = f"{make.__name__[1:]}_of_{title_of(of.f)}"
 
+        f = _quick(of.f, of.rows) if of.rows else of.f
+
         def derivative(*xs: Any) -> Any:
-            return make(of.f, self.wrt, xs)
+            return make(f, self.wrt, xs)
 
         derivative.__name__ = self.title
         derivative.__signature__ = Signature([Parameter(n, Parameter.POSITIONAL_ONLY) for n in names])
@@ -153,12 +157,11 @@ class Along(Derived):
             When there are more or fewer of them, or one is not shaped like its argument.
         """
         args, vectors = (x if isinstance(x, tuple) else (x,) for x in (args, vectors))
-        for what, found, wanted in (("arguments", args, self.wanted), ("vectors", vectors, len(self.wrt))):
-            if len(found) != wanted:
-                raise HandleTypeError(
-                    f"{self.title}: {len(found)} {what} instead of {wanted}",
-                    f"it is by the arguments {', '.join(map(str, self.wrt))}, one vector for each",
-                )
+        if len(args) != self.wanted or len(vectors) != len(self.wrt):
+            raise HandleTypeError(
+                f"{self.title}: {len(args)} arguments and {len(vectors)} vectors instead of {self.wanted} and "
+                f"{len(self.wrt)}", f"it is by the arguments {', '.join(map(str, self.wrt))}, one vector for each",
+            )
         out = self.program(*args, *[_like(args[k], v, k) for k, v in zip(self.wrt, vectors, strict=True)])
         return out[0] if self.single and len(out) == 1 else out
 
@@ -204,6 +207,25 @@ def _moving(f: Callable[..., Any], wrt: Sequence[int], xs: Sequence[Any]) -> tup
         return y[0] if isinstance(y, tuple) else y
 
     return g, tuple([xs[k] for k in wrt])
+
+
+def _quick(f: Callable[..., Any], rows: Mapping[str, Any]) -> Callable[..., Any]:
+    """The function with other rows wherever it is compiled."""
+    # Their forward leaves other residuals, so tangents go through what they are made of.
+    rows = {name: row if row.forward is OPS[name].forward else row.with_(jvps=()) for name, row in rows.items()}
+
+    def g(*xs: Any) -> Any:
+        tape = next((x.tape for x in xs if isinstance(x, Ref)), None)
+        if not isinstance(tape, SymbolTape):
+            return f(*xs)
+        mark = len(tape)
+        y = f(*xs)
+        for i in range(mark, len(tape)):
+            op, *rest = tape.records[i]
+            tape.records[i] = (op if isinstance(op, str) else rows.get(op.name, op), *rest)
+        return y
+
+    return g
 
 
 def _jvp(f: Callable[..., Any], wrt: Sequence[int], xs: Sequence[Any]) -> Any:

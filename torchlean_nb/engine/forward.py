@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,9 @@ from torchlean_nb.engine.tape import Tape
 from torchlean_nb.errors import RuleError
 
 
-def push(at: Plain, outs: list[int], tangents: Mapping[int, Any], start: int | None = None) -> dict[int, Any]:
+def push(
+    at: Plain, outs: list[int], tangents: Mapping[int, Any], start: int | None = None, among: Collection[int] = ()
+) -> dict[int, Any]:
     """Tangents of `outs` when the nodes in `tangents` move.
 
     Parameters
@@ -23,6 +25,8 @@ def push(at: Plain, outs: list[int], tangents: Mapping[int, Any], start: int | N
         Node id to tangent.
     start : int, optional
         First node to look at, the first that moves unless told.
+    among : collection of int
+        The only nodes to push through, all of them unless told.
 
     Returns
     -------
@@ -33,7 +37,7 @@ def push(at: Plain, outs: list[int], tangents: Mapping[int, Any], start: int | N
     first = min(tangents, default=0) if start is None else start
     for i in range(first, max(outs) + 1):
         op, parents, _, _ = at.tape.records[i]
-        if i in dot or isinstance(op, str) or op.kind == "constant":
+        if i in dot or isinstance(op, str) or op.kind == "constant" or (among and i not in among):
             continue
         if any(p in dot for p in parents):
             t = advance(at, i, [dot.get(p) for p in parents])

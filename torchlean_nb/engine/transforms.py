@@ -94,17 +94,25 @@ class Run:
     def curve(self, vectors: Sequence[Any]) -> list[Any]:
         """Tangents of the gradient, pushed through the function and its recorded backward sweep."""
         dots = {i: self.lift(v, self.tape.values[i].shape) for i, v in zip(self.ids, vectors, strict=True)}
-        found = push(self.at, self._slopes, dots) if max(self._slopes, default=-1) >= 0 else {}
-        pairs = zip(self.ids, self._slopes, strict=True)
+        ends, among = self._slopes
+        found = push(self.at, ends, dots, among=among) if among else {}
+        pairs = zip(self.ids, ends, strict=True)
         return [self.hand_out(found.get(end), self.tape.values[i].shape) for i, end in pairs]
 
     @cached_property
-    def _slopes(self) -> list[int]:
-        """Nodes of the gradient, recorded; -1 where none arrives."""
+    def _slopes(self) -> tuple[list[int], set[int]]:
+        """Nodes of the gradient, recorded, -1 where none arrives; and all nodes that it depends on."""
         self._one_number()
         at = Recorded(self.tape)
         bar = sweep(at, self.out.id, at.xp.ones(shape=self.out.shape, like=self.out), wrt=self.ids)
-        return [bar[i].id if i in bar else -1 for i in self.ids]
+        ends = [bar[i].id if i in bar else -1 for i in self.ids]
+        among, todo = set(), [e for e in ends if e >= 0]
+        while todo:
+            i = todo.pop()
+            if i >= 0 and i not in among:
+                among.add(i)
+                todo += self.tape.records[i][1]
+        return ends, among
 
     def _one_number(self) -> None:
         if self.out.size != 1:
