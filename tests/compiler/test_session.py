@@ -15,6 +15,7 @@ from strategies import programs
 import torchlean_nb as tl
 from torchlean_nb import errors
 from torchlean_nb.compiler.replay_book import KEPT
+from torchlean_nb.compiler.replay_plan import PATIENCE
 from torchlean_nb.laws.point import Point
 
 RNG = np.random.default_rng(0)
@@ -195,6 +196,19 @@ def test_other_shapes_are_other_structures_and_only_some_are_kept():
     assert s._way.book.recorded == KEPT + 4  # the first was forgotten and came again
 
 
+def test_a_long_structure_is_compiled_when_it_came_often_enough():
+    s = tl.Session(backend="compiled")
+    w, compiled = s.param(2.0), []
+    for _ in range(4):
+        s.reset_tape()
+        y = w
+        for _ in range(PATIENCE + 1):
+            y = -y
+        assert float(s.backward(y)[w]) == -1.0
+        compiled.append(s.program is not None)
+    assert compiled == [False, False, True, True] and replays(s) == 3
+
+
 def test_names_scopes_cells_and_traces_are_those_of_eager_mode():
     def build(s, k):
         cells = s.input_nat_vec([k, 1])
@@ -254,6 +268,21 @@ def test_derivatives_that_are_refused_are_refused_in_the_same_words(look):
                 look(s, y)
         words.append((type(e.value), str(e.value)))
     assert words[0] == words[1]
+
+
+def test_a_gradient_that_follows_a_look_comes_from_the_same_run():
+    runs = []
+    for s in pair():
+        w, seen = s.param(X), []
+        for k in range(8):
+            s.reset_tape()
+            y = tl.sum(tl.tanh(w * (k + 1.0)))
+            seen.append(y.item() if k != 6 else 0.0)
+            if k != 5:
+                seen.append(s.backward(y)[w].tobytes())
+        runs.append(seen)
+    assert runs[0] == runs[1] and replays(s) == 7
+    assert s._way.book.tips and len(s.tape.values.ready) == 0  # the run before the last had no look
 
 
 def test_gradients_taken_earlier_stay_what_they_were_even_those_nobody_asked_for():

@@ -20,8 +20,8 @@ _ATOMS = (int, float, str, bool, type(None), type(...))
 class Step:
     """One record of a structure; in checks it stands for a value that is not computed yet."""
 
-    __slots__ = ("attrs", "dtype", "kids", "ndim", "needs", "on", "op", "parents", "plans", "shape", "size", "sure",
-                 "text", "uses")  # fmt: skip
+    __slots__ = ("attrs", "dtype", "followed", "kids", "ndim", "needs", "on", "op", "parents", "plans", "shape", "size",
+                 "sure", "text")  # fmt: skip
     __array_ufunc__ = None
 
     def __init__(self, op: Any, parents: Any, attrs: Any, on: bool, value: Any, needs: bool):
@@ -31,7 +31,7 @@ class Step:
         self.sure = False  # whether the check of the op has to be asked no more
         self.kids: list[Step] = []
         self.plans: dict[str, Any] = {}
-        self.uses = 0
+        self.followed = False  # whether somebody who looked at the value wanted the gradient next
 
     def holds(self, value: Any) -> bool:
         """Whether a leaf can hold this array; a key of 64 bits may have any sign, so its type says nothing."""

@@ -14,6 +14,7 @@ from torchlean_nb.engine.transforms import jvp
 from torchlean_nb.errors import CapabilityError
 from torchlean_nb.rows import OPS
 
+PATIENCE = 200  # nodes for each run in eager mode before a structure is compiled: compiling takes a while
 KEYS = np.dtype(np.uint64)
 
 
@@ -59,16 +60,21 @@ def planned(values: Any, out: int, what: str, *more: Any, moving: tuple[int, ...
     Returns
     -------
     Planned or None
-        None where it cannot be compiled, the reason is in the book.
+        None before a long structure, or a value, was wanted often enough, and where it cannot be compiled: the
+        reason is in the book.
     """
     step, key = values.steps[out], (what, moving)
-    if key not in step.plans:
+    found = step.plans.get(key, int(what != "value"))
+    if isinstance(found, int):  # how often it was wanted
+        if found * PATIENCE <= out:
+            step.plans[key] = found + 1
+            return None
         try:
-            step.plans[key] = _compiled(values, out, what, more, moving)
+            found = _compiled(values, out, what, more, moving)
         except Exception as e:  # eager mode does without
-            values.book.refused = f"{type(e).__name__}: {e}"
-            step.plans[key] = None
-    return step.plans[key]
+            values.book.refused, found = f"{type(e).__name__}: {e}", None
+        step.plans[key] = found
+    return found
 
 
 def _compiled(values: Any, out: int, what: str, more: tuple[Any, ...], moving: tuple[int, ...]) -> Planned:
