@@ -23,7 +23,8 @@ if TYPE_CHECKING:  # traces are loaded when someone looks
 
 KEPT = 65_536  # entries of the largest value that is kept
 LEAVES = ("input", "const")
-_NUMBER = re.compile(r"%\d+\b")
+_NUMBER = re.compile(r"%\d+")
+_CALLED = re.compile(r"(?:%|\bnode )\d+\b")
 
 
 class Showing:
@@ -196,17 +197,29 @@ def _passes(program: Any, names: Mapping[int, str]) -> tuple[tuple[PassTrace, ..
     from torchlean_nb.trace.program import PassTrace  # noqa: PLC0415 - when someone looks
 
     found, graph = program.passes, program.graph
-    lowered = next(x.after for x in found if x.name == "lower")
-    word = {f"%{k}": names[i] for k, i in zip(lowered.inputs, graph.inputs, strict=True)}
+    lowered = next(x for x in found if x.name == "lower")
+    word = {}
+    for k, own, i in zip(lowered.after.inputs, lowered.before.inputs, graph.inputs, strict=True):
+        word |= {f"%{k}": names[i], f"node {lowered.before.lines[own].origin.node}": names[i]}
     out = tuple(
-        PassTrace(x.name, x.summary, count(x.before), count(x.after),
-                  tuple((mark, _NUMBER.sub(lambda m: word.get(m[0], m[0]), text)) for mark, text in x.marked))
-        for x in found
-    )  # fmt: skip
+        PassTrace(x.name, x.summary, count(x.before), count(x.after), _named(x.marked, word)) for x in found
+    )
     left = [text.split(" = ")[0] for mark, text in found[-1].marked if mark != "-"]
     kept = sorted((text for text in left if _NUMBER.fullmatch(text)), key=lambda text: int(text[1:]))
     same = [x.op for x in found[-1].after.lines] == [x.op for x in graph.lines] and len(kept) == len(graph.lines)
     return out, dict(enumerate(kept)) if same else {}
+
+
+def _named(marked: Sequence[tuple[str, str]], word: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """A diff with some lines called otherwise; what is then the same before and after stays."""
+    out: list[tuple[str, str]] = []
+    for mark, text in marked:
+        text = _CALLED.sub(lambda m: word.get(m[0], m[0]), text)
+        if out and (mark, *out[-1]) == ("+", "-", text):
+            out[-1] = " ", text
+        else:
+            out.append((mark, text))
+    return tuple(out)
 
 
 def _rule(found: Any) -> str:

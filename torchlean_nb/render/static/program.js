@@ -105,10 +105,10 @@ function render({ model, el }) {
     passes.update(now.page);
     const says = now.view === "passes" ? passes.says(now.page) : payload.narration[now.step] || "";
     if (f.narr.textContent !== says) f.narr.textContent = says;
-    const what = `${now.step}.${now.view}.${now.folded}`;
+    const what = now.view === "passes" ? `passes.${now.page}` : `${now.step}.${now.view}.${now.folded}`;
     if (what === seen) return;
     seen = what;
-    requestAnimationFrame(() => reveal(here, now.step));
+    requestAnimationFrame(() => (now.view === "passes" ? (f.stage.scrollTop = 0) : reveal(here, now.step)));
   }
 
   /** Scrolls the stage, and nothing else. */
