@@ -7,7 +7,7 @@ import pytest
 
 import torchlean_nb as tl
 from torchlean_nb.errors import HyperparameterError
-from torchlean_nb.train.observe import FEW, Recorder, _counted
+from torchlean_nb.train.observe import FEW, Recorder, _counted, _Drawn, _spread
 from torchlean_nb.train.points import WAITING, SeriesByName
 
 RNG = np.random.default_rng(0)
@@ -72,13 +72,33 @@ def test_a_recorder_goes_on_from_a_run():
 
 @pytest.mark.parametrize("numbers", [
     RNG.standard_normal(1), RNG.standard_normal(50), RNG.standard_normal(FEW + 1), np.zeros(9), np.array([0.0, 30.0]),
-    np.arange(31.0), np.array([-1e300, 1e300, 0.0]), np.array([1e-300, 2e-300]),
+    np.arange(31.0), np.array([-1e300, 1e300, 0.0]), np.array([1e-300, 2e-300]), np.linspace(1e-300, 3e-300, FEW + 2),
 ], ids=lambda a: f"{len(a)} of {a[0]:.3g}")  # fmt: skip
 def test_histograms_of_few_numbers_are_those_of_numpy(numbers):
     edges, counts = _counted(numbers)
     want, its_edges = np.histogram(numbers, 30)
     assert counts.tolist() == want.tolist()
     assert edges.tolist() == its_edges.tolist()
+
+
+@pytest.mark.parametrize("numbers", [
+    RNG.standard_normal(100_000).astype(np.float32), RNG.standard_normal((300, 2)), np.full(FEW + 1, 1e30, np.float32),
+    np.linspace(0, 1e-44, FEW + 1, dtype=np.float32), np.array([np.nan, 1.0, np.inf, 2.0]), np.full(4, 1e200),
+    np.full(9, 1.0, np.float16), np.arange(9), np.array([-1.7e308, 1.7e308]), np.zeros(0), np.full(3, np.nan),
+], ids=lambda a: f"{a.dtype.name} {a.size}")  # fmt: skip
+def test_of_many_numbers_each_is_counted_once_and_what_has_no_histogram_leaves_none(numbers):
+    finite = numbers[np.isfinite(numbers)].astype(float)
+    with np.errstate(all="ignore"):
+        drawn = _Drawn(0, _spread("w", "weight", numbers)).histograms
+        try:
+            want, edges = np.histogram(finite, 30) if finite.size else 1 / 0
+        except (ValueError, ZeroDivisionError):
+            assert drawn == ()
+            return
+    (h,) = drawn
+    assert h.counts.sum() == finite.size
+    assert np.allclose(h.edges, edges)
+    assert np.abs(np.cumsum(h.counts) - np.cumsum(want)).max() <= 5e-5 * finite.size
 
 
 def test_batches_in_order_are_the_rows_of_the_data_and_cannot_be_written():

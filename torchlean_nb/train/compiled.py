@@ -37,10 +37,15 @@ class Ready:
         Shape and type of the output, for losses that bring the target into its form.
     watched : list
         ``(path, layer, x, update)`` of what buffers are made of; known when a program is there.
+    whole : bool
+        Whether all parameters are trained.
     """
 
-    def __init__(self, make: Any, wrt: tuple[int, ...], keys: int, output: np.ndarray, watched: list[Any]):
+    def __init__(
+        self, make: Any, wrt: tuple[int, ...], keys: int, output: np.ndarray, watched: list[Any], whole: bool
+    ):  # fmt: skip
         self.make, self.wrt, self.keys, self.output, self.watched = make, wrt, keys, output, watched
+        self.whole = whole
         self._step: tuple[Any, Any] = None, None
 
     @cached_property
@@ -80,7 +85,7 @@ class CompiledLoss:
     def __init__(self, runner: Any):
         self.runner = runner
         self._ready: dict[Any, Ready] = {}
-        self._char = np.dtype(runner.session.dtype).char
+        self._char, self._params = np.dtype(runner.session.dtype).char, [*runner.net.params.values()]
         self._quietly = quietly()
 
     def __call__(self, x: Any, y: Any) -> tuple[float, np.ndarray, dict[Param, np.ndarray]]:
@@ -95,7 +100,7 @@ class CompiledLoss:
         strict = session.nonfinite == "raise"
         ready, data, before = self._arguments(x, y, self._data)
         read = session.store.read
-        params = [read(p.key) for p in self.runner.net.params.values()]
+        params = [read(p.key) for p in self._params]
         (loss, output, *seen), found = ready.program(*params, *data)
         if strict and not self._quietly(all_finite, loss, found):
             return self._in_words(x, y, before)
@@ -112,15 +117,15 @@ class CompiledLoss:
         NonFiniteError
             In the words of the session, or of the optimizer, and no parameter has moved.
         """
-        session, params = self.runner.session, [*self.runner.net.params.values()]
-        if not all([p.requires_grad for p in params]):
-            return None
+        session = self.runner.session
         ready, data, before = self._arguments(x, y, self._given)
-        step = ready.step(optimizer, params)
+        if not ready.whole:
+            return None
+        step = ready.step(optimizer, self._params)
         old = dict.get(session.store, optimizer._key)
         try:
             loss, output, *seen = step(*data)
-            if session.nonfinite == "raise" and not self._quietly(all_finite, loss, flat_gradients(optimizer)):
+            if session.nonfinite == "raise" and not all_finite(loss, [g.grad for g in optimizer._fused.groups]):
                 dict.__setitem__(session.store, optimizer._key, old)  # the arrays of before are as they were
                 raise NonFiniteError("fit: a gradient is not finite", "step not applied, nothing was changed")
         except NonFiniteError:
@@ -191,14 +196,14 @@ class CompiledLoss:
         return {p: next(left) if p.requires_grad else np.zeros_like(p.value) for p in params}
 
     def _for(self, xs: list[np.ndarray], y: Any) -> Ready:
-        trained = [p.requires_grad for p in self.runner.net.params.values()]
-        key = (*[(a.shape, a.dtype.char) for a in xs], np.shape(y), *trained)
-        if key not in self._ready:
+        key = (*[(a.shape, a.dtype) for a in xs], np.shape(y), *[p.requires_grad for p in self._params])
+        made = self._ready.get(key)
+        if made is None:
             made = self._trace(xs, y)
             while len(self._ready) >= KEPT:
                 self._ready.pop(next(iter(self._ready)))
             self._ready[key] = made
-        return self._ready[key]
+        return made
 
     def _trace(self, xs: list[np.ndarray], y: Any) -> Ready:
         net, loss = self.runner.net, self.runner.task.loss
@@ -223,17 +228,13 @@ class CompiledLoss:
         # Only their forms: an array that is kept would count as one that somebody looks at.
         examples = [_form(a) for a in (*cells.values(), *[np.uint64(0)] * keys, *xs, target)]
         wrt = tuple(k for k, p in enumerate(net.params.values()) if p.requires_grad)
-        return Ready(lambda order: Program(step, examples, order, wrt=True), wrt, keys, _form(output), watched)
+        whole = len(wrt) == len(net.params)
+        return Ready(lambda order: Program(step, examples, order, wrt=True), wrt, keys, _form(output), watched, whole)
 
 
 def _form(a: Any) -> np.ndarray:
     """Zeros of the shape and type of an array, in no memory."""
     return np.broadcast_to(np.zeros((), a.dtype), a.shape)
-
-
-def flat_gradients(optimizer: Any) -> list[np.ndarray]:
-    """Gradients of the last step of a fused optimizer, one array for each group."""
-    return [group.grad for group in optimizer._fused.groups]
 
 
 def trained(grads: Any, params: Iterable[Any]) -> Any:

@@ -129,7 +129,10 @@ class Feed:
 
     def draw(self) -> tuple[list[Pair], int]:
         """Batches of the next step, and how many epochs ended with it."""
-        loader, start = self.loader, self.loader.epoch
+        loader = self.loader
+        start = loader.epoch
+        if self.accumulate == 1 and self.update == "per_batch":
+            return [pair(loader.next_batch())], loader.epoch - start
         count = self.accumulate if self.update == "per_batch" else self.size
         drawn = [pair(loader.next_batch())]
         while len(drawn) < count and (self.update == "per_sample" or loader.epoch == start):

@@ -41,7 +41,7 @@ class Mark:
         # A fused optimizer takes turns with two sets of arrays: one update leaves the old set as it was. What comes
         # after that, or is made in place, needs copies.
         fused = optimizer._fused
-        copies = fused is not None and (several or any(g.over is not None for g in fused.groups))
+        copies = fused is not None and (several or any([g.over is not None for g in fused.groups]))
         self.flat = optimizer.snapshot() if copies else None
         self.groups = [g.copy() for g in optimizer.param_groups]
         self.rng, self.draws = (session.rng.seed, session.rng.counter), session._draws

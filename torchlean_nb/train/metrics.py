@@ -166,7 +166,7 @@ def classes_of(output: Any, target: Any) -> tuple[np.ndarray, np.ndarray, int]:
             labels = target.astype(np.int64)
     if labels is not target and not (labels == target).all():
         raise DTypeError("metric: the targets are not labels 0, 1, 2, ...", None, '"mse" or "r2" for numbers')
-    if labels.min() < 0 or labels.max() >= count:
+    if int(labels.view(np.uint64).max()) >= count:  # a negative one is large
         wrong = labels[(labels < 0) | (labels >= count)][0]
         raise IndexRangeError(f"metric: label {wrong} is outside 0..{count - 1}", f"the outputs know {count} classes")
     return predicted, labels, count

@@ -49,19 +49,21 @@ class Output:
 
     def mean_and_std(self) -> tuple[float, float]:
         """Of all entries; NaN where there are none."""
-        flat = self.flat
+        one = len(self.values) == 1 and self.values[0].dtype.char in "fd"
+        flat = self.values[0].ravel() if one else self.flat
         if not flat.size:
             return math.nan, math.nan
-        mean = float(flat.dot(np.ones_like(flat))) / flat.size
+        mean = np.add.reduce(flat) / flat.size
         rest = flat - mean
-        return mean, math.sqrt(float(rest.dot(rest)) / flat.size)
+        return float(mean), math.sqrt(float(rest.dot(rest)) / flat.size)
 
     @property
     def dead(self) -> float | None:
         """Share of units that are 0 or less for every sample; None where units cannot die."""
         if not isinstance(self.layer, ReLU):
             return None
-        alive = [(np.moveaxis(v, self.channels, -1) > 0).reshape(-1, v.shape[self.channels]) for v in self.values]
+        last = [v if self.channels == -1 else np.moveaxis(v, self.channels, -1) for v in self.values]
+        alive = [(v > 0).reshape(-1, v.shape[-1]) for v in last]
         units = (alive[0] if len(alive) == 1 else np.concatenate(alive)).any(axis=0)
         return 1 - np.count_nonzero(units) / units.size if units.size else 0.0
 
