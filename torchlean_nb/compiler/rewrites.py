@@ -16,6 +16,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from torchlean_nb.compiler.listing import spelled
 from torchlean_nb.compiler.lowering import Graph, Line, Origin, hashable
 from torchlean_nb.compiler.passes import drop_unused, needed, reading
 from torchlean_nb.compiler.patterns import LEAVES, Found, User, View, traced, unify, view
@@ -26,7 +27,7 @@ from torchlean_nb.errors import TorchLeanError
 from torchlean_nb.rows import OPS
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Rewrite:
     """What may be written otherwise, and how.
 
@@ -62,6 +63,15 @@ class Rewrite:
     def may(self, rows: Set[str]) -> bool:
         """Whether there are the rows without which nothing can be found."""
         return all(need & rows for need in self.needs)
+
+    @property
+    def formulas(self) -> tuple[str, ...]:
+        """What is looked for, written out in rows; numbers and options may be others."""
+        return tuple(_formula(f, sketch(f, self.examples)) for f in self.spellings)
+
+    def __repr__(self) -> str:
+        kept = "the same bits" if self.exact else f"within {self.ulps:g} units of the last place"
+        return "\n".join([f"{self.name}: {kept}; {self.why}", *(f"    {x}" for x in self.formulas)])
 
 
 @dataclass(frozen=True)
@@ -105,14 +115,28 @@ def sketch(spelling: Callable[..., Any], examples: Sequence[np.ndarray]) -> _Ske
     return made
 
 
+def _formula(spelling: Callable[..., Any], drawn: _Sketch) -> str:
+    lines = drawn.graph.lines
+    given = [k for k, p in signature(spelling).parameters.items() if p.kind is not p.KEYWORD_ONLY]
+    word = dict(zip(drawn.graph.inputs, (*given, *drawn.numbers), strict=True))
+    for i, line in enumerate(lines):
+        if i not in word:
+            word[i] = str(line.value.tolist()) if line.op == "const" else spelled(line, word.__getitem__)
+    return word[drawn.graph.outputs[0]]
+
+
 @dataclass(frozen=True)
 class Match:
-    """Where a spelling stands: which lines are its arguments, which are inside, with which options."""
+    """Where a spelling stands: which lines are its arguments, which are inside, with which options.
+
+    `at` is the last of those inside that read an argument.
+    """
 
     rewrite: Rewrite
     root: int
     inputs: tuple[int, ...]
     inner: frozenset[int]
+    at: int
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -164,7 +188,9 @@ def _checked(user: User, seen: View, rewrite: Rewrite, spelling: Any, i: int, fo
             if all(sure.get(p, g) == g for p, g in want.items()):
                 inner = _inner(user, seen, i, set(inputs))
                 if not rewrite.exact or _alone(user, seen, i, inner, inputs):
-                    return Match(rewrite, i, tuple(seen.whose[k] for k in inputs), frozenset(inner), options)
+                    args = {k: {seen.place[a] for a in user.graph.lines[k].args if a >= 0} for k in inner}
+                    at = max(k for k in inner if args[k] & {*inputs})
+                    return Match(rewrite, i, tuple(seen.whose[k] for k in inputs), frozenset(inner), at, options)
     return None
 
 
@@ -193,9 +219,10 @@ def _alone(user: User, seen: View, root: int, inner: set[int], ends: Sequence[in
     inside = inner - {root}
     if inside & set(user.graph.outputs) or any(inside & set(x.args) for i, x in enumerate(lines) if i not in inner):
         return False
-    readers = [{i for i in inner if seen.whose[k] in lines[i].args} for k in ends]
-    if any(seen.place[a] in ends and seen.whose[seen.place[a]] != a for i in inner for a in lines[i].args if a >= 0):
+    moving = {k for k in ends if lines[seen.whose[k]].op != "const"}  # equal constants may be several lines
+    if any(seen.place[a] in moving and seen.whose[seen.place[a]] != a for i in inner for a in lines[i].args if a >= 0):
         return False
+    readers = [{i for i in inner if seen.whose[k] in lines[i].args} for k in moving]
     return len(set().union(*readers)) == 1 and all(readers)
 
 
@@ -213,7 +240,6 @@ def replaced(user: User, match: Match) -> User | None:
     old = lines[match.root]
     if (end.shape, end.dtype) != (old.shape, old.dtype) or not _other(new, match, lines):
         return None
-    at = max(i for i in match.inner if set(lines[i].args) & set(match.inputs))
     fresh = count(max(x.origin.node for x in lines) + 1)
     out: list[Line] = []
     values: list[Any] = []
@@ -225,7 +251,7 @@ def replaced(user: User, match: Match) -> User | None:
         return len(out) - 1
 
     for i, line in enumerate(lines):
-        if i == at:
+        if i == match.at:
             inside = dict(zip(new.graph.inputs, (moved[k] for k in match.inputs), strict=True)) | {-1: -1}
             for k, x in enumerate(new.graph.lines):
                 if k not in inside:
