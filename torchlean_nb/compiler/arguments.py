@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from inspect import signature
 from keyword import iskeyword
 from typing import Any
@@ -76,3 +76,27 @@ def names_of(f: Any, count: int, taken: Iterable[str] = ()) -> tuple[str, ...]:
 
     spare = [f"x{k}" if f"x{k}" not in taken else f"x_{k}" for k in range(count)]
     return tuple(found[k] if k < len(found) and clear(found[k]) else spare[k] for k in range(count))
+
+
+def takes(examples: Sequence[np.ndarray]) -> Callable[..., bool]:
+    """A function that says whether arrays are of the kind of these, so that they can be used as they are.
+
+    Examples
+    --------
+    >>> fits = takes([np.ones(2)])
+    >>> fits(np.zeros(2)), fits(np.zeros(3)), fits([0.0, 0.0]), fits(np.zeros(2, "f4")), fits(np.zeros(4)[::2])
+    (True, False, False, False, False)
+    """
+    space = {"ndarray": np.ndarray}
+    for k, a in enumerate(examples):
+        space |= {f"shape{k}": a.shape, f"dtype{k}": a.dtype}
+    each = "".join(f" and {looks(f'x{k}', f'shape{k}', f'dtype{k}')}" for k in range(len(examples)))
+    names = "".join(f"x{k}, " for k in range(len(examples))) or "()"
+    text = f"def fits(*args):\n if len(args) == {len(examples)}:\n  {names} = args\n  return True{each}\n return False"
+    exec(text, space)
+    return space["fits"]  # type: ignore[return-value]
+
+
+def looks(x: str, shape: str, dtype: str) -> str:
+    """Python that says whether what is called `x` is an array in row-major order, of a shape and a type."""
+    return f"{x}.__class__ is ndarray and {x}.shape == {shape} and {x}.dtype is {dtype} and {x}.flags.c_contiguous"

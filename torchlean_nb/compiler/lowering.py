@@ -263,8 +263,7 @@ def lower(
 
 
 def lowered(made: Recording, wrt: Sequence[int] | None) -> Graph:
-    """Primitives of a function that was recorded, and of its gradient."""
-    made.forget_sweeps()
+    """Primitives of a function that was recorded, and of its gradient; the recording is used up."""
     tape, handles, outs = made.tape, made.inputs, made.outputs
     origins = {i: _origin(tape, i) for i in range(len(tape))}
     results = [o.id for o in outs]

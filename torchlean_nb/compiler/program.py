@@ -11,7 +11,7 @@ import numpy as np
 
 from torchlean_nb.backend.quiet import quietly
 from torchlean_nb.compiler import scalars
-from torchlean_nb.compiler.arguments import as_argument, check_count, chosen, names_of, title_of
+from torchlean_nb.compiler.arguments import as_argument, check_count, chosen, names_of, takes, title_of
 from torchlean_nb.compiler.derivatives import Derivatives
 from torchlean_nb.compiler.history import Reading, otherwise
 from torchlean_nb.compiler.lowering import Graph, lowered
@@ -67,6 +67,7 @@ class Program(Derivatives, Showing, Reading):
         self.f, self.examples, self.argnums = f, tuple([np.array(as_argument(a)) for a in examples]), argnums
         self.wrt, self.fast = chosen(argnums, len(self.examples)) if wrt else None, fast
         self._made: dict[Any, SimpleNamespace] = {}
+        self._last: SimpleNamespace | None = None
         # Recorded at once, so that what cannot be compiled is said here; the rest waits until someone asks.
         self._tape: Recording | None = recorded or self._record(self.examples)
         if wrt:
@@ -83,14 +84,16 @@ class Program(Derivatives, Showing, Reading):
         Of a function that returns a tuple the gradient is that of its first result. Given Tensors or Params, the
         function itself runs, so that what uses it can be differentiated.
         """
-        try:
-            arrays = [as_argument(a) for a in args]
-        except HandleTypeError:
-            if any(isinstance(a, Ref | Param) for a in args):
-                return self._recorded(args)
-            raise
-        made = self._for(arrays)
-        out = made.quietly(made.step, *arrays)
+        made = self._last
+        if made is None or not made.takes(*args):
+            try:
+                args = tuple([as_argument(a) for a in args])
+            except HandleTypeError:
+                if any(isinstance(a, Ref | Param) for a in args):
+                    return self._recorded(args)
+                raise
+            made = self._last = self._for(args)
+        out = made.quietly(made.step, *args)
         if self.wrt is None:
             return out if made.several else out[0]
         n = len(out) - len(self.wrt)
@@ -164,7 +167,7 @@ class Program(Derivatives, Showing, Reading):
             f"{len(made.plan.buffers)} of them, {made.plan.nbytes} bytes; an array for each result would take {each}.",
         ])  # fmt: skip
 
-    def _for(self, arrays: list[np.ndarray]) -> SimpleNamespace:
+    def _for(self, arrays: Sequence[np.ndarray]) -> SimpleNamespace:
         """The program for these shapes and types."""
         key = tuple([(a.shape, a.dtype.char) for a in arrays])
         made = self._made.get(key)
@@ -189,7 +192,7 @@ class Program(Derivatives, Showing, Reading):
         same = all((a.shape, a.dtype) == (b.shape, b.dtype) for a, b in zip(arrays, self.examples, strict=True))
         return first if first is not None and same else self._record(arrays)
 
-    def _compile(self, arrays: list[np.ndarray]) -> SimpleNamespace:
+    def _compile(self, arrays: Sequence[np.ndarray]) -> SimpleNamespace:
         recorded = self._recording(arrays)
         rough, several = lowered(recorded, self.wrt), recorded.several
         graph = simplified(rough)
@@ -205,7 +208,7 @@ class Program(Derivatives, Showing, Reading):
         recorded = sum(x.op not in ("input", "const") for x in rough.lines)
         return SimpleNamespace(
             step=step, source=text, graph=graph, plan=memory, several=several, recorded=recorded,
-            quietly=quietly(),
+            quietly=quietly(), takes=takes(arrays),
         )
 
     def __repr__(self) -> str:

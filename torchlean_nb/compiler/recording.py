@@ -59,15 +59,12 @@ class Recording:
     inputs, outputs : sequence of Tensor
     several : bool
         Whether it returned a tuple.
-    length : int
-        Of the tape before anything was differentiated.
     """
 
     tape: Tape
     inputs: Sequence[Any]
     outputs: Sequence[Any]
     several: bool
-    length: int
 
     def scalar(self) -> np.ndarray:
         """The first result, which is to be differentiated.
@@ -83,10 +80,6 @@ class Recording:
                 f"value_and_grad: the function returned shape {y.shape}", "a gradient is of one number"
             )
         return y
-
-    def forget_sweeps(self) -> None:
-        """Take from the tape what was put there by differentiating."""
-        self.tape.rollback(self.length)
 
 
 def record(
@@ -105,7 +98,7 @@ def record(
     outs = [_result(tape, o) for o in (found if isinstance(found, tuple) else (found,))]
     if rows:
         tape.records[:] = [(op if isinstance(op, str) else rows.get(op.name, op), *rest) for op, *rest in tape.records]
-    return Recording(tape, inputs, outs, isinstance(found, tuple), len(tape))
+    return Recording(tape, inputs, outs, isinstance(found, tuple))
 
 
 def _called(f: Callable[..., Any], handles: list[Any]) -> Any:

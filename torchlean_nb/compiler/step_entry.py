@@ -11,6 +11,7 @@ from weakref import proxy
 
 import numpy as np
 
+from torchlean_nb.compiler.arguments import looks
 from torchlean_nb.compiler.source import constants
 from torchlean_nb.shells.flat import Arrays, FlatState
 
@@ -40,14 +41,10 @@ def entry(*data):
 def entry(step: Any, made: Made) -> Callable[..., Any]:
     """The way in for arrays like those a step was made for; all others are sent to ``step._otherwise``."""
     names = [f"x{k}" for k in range(len(made.data))]
-    each = "".join(
-        f"\n            and {x}.__class__ is ndarray and {x}.shape == s{x} and {x}.dtype is d{x}"
-        f" and {x}.flags.c_contiguous"
-        for x in names
-    )
+    each = "\n            ".join(f"and {looks(x, f's{x}', f'd{x}')}" for x in names)
     loss = "found[0]" if made.several else "found"
     text = ENTRY.format(
-        count=len(names), names="".join(f"{x}, " for x in names) or "()", passed=", ".join(names), fits=each.strip(),
+        count=len(names), names="".join(f"{x}, " for x in names) or "()", passed=", ".join(names), fits=each,
         finite=f"not (total - total or {loss} - {loss})" if made.check else "True", loss=loss,
     )  # fmt: skip
     group = step._groups[0]

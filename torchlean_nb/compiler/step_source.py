@@ -68,7 +68,8 @@ def step_source(
     say : bool
         Whether to write the formulas beside the lines.
     """
-    from torchlean_nb.compiler import formulas  # noqa: PLC0415 - for readers only
+    if say:
+        from torchlean_nb.compiler import formulas  # noqa: PLC0415 - for readers only
 
     params = [names[k] for k in cells.wrt]
     slopes = _slopes(names, params)
