@@ -157,6 +157,12 @@ def test_a_derivative_is_a_program_with_a_source_of_its_own():
     assert "compiled jvp_of_mse" in repr(p.jvp) and not hasattr(p.jvp, "no_such_name")
 
 
+def test_names_of_vectors_are_not_those_of_arguments():
+    p = tl.compile(lambda w, dw: tl.sum(w * w * dw), [1.0, 2.0], [3.0, 4.0])
+    assert "def step(w, dw, ddw)" in p.hvp.source
+    assert p.hvp(([1.0, 2.0], [3.0, 4.0]), [1.0, 1.0]).tolist() == [6.0, 8.0]
+
+
 def test_other_shapes_make_other_programs():
     p = tl.compile(lambda x: tl.sum(x**3), np.ones(2))
     assert p.hessian(np.ones(3)).tolist() == np.diag([6.0] * 3).tolist()

@@ -120,7 +120,8 @@ class Derived:
         self.wrt, self.single = chosen(of.argnums, len(examples)), isinstance(of.argnums, int)
         self.wanted, names = len(examples), list(names_of(of.f, len(examples)))
         if tangents:
-            names += [f"d{names[k]}" for k in self.wrt]
+            for k in self.wrt:
+                names.append(_unlike(f"d{names[k]}", names))
             examples += [np.ones_like(examples[k]) for k in self.wrt]
         self.title = f"{make.__name__[1:]}_of_{title_of(of.f)}"
 
@@ -180,6 +181,10 @@ class Whole(Derived):
             return out[0]
         n = len(self.wrt)
         return tuple([tuple(out[i * n : i * n + n]) for i in range(n)]) if self.blocks else out
+
+
+def _unlike(name: str, taken: Sequence[str]) -> str:
+    return _unlike(f"d{name}", taken) if name in taken else name
 
 
 def _like(a: Any, v: Any, k: int) -> Any:
