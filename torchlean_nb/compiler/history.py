@@ -80,6 +80,8 @@ class Reading:
     def profile(self, *args: Any, repeat: int = 50) -> Profile:
         """Time and bytes of each line, measured by running the statements one at a time.
 
+        A program of lone numbers runs over Python floats; what is measured then are its statements over arrays.
+
         Parameters
         ----------
         *args : array_like
