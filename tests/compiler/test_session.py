@@ -112,6 +112,21 @@ def test_training_is_the_same_to_the_bit_masks_included(rule, p):
     assert ("2 recorded, 5 replayed" if p else "1 recorded, 6 replayed") in repr(other)
 
 
+def test_layers_train_as_in_eager_mode_running_statistics_and_masks_included():
+    model = tl.nn.Sequential(
+        tl.nn.Linear(3, 8), tl.nn.BatchNorm1d(8), tl.nn.ReLU(), tl.nn.Dropout(0.5), tl.nn.Linear(8, 2)
+    )
+    found = []
+    for s in pair(dtype="float32"):
+        net = model.bind(s, seed=0)
+        opt = tl.optim.Adam(list(net.params.values()), lr=0.1)
+        losses = [s.step(opt, lambda net=net, k=k: tl.mse_loss(net(X + k), Y)).loss for k in range(5)]
+        s.reset_tape()
+        out = net.eval()(X).value
+        found.append((losses, out.tobytes(), {k: v.tobytes() for k, v in net.state_dict().items()}))
+    assert found[0] == found[1] and replays(s) == 4
+
+
 def test_its_program_can_be_read_and_runs_when_pasted():
     s = tl.Session(backend="compiled")
     assert s.program is None and "0 times" in s.explain()
@@ -333,6 +348,23 @@ def test_what_eager_mode_refuses_is_refused_in_its_words_and_nothing_has_changed
         s.reset_tape()
         BAD[name](s, w, 0)
     assert words[0] == words[1]
+
+
+def test_what_was_refused_leaves_nothing_in_the_tree():
+    s = tl.Session(backend="compiled")
+    w = s.param(X)
+    for n in range(4, 4 + 2 * KEPT):
+        s.reset_tape()
+        y = tl.sum(w * 2.0)
+        with pytest.raises(errors.ShapeError):
+            w @ np.ones((n, 2))
+        assert s.backward(y)[w].tolist() == np.full((6, 3), 2.0).tolist()
+    book, todo, count = s._way.book, [s._way.book.root], 0
+    while todo:
+        kids = todo.pop().kids
+        todo, count = todo + kids, count + len(kids)
+    s.reset_tape()
+    assert count == 4 and len(book.tips) == 1
 
 
 def test_an_inf_on_the_way_is_found_by_whoever_looks_and_each_time():

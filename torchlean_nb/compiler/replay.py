@@ -150,7 +150,11 @@ class Replayed(Gradients):
 
     @cached_property
     def _params(self) -> dict[Any, int]:
-        return {p: i for p, ids in self._cells.items() if (i := newest(ids, self.output)) is not None}
+        end = self.output
+        return {
+            p: i for p, ids in self._cells.items()
+            if (i := ids[-1] if ids[-1] <= end else newest(ids, end)) is not None
+        }  # fmt: skip
 
     @cached_property
     def _shapes(self) -> dict[int, Any]:

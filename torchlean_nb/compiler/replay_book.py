@@ -97,14 +97,15 @@ class Book:
         for s in path[:-1]:  # what used to end here goes on now
             self.tips.pop(id(s), None)
         while len(self.tips) > KEPT:
-            self._forget(self.tips.pop(next(iter(self.tips))))
+            self.forget(self.tips.pop(next(iter(self.tips))))
 
-    def _forget(self, path: list[Step]) -> None:
-        """Drop the steps that belong to one structure only."""
-        for step, before in zip(reversed(path), [*reversed(path[:-1]), self.root], strict=True):
-            if step.kids:
+    def forget(self, path: list[Step], keep: int = 0) -> None:
+        """Drop the steps of a path behind the first `keep`, from its end, as far as nothing else needs them."""
+        for k in range(len(path) - 1, keep - 1, -1):
+            step, before = path[k], path[k - 1] if k else self.root
+            if step.kids or id(step) in self.tips:
                 return
-            before.kids = [k for k in before.kids if k is not step]
+            before.kids = [s for s in before.kids if s is not step]
 
 
 def plain(v: Any) -> bool:

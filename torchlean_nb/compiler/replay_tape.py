@@ -160,7 +160,9 @@ class ReplayTape(Tape):
     def rollback(self, mark: int) -> None:
         """Forget everything from node `mark` on."""
         super().rollback(mark)
-        del self.steps[mark:]
+        if len(self.steps) > mark:
+            self.book.forget(self.steps, mark)
+            del self.steps[mark:]
         if self.noting and self.values.ahead is not None and len(self.values.ahead) > mark:
             self.values.ahead = None
 
