@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -10,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import torchlean_nb as tl
+from torchlean_nb.compiler.history import EXACT_NEEDS, otherwise
 from torchlean_nb.compiler.patterns import ALIASES, traced, view
-from torchlean_nb.compiler.rewrites import Rewrite, played, rewriting, rewritten
+from torchlean_nb.compiler.rewrites import Rewrite, played, rewriting
 from torchlean_nb.compiler.rewrites_exact import EXACT, POWER
 from torchlean_nb.compiler.rewrites_table import CLOSE, REWRITES
 from torchlean_nb.errors import HyperparameterError
@@ -245,7 +248,7 @@ def test_a_naive_loss_becomes_stable_and_shorter():
 
 
 def test_a_rewritten_function_runs_as_it_is_elsewhere():
-    f = rewritten(squares, REWRITES)
+    f = otherwise(squares, True)
     s = tl.Session()
     w = s.input(X)
     f(w, Y, T)
@@ -305,6 +308,13 @@ def test_aliases_are_rows_that_only_look_or_that_one_line_spells():
 
 def sample(name):
     return [np.asarray(a) for a in Point(tl.ops[name], tl.ops[name].samples[0]).arrays]
+
+
+def test_nothing_is_loaded_for_a_function_that_has_nothing_to_rewrite():
+    assert all(any(need <= EXACT_NEEDS for need in r.needs) for r in EXACT)
+    code = "import sys, torchlean_nb as tl; tl.compile(lambda x: tl.sum(tl.tanh(x) * x), [1.0]).value_and_grad([1.0]); "
+    code += "print(sorted(m for m in sys.modules if 'compiler.rewrites' in m or 'compiler.diffs' in m))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 
 
 def test_every_row_of_the_table_says_why_and_how_far():

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Any
 
-from torchlean_nb.compiler.history import count
+from torchlean_nb.compiler.history import chosen, count
 from torchlean_nb.compiler.listing import spelled
 from torchlean_nb.compiler.lowering import Graph, Line, lowered
 from torchlean_nb.compiler.passes import drop_unused, equals, fold_constants, needed, share
@@ -145,7 +145,7 @@ def lowering(user: Graph, rough: Graph) -> Pass:
 def history(program: Any) -> Iterator[Pass]:
     """Every pass that changed something."""
     f, arrays = program.f, program.examples
-    for step in rewriting(traced(getattr(f, "__wrapped__", f), arrays), getattr(f, "rewrites", ()))[1]:
+    for step in rewriting(traced(getattr(f, "__wrapped__", f), arrays), chosen(getattr(f, "rewrite", [])))[1]:
         yield _rewriting(step)
     rough = lowered(program._record(arrays), program.wrt)
     yield lowering(traced(f, arrays).graph, rough)

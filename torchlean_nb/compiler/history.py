@@ -5,11 +5,13 @@ Nothing is kept while a program is made, and nothing that reads is loaded; what 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import wraps
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from torchlean_nb.compiler.arguments import as_argument, names_of
+from torchlean_nb.compiler.recording import SymbolTape
 from torchlean_nb.compiler.source import words
 from torchlean_nb.errors import HyperparameterError, quote
 
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
     from torchlean_nb.compiler.profile import Profile
 
 
+EXACT_NEEDS = {"pow", "sub", "max_pool"}  # without one of these no exact rewrite can be made, and none is loaded
+
+
 def _part(name: str) -> Any:
     """A module that reads, when someone looks."""
     return import_module(f"torchlean_nb.compiler.{name}")
@@ -32,21 +37,44 @@ def count(graph: Graph) -> int:
     return sum(x.op not in ("input", "const") for x in graph.lines)
 
 
-def otherwise(f: Callable[..., Any], rewrite: Any) -> Callable[..., Any]:
-    """A function with its formulas rewritten: those that keep all bits (False), every one, or by rows of one's own.
+def otherwise(f: Callable[..., Any], rewrite: Any = False) -> Callable[..., Any]:
+    """A function that is rewritten when it is traced for a program; elsewhere it runs as it is.
+
+    Parameters
+    ----------
+    f : callable
+        Takes Tensors, returns a Tensor or a tuple of them.
+    rewrite : bool or sequence of Rewrite
+        Those that keep all bits (False), every one, or rows of one's own.
 
     Raises
     ------
     HyperparameterError
     """
-    rows = _part("rewrites")
+    if not isinstance(rewrite, bool):
+        kind = _part("rewrites").Rewrite
+        if not isinstance(rewrite, list | tuple) or not all(isinstance(r, kind) for r in rewrite):
+            raise HyperparameterError(f"compile: rewrite={quote(rewrite)}", "True, False, or a list of Rewrite")
+
+    @wraps(f, updated=())
+    def traced(*handles: Any) -> Any:
+        found = f(*handles)
+        tape = getattr(handles[0], "tape", None) if handles else None
+        if not isinstance(tape, SymbolTape):
+            return found
+        if rewrite is False and EXACT_NEEDS.isdisjoint([getattr(op, "name", "") for op, *_ in tape.records]):
+            return found
+        return _part("rewrites").again(found, handles, chosen(rewrite))
+
+    traced.__name__, traced.rewrite = getattr(f, "__name__", type(f).__name__), rewrite
+    return traced
+
+
+def chosen(rewrite: Any) -> Sequence[Any]:
+    """The rows that an option stands for."""
     if isinstance(rewrite, bool):
-        chosen = _part("rewrites_table").REWRITES if rewrite else _part("rewrites_exact").EXACT
-    elif isinstance(rewrite, list | tuple) and all(isinstance(r, rows.Rewrite) for r in rewrite):
-        chosen = rewrite
-    else:
-        raise HyperparameterError(f"compile: rewrite={quote(rewrite)}", "True, False, or a list of Rewrite")
-    return rows.rewritten(f, chosen)
+        return _part("rewrites_table").REWRITES if rewrite else _part("rewrites_exact").EXACT
+    return rewrite
 
 
 class Reading:

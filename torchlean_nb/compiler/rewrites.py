@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
-from functools import wraps
 from inspect import signature
 from itertools import count, product
 from typing import Any
@@ -20,7 +19,6 @@ from torchlean_nb.compiler.listing import spelled
 from torchlean_nb.compiler.lowering import Graph, Line, Origin, hashable
 from torchlean_nb.compiler.passes import drop_unused, needed, reading
 from torchlean_nb.compiler.patterns import LEAVES, Found, User, View, traced, unify, view
-from torchlean_nb.compiler.recording import SymbolTape
 from torchlean_nb.engine.tape import Tape
 from torchlean_nb.engine.tensor import Ref
 from torchlean_nb.errors import TorchLeanError
@@ -287,41 +285,25 @@ def rewriting(user: User, rewrites: Sequence[Rewrite]) -> tuple[User, tuple[Appl
     return user, tuple(done)
 
 
-def rewritten(f: Callable[..., Any], rewrites: Sequence[Rewrite]) -> Callable[..., Any]:
-    """The function with its rows written otherwise when it is traced for a program; elsewhere it runs as it is.
+def again(found: Any, handles: Sequence[Any], rewrites: Sequence[Rewrite]) -> Any:
+    """What a function has recorded, written otherwise on the same tape; its results as they are if nothing is found.
 
     Inside another transformation only those that are not exact are of use: bits of second derivatives are others.
-
-    Parameters
-    ----------
-    f : callable
-        Takes Tensors, returns a Tensor or a tuple of them.
-    rewrites : sequence of Rewrite
     """
-    always = tuple(r for r in rewrites if not r.exact)
-
-    @wraps(f, updated=())
-    def otherwise(*handles: Any) -> Any:
-        found = f(*handles)
-        several = found if isinstance(found, tuple) else (found,)
-        tape = next((h.tape for h in handles if isinstance(h, Ref)), None)
-        if not isinstance(tape, SymbolTape) or not all(isinstance(o, Ref) and o.tape is tape for o in several):
-            return found
-        first = all(isinstance(tape.records[h.id][0], str) for h in handles)
-        rows = {getattr(op, "name", "") for op, *_ in tape.records}
-        chosen = rewrites if first else always
-        if not any(r.may(rows) for r in chosen):
-            return found
-        start = User.of(tape, [h.id for h in handles], [o.id for o in several])
-        user, done = rewriting(start, chosen)
-        if not done:
-            return found
-        outs = played(user, tape, handles)
-        return tuple(outs) if isinstance(found, tuple) else outs[0]
-
-    otherwise.__name__ = getattr(f, "__name__", type(f).__name__)
-    otherwise.rewrites = tuple(rewrites)
-    return otherwise
+    several = found if isinstance(found, tuple) else (found,)
+    tape = handles[0].tape
+    if not all(isinstance(o, Ref) and o.tape is tape for o in several):
+        return found
+    first = all(isinstance(tape.records[h.id][0], str) for h in handles)
+    chosen = rewrites if first else [r for r in rewrites if not r.exact]
+    rows = {getattr(op, "name", "") for op, *_ in tape.records}
+    if not any(r.may(rows) for r in chosen):
+        return found
+    user, done = rewriting(User.of(tape, [h.id for h in handles], [o.id for o in several]), chosen)
+    if not done:
+        return found
+    outs = played(user, tape, handles)
+    return tuple(outs) if isinstance(found, tuple) else outs[0]
 
 
 def played(user: User, tape: Tape, handles: Sequence[Any]) -> list[Any]:
