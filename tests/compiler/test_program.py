@@ -231,3 +231,12 @@ def test_stacks_and_columns_of_any_layout_have_the_same_bits_in_both_schedules()
         x, s = RNG.normal(size=shape).astype(np.float32), tl.Session(dtype="float32")
         got, want = tl.compile(f, x, w)(x, w), f(s.input(x), s.input(w))
         assert all(np.array_equal(a, b.value) and a.dtype == b.dtype for a, b in zip(got, want, strict=True))
+
+
+def test_the_largest_of_short_rows_is_the_same_in_both_schedules():
+    for shape in ((40, 7), (3, 20, 32), (300, 2), (2, 3), (70, 33)):
+        x = RNG.normal(size=shape).astype(np.float32)
+        x[0] = np.nan
+        p = tl.compile(lambda x: (tl.max(x, axis=-1), tl.max(x, axis=-1, keepdims=True), tl.softmax(x)), x)
+        want = x.max(axis=-1), x.max(axis=-1, keepdims=True), tl.softmax(x)
+        assert all(np.array_equal(a, b, equal_nan=True) for a, b in zip(p(x), want, strict=True))

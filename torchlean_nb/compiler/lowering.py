@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from torchlean_nb.backend.namespace import as_product, stacked, summed
-from torchlean_nb.compiler.recording import Recording, record
+from torchlean_nb.compiler.recording import HollowTape, Recording, record
 from torchlean_nb.engine.recorder import Recorder, Traced
 from torchlean_nb.engine.reverse import Recorded, sweep
 from torchlean_nb.engine.tape import Tape
@@ -23,7 +23,7 @@ from torchlean_nb.engine.tensor import Ref
 from torchlean_nb.rows import OPS
 
 SMALL = 64  # elements of a constant that is compared with others at once
-SHORT = 32  # elements of a row, and at least as many rows, of which the largest are found by halves
+SHORT, FEW, MANY = 32, 256, 65536  # elements of a row, and of all rows, of which the largest are found as columns
 
 
 class Origin(NamedTuple):
@@ -117,7 +117,7 @@ class _Handle(Traced):
         return Lowering(self.tape).apply(op, args, attrs)
 
 
-class LowTape(Tape):
+class LowTape(HollowTape):
     """A tape of primitives, each of which is computed once."""
 
     __slots__ = ("known",)
@@ -210,16 +210,18 @@ def _sum(xp: Lowering, x: Any, *, axis: Any, keepdims: bool) -> Any:
 
 
 def _max(xp: Lowering, x: Any, *, axis: Any, keepdims: bool) -> Any:
-    """Halves compared with each other, again and again: NumPy goes through short rows one number at a time."""
+    """Short rows as columns of a copy, which NumPy compares many at a time."""
     x = xp._lifted(x)
-    n = x.ndim
-    short = n > 1 and axis in (-1, n - 1, (-1,), (n - 1,)) and 1 < x.shape[-1] <= SHORT <= x.size // x.shape[-1]
-    if not short or x.dtype.char not in "fd":
+    n, size = x.ndim, x.size
+    last = n > 1 and axis in (-1, n - 1, (-1,), (n - 1,))
+    if not last or not (1 < x.shape[-1] <= SHORT and FEW <= size <= MANY) or x.dtype.char not in "fd":
         return None
-    while (wide := x.shape[-1]) > 1:
-        half = (wide + 1) // 2
-        x = xp.maximum(*[xp.index(x, key=(..., slice(i, i + half))) for i in (0, wide - half)])
-    return x if keepdims else xp.reshape(x, shape=x.shape[:-1])
+    if not xp.seen(x).flags.c_contiguous:
+        return None
+    rows, wide = size // x.shape[-1], x.shape[-1]
+    turned = xp.reshape(xp.reshape(x, shape=(rows, wide)).T, shape=(size,))
+    top = xp.max(xp.reshape(turned, shape=(wide, rows)), axis=0, keepdims=False)
+    return xp.reshape(top, shape=(*x.shape[:-1], 1) if keepdims else x.shape[:-1])
 
 
 def _fold(xp: Lowering, g: Any, *, size: Any, **attrs: Any) -> Any:
