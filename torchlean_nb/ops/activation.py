@@ -77,7 +77,7 @@ def softplus(xp, x):
 
 
 @elementwise(
-    partials=(lambda xp, t, y, x: t * xp.greater(x, 0),),
+    partials=(lambda xp, t, y, x: t * xp.greater(y, 0),),
     latex=r"\max(0, #1)", dlatex=("[#1 > 0]",), exact=True, samples=ONE,
     torch=lambda torch, x: torch.relu(x), lesson="03",
 )
