@@ -13,6 +13,8 @@ from torchlean_nb.engine.tape import Tape
 from torchlean_nb.engine.tensor import Ref, Tensor
 from torchlean_nb.errors import ForeignHandleError, HandleTypeError, NonScalarError
 
+LARGE = 1 << 16  # bytes
+
 
 class Symbol(Tensor):
     """What the function gets: a Tensor that does not tell its value."""
@@ -42,7 +44,34 @@ class Symbol(Tensor):
         return f"Symbol node {self.id}, shape {self.shape}, {self.dtype}: a value that is known when the program runs"
 
 
-class SymbolTape(Tape):
+class _Hollow(list[Any]):
+    """Values of which only the form matters.
+
+    A large one gives way to an array of its form, which takes no memory as long as nobody writes into it.
+    """
+
+    def append(self, value: Any) -> None:
+        large = value.base is None and value.nbytes >= LARGE and value.dtype.kind == "f"
+        super().append(np.empty_like(value) if large else value)
+
+
+class HollowTape(Tape):
+    """A tape that keeps the values of its leaves only."""
+
+    __slots__ = ()
+
+    def __init__(self, *args: Any):
+        super().__init__(*args)
+        self.values = _Hollow()
+
+    def leaf(self, kind: str, value: Any, *rest: Any, **named: Any) -> Tensor:
+        """Append a leaf."""
+        made = super().leaf(kind, value, *rest, **named)
+        self.values[-1] = value
+        return made
+
+
+class SymbolTape(HollowTape):
     """A tape that hands out Symbols."""
 
     __slots__ = ()
