@@ -96,4 +96,5 @@ class Made:
             cut = [(g, a, x) for g, a in zip(group, here, strict=True) for x in g.leases.values()]
             params = [a.p[x.start : x.stop].reshape(x.shape) for _, a, x in cut]
             return self._bind(params, [view for g in group for view in g.grads])
-        return self._bind(group.program.now, group.grad, here.p, *here.slots, *there.slots, there.p)
+        loop = {"update": group.run} if group.native else {}
+        return self._bind(group.program.now, group.grad, here.p, *here.slots, *there.slots, there.p, **loop)

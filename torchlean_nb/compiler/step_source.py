@@ -45,7 +45,7 @@ def writable(update: Any) -> bool:
 
 def step_source(
     graph: Graph, names: Sequence[str], cells: Cells, several: bool, title: str, update: Any, block: int, check: bool,
-    say: bool = False,
+    native: bool = False, say: bool = False,
 ) -> tuple[str, Plan]:  # fmt: skip
     """Text of a step, and its plan.
 
@@ -65,8 +65,10 @@ def step_source(
         Elements that are updated at a time.
     check : bool
         Whether the step says if what it makes is finite.
+    native : bool
+        Whether to call `update`, a loop compiled from the passes, in their place.
     say : bool
-        Whether to write the formulas beside the lines.
+        Whether to write the formulas beside the lines; then the passes stand there in any case.
     """
     if say:
         from torchlean_nb.compiler import formulas  # noqa: PLC0415 - for readers only
@@ -94,18 +96,24 @@ def step_source(
     else:
         arrays = [n for n in update.names if n not in update.temporaries]
         ends = [(a, b, shape) for a, b, shape in cells.places]
-        front = [*wrap(f"places = {ends}", WIDTH, subsequent_indent="    "), *_scratch(update, cells.size, block)]
+        native = native and not say
+        block = cells.size if native else block
+        front = wrap(f"places = {ends}", WIDTH, subsequent_indent="    ")
+        front += _scratch(update, 0 if native else cells.size, block)
         front += ["", "", *_numbers(update)]
         n = len(update.k)
-        bind = [f"def bind(s, {', '.join(arrays)}):",
+        bind = [f"def bind(s, {', '.join(arrays)}, update=None):" if native else f"def bind(s, {', '.join(arrays)}):",
                 '    """A step from p to new_p; gradients go into g."""',
                 f"    {_unpacked(f's{i}' for i in range(n))} = (s[i : i + 1].reshape(()) for i in range({n}))",
                 f"    {_unpacked(params)} = (p[a:b].reshape(shape) for a, b, shape in places)",
                 f"    {_unpacked(slopes)} = (g[a:b].reshape(shape) for a, b, shape in places)",
                 *_blocks(update, arrays, cells.size, block)]  # fmt: skip
         run += wrap(f"# {formulas.update(update.rule)}", WIDTH - 8, subsequent_indent="#     ") if say else []
-        run += _update(update, arrays, cells.size > block, check)
-        total = "0.0" if not check else "total" if cells.size > block else "new_p.dot(new_p).item()"
+        if native:
+            run.append(f"total = 0.0 if update({', '.join(update.names)}) else np.inf")
+        else:
+            run += _update(update, arrays, cells.size > block, check)
+        total = "0.0" if not check else "total" if native or cells.size > block else "new_p.dot(new_p).item()"
         run.append(f"return {results}, {total}")
     body = [*bind, *indented(text.bound), "", f"    def step({', '.join(data)}):", *indented(run, 8), "    return step"]
     code = "\n".join([*text.once, *body])

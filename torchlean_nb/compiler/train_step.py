@@ -225,14 +225,15 @@ class TrainStep:
             args[k] = a
         recorded = self.program._recording(args)
         several, graph = recorded.several, simplified(lowered(recorded, self.wrt))
-        alone = len(self._groups) == 1 and not self._groups[0].native and writable(self._groups[0].program)
+        group = self._groups[0]
+        alone = len(self._groups) == 1 and group.over is None and writable(group.program)
         update = self._groups[0].program if alone else None
         places = tuple([(x.start, x.stop, x.shape) for g in self._groups for x in g.leases.values()])
         cells = Cells(self.wrt, places, np.result_type(*values).name if alone else "")
         check = self.opt.nonfinite != "ieee"
         title = f"A step of {title_of(self.program.f)} and {self.opt.rule.class_name}"
         names = names_of(self.program.f, len(args), taken(update))
-        write = partial(step_source, graph, names, cells, several, title, update, BLOCK, check)
+        write = partial(step_source, graph, names, cells, several, title, update, BLOCK, check, group.native)
         return Made(write, several, update, check, data)
 
     def _forget(self) -> None:
