@@ -55,6 +55,13 @@ class _Hollow(list[Any]):
         super().append(np.empty_like(value) if large else value)
 
 
+class _Bare(list[Any]):
+    """Records without what ops save for a backward sweep: a sweep that is recorded makes it anew."""
+
+    def append(self, record: tuple[Any, ...]) -> None:
+        super().append((*record[:3], None))
+
+
 class HollowTape(Tape):
     """A tape that keeps the values of its leaves only."""
 
@@ -62,7 +69,7 @@ class HollowTape(Tape):
 
     def __init__(self, *args: Any):
         super().__init__(*args)
-        self.values = _Hollow()
+        self.records, self.values = _Bare(), _Hollow()
 
     def leaf(self, kind: str, value: Any, *rest: Any, **named: Any) -> Tensor:
         """Append a leaf."""
