@@ -226,7 +226,9 @@ def contenders(workload: str) -> dict[str, Callable[[str, float], Turns]]:
 TITLES = {name: w.title for name, w in WORKLOADS.items()}
 SIZES = tuple(WORKLOADS)
 SLOW = ("torch, compile",)
-QUICK = ("by hand", "ours, compiled", "ours, compiled, fast", "ours, compiled, numba", "ours, eager", "torch", "jax, jit")
+QUICK = (
+    "by hand", "ours, compiled", "ours, compiled, fast", "ours, compiled, numba", "ours, eager", "torch", "jax, jit",
+)  # fmt: skip
 REFERENCE = "by hand"
 
 
