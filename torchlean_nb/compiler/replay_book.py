@@ -35,10 +35,9 @@ class Step:
 
     def holds(self, value: Any) -> bool:
         """Whether a leaf can hold this array; a key of 64 bits may have any sign, so its type says nothing."""
-        if self.shape != value.shape or not value.flags.c_contiguous:
-            return False
-        return self.dtype is value.dtype or self.dtype == value.dtype or (
-            not self.ndim and self.dtype.kind in "iu" and value.dtype.kind in "iu"
+        mine, other = self.dtype, value.dtype
+        return self.shape == value.shape and value.flags.c_contiguous and (
+            mine is other or mine == other or (not self.ndim and mine.kind in "iu" and other.kind in "iu")
         )
 
     def _untold(self, *_: Any, **__: Any) -> Any:
@@ -69,7 +68,7 @@ class Book:
     def leaf(self, path: list[Step], kind: str, value: Any, needs: bool) -> Step | None:
         """The step that continues a path by a leaf, if it is known."""
         for s in (path[-1] if path else self.root).kids:
-            if s.op == kind and s.holds(value) and s.needs is needs:
+            if s.op == kind and s.needs is needs and s.holds(value):
                 return s
         return None
 

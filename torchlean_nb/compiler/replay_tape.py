@@ -64,13 +64,9 @@ class ReplayTape(Tape):
     # -- writing ---------------------------------------------------------------------------
     def leaf(self, kind: str, value: Any, requires_grad: bool = False, name: str | None = None) -> Tensor:
         """Append a leaf; `value` must be frozen already."""
-        n = self._mend()
-        step = None
+        n, step = self._mend(), None
         if self.records.__class__ is Records:
-            for s in (self.steps[-1] if n else self.book.root).kids:
-                if s.op == kind and s.holds(value) and s.needs is requires_grad:
-                    step = s
-                    break
+            step = self.book.leaf(self.steps, kind, value, requires_grad)
         if step is None:
             self._depart()
             handle = super().leaf(kind, value, requires_grad, name)
@@ -152,9 +148,10 @@ class ReplayTape(Tape):
     def _mend(self) -> int:
         """Next node id; as in `Tape`, what was interrupted is forgotten."""
         n, records = len(self.steps), self.records
-        if n != len(self.values) or n != len(self.needs) or not (records.__class__ is Records or n == len(records)):
-            n = min(n, len(records))
-            self.rollback(n)
+        if n == len(self.values) == len(self.needs) and (records.__class__ is Records or n == len(records)):
+            return n
+        n = min(n, len(records))
+        self.rollback(n)
         return n
 
     def rollback(self, mark: int) -> None:
