@@ -289,7 +289,17 @@ class Session(Looking, IntegerCells):
     # -- how it computes -------------------------------------------------------------------
     @property
     def program(self) -> Any:
-        """The program that a compiled session ran last, with its ``source``; None before that."""
+        """The program that a compiled session ran last, with its ``source``; None before that.
+
+        Examples
+        --------
+        >>> import torchlean_nb as tl
+        >>> s = tl.Session(backend="compiled")
+        >>> w = s.param(3.0, name="w")
+        >>> reports = [s.step(tl.optim.SGD([w], lr=0.1), lambda: w * w) for _ in range(2)]
+        >>> "def step(w):" in s.program.source
+        True
+        """
         return self._way.program
 
     def explain(self) -> str:
