@@ -17,7 +17,7 @@ from torchlean_nb.compiler.patterns import ALIASES, traced, view
 from torchlean_nb.compiler.rewrites import Rewrite, played, rewriting
 from torchlean_nb.compiler.rewrites_exact import EXACT, POWER
 from torchlean_nb.compiler.rewrites_table import CLOSE, REWRITES
-from torchlean_nb.errors import HyperparameterError
+from torchlean_nb.errors import HyperparameterError, TorchLeanError
 from torchlean_nb.laws.point import Point
 
 SPELLINGS = [(r, k) for r in REWRITES for k in range(len(r.spellings))]
@@ -30,6 +30,8 @@ SHAPES = {
     "cross_entropy of labels": [((5, 7), (5,)), ((3, 2), (3,))],
     "layer_norm with weight and bias": [((4, 6), (6,), (6,)), ((2, 3, 5), (5,), (5,))],
     "rms_norm with weight": [((4, 6), (6,)), ((2, 3, 5), (5,))],
+    "batch_norm with weight and bias": [((4, 6), (6,), (6,))],
+    "batch_norm": [((4, 6),), ((5, 3),)],
     "layer_norm": [((4, 6),), ((2, 3, 5),), ((7,),)],
     "scaled_dot_product_attention": ATTENTION,
     "scaled_dot_product_attention, scaled": ATTENTION,
@@ -115,7 +117,8 @@ def test_spellings_are_found_at_any_size(case, n, m, seed):
     compare(rewrite.spellings[k], arguments(rewrite, shapes, seed=seed), rewrite)
 
 
-X, Y = np.random.default_rng(0).normal(size=(2, 3, 3))
+RNG = np.random.default_rng(0)
+X, Y = RNG.normal(size=(2, 3, 3))
 T, LABELS, KEY = abs(Y), np.array([0, 2, 1]), np.int64(7)
 SUM = {"axis": 1, "keepdims": True}
 
@@ -141,7 +144,9 @@ NEAR = {
     "another constant": (lambda x: 0.5 * x * (1 + tl.tanh(0.8 * (x + 0.0447 * x * x * x))), X),
     "another root": (lambda x: 0.5 * x * (1 + tl.erf(x / 1.4)), X),
     "a gate of another array": (lambda x, y: x * tl.sigmoid(y), X, Y),
-    "a third power": (lambda x: x**3, X),
+    "a fifth power": (lambda x: x**5, X),
+    "a threshold that is not 0": (lambda x: tl.where(x > 1, x, 0.0), X),
+    "a mask of another array": (lambda x, y: x * (y > 0), X, Y),
     "a power of an array": (lambda x, p: x**p, T, np.full((3, 3), 2.0)),
     "weights that are not transposed": (lambda x, w, b: x @ w + b, X, Y, Y[0]),
     "a bias of rows": (lambda x, w, b: x @ w.T + b, X, Y, Y[:, :1]),
@@ -151,6 +156,40 @@ NEAR = {
     "scores that are not scaled by a number": (lambda q, k, v: tl.softmax(q @ k.T * v, axis=-1) @ v, X, Y, T),
     "a mask after softmax": (lambda q, k, v: (tl.softmax(q @ k.T * 0.5, axis=-1) + v) @ v, X, Y, T),
 }
+
+
+CUBE, PLANE = RNG.normal(size=(2, 3, 3)), abs(Y)
+AXES = {
+    "weights with two axes": (lambda x, w: tl.layer_norm(x) * w + w, CUBE, PLANE),
+    "a plane of weights": (lambda x, w: tl.rms_norm(x) * w, CUBE, PLANE),
+    "columns of a cube": (lambda x: (x - tl.mean(x, axis=0)) / tl.sqrt(tl.var(x, axis=0, keepdims=True) + 1e-5), CUBE),
+    "an expectation over a cube": (lambda x, t: -tl.sum(t * tl.log_softmax(x, axis=1)) / x.shape[0], CUBE, abs(CUBE)),
+}
+
+
+@pytest.mark.parametrize("case", AXES)
+def test_arrays_with_other_numbers_of_axes_keep_their_values(case):
+    f, *arrays = AXES[case]
+    want, slopes = tl.value_and_grad(lambda *xs: tl.sum(f(*xs) * 0.7))(*arrays)
+    got, found = tl.compile(lambda *xs: tl.sum(f(*xs) * 0.7), *arrays, rewrite=True).value_and_grad(*arrays)
+    assert np.isclose(got, want, rtol=1e-12) and np.allclose(found, slopes, rtol=1e-10, atol=1e-12)
+
+
+@given(st.sampled_from(SPELLINGS), st.lists(st.sampled_from([1, 2, 3]), min_size=1, max_size=4), st.integers(0, 9))
+@settings(max_examples=60, deadline=None)
+def test_at_whatever_shapes_a_spelling_runs_the_composite_gives_the_same(case, sides, seed):
+    rewrite, k = case
+    shapes = [tuple(sides[-max(1, min(len(sides), e.ndim + seed % 3 - 1)) :]) for e in rewrite.examples]
+    arrays = arguments(rewrite, shapes, seed=seed)
+    try:
+        user, done = rewriting(traced(rewrite.spellings[k], arrays), (rewrite,))
+    except TorchLeanError:
+        return  # the spelling does not run
+    if done:
+        with np.errstate(all="ignore"):
+            (want,), _ = both(rewrite.spellings[k], arrays)
+            (got,), _ = both(lambda *xs: played(user, xs[0].tape, xs)[0], arrays)
+        assert np.allclose(got, want, rtol=1e-9, atol=1e-12, equal_nan=True)
 
 
 @pytest.mark.parametrize("near", NEAR)

@@ -232,6 +232,9 @@ def replaced(user: User, match: Match) -> User | None:
     lines = user.graph.lines
     try:
         new = traced(match.rewrite.becomes, [user.values[k] for k in match.inputs], **match.options)
+        for x in new.graph.lines:
+            if x.op in OPS and (rule := OPS[x.op].shape):
+                rule(*[new.graph.lines[a].shape for a in x.args if a >= 0], **x.attrs)
     except TorchLeanError:  # the composite takes fewer shapes
         return None
     end = new.graph.lines[new.graph.outputs[0]]

@@ -12,6 +12,7 @@ import numpy as np
 
 from torchlean_nb.compiler.rewrites import Rewrite
 from torchlean_nb.compiler.rewrites_exact import EXACT, MATRIX, POWER
+from torchlean_nb.errors import ShapeError
 from torchlean_nb.rows import lookup as op
 
 VECTOR, LABELS = MATRIX[0], np.array([0, 2])
@@ -48,24 +49,39 @@ def _shifted_logsumexp(x, *, axis=-1):
     return top + log(sum_(exp(x - top), axis=axis, keepdims=True))
 
 
+def _only(ndim, *xs):
+    """Where arrays have other numbers of axes the composite is another function."""
+    for x in xs:
+        if len(x.shape) != ndim:
+            raise ShapeError(f"a pattern for {ndim} axes met an array of shape {x.shape}")
+
+
 def _picked(x, target):
+    _only(2, x)
     return sum_(op("one_hot")(target, num_classes=x.shape[-1]) * log_softmax(x, axis=1), axis=1)
 
 
 def _expected(x, target):
+    _only(2, x)
     return sum_(target * log_softmax(x, axis=1), axis=1)
 
 
 def _expected_each(x, target):
+    _only(2, x)
     return target * log_softmax(x, axis=1)
+
+
+def _linear(x, w, b):
+    _only(2, w), _only(1, b)
+    return x @ w.T + b
 
 
 # -- norms -------------------------------------------------------------------------------------------
 
 
-def _standard(x, *, eps=1e-5):
-    d = x - mean(x, **REDUCED)
-    return d / sqrt(mean(d * d, **REDUCED) + eps)
+def _standard(x, axis=-1, *, eps=1e-5):
+    d = x - mean(x, axis=axis, keepdims=True)
+    return d / sqrt(mean(d * d, axis=axis, keepdims=True) + eps)
 
 
 def _standard_by_inverse(x, *, eps=1e-5):
@@ -73,8 +89,31 @@ def _standard_by_inverse(x, *, eps=1e-5):
     return d * (1 / sqrt(mean(d * d, **REDUCED) + eps))
 
 
-def _standard_by_var(x, *, eps=1e-5):
-    return (x - mean(x, **REDUCED)) / sqrt(op("var")(x, **REDUCED) + eps)
+def _standard_by_var(x, axis=-1, *, eps=1e-5):
+    return (x - mean(x, axis=axis, keepdims=True)) / sqrt(op("var")(x, axis=axis, keepdims=True) + eps)
+
+
+def _by_column(f):
+    def columns(x, *, eps=1e-5):
+        _only(2, x)
+        return f(x, axis=0, eps=eps)
+
+    return columns
+
+
+def _affine(norm, axes=None):
+    """A norm, times a vector, plus a vector."""
+
+    def normed(x, w, b, *, eps=1e-5):
+        _only(axes or len(x.shape), x), _only(1, w, b)
+        return norm(x, eps=eps) * w + b
+
+    return normed
+
+
+def _weighted(x, w, *, eps=1e-6):
+    _only(1, w)
+    return rms_norm(x, eps=eps) * w
 
 
 def _rms(x, *, eps=1e-6):
@@ -149,7 +188,47 @@ CLOSE = (
         why="a root is cheaper than a power",
     ),
     Rewrite(
-        "linear", lambda x, w, b: op("linear")(x, w, b), (lambda x, w, b: x @ w.T + b,), (MATRIX, MATRIX, LABELS * 0.5),
+        "cube", lambda x: x * x * x, (lambda x: x**3,), (MATRIX,), ulps=8, why="a product is cheaper than a power",
+    ),
+    Rewrite(
+        "reciprocal", lambda x: 1 / x, (lambda x: x**-1,), (abs(MATRIX),), ulps=8,
+        why="a quotient is cheaper than a power",
+    ),
+    Rewrite(
+        "relu", lambda x: op("relu")(x), (lambda x: where(x > 0, x, 0.0), lambda x: x * (x > 0)), (MATRIX,), ulps=1,
+        why="one line instead of two",
+    ),
+    Rewrite(
+        "leaky_relu", lambda x, *, slope: op("leaky_relu")(x, negative_slope=slope),
+        (lambda x, *, slope=0.01: where(x > 0, x, slope * x),), (MATRIX,), ulps=4, why="a shorter way back",
+    ),
+    Rewrite(
+        "elu", lambda x, *, alpha: op("elu")(x, alpha=alpha),
+        (lambda x, *, alpha=1.0: where(x > 0, x, alpha * (exp(x) - 1)),), (MATRIX,), ulps=16,
+        why="no overflow where it is not needed, and all digits near 0",
+    ),
+    Rewrite(
+        "elu of one", lambda x: op("elu")(x), (lambda x: where(x > 0, x, exp(x) - 1),), (MATRIX,), ulps=16,
+        why="no overflow where it is not needed, and all digits near 0",
+    ),
+    Rewrite(
+        "tanh", lambda x: tanh(x),
+        (
+            lambda x: (exp(x) - exp(-x)) / (exp(x) + exp(-x)), lambda x: 2 / (1 + exp(-2 * x)) - 1,
+            lambda x: (exp(2 * x) - 1) / (exp(2 * x) + 1), lambda x: 2 * sigmoid(2 * x) - 1,
+        ),
+        (MATRIX,), ulps=64, why="no overflow, one line, and all digits near 0",
+    ),
+    Rewrite(
+        "softsign", lambda x: op("softsign")(x), (lambda x: x / (1 + op("abs")(x)),), (MATRIX,), ulps=8,
+        why="a shorter way back",
+    ),
+    Rewrite(
+        "mish", lambda x: op("mish")(x), (lambda x: x * tanh(op("softplus")(x)),), (MATRIX,), ulps=32,
+        why="a shorter way back",
+    ),
+    Rewrite(
+        "linear", lambda x, w, b: op("linear")(x, w, b), (_linear,), (MATRIX, MATRIX, LABELS * 0.5),
         ulps=4, why="the gradient of the weights comes out as they lie in memory",
     ),
     Rewrite(
@@ -240,12 +319,26 @@ CLOSE = (
         (MATRIX, abs(MATRIX) / 2), ulps=512, why="no logarithm of 0, and sigmoid minus target on the way back",
     ),
     Rewrite(
+        "norm", lambda x, *, axis, keepdims: op("norm")(x, axis=axis, keepdims=keepdims),
+        (lambda x, *, axis=-1, keepdims=True: sqrt(sum_(op("square")(x), axis=axis, keepdims=keepdims)),), (MATRIX,),
+        ulps=8, why="its gradient at 0 is 0",
+    ),
+    Rewrite(
+        "batch_norm", lambda x, *, eps: op("batch_norm")(x, eps=eps),
+        (_by_column(_standard), _by_column(_standard_by_var)), (MATRIX,), ulps=64, why="a way back of one formula",
+    ),
+    Rewrite(
+        "batch_norm with weight and bias", lambda x, w, b, *, eps: op("batch_norm")(x, w, b, eps=eps),
+        (_affine(op("batch_norm"), 2),), (MATRIX, VECTOR, VECTOR), ulps=8,
+        why="one node",
+    ),
+    Rewrite(
         "layer_norm", lambda x, *, eps: layer_norm(x, eps=eps),
         (_standard, _standard_by_inverse, _standard_by_var), (MATRIX,), ulps=64, why="a way back of one formula",
     ),
     Rewrite(
         "layer_norm with weight and bias", lambda x, w, b, *, eps: layer_norm(x, w, b, eps=eps),
-        (lambda x, w, b, *, eps=1e-5: layer_norm(x, eps=eps) * w + b,), (MATRIX, VECTOR, VECTOR), ulps=4,
+        (_affine(layer_norm),), (MATRIX, VECTOR, VECTOR), ulps=4,
         why="one node",
     ),
     Rewrite(
@@ -254,7 +347,7 @@ CLOSE = (
     ),
     Rewrite(
         "rms_norm with weight", lambda x, w, *, eps: rms_norm(x, w, eps=eps),
-        (lambda x, w, *, eps=1e-6: rms_norm(x, eps=eps) * w,), (MATRIX, VECTOR), ulps=4, why="one node",
+        (_weighted,), (MATRIX, VECTOR), ulps=4, why="one node",
     ),
     Rewrite(
         "scaled_dot_product_attention", lambda q, k, v: op("scaled_dot_product_attention")(q, k, v),
