@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 import torchlean_nb as tl
 from torchlean_nb.errors import CycleError, HandleTypeError, TraceFormatError, UnknownNodeError
+from torchlean_nb.laws.point import Point
 from torchlean_nb.trace.program import Lane, ProgramLine, ProgramTrace
 
 
@@ -71,6 +72,26 @@ def test_a_program_of_lone_numbers_has_lines_and_no_arrays():
     assert t.lanes == () and t.peak == 0
     assert all(x.source for x in t.steps)
     assert float(t.lines[t.outputs[0]].value) == float(tl.compile(chain, 0.5)(0.5))
+
+
+def test_what_computes_nothing_has_no_row():
+    p = tl.compile(lambda x, y: tl.exp(x * y + x - y / x * y * x + y).sum(), 0.5, 0.25)
+    t = p.trace()
+    last = t.steps[-1]
+    assert (last.op, last.source, last.name) == ("sum", None, t.steps[-2].name)
+    assert t.lines[t.outputs[0]].value.tobytes() == p(0.5, 0.25).tobytes()
+
+
+@pytest.mark.parametrize("name", ["std", "logsumexp", "prod", "max_pool", "conv", "layer_norm"])
+def test_ops_with_rows_of_their_own_kind_are_found_in_the_source(name):
+    op = tl.ops[name]
+    point = Point(op, op.samples[-1])
+    p = tl.compile(lambda *xs: tl.sum(op(*xs, **point.sample.attrs) ** 2), *point.arrays, argnums=tuple(point.moving))
+    t = p.value_and_grad.trace()
+    assert all(x.source for x in t.steps)
+    value, grads = p.value_and_grad(*point.arrays)
+    for i, a in zip(t.outputs, (value, *grads), strict=True):
+        assert np.array_equal(t.lines[i].value, a)
 
 
 def test_an_attribute_that_is_an_index_is_text():

@@ -15,7 +15,7 @@ from torchlean_nb.compiler.history import count
 from torchlean_nb.compiler.listing import nbytes
 from torchlean_nb.compiler.lowering import Graph, Line
 from torchlean_nb.compiler.plan import Plan
-from torchlean_nb.compiler.source import words
+from torchlean_nb.compiler.source import Text
 from torchlean_nb.rows import OPS
 
 if TYPE_CHECKING:  # traces are loaded when someone looks
@@ -109,46 +109,38 @@ def said(line: Line) -> str:
 
 
 class _Reading:
-    """Which statement of a source is which line of a graph."""
+    """Which row of a source is which line of a graph, and what each line is called there."""
 
-    def __init__(self, text: str, graph: Graph, plan: Plan):
-        tree, rows = ast.parse(text), text.splitlines()
+    def __init__(self, source: str, graph: Graph, plan: Plan):
+        tree, rows = ast.parse(source), source.splitlines()
         step = next(n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == "step")
+        text = Text(graph, plan, [a.arg for a in step.args.args])
         self.title = ast.get_docstring(tree) or "program"
         self.before = {x.id: n.lineno for n in tree.body if isinstance(n, ast.Assign) for x in ast.walk(n)
                        if isinstance(x, ast.Name) and isinstance(x.ctx, ast.Store)}  # fmt: skip
         self.said = rows[step.body[-1].lineno - 2].strip()
-        self.names = words(graph, plan, [a.arg for a in step.args.args])
-        self.lines: dict[int, int] = {}
-        self.once: set[int] = set()
-        body = _statements(step.body[:-1], rows)
+        self.names, self.lines = dict(text.word), {}
+        done = dict(text.steps)
+        self.once = {i for i, x in enumerate(graph.lines) if i not in done and x.op != "input"}
+        at = step.lineno
         for i, line in enumerate(graph.lines):
-            word = self.names[i]
-            if line.op in LEAVES or (line.view and word in self.before):
-                self.once |= {i} - set(graph.inputs)
-                self.lines |= {i: self.before[word]} if word in self.before else {}
+            if i in self.once:
+                self.lines |= {i: self.before[self.names[i]]} if self.names[i] in self.before else {}
+            if line.op in LEAVES:
                 continue
-            found = ((k, w) for k, (_, under, known) in enumerate(body) if under == line.source
-                     for w in (word, f"v{i}") if w in known)  # fmt: skip
-            k, self.names[i] = next(found, (-1, word))
-            if k >= 0:
-                self.lines[i] = body[k][0]
-                del body[: k + 1]
+            # Programs of lone numbers call each value v and its number.
+            starts = (done[i][0] if i in done else "-", f"v{i} = ")
+            found = next((k for k in range(at, len(rows)) if rows[k].strip().startswith(starts)), None)
+            if found is not None:
+                self.lines[i], at = found + 1, found + 1
+                self.names[i] = f"v{i}" if rows[found].strip().startswith(starts[1]) else self.names[i]
+            elif i in done:  # the sum of one number
+                self.names[i] = self.names[line.args[0]]
 
     def results(self, count: int) -> tuple[str, ...]:
         """What the results are, as the comment above the return says."""
         found = [w.strip() for w in self.said.lstrip("# ").split(",")] if self.said.startswith("#") else []
         return tuple(found) if len(found) == count else tuple(f"result {k}" for k in range(count))
-
-
-def _statements(body: Sequence[ast.stmt], rows: Sequence[str]) -> list[tuple[int, str, set[str]]]:
-    """Statements: number of the row, the comment they stand under, and the names each of them has."""
-    found, under, at = [], "", 0
-    for n in body:
-        above = [r.strip() for r in rows[at : n.lineno - 1] if r.strip().startswith("#")]
-        under, at = above[-1].lstrip("# ") if above else under, n.lineno
-        found.append((n.lineno, under, {x.id for x in ast.walk(n) if isinstance(x, ast.Name)}))
-    return found
 
 
 def _lanes(program: Any, names: Mapping[int, str], before: set[str]) -> tuple[dict[int, int], tuple[Lane, ...]]:

@@ -105,8 +105,9 @@ def _where(trace: ProgramTrace, i: int, names: dict[int, str]) -> str:
         once = ", made before the first run" if line.once else ""
         return f" is another look at {names[line.args[0]]}, called {name}{once}: no number moves"
     if line.lane is None:
-        return f" is kept as {name}"
+        return f" is called {name}" if line.source else f" is its argument, {name}: nothing to compute"
     lane = trace.lanes[line.lane]
+    name = visible(lane.name, NAME) + (f", called {name} for its shape" if lane.name != line.name else "")
     if lane.fresh:
         return f" is {name}, an array that NumPy makes anew in each run"
     before = [a for a, _ in lane.spans if a < i]
