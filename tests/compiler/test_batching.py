@@ -106,6 +106,13 @@ def test_a_session_trains_through_it():
     np.testing.assert_allclose(found, sum(tl.grad(loss)(W, x) for x in X), rtol=1e-13)
 
 
+def test_parameters_may_be_mapped_over():
+    s = tl.Session()
+    heads = s.param(RNG.normal(size=(5, 4, 3)))
+    found = s.backward(vmap(loss, (0, None))(heads, X[0]).sum())[heads]
+    np.testing.assert_allclose(found, [tl.grad(loss)(w, X[0]) for w in heads.value], rtol=1e-13)
+
+
 def test_axes_of_arguments_and_results():
     a = RNG.normal(size=(2, 5, 3))
     y, total = vmap(lambda x: (x * 2.0, x.sum()), in_axes=1, out_axes=(-1, 0))(a)

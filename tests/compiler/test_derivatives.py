@@ -157,6 +157,12 @@ def test_a_derivative_is_a_program_with_a_source_of_its_own():
     assert "compiled jvp_of_mse" in repr(p.jvp) and not hasattr(p.jvp, "no_such_name")
 
 
+def test_derivatives_of_lone_numbers():
+    p = tl.compile(lambda x, y: x**3 * y, 2.0, 5.0, argnums=(0, 1))
+    assert p.hvp((2.0, 5.0), (1.0, 0.0)) == (60.0, 12.0) and p.jvp((2.0, 5.0), (1.0, 1.0)) == (40.0, 68.0)
+    assert p.hessian(2.0, 5.0) == ((60.0, 12.0), (12.0, 0.0)) and p.jacobian(2.0, 5.0) == (60.0, 8.0)
+
+
 def test_names_of_vectors_are_not_those_of_arguments():
     p = tl.compile(lambda w, dw: tl.sum(w * w * dw), [1.0, 2.0], [3.0, 4.0])
     assert "def step(w, dw, ddw)" in p.hvp.source

@@ -62,6 +62,7 @@ def vmap(
         n = _count(given, axes)
         graph, several = _graph(f, graphs, [_example(a, axis) for a, axis in zip(given, axes, strict=True)])
         into = _results(out_axes, len(graph.outputs), several)
+        given = [do("identity", a) if isinstance(a, Param) else a for a in given]  # its Tensor
         fronted = [a if axis is None else _moved(a, axis, 0) for a, axis in zip(given, axes, strict=True)]
         with np.errstate(all="ignore"):
             found = replay(graph, fronted, [axis is not None for axis in axes], n)
