@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import sys
 
 import numpy as np
@@ -285,3 +286,47 @@ def test_a_step_that_is_let_go_leaves_the_optimizer_as_it_was():
 def test_what_does_not_fit_is_said(make, kind, words):
     with pytest.raises(kind, match=words):
         make(pair()[1])
+
+
+def session_run(turns):
+    """Losses and parameters of a session in which compiled steps alternate with those of a tape."""
+    s = tl.Session(dtype="float32")
+    cells = [s.param(v, name=k) for k, v in pair()[0].params.items()]
+    opt = tl.optim.Adam(cells, lr=0.05, fused="numpy")
+    step, found = pair()[1].train_step(opt), []
+    for k, compiled in enumerate(turns):
+        x, y = BATCHES[k % 3]
+        on_tape = s.use(cells[0])
+        was = on_tape.value.copy()
+        if compiled:
+            found.append(step(x, y))
+            assert np.array_equal(on_tape.value, was) and not np.array_equal(cells[0].value, was)
+        else:
+            found.append(s.step(opt, lambda x=x, y=y: loss(s.input(x), s.input(y), *cells)).loss)
+    return found, [c.value.copy() for c in cells]
+
+
+def test_tapes_and_steps_take_turns_on_the_parameters_of_a_session():
+    one, other = session_run([True, False, True, True, False]), session_run([False] * 5)
+    assert one[0] == other[0] and all(map(np.array_equal, one[1], other[1]))
+
+
+def test_a_copy_of_the_optimizer_goes_its_own_way():
+    (opt, p), (other, q) = (pair("Adam", lr=0.05, fused="numpy") for _ in range(2))
+    step, twin = p.train_step(opt), q.train_step(other)
+    step(*BATCHES[0]), twin(*BATCHES[0])
+    own = copy.deepcopy(opt)
+    again = p.train_step(own)
+    for x, y in BATCHES:
+        assert step(x, y) == twin(x, y) == again(x, y)
+    assert same(opt, other) and same(opt, own)
+
+
+def test_a_new_policy_for_numbers_that_are_not_finite_holds_from_the_next_step():
+    opt, p = pair("SGD", lr=0.1, fused="numpy", nonfinite="ieee")
+    step, (x, y) = p.train_step(opt), BATCHES[0]
+    step(x, y)
+    opt.nonfinite = "raise"
+    with pytest.raises(NonFiniteError):
+        step(x, y * np.float32(np.nan))
+    assert np.isfinite(opt.params["W1"]).all() and np.isfinite(step(x, y))
