@@ -177,8 +177,8 @@ def cross_entropy(xp, x, target, *, reduction="mean", label_smoothing=0.0):
     mine = xp.sum(xp.where(hot, z, 0), axis=axis, keepdims=True)
     # What the subtraction rounded away, which the exponential would magnify.
     back, raw = z - x, xp.exp(z)
-    lost = xp.detach((x - (z - back)) - (top + back))
-    e = xp.where(xp.equal(raw, 0), 0, raw * (1 + lost))
+    lost = (x - (z - back)) - (top + back)
+    e = raw * xp.detach(xp.where(xp.equal(raw, 0), 0, 1 + lost))
     others = e * xp.logical_not(hot)
     rest = xp.sum(others, axis=axis, keepdims=True)
     loss = xp.log1p(rest + xp.expm1(mine)) - mine
