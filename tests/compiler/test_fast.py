@@ -79,3 +79,14 @@ def test_training_goes_the_same_way():
         step = p.train_step(opt)
         runs.append([step(x, y) for _ in range(50)])
     assert np.allclose(*runs, rtol=1e-4) and runs[0][-1] < runs[0][0] / 2
+
+
+def test_single_numbers_at_the_end_are_left_to_python():
+    opt = tl.optim.SGD({"w": np.ones(3, "f4")}, lr=0.1, fused="numpy")
+    p = tl.compile(lambda x, w: (tl.mse_loss(x * w, x) - 1.0) / 3.0, np.ones(3, "f4"), np.ones(3, "f4"),
+                   argnums=1, fast=True)  # fmt: skip
+    step = p.train_step(opt)
+    assert step([1.0, 2.0, 4.0]) == -1 / 3 and ".item() / 3.0) - 1.0) / 3.0, " in step.source
+    p = tl.compile(lambda x, w: tl.sum(x * w) / tl.sum(x), np.ones(3, "f4"), np.ones(3, "f4"), argnums=1, fast=True)
+    with np.errstate(all="ignore"), pytest.raises(tl.errors.NonFiniteError):
+        p.train_step(opt)(np.zeros(3, "f4"))

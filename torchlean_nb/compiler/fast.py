@@ -12,9 +12,12 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
+from torchlean_nb.compiler.lowering import Graph
+from torchlean_nb.compiler.passes import drop_unused
 from torchlean_nb.rows import OPS, Op
 
 TOLERANCE = 64  # times the spacing of numbers at the largest entry
+SPELLED = {"add": "({} + {})", "sub": "({} - {})", "mul": "({} * {})", "div": "({} / {})"}
 TANH_SCALE, TANH_CUBE = 2 * math.sqrt(2 / math.pi), 0.044715
 
 
@@ -225,3 +228,39 @@ def faster() -> dict[str, Op]:
         OPS["softmax"].with_(forward=_softmax),
     ]
     return {op.name: op for op in found}
+
+
+def ending(graph: Graph) -> tuple[Graph, str, int]:
+    """What is done to single numbers for the first result alone, as Python: a NumPy call costs more than that.
+
+    Returns
+    -------
+    graph : Graph
+        Its first results are the numbers the text is made from.
+    text : str
+        Such as ``{0} / 32.0``.
+    count : int
+        How many they are.
+    """
+    lines, (end, *others) = graph.lines, graph.outputs
+    readers: dict[int, int] = {}
+    for line in lines:
+        for a in line.args:
+            readers[a] = readers.get(a, 0) + 1
+    leaves: list[int] = []
+
+    def spell(i: int, alone: bool) -> str:
+        line = lines[i]
+        if line.op == "const" and not line.shape and math.isfinite(line.value):
+            return repr(line.value.item())
+        plain = line.op in SPELLED and not any(lines[a].shape for a in line.args)
+        plain = plain and (line.op != "div" or bool(lines[line.args[1]].value))  # Python raises for zero
+        if plain and not line.shape and alone and i not in others:
+            return SPELLED[line.op].format(*[spell(a, readers[a] == 1) for a in line.args])
+        if i not in leaves:
+            leaves.append(i)
+        return f"{{{leaves.index(i)}}}"
+
+    text = spell(end, end not in readers)
+    text = text[1:-1] if text.startswith("(") else text
+    return drop_unused(Graph(lines, graph.inputs, (*leaves, *others))), text, len(leaves)

@@ -45,7 +45,7 @@ def writable(update: Any) -> bool:
 
 def step_source(
     graph: Graph, names: Sequence[str], cells: Cells, several: bool, title: str, update: Any, block: int, check: bool,
-    native: bool = False, say: bool = False,
+    native: bool = False, ending: tuple[str, int] = ("{}", 1), say: bool = False,
 ) -> tuple[str, Plan]:  # fmt: skip
     """Text of a step, and its plan.
 
@@ -67,6 +67,8 @@ def step_source(
         Whether the step says if what it makes is finite.
     native : bool
         Whether to call `update`, a loop compiled from the passes, in their place.
+    ending : (str, int)
+        The loss as Python, made from so many of the first outputs.
     say : bool
         Whether to write the formulas beside the lines; then the passes stand there in any case.
     """
@@ -87,8 +89,9 @@ def step_source(
     run = list(text.body)
     rest = [f"copyto({name}, {text.word[i]})" for i, name in zip(grads, slopes, strict=True) if text.word[i] != name]
     run += ["# gradients to their places", *rest] if rest else []
-    loss = f"{text.word[outs[0]]}.item()"
-    results = f"({', '.join([loss, *(copied(graph, text, i) for i in outs[1:])])},)" if several else loss
+    spelled, n = ending
+    loss = spelled.format(*[f"{text.word[i]}.item()" for i in outs[:n]])
+    results = f"({', '.join([loss, *(copied(graph, text, i) for i in outs[n:])])},)" if several else loss
     if update is None:
         bind = ["def bind(params, grads):", '    """A step that reads these arrays and writes those."""',
                 f"    {_unpacked(params)} = params", f"    {_unpacked(slopes)} = grads"]  # fmt: skip

@@ -224,7 +224,11 @@ class TrainStep:
         for k, a in (*zip(self._data, data, strict=True), *zip(self.wrt, values, strict=True)):
             args[k] = a
         recorded = self.program._recording(args)
-        several, graph = recorded.several, simplified(lowered(recorded, self.wrt))
+        several, graph, end = recorded.several, simplified(lowered(recorded, self.wrt)), ("{}", 1)
+        if self.program.fast:
+            from torchlean_nb.compiler.fast import ending  # noqa: PLC0415 - most programs do without
+
+            graph, *end = ending(graph)
         group = self._groups[0]
         alone = len(self._groups) == 1 and group.over is None and writable(group.program)
         update = self._groups[0].program if alone else None
@@ -233,7 +237,7 @@ class TrainStep:
         check = self.opt.nonfinite != "ieee"
         title = f"A step of {title_of(self.program.f)} and {self.opt.rule.class_name}"
         names = names_of(self.program.f, len(args), taken(update))
-        write = partial(step_source, graph, names, cells, several, title, update, BLOCK, check, group.native)
+        write = partial(step_source, graph, names, cells, several, title, update, BLOCK, check, group.native, end)
         return Made(write, several, update, check, data)
 
     def _forget(self) -> None:
