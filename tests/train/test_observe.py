@@ -147,6 +147,16 @@ def test_memory_stays_bounded():
     assert len(run.events) == 1000 and run.events[-1].step == 2999
 
 
+def test_a_long_run_is_diagnosed_ever_more_rarely_unless_a_cadence_is_given():
+    by_itself, told = Recorder(histograms_every=None), Recorder(diagnostics_every=10, histograms_every=None)
+    looks = [k for k in range(0, 100_000, 10) if by_itself.diagnoses(k)]
+    assert looks[:200] == list(range(0, 2000, 10))
+    for start in (2000, 4000, 32_000):
+        assert sum(start <= k < 2 * start for k in looks) == 100
+    assert not by_itself.diagnoses(5) and not by_itself.diagnoses(2010)
+    assert all(told.diagnoses(k) for k in range(0, 100_000, 10))
+
+
 def test_the_cadence_thins_what_every_step_has_and_nothing_else():
     recorder = Recorder(every=3)
     for k in range(7):

@@ -21,6 +21,7 @@ KEPT_HISTOGRAMS = 200
 BINS = 30
 FEW, BLOCK = 256, 1 << 15
 EVENTS = 1000
+OFTEN = 100
 # What is known at every update; everything else is kept whenever it is said.
 EACH_STEP = frozenset({"loss", "lr", "grad_norm"})
 # Sums of squares between these have lost nothing to underflow and are no overflow.
@@ -62,8 +63,10 @@ class Recorder:
     ----------
     every : int
         Loss, learning rate and global gradient norm are kept every so many steps.
-    diagnostics_every : int
-        Norms of gradients and weights, update-to-weight ratios, statistics of activations and dead units.
+    diagnostics_every : int, optional
+        Norms of gradients and weights, update-to-weight ratios, statistics of activations and dead units. Without a
+        number every 10 steps, and ever more rarely in a long run: from step 2000 on about 100 times until the number
+        of steps has doubled, so that looking takes ever less of the time.
     histograms_every : int or None
         Of weights, gradients, updates and activations; None for none.
     limit : int
@@ -83,11 +86,13 @@ class Recorder:
     """
 
     def __init__(
-        self, every: int = 1, diagnostics_every: int = 10, histograms_every: int | None = 100, limit: int = LIMIT
+        self, every: int = 1, diagnostics_every: int | None = None, histograms_every: int | None = 100,
+        limit: int = LIMIT,
     ):
         whole = Hyper(low=1, kind="int")
         self.every = whole.check("Recorder", "every", every)
-        self.diagnostics_every = whole.check("Recorder", "diagnostics_every", diagnostics_every)
+        self._thins = diagnostics_every is None
+        self.diagnostics_every = whole.check("Recorder", "diagnostics_every", 10 if self._thins else diagnostics_every)
         self.histograms_every = Hyper(low=1, kind="int", none=True).check(
             "Recorder", "histograms_every", histograms_every
         )
@@ -118,7 +123,13 @@ class Recorder:
 
     def diagnoses(self, step: int) -> bool:
         """Whether `diagnose` wants to be called for this step, so that the loop keeps the weights before it."""
-        return step % self.diagnostics_every == 0 or self._draws(step)
+        return self._measures(step) or self._draws(step)
+
+    def _measures(self, step: int) -> bool:
+        every = self.diagnostics_every
+        if self._thins:
+            every <<= max(0, (step // (OFTEN * every)).bit_length() - 1)
+        return step % every == 0
 
     def _draws(self, step: int) -> bool:
         return self.histograms_every is not None and step % self.histograms_every == 0
@@ -145,7 +156,7 @@ class Recorder:
         grads = _by_path(runner.net, grads)
         with np.errstate(all="ignore"):
             outputs = self._look(step, runner.net, batch[0], before)
-            if step % self.diagnostics_every == 0:
+            if self._measures(step):
                 self.record(step, _numbers(grads, before, after, outputs))
             drawn = _Drawn(step, _histograms(grads, before, after, outputs)) if self._draws(step) else None
         if drawn:
