@@ -40,6 +40,8 @@ def call(tape, attrs{parameters}):
             {y} = forward(tape.xp, {xs}{attrs})
         except REFUSALS as e:
             raise explain(tape, op, parents, {listed}, attrs, e) from e
+        if y.__class__ is float64:
+            y = array(y)
         if y.__class__ is ndarray:
             y.setflags(False)
         else:
@@ -174,8 +176,8 @@ def pull_of(op: Op) -> Callable[..., None]:
 def _made(op: Op, text: str, name: str) -> Any:
     scope = {
         "op": op, "forward": op.forward, "defaults": op.attrs, "Tensor": Tensor, "ndarray": np.ndarray,
-        "get_ident": get_ident, "forks": forks, "frozen": frozen, "explain": explain, "REFUSALS": REFUSALS,
-        "quick_finite": quick_finite, "unbroadcast": unbroadcast,
+        "float64": np.float64, "array": np.array, "get_ident": get_ident, "forks": forks, "frozen": frozen,
+        "explain": explain, "REFUSALS": REFUSALS, "quick_finite": quick_finite, "unbroadcast": unbroadcast,
         **{f"rule{k}": rule for k, rule in enumerate(op.rules)},
     }
     exec(compile(text, f"<torchlean_nb, {name} of {op.name}>", "exec"), scope)

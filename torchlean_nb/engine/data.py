@@ -21,6 +21,7 @@ from torchlean_nb.errors import (
 
 NAME_LIMIT = 200
 _FLOATS = ("float16", "float32", "float64")
+_NUMBERS = (np.generic, float, int)
 _CHARS = {"float16": "e", "float32": "f", "float64": "d"}
 
 
@@ -136,7 +137,7 @@ def as_data(value: Any, dtype: str, *, label: str, trainable: bool = False, fini
 def freeze(a: Any) -> Any:
     """Make an array read-only; NumPy scalars become 0-d arrays."""
     if a.__class__ is not np.ndarray:
-        if isinstance(a, np.generic | float | int | bool):
+        if isinstance(a, _NUMBERS):
             a = np.asarray(a)
         elif not isinstance(a, np.ndarray):
             return a

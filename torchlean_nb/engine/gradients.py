@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from torchlean_nb.engine.data import freeze
+from torchlean_nb.engine.lone import shape_of
 from torchlean_nb.engine.tensor import Ref
 from torchlean_nb.errors import ForeignHandleError, HandleTypeError, UnknownNodeError, did_you_mean, quote
 
@@ -34,22 +35,23 @@ class Gradients(Mapping):
     (12.0, 12.0)
     """
 
+    _bar: list[Any] | None = None  # cotangents of the nodes, frozen when somebody looks
+
     def __init__(self, tape: Any, output: int, bar: list[Any]):
         values = tape.values
         self._tape, self.output, self.value = tape, output, values[output]
-        self._size, self._named, self._reached = len(values), dict(tape.names), {}
+        self._size, self._named, self._bar = len(values), dict(tape.names), bar
         bar += [None] * (self._size - len(bar))
-        for i, g in enumerate(bar):
-            if g.__class__ is np.ndarray:
-                g.setflags(False)
-                self._reached[i] = g
-            elif g is not None:
-                self._reached[i] = freeze(g)
-        self._shapes = {i: (values[i].shape, values[i].dtype) for i, g in enumerate(bar) if g is None}
+        self._shapes = {i: shape_of(values, i) for i, g in enumerate(bar) if g is None}
         self._params = {
             p: i for p, ids in tape.cells.items()
             if (i := ids[-1] if ids[-1] <= output else newest(ids, output)) is not None
         }
+
+    @cached_property
+    def _reached(self) -> dict[int, Any]:
+        """Gradients of the nodes that the sweep reached."""
+        return {i: self._at(i) for i, g in enumerate(self._bar) if g is not None}
 
     @cached_property
     def _names(self) -> dict[str, int]:
@@ -73,8 +75,12 @@ class Gradients(Mapping):
         return tuple(self._at(i) for i in range(self._size))
 
     def _at(self, i: int) -> np.ndarray:
-        if i in self._reached:
-            return self._reached[i]
+        if self._bar is None:
+            if i in self._reached:
+                return self._reached[i]
+        elif self._bar[i] is not None:
+            self._bar[i] = freeze(self._bar[i])
+            return self._bar[i]
         shape, dtype = self._shapes[i]
         return freeze(np.zeros(shape, dtype=dtype if dtype.kind in "fO" else self._tape_dtype()))
 

@@ -10,10 +10,12 @@ arguments from left to right.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from math import isfinite
 from typing import Any
 
 import numpy as np
 
+from torchlean_nb.engine import lone
 from torchlean_nb.engine.calls import pull_of, quick_finite
 from torchlean_nb.engine.recorder import Recorder, unbroadcast
 from torchlean_nb.errors import RuleTypeError, RuleValueError, TorchLeanError
@@ -126,7 +128,7 @@ def sweep(
     if at.__class__ is Plain and on_edge is None:
         found, _ = at.tape.quietly(quick, at.tape, out, seed, needs)
         if found:
-            return {i: g for i, g in enumerate(found) if g is not None}
+            return {i: np.array(g) if g.__class__ is float else g for i, g in enumerate(found) if g is not None}
     with np.errstate(all="ignore"):
         return _sweep(at, out, seed, needs, on_edge)
 
@@ -143,7 +145,7 @@ def quick(tape: Any, out: int, seed: Any, needs: list[bool]) -> tuple[list[Any],
     """
     xp, values, records = tape.xp, tape.values, tape.records
     tape.heard.clear()
-    fine = True
+    fine, floats = True, values.__class__ is lone.Values
     bar: list[Any] = [None] * (out + 1)
     bar[out] = seed
     try:
@@ -152,10 +154,12 @@ def quick(tape: Any, out: int, seed: Any, needs: list[bool]) -> tuple[list[Any],
             if g is not None:
                 record = records[i]
                 op = record[0]
-                if op.__class__ is not str:
+                if floats and record[3] is lone.MARK:
+                    lone.pull(values, needs, bar, i, record, g)
+                elif op.__class__ is not str:
                     (op.pull or pull_of(op))(xp, values, needs, bar, i, record, g)
                 elif fine:
-                    fine = quick_finite(g)
+                    fine = isfinite(g) if g.__class__ is float else quick_finite(g)
     except Exception:
         return [], False
     return bar, fine and not tape.heard

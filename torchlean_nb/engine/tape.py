@@ -19,6 +19,7 @@ import numpy as np
 
 from torchlean_nb.backend.namespace import numpy_namespace
 from torchlean_nb.backend.quiet import give_back, listening
+from torchlean_nb.engine import lone
 from torchlean_nb.engine.calls import call_of
 from torchlean_nb.engine.calls import forks as _forks
 from torchlean_nb.engine.checks import refuse_non_finite
@@ -40,7 +41,7 @@ from torchlean_nb.rows import Op
 
 LEAVES = ("param", "input", "const", "nat")
 MOVES = frozenset(("broadcast_to", "concatenate", "index", "reshape", "transpose"))  # integers may be moved about
-_NO_ATTRS: dict[str, Any] = {}
+_NO_ATTRS: dict[Any, Any] = {}
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=lambda: _forks.__setitem__(0, _forks[0] + 1))
 
@@ -77,7 +78,7 @@ class Tape:
     """
 
     __slots__ = (
-        "__weakref__", "cells", "dtype", "forks", "grads_on", "heard", "label", "names", "needs", "nonfinite",
+        "__weakref__", "cells", "dtype", "forks", "grads_on", "heard", "label", "lone", "names", "needs", "nonfinite",
         "owner", "quietly", "records", "scope", "scopes", "strict", "strict_shapes", "values", "watchful", "xp",
     )  # fmt: skip
 
@@ -90,9 +91,11 @@ class Tape:
         self.xp, (self.quietly, self.heard) = xp or numpy_namespace(), listening()
         self.dtype, self.nonfinite, self.label, self.strict_shapes = dtype, nonfinite, label, strict_shapes
         self.strict = nonfinite == "raise"
+        floats = dtype == "float64" and self.__class__ is Tape and self.xp is numpy_namespace()
+        self.lone = lone.rows() if floats else _NO_ATTRS
         self.watchful = strict_shapes  # whether the arguments of ops are looked at: integers do that, too
         self.records: list[tuple[Any, tuple[int, ...], dict[str, Any], Any]] = []
-        self.values: list[Any] = []
+        self.values: list[Any] = lone.Arrays() if floats else []
         self.needs: list[bool] = []
         self.names: dict[int, str] = {}
         self.scopes: dict[int, str] = {}
@@ -156,6 +159,17 @@ class Tape:
 
     def apply(self, op: Op, args: tuple[Any, ...], attrs: Mapping[str, Any]) -> Tensor:
         """Run `op` and append its record; on any failure the tape is as it was."""
+        compute = self.lone.get(op)
+        if compute is not None:
+            mark = len(self.records)
+            try:
+                made = lone.record(self, op, compute, args)
+            except BaseException:
+                self.rollback(mark)
+                raise
+            if made is not None:
+                return made
+            self.rollback(mark)
         return self.quietly(op.call or call_of(op), self, attrs, *args)
 
     def look_at(self, op: Op, parents: tuple[int, ...], values: list[Any]) -> None:

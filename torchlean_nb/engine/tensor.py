@@ -149,8 +149,11 @@ class Tensor(Computes, Ref):
 
 
 def _attach(thing: Any) -> None:
-    """A new row or function becomes a method of handles; a row answers for its NumPy twin."""
+    """A new row or function becomes a method of handles, an operator if it is one; a row answers for its NumPy twin."""
     name, row = thing.__name__, isinstance(thing, Op)
+    if row and name in _SIGNS and thing.builtin:
+        setattr(Computes, f"__{_SIGNS[name]}__", lambda self, o: self.__tl_apply__(thing, (self, o), _NO_ATTRS))
+        setattr(Computes, f"__r{_SIGNS[name]}__", lambda self, o: self.__tl_apply__(thing, (o, self), _NO_ATTRS))
     if not hasattr(Computes, name) and (not row or (thing.method and thing.args)):
         table = OPS if row else FUNCTIONS
 
@@ -165,6 +168,9 @@ def _attach(thing: Any) -> None:
         _NUMPY[_ALSO[name]] = thing
 
 
+# Operators between two arrays, without the detour of `Operators`: they are what short programs are made of.
+_SIGNS = {"add": "add", "sub": "sub", "mul": "mul", "div": "truediv", "pow": "pow", "matmul": "matmul"}
+_NO_ATTRS: dict[str, Any] = {}
 # NumPy functions that a row also answers for: arguments exchanged, or other bits in the last place.
 _ALSO = {"greater": np.less, "greater_equal": np.less_equal, "einsum": np.einsum, "norm": np.linalg.norm}
 on_register(_attach)

@@ -1,0 +1,94 @@
+"""Lone numbers: floats inside, the bits, records and messages of arrays outside."""
+
+import gc
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import torchlean_nb as tl
+from torchlean_nb import errors
+from torchlean_nb.engine import lone
+
+NUMBERS = st.one_of(st.sampled_from([0.0, -0.0, 1.0, -1.0, 5e-324, 1e-300]), st.floats(-50, 50))
+STEPS = st.lists(st.tuples(st.sampled_from([*lone.ROWS, "const"]), st.integers(0, 9), st.integers(0, 9)), min_size=4,
+                 max_size=12)  # fmt: skip
+
+
+def program(steps, values):
+    found = list(values)
+    for name, a, b in steps:
+        a, b = found[a % len(found)], found[b % len(found)]
+        if name == "const":
+            found += [a * 0.1, 3.0 - a]
+        else:
+            found.append(tl.ops[name](*[a, b][: len(tl.ops[name].args)]))
+    total = found[-1]
+    for v in found[-4:-1]:
+        total = total + v
+    return found, total
+
+
+@settings(max_examples=20, deadline=None, derandomize=True)
+@given(STEPS, st.lists(NUMBERS, min_size=2, max_size=4), st.booleans())
+def test_numbers_have_the_bits_of_arrays(steps, values, looked):
+    runs = []
+    for shape in ((), (1,)):
+        s = tl.Session(nonfinite="ieee")
+        params = [s.param(np.full(shape, v)) for v in values]
+        found, total = program(steps, params)
+        if looked:
+            assert [type(t.value) for t in found] == [np.ndarray] * len(found)
+        g = s.backward(total)
+        runs.append([np.asarray(a).tobytes() for a in (*(t.value for t in found), *(g[p] for p in params), *g.dense)])
+    assert runs[0][: len(found) + len(params)] == runs[1][: len(found) + len(params)]
+    assert len(runs[0]) == len(runs[1])
+
+
+def test_they_look_like_any_other_node():
+    s = tl.Session()
+    x = s.param(1.5, name="x")
+    y = (x * x).named("y")
+    z = y + 2.0
+    assert s.tape.values.__class__ is lone.Values and lone.raw(s.tape.values, z.id).__class__ is float
+    assert (z.shape, z.dtype, z.ndim, z.item(), s.tape[z.id].op) == ((), np.float64, 0, 4.25, "add")
+    assert not y.value.flags.writeable and y.value is y.value
+    assert [v.tolist() for v in s.tape.values] == [1.5, 2.25, 2.0, 4.25]
+    assert [v.tolist() for v in s.tape.values[1:3]] == [2.25, 2.0]
+    assert (z * np.ones(2)).value.tolist() == [4.25, 4.25]
+    g = s.backward(z)
+    assert not g["y"].flags.writeable and [float(v) for v in g.dense[:4]] == [3.0, 1.0, 0.0, 1.0]
+
+
+def test_a_number_that_overflows_is_refused_and_forgotten():
+    s = tl.Session()
+    x = s.param(1e300)
+    y = x * 2.0
+    before, n = s.digest(), len(s.tape)
+    for refused in (lambda: y * 1e300, lambda: y * y, lambda: 1e300 * y):
+        with pytest.raises(errors.NonFiniteError, match="mul"):
+            refused()
+        assert (s.digest(), len(s.tape)) == (before, n)
+    assert math.isinf((tl.Session(nonfinite="ieee").input(1e300) * 1e300).item())
+
+
+def test_long_chains_of_numbers_come_and_go_without_recursion_or_cycles():
+    s = tl.Session()
+    x, w = s.param(0.5), s.param(1.0)
+    gc.collect()
+    gc.disable()
+    try:
+        y = x
+        for _ in range(20_000):
+            y = y * w + x
+        g = s.backward(y)
+        assert float(g[x]) == 20_001.0
+        for _ in range(50):
+            s.reset_tape()
+            s.backward(tl.tanh(x * w + x) * w)
+        del y, g
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
