@@ -45,8 +45,8 @@ def line():
 def named(name: str) -> ProgramTrace:
     """A trace with one name wherever a name can be."""
     t = line()
-    lines = tuple(replace(x, op=x.op if x.op in ("input", "const") else name, name=name, attrs=name, origin=name)
-                  for x in t.lines)  # fmt: skip
+    own = {"name": name, "attrs": name, "origin": name, "formula": name, "rule": name, "label": name}
+    lines = tuple(replace(x, op=x.op if x.op in ("input", "const") else name, **own) for x in t.lines)
     lanes = tuple(replace(x, name=name) for x in t.lanes)
     passes = (PassTrace(name, name, 3, 2, ((" ", name), ("-", name), ("+", name))),)
     rows = t.source.split("\n")

@@ -48,7 +48,8 @@ class Showing:
         ProgramTrace
             Stepped through by ``.show()``.
         """
-        from torchlean_nb.trace.program import ProgramLine, ProgramTrace  # noqa: PLC0415 - when someone looks
+        from torchlean_nb.compiler import formulas  # noqa: PLC0415 - when someone looks
+        from torchlean_nb.trace.program import ProgramLine, ProgramTrace  # noqa: PLC0415
 
         arrays = [np.asarray(a) for a in args] if args else list(self.examples)
         self(*arrays)  # which says what is wrong with them
@@ -65,8 +66,8 @@ class Showing:
         lines = tuple(
             ProgramLine(
                 x.op, x.args, said(x), x.shape, x.dtype.name, read.names[i], memory.get(i), x.view, i in read.once,
-                x.source, read.lines.get(i), _moved(graph, i), labels.get(i, ""), rules[i], seen.get(i),
-                took.get(i),
+                x.source, formulas.said(x).partition(": ")[2], read.lines.get(i), _moved(graph, i), labels.get(i, ""),
+                rules[i], seen.get(i), took.get(i),
             )
             for i, x in enumerate(graph.lines)
         )  # fmt: skip

@@ -39,7 +39,11 @@ def program_payload(trace: ProgramTrace) -> dict[str, Any]:
         "title": visible(trace.meta.get("title") or "Program"),
         "dtype": visible(trace.meta.get("dtype") or "", NAME),
         "lines": [_line(trace, i, names, place, group[k], size) for k, i in enumerate(ran, 1)],
-        "groups": [dict(zip(("name", "about"), composite(origin), strict=True)) for origin, _ in parts],
+        "groups": [
+            dict(zip(("name", "about"), composite(origin), strict=True))
+            | {"formula": visible(trace.steps[steps[0] - 1].formula, 120)}
+            for origin, steps in parts
+        ],
         "source": [visible(text) for text in trace.source.split("\n")],
         "lanes": [
             {

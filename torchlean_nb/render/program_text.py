@@ -35,11 +35,11 @@ def program_text(trace: ProgramTrace, narration: bool = False, source: bool = Fa
     >>> t = tl.compile(lambda a, x, b: tl.relu(a * x + b), *[[1.0, -2.0]] * 3).trace(values=False)
     >>> print(program_text(t).split("Memory")[0].strip())
     function: 3 lines, 128 bytes moved, 16 bytes held at most
-    mul, node 3
+    mul, node 3: y = a·b
       %3 = mul(a, x)       2 float64  t0  48 bytes
-    add, node 4
+    add, node 4: y = a + b
       %4 = add(%3, b)      2 float64  t0  48 bytes
-    relu, node 5
+    relu, node 5: y = max(0, x)
       %6 = maximum(%4, 0)  2 float64  t0  32 bytes
     """
     names = numbered(trace)
@@ -48,7 +48,8 @@ def program_text(trace: ProgramTrace, narration: bool = False, source: bool = Fa
     rows = [_row(trace, i, names) for i in trace.ran]
     wide = [max([len(r[k]) for r in rows], default=0) for k in range(3)]
     for origin, steps in groups(trace):
-        out.append(", ".join(filter(None, composite(origin))))
+        formula = visible(trace.steps[steps[0] - 1].formula, 80)
+        out.append(": ".join(filter(None, [", ".join(filter(None, composite(origin))), formula])))
         for k in steps:
             text, at, lane, rest = rows[k - 1]
             out.append(f"  {text.ljust(wide[0])}  {at.ljust(wide[1])}  {lane.ljust(wide[2])}  {rest}".rstrip())

@@ -48,6 +48,8 @@ class ProgramLine:
         Whether it is made before the first run, since what it looks at is.
     origin : str
         What it is a part of, in words: ``"tanh (node 3), back to its argument 0"``.
+    formula : str
+        What that computes: ``"g ⊙ (1 − tanh² x)"``.
     source : int or None
         Its line in the source, from 1.
     moved : int
@@ -72,6 +74,7 @@ class ProgramLine:
     view: bool = False
     once: bool = False
     origin: str = ""
+    formula: str = ""
     source: int | None = None
     moved: int = 0
     label: str = ""
@@ -246,8 +249,9 @@ class ProgramTrace:
                     op=str(x["op"]), args=tuple(map(int, x["args"])), attrs=str(x["attrs"]),
                     shape=tuple(map(int, x["shape"])), dtype=np.dtype(str(x["dtype"])).name, name=str(x["name"]),
                     lane=_maybe(int, x["lane"]), view=bool(x["view"]), once=bool(x["once"]), origin=str(x["origin"]),
-                    source=_maybe(int, x["source"]), moved=int(x["moved"]), label=str(x["label"]), rule=str(x["rule"]),
-                    value=_maybe(decode_array, x["value"]), seconds=_maybe(float, x["seconds"]),
+                    formula=str(x["formula"]), source=_maybe(int, x["source"]), moved=int(x["moved"]),
+                    label=str(x["label"]), rule=str(x["rule"]), value=_maybe(decode_array, x["value"]),
+                    seconds=_maybe(float, x["seconds"]),
                 )
                 for x in d["lines"]
             )

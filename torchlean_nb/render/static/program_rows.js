@@ -21,6 +21,9 @@ export function overGroup(steps, k, by) {
   return by > 0 ? (ends.find((e) => e > k) ?? k) : (ends.findLast((e) => e < k) ?? 0);
 }
 
+/** What is known of a part: its node, and the formula. */
+export const partAbout = ({ about, formula: says }) => [about, says].filter(Boolean).join(": ");
+
 /** What a line costs: bytes it moves, or microseconds. */
 const costOf = (line, by) => (by === "time" ? line.seconds || 0 : line.moved);
 const costText = (v, by) => (v === 0 ? "0" : by === "time" ? secondsText(v) : v < 1e4 ? `${v} B` : byteText(v));
@@ -48,14 +51,15 @@ export function programTable(payload, { go, toggle, measured }) {
   );
   const body = h("div", { role: "rowgroup" });
   steps.forEach((list, g) => {
-    const { name, about } = payload.groups[g],
+    const { name, formula: says } = payload.groups[g],
+      about = partAbout(payload.groups[g]),
       many = list.length > 1;
     if (many) {
       const word = h("span", { class: "tl-meta" }),
         sign = h("i", { class: "pv-fold", "aria-hidden": "true" }),
         cost = bar(),
         row = h("div", { class: `pv-row pv-group pv-${lines[list[0] - 1].way}`, role: "row", "aria-level": "1", tabindex: "-1", "data-group": String(g), title: about ? `${name}, ${about}` : name }, cell("pv-part", sign, h("b", null, name), " ", word), memory(list[0], list.at(-1)), cost);
-      parts[g] = { row, word, sign, list, name, about, cost };
+      parts[g] = { row, word, sign, list, name, about, formula: says, cost };
       body.append(row);
     }
     for (const k of list) {
@@ -148,7 +152,7 @@ export function programTable(payload, { go, toggle, measured }) {
     parts.forEach((p, g) => {
       const shut = folded.includes(g),
         inside = shut && !!now && now.group === g,
-        word = inside ? `${now.name} = ${now.expr}` : `${p.about ? `${p.about}, ` : ""}${p.list.length} lines`;
+        word = inside ? `${now.name} = ${now.expr}` : `${p.list.length} lines \u00b7 ${p.formula || p.about}`;
       if (p.shut !== shut) fold(p, shut);
       state(p, p.row, false, p.list[0] > step);
       if (p.said !== word) p.word.textContent = p.said = word;

@@ -12,6 +12,7 @@ export function programSide(payload, pick) {
   const title = h("span", { class: "tl-h2 pv-title" }),
     tag = h("span", { class: "tl-tag" }),
     code = h("code", { class: "pv-code" }),
+    whole = h("p", { class: "tl-num pv-whole" }),
     rule = h("p", { class: "tl-num" }),
     none = h("p", { class: "tl-num" }),
     held = h("span"),
@@ -23,7 +24,7 @@ export function programSide(payload, pick) {
   });
   chips.append(...chip.map((c) => c.el));
   const memory = h("div", { class: "pv-memory", hidden: !lanes.length }, h("p", { class: "tl-lab pv-sum" }, held), h("div", { class: "pv-meter" }, meter), curve.el, h("p", { class: "tl-lab" }, "Arrays and what lies in them"), chips);
-  const el = h("div", { class: "pv-side" }, h("div", { class: "pv-value" }, h("div", { class: "tl-head" }, title, tag), code, rule, map.el, control.el, none), memory);
+  const el = h("div", { class: "pv-side" }, h("div", { class: "pv-value" }, h("div", { class: "tl-head" }, title, tag), code, whole, rule, map.el, control.el, none), memory);
 
   function update(k, entry) {
     const line = lines[k - 1],
@@ -34,6 +35,9 @@ export function programSide(payload, pick) {
     tag.hidden = !line;
     code.textContent = line ? line.code : "";
     code.hidden = !code.textContent;
+    const part = line && payload.groups[line.group];
+    whole.textContent = part ? [part.name, partAbout(part)].filter(Boolean).join(", ") : "";
+    whole.hidden = !part;
     rule.textContent = line && line.rule ? `Shape: ${line.rule}.` : "";
     rule.hidden = !rule.textContent;
     map.el.hidden = control.el.hidden = !a || !size(a.shape);
