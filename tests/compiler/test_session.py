@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from _stop import Stop
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from strategies import programs
 
 import torchlean_nb as tl
@@ -80,6 +81,55 @@ def test_a_random_computation_has_the_bits_of_eager_mode_at_every_node(program):
         return program(*[s.param(a + turn) if k else s.input(a - turn) for k, a in enumerate(program.inputs)])
 
     agree(build, runs=2)
+
+
+MADE = {
+    "mul": lambda x, y, a: x * y, "tanh": lambda x, y, a: tl.tanh(x), "sum": lambda x, y, a: x + tl.sum(y),
+    "take": lambda x, y, a: tl.take(x, np.array([a % 2, 0]), axis=0), "const": lambda x, y, a: x * (a - 0.5),
+    "detach": lambda x, y, a: tl.detach(x),
+}  # fmt: skip
+MOVES = (*MADE, "drop", "quiet", "frozen", "look", "grad", "grad", "name", "bad")
+BODIES = st.lists(st.tuples(st.sampled_from(MOVES), st.integers(0, 9), st.integers(0, 9)), max_size=9)
+
+
+def played(s, start, bodies, turns):
+    """What there is to see while bodies are run on a session, one after the other."""
+    w, frozen, seen = s.param(X[:2]), s.param(X[2:4], requires_grad=False), []
+    for k, turn in enumerate(turns):
+        s.reset_tape()
+        hs = [s.use(w), w * s.input(X[k % 3 :][:2] + 0.5)]
+        for move, a, b in [*start, *bodies[turn]]:
+            x, y = hs[a % len(hs)], hs[b % len(hs)]
+            if move == "look":
+                seen.append(x.value)
+            elif move == "grad":
+                g = s.backward(tl.sum(x * y) + tl.sum(w))
+                seen += [g[w], float(g.value), *(g.dense if b % 2 else ())]
+            elif move == "name":
+                x.named(f"n{a}")
+            elif move == "bad":
+                with pytest.raises(errors.TorchLeanError) as e:
+                    (x * 2.0) @ np.ones((4 + a % 2, 2))
+                seen.append(str(e.value))
+            elif move == "quiet":
+                with s.no_grad():
+                    hs.append(x * y)
+            elif move == "drop":
+                hs.append(tl.dropout(x, s.draw_key(), p=0.5))
+            elif move == "frozen":
+                hs.append(x * frozen)
+            else:
+                hs.append(MADE[move](x, y, a))
+        w.value = X[:2] * (1 + k % 2)
+        seen.append(s.digest() if k % 2 else len(s.tape))
+    return [v.tobytes() if isinstance(v, np.ndarray) else v for v in seen]
+
+
+@given(BODIES, st.tuples(BODIES, BODIES), st.lists(st.integers(0, 1), min_size=3, max_size=5).map(lambda v: [0, 0, *v]))
+@settings(max_examples=15, deadline=None)
+def test_whatever_is_done_in_whatever_order_nobody_can_tell_the_backends_apart(start, bodies, turns):
+    one, other = pair()
+    assert played(one, start, bodies, turns) == played(other, start, bodies, turns)
 
 
 # -- stories ------------------------------------------------------------------------------------------
