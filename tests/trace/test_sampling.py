@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from torchlean_nb.errors import HyperparameterError, ShapeError
-from torchlean_nb.trace.sampling import min_max_lttb
+from torchlean_nb.trace.sampling import _pick, _pick_of_many, min_max_lttb
 
 ANY = st.floats(width=64) | st.sampled_from([0.0, 1.0, np.nan, np.inf, -np.inf])
 
@@ -113,3 +114,13 @@ def test_too_few_points_and_unequal_lengths_are_refused():
         min_max_lttb([0], [0.0], 3)
     with pytest.raises(ShapeError):
         min_max_lttb([0], [0.0, 1.0])
+
+
+@pytest.mark.parametrize("size", [40, 399, 5000])
+def test_lists_and_arrays_pick_the_same_points(size):
+    rng = np.random.default_rng(size)
+    x, y = np.sort(rng.random(size)), rng.standard_normal(size)
+    bounds = np.unique(rng.integers(1, size, 12))
+    for a, b in pairwise(bounds.tolist()):
+        args = (a, b, a - 1, float(rng.random()), float(rng.standard_normal()))
+        assert _pick(x.tolist(), y.tolist(), *args) == _pick_of_many(x, y, *args)

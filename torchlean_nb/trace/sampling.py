@@ -108,9 +108,30 @@ def _lttb(x: np.ndarray, y: np.ndarray, n: int) -> np.ndarray:
     bounds = np.unique(np.searchsorted(x, np.linspace(x[1], x[-1], n - 1)))
     sizes = np.diff(bounds)
     ahead_x, ahead_y = (np.r_[np.add.reduceat(v, bounds[:-1])[1:] / sizes[1:], v[-1]] for v in (x[:-1], y[:-1]))
+    few = len(x) < 8 * len(bounds)  # where Python's floats, which give the same bits, beat arrays
+    pick, (xs, ys, *ahead) = _pick_of_many, (x, y, ahead_x, ahead_y)
+    if few:
+        pick, (xs, ys, *ahead) = _pick, (v.tolist() for v in (x, y, ahead_x, ahead_y))
     kept, at = [0], 0
-    for k, (a, b) in enumerate(pairwise(bounds.tolist())):
-        dx, dy = ahead_x[k] - x[at], ahead_y[k] - y[at]
-        at = a + int(np.abs(dx * (y[a:b] - y[at]) - dy * (x[a:b] - x[at])).argmax())
+    for a, b, *before in zip(bounds[:-1].tolist(), bounds[1:].tolist(), *ahead, strict=True):
+        at = pick(xs, ys, a, b, at, *before)
         kept.append(at)
     return np.array([*kept, len(x) - 1])
+
+
+def _pick_of_many(x: np.ndarray, y: np.ndarray, a: int, b: int, at: int, ahead_x: float, ahead_y: float) -> int:
+    """Which of the points from `a` to `b` spans the largest triangle with the last one kept and what lies ahead."""
+    dx, dy = ahead_x - x[at], ahead_y - y[at]
+    return a + int(np.abs(dx * (y[a:b] - y[at]) - dy * (x[a:b] - x[at])).argmax())
+
+
+def _pick(x: list[float], y: list[float], a: int, b: int, at: int, ahead_x: float, ahead_y: float) -> int:
+    """The same of lists."""
+    last_x, last_y = x[at], y[at]
+    dx, dy = ahead_x - last_x, ahead_y - last_y
+    best, found = -1.0, a
+    for i in range(a, b):
+        area = abs(dx * (y[i] - last_y) - dy * (x[i] - last_x))
+        if area > best:
+            best, found = area, i
+    return found
