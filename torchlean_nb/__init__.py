@@ -43,6 +43,8 @@ _LAZY = {
     "hypers": "torchlean_nb.hypers",
     "laws": "torchlean_nb.laws",
     "schedules": "torchlean_nb.schedules",
+    "surfaces": "torchlean_nb.surfaces",
+    "race": "torchlean_nb.race",
     "lessons": "torchlean_nb.lessons",
     "lr_find": "torchlean_nb.shells.lr_find:lr_find",
     "minimize": "torchlean_nb.minimizers:minimize",
@@ -58,6 +60,7 @@ _LAZY = {
     "trace": "torchlean_nb.trace",
     "train": "torchlean_nb.train",
     "updates": "torchlean_nb.updates",
+    "vmap": "torchlean_nb.compiler.vectorize:vmap",
     "widgets": "torchlean_nb.widgets",
 }
 _OWN = [
