@@ -269,6 +269,33 @@ def test_derivatives_of_any_order_keep_their_bits_by_default():
     assert slope(X) == tl.value_and_grad(lambda w: tl.sum(tl.grad(squares)(w, Y, T)))(X)[0]
 
 
+def test_derivatives_of_rewritten_functions_are_those_of_the_function():
+    def naive(x):
+        p = tl.exp(x) / tl.sum(tl.exp(x), **SUM)
+        return tl.mean((p * (1 / (1 + tl.exp(-x))) - Y) ** 2)
+
+    p, v = tl.compile(naive, X, rewrite=True), RNG.normal(size=(3, 3))
+    assert np.allclose(p.hvp(X, v), tl.hvp(naive, X, v), rtol=1e-10, atol=1e-13)
+    assert np.allclose(p.jvp(X, v)[1], tl.jvp(naive, (X,), (v,))[1], rtol=1e-10)
+    assert np.allclose(p.hessian(X), tl.hessian(naive)(X), rtol=1e-9, atol=1e-12)
+    inner = tl.compile(lambda x: tl.sum(tl.grad(naive)(x * 2.0) * v), X, rewrite=True)
+    assert np.allclose(inner(X), np.sum(tl.grad(naive)(X * 2.0) * v), rtol=1e-10)
+
+
+def test_a_function_inside_another_keeps_what_it_has_from_outside():
+    def outer(w, x):
+        scale = tl.tanh(w)
+        return otherwise(lambda z: tl.mean((z * scale - w) ** 2) + tl.sum(1 / (1 + tl.exp(-z * w))), True)(x)
+
+    def plain(w, x):
+        return tl.mean((x * tl.tanh(w) - w) ** 2) + tl.sum(1 / (1 + tl.exp(-x * w)))
+
+    for w in (X, Y):
+        got, slopes = tl.compile(outer, X, Y, argnums=(0, 1)).value_and_grad(w, T)
+        want, found = tl.value_and_grad(plain, argnums=(0, 1))(w, T)
+        assert np.isclose(got, want, rtol=1e-13) and all(map(np.allclose, slopes, found))
+
+
 def test_a_naive_loss_becomes_stable_and_shorter():
     def naive(x, y):
         p = tl.exp(x) / tl.sum(tl.exp(x), axis=1, keepdims=True)

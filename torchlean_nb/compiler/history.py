@@ -58,13 +58,13 @@ def otherwise(f: Callable[..., Any], rewrite: Any = False) -> Callable[..., Any]
 
     @wraps(f, updated=())
     def traced(*handles: Any) -> Any:
-        found = f(*handles)
         tape = getattr(handles[0], "tape", None) if handles else None
         if not isinstance(tape, SymbolTape):
+            return f(*handles)
+        start, found = len(tape), f(*handles)
+        if rewrite is False and EXACT_NEEDS.isdisjoint([getattr(op, "name", "") for op, *_ in tape.records[start:]]):
             return found
-        if rewrite is False and EXACT_NEEDS.isdisjoint([getattr(op, "name", "") for op, *_ in tape.records]):
-            return found
-        return _part("rewrites").again(found, handles, chosen(rewrite))
+        return _part("rewrites").again(found, handles, start, chosen(rewrite))
 
     traced.__name__, traced.rewrite = getattr(f, "__name__", type(f).__name__), rewrite
     return traced

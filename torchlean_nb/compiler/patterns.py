@@ -40,14 +40,15 @@ class User:
     @classmethod
     def of(cls, tape: Tape, inputs: Sequence[int], outputs: Sequence[int]) -> User:
         """Inputs, and nodes of a tape on which outputs depend."""
-        lines = []
+        lines, given = [], set(inputs)
         for i, (op, parents, attrs, _) in enumerate(tape.records):
             v = tape.values[i]
-            leaf = isinstance(op, str)
-            name = ("input" if i in inputs else "const") if leaf else op.name
-            full = {} if leaf else {**op.attrs, **attrs}
-            value = v if name == "const" else None
-            lines.append(Line(name, parents, full, v.shape, v.dtype, value=value, origin=Origin(name, i)))
+            if i in given or isinstance(op, str):  # what a function was given is a leaf to it
+                name = "input" if i in given else "const"
+                line = Line(name, (), {}, v.shape, v.dtype, value=None if i in given else v, origin=Origin(name, i))
+            else:
+                line = Line(op.name, parents, {**op.attrs, **attrs}, v.shape, v.dtype, origin=Origin(op.name, i))
+            lines.append(line)
         graph = drop_unused(Graph(tuple(lines), tuple(inputs), tuple(outputs)))
         return cls(graph, tuple(tape.values[x.origin.node] for x in graph.lines))
 

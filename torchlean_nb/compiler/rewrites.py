@@ -288,25 +288,39 @@ def rewriting(user: User, rewrites: Sequence[Rewrite]) -> tuple[User, tuple[Appl
     return user, tuple(done)
 
 
-def again(found: Any, handles: Sequence[Any], rewrites: Sequence[Rewrite]) -> Any:
+def again(found: Any, handles: Sequence[Any], start: int, rewrites: Sequence[Rewrite]) -> Any:
     """What a function has recorded, written otherwise on the same tape; its results as they are if nothing is found.
 
-    Inside another transformation only those that are not exact are of use: bits of second derivatives are others.
+    Nodes before `start` were there before it ran. Inside another transformation only rewrites that are not exact are
+    of use: bits of second derivatives are others.
     """
     several = found if isinstance(found, tuple) else (found,)
     tape = handles[0].tape
     if not all(isinstance(o, Ref) and o.tape is tape for o in several):
         return found
-    first = all(isinstance(tape.records[h.id][0], str) for h in handles)
+    own = [h.id for h in handles]
+    inputs = [*own, *sorted(_outside(tape, [o.id for o in several], start) - {*own})]
+    first = len(inputs) == len(own) and all(isinstance(tape.records[i][0], str) for i in own)
     chosen = rewrites if first else [r for r in rewrites if not r.exact]
-    rows = {getattr(op, "name", "") for op, *_ in tape.records}
+    rows = {getattr(op, "name", "") for op, *_ in tape.records[start:]}
     if not any(r.may(rows) for r in chosen):
         return found
-    user, done = rewriting(User.of(tape, [h.id for h in handles], [o.id for o in several]), chosen)
+    user, done = rewriting(User.of(tape, inputs, [o.id for o in several]), chosen)
     if not done:
         return found
-    outs = played(user, tape, handles)
+    outs = played(user, tape, [tape.handle(tape, i) for i in inputs])
     return tuple(outs) if isinstance(found, tuple) else outs[0]
+
+
+def _outside(tape: Tape, ends: Sequence[int], start: int) -> set[int]:
+    """Nodes from before `start` on which `ends` depend."""
+    seen, todo = set(), list(ends)
+    while todo:
+        i = todo.pop()
+        if i >= 0 and i not in seen:
+            seen.add(i)
+            todo += tape.records[i][1] if i >= start else ()
+    return {i for i in seen if i < start}
 
 
 def played(user: User, tape: Tape, handles: Sequence[Any]) -> list[Any]:
