@@ -6,7 +6,7 @@ from torchlean_nb.errors import HyperparameterError
 from torchlean_nb.render.escape import visible
 from torchlean_nb.render.glyphs import fit
 from torchlean_nb.render.numbers import shape
-from torchlean_nb.render.program_words import NAME, composite, expression, groups, nbytes, numbered, statement
+from torchlean_nb.render.program_words import NAME, composite, counted, expression, groups, nbytes, numbered, statement
 from torchlean_nb.render.routes import num
 from torchlean_nb.render.stills import PAD, still, words
 from torchlean_nb.trace.program import ProgramTrace
@@ -79,7 +79,7 @@ def _titled(trace: ProgramTrace) -> dict[int, str]:
 
 def _head(trace: ProgramTrace, now: int) -> list[str]:
     held = trace.live[now] if now >= 0 else 0
-    said = f"{len(trace.ran)} lines, {nbytes(trace.moved)} moved; {nbytes(held)} held now, {nbytes(trace.peak)} at most"
+    said = f"{counted(len(trace.ran))}, {nbytes(trace.moved)} moved; {nbytes(held)} held now, {nbytes(trace.peak)} at most"
     columns = {PAD + 8: "line", PAD + _EXPR: "shape", PAD + _EXPR + _SHAPE: "source"}
     return [words(PAD, 20, fit(visible(trace.meta.get("title") or "program"), 400, 11.5, True), "b"),
             words(PAD, 37, said, "s"), *(words(x, _TOP - 5, text, "s") for x, text in columns.items())]  # fmt: skip

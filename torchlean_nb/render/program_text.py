@@ -7,6 +7,7 @@ from torchlean_nb.render.numbers import shape, summary
 from torchlean_nb.render.program_words import (
     NAME,
     composite,
+    counted,
     expression,
     groups,
     kind,
@@ -44,7 +45,7 @@ def program_text(trace: ProgramTrace, narration: bool = False, source: bool = Fa
     """
     names = numbered(trace)
     title = visible(trace.meta.get("title") or "program")
-    out = [f"{title}: {len(trace.ran)} lines, {nbytes(trace.moved)} moved, {nbytes(trace.peak)} held at most"]
+    out = [f"{title}: {counted(len(trace.ran))}, {nbytes(trace.moved)} moved, {nbytes(trace.peak)} held at most"]
     rows = [_row(trace, i, names) for i in trace.ran]
     wide = [max([len(r[k]) for r in rows], default=0) for k in range(3)]
     for origin, steps in groups(trace):
@@ -57,7 +58,7 @@ def program_text(trace: ProgramTrace, narration: bool = False, source: bool = Fa
         out += ["", f"Memory: arrays made once {nbytes(trace.kept)}, held at most {nbytes(trace.peak)}"]
         out += [_lane(trace, x, names) for x in trace.lanes]
     for p in trace.passes:
-        out += ["", f"{visible(p.name, NAME)}: {p.before} lines, {p.after} after. {visible(p.about)}".rstrip()]
+        out += ["", f"{visible(p.name, NAME)}: {counted(p.before)}, {p.after} after. {visible(p.about)}".rstrip()]
         out += [f"  {'…' if mark == '.' else mark} {text}".rstrip() for mark, text in shortened(p.diff)]
     if source:
         out += ["", *(visible(text) for text in trace.source.rstrip().split("\n"))]

@@ -79,6 +79,11 @@ def nbytes(n: float) -> str:
     return f"{n:,.0f} bytes" if n < 10_000 else f"{n / 1000:.3g} kB" if n < 1e6 else f"{n / 1e6:.3g} MB"
 
 
+def counted(n: int) -> str:
+    """``1 line``, ``5 lines``."""
+    return "1 line" if n == 1 else f"{n} lines"
+
+
 def kind(line: ProgramLine) -> str:
     """``4×3 float64``; a scalar has no shape."""
     return f"{shape(line.shape)} {line.dtype}".strip()
@@ -153,5 +158,5 @@ def shortened(diff: tuple[tuple[str, str], ...], context: int = 2) -> tuple[tupl
         if seen or len(rows) == 1:
             out += [(diff[k][0], visible(diff[k][1])) for k in rows]
         else:
-            out.append((".", f"{len(rows)} lines stay"))
+            out.append((".", f"{counted(len(rows))} stay"))
     return tuple(out)
