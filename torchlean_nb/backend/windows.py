@@ -32,9 +32,13 @@ def spread(np: Any, parts: Any, shape: Axes, size: Axes, stride: Axes, dilation:
     lead = parts[0].ndim - k
     # In memory channels come last, as convolution wants them.
     order = (*range(lead)[:1], *range(lead, lead + k), *range(lead)[1:])
-    out = np.zeros([shape[i] for i in order], dtype=parts[0].dtype)
+    counts = parts[0].shape[lead:]
+    # Side by side and to the end, windows leave nothing out.
+    joined = size == stride and max(gap) == 1
+    whole = joined and all(n == c * s for n, c, s in zip(shape[lead:], counts, size, strict=True))
+    out = (np.empty if whole else np.zeros)([shape[i] for i in order], dtype=parts[0].dtype)
     out = out.transpose([order.index(i) for i in range(lead + k)])
-    for where, part in zip(shifts(size, stride, gap, parts[0].shape[lead:]), parts, strict=True):
+    for where, part in zip(shifts(size, stride, gap, counts), parts, strict=True):
         if apart(size, stride, gap):
             out[where] = part
         else:

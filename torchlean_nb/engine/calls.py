@@ -46,7 +46,7 @@ def call(tape, attrs{parameters}):
             y.setflags(False)
         else:
             y = frozen(op, y)
-        if {doubt} if tape.strict else y.dtype.kind != 'f':
+        if {doubt}:
             tape.look_after(op, parents, {listed}, y)
         i = len(tape.records)
         values.append(y)
@@ -85,6 +85,11 @@ ANY = """
 """
 SINGULAR = "c = xp.where(xp.equal(g, 0), 0, c)"  # 0 times an infinite slope is 0: nothing arrived, nothing goes on
 VIEW = "(y.base is None or (y.base is not x0 and y.base is not x0.base)) and "  # else it shows numbers of its argument
+# Rows whose values are finite for finite arguments, so that nobody has to look: large activations cost memory traffic.
+BOUNDED = frozenset((
+    "abs", "clamp", "concatenate", "cos", "hardtanh", "leaky_relu", "max", "max_pool", "maximum", "min", "minimum",
+    "neg", "relu", "relu6", "sech2", "sigmoid", "sign", "sin", "softmax", "stack", "tanh",
+))  # fmt: skip
 REFUSALS = (ValueError, TypeError, IndexError, AttributeError, ZeroDivisionError, OverflowError)
 forks = [0]
 
@@ -148,7 +153,11 @@ def call_of(op: Op) -> Callable[..., Tensor]:
             ruled = [k for k in range(len(op.args)) if not op.rules or op.rules[k] is not None]
             ways = " or ".join([f"(p{k} >= 0 and needs[p{k}])" for k in ruled]) or "False"
         needs = f"({ways}) and tape.grads_on"
-    doubt = VIEW * (op.kind == "linear" and op.args == ("x",)) + "not quick_finite(y)"
+    if op.builtin and op.name in BOUNDED:
+        doubt = "False"
+    else:
+        doubt = VIEW * (op.kind == "linear" and op.args == ("x",)) + "not quick_finite(y)"
+        doubt = f"({doubt}) if tape.strict else y.dtype.kind != 'f'"
     text = CALL.format(
         **names, merge=merge, check=check, needs=needs, doubt=doubt, attrs="**attrs" if op.attrs else "",
         y="y, saved" if op.residuals else "y", saved="saved" if op.residuals else "None",

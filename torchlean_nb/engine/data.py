@@ -22,6 +22,7 @@ from torchlean_nb.errors import (
 NAME_LIMIT = 200
 _FLOATS = ("float16", "float32", "float64")
 _NUMBERS = (np.generic, float, int)
+_LABELS = np.dtype(np.int64)
 _CHARS = {"float16": "e", "float32": "f", "float64": "d"}
 
 
@@ -89,6 +90,10 @@ def as_data(value: Any, dtype: str, *, label: str, trainable: bool = False, fini
         if not finite or numpy_namespace().all_finite(out):
             out.setflags(write=False)
             return out
+    elif value.__class__ is np.ndarray and value.dtype is _LABELS and not trainable:
+        out = np.array(value, order="C")
+        out.setflags(write=False)
+        return out
     ma = sys.modules.get("numpy.ma")  # where it was never loaded, as it takes a while, nothing is masked
     if ma is not None and isinstance(value, ma.MaskedArray):
         raise DTypeError(f"{label}: a masked array hides elements", None, "x.filled(0.0)")

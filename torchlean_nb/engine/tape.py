@@ -145,7 +145,9 @@ class Tape:
     # -- writing ---------------------------------------------------------------------------
     def leaf(self, kind: str, value: Any, requires_grad: bool = False, name: str | None = None) -> Tensor:
         """Append a leaf; `value` must be frozen already."""
-        i = self._mend()
+        i = len(self.records)
+        if len(self.values) != i:
+            self.rollback(i)
         if value.dtype.kind in "iu":
             self.watchful = True
         self.values.append(value)
