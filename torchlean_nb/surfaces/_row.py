@@ -20,7 +20,10 @@ class _Functions:
     """Every op by name, as formulas call them: on numbers, arrays and Tensors alike."""
 
     def __getattr__(self, name: str) -> Any:
-        return FUNCTIONS.get(name) or OPS[name]
+        found = FUNCTIONS.get(name) or OPS.get(name)
+        if found is None:
+            raise AttributeError(f"there is no op {name!r}")
+        return found
 
 
 functions = _Functions()
