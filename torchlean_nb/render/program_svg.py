@@ -78,8 +78,8 @@ def _titled(trace: ProgramTrace) -> dict[int, str]:
 
 
 def _head(trace: ProgramTrace, now: int) -> list[str]:
-    held = trace.live[now] if now >= 0 else 0
-    said = f"{counted(len(trace.ran))}, {nbytes(trace.moved)} moved; {nbytes(held)} held now, {nbytes(trace.peak)} at most"
+    held = nbytes(trace.live[now] if now >= 0 else 0)
+    said = f"{counted(len(trace.ran))}, {nbytes(trace.moved)} moved; {held} held now, {nbytes(trace.peak)} at most"
     columns = {PAD + 8: "line", PAD + _EXPR: "shape", PAD + _EXPR + _SHAPE: "source"}
     return [words(PAD, 20, fit(visible(trace.meta.get("title") or "program"), 400, 11.5, True), "b"),
             words(PAD, 37, said, "s"), *(words(x, _TOP - 5, text, "s") for x, text in columns.items())]  # fmt: skip
