@@ -17,7 +17,6 @@ _BY_REASON: dict[str, tuple[str, ...]] = {
         "linalg.py::_matmul_right: skip sum_to: sum_to(xp, xp.matmul(turned(xp, a), g[..., None])[..., 0], b.shape)",
         "linalg.py::_matmul_right: skip sum_to: sum_to(xp, xp.matmul(turned(xp, a), g), b.shape)",
         "linalg.py::linear.<lambda>: skip sum_to: sum_to(xp, g, b.shape)",
-        "linalg.py::linear.<lambda>: skip xp.broadcast_to: xp.broadcast_to(t, shape=y.shape)",
         "normalize.py::_rules.bias_jvp: skip xp.broadcast_to: xp.broadcast_to(xp.reshape(t, shape=affine), shape=x.shape)",
         "shape.py::broadcast_to.<lambda>: skip sum_to: sum_to(xp, g, x.shape)",
     ),
