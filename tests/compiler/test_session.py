@@ -252,6 +252,18 @@ def test_equal_options_of_other_kinds_are_told_apart():
     agree(lambda s, k: tl.sum(tl.clamp(s.param(X), min=(0, 0.0, -0.0)[k % 3], max=(1, 1.0, 2)[k % 3])), runs=7)
 
 
+def test_one_integer_of_either_sign_is_one_structure_and_keeps_its_type():
+    one, other = pair()
+    for k in (1, 2**63 + 5, -1, 2**64 - 1):
+        found = []
+        for s in (one, other):
+            s.reset_tape()
+            key = s.input(np.asarray(k))
+            found.append((key.dtype, tl.bernoulli(key, shape=(3, 4), keep=0.5).value.tolist(), s.digest()))
+        assert found[0] == found[1]
+    assert replays(other) == 3
+
+
 def test_other_shapes_are_other_structures_and_only_some_are_kept():
     s = tl.Session(backend="compiled")
     for n in [*range(1, KEPT + 4), 1, KEPT + 3]:

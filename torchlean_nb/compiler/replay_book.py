@@ -14,6 +14,7 @@ import numpy as np
 from torchlean_nb.errors import HandleTypeError
 
 KEPT = 8  # structures
+WIDE = (np.dtype(np.int64), np.dtype(np.uint64))
 _ATOMS = (int, float, str, bool, type(None), type(...))
 
 
@@ -30,14 +31,14 @@ class Step:
         self.shape, self.dtype, self.ndim, self.size = value.shape, value.dtype, value.ndim, value.size
         self.sure = False  # whether the check of the op has to be asked no more
         self.kids: list[Step] = []
-        self.plans: dict[str, Any] = {}
+        self.plans: dict[Any, Any] = {}
         self.followed = False  # whether somebody who looked at the value wanted the gradient next
 
     def holds(self, value: Any) -> bool:
         """Whether a leaf can hold this array; a key of 64 bits may have any sign, so its type says nothing."""
         mine, other = self.dtype, value.dtype
         return self.shape == value.shape and value.flags.c_contiguous and (
-            mine is other or mine == other or (not self.ndim and mine.kind in "iu" and other.kind in "iu")
+            mine is other or mine == other or (not self.ndim and mine in WIDE and other in WIDE)
         )
 
     def _untold(self, *_: Any, **__: Any) -> Any:

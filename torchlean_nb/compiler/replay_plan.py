@@ -84,7 +84,7 @@ def _compiled(values: Any, out: int, what: str, more: tuple[Any, ...], moving: t
     floats = {steps[i].dtype for i in leaves if steps[i].dtype.kind == "f"}
     if len(floats) > 1:
         raise CapabilityError(f"leaves of several types: {', '.join(sorted(d.name for d in floats))}")
-    ops = [(i, steps[i]) for i in order if i not in leaves]
+    ops = [(i, steps[i]) for i in order if not isinstance(steps[i].op, str)]
     wrt = tuple(i for i in leaves if steps[i].needs) if what in ("gradient", "seeded") else ()
     # What was recorded without gradients gets none; tangents go through all the same.
     cut = {i for i, s in ops if wrt and not s.needs and any(p >= 0 and steps[p].needs for p in s.parents)}

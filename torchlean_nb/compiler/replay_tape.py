@@ -42,6 +42,9 @@ class NotedTensor(Tensor):
         return self
 
 
+HANDLES = (NotedTensor, Tensor)
+
+
 class ReplayTape(Tape):
     """A tape that computes on demand what it has seen before."""
 
@@ -69,13 +72,14 @@ class ReplayTape(Tape):
             step = self.book.leaf(self.steps, kind, value, requires_grad)
         if step is None:
             self._depart()
-            handle = super().leaf(kind, value, requires_grad, name)
+            super().leaf(kind, value, requires_grad, name)
             self.steps.append(self._learned(n))
-            return handle
-        self.book.replayed += not n
-        if name:
-            self.names[n] = name
-        return self._note(n, step, value)
+        else:
+            self.book.replayed += not n
+            if name:
+                self.names[n] = name
+            self._note(n, step, value)
+        return Tensor(self, n)
 
     def apply(self, op: Any, args: tuple[Any, ...], attrs: Mapping[str, Any]) -> Tensor:
         """Note `op`, or run it where it is new; on any failure the tape is as it was."""
@@ -86,7 +90,7 @@ class ReplayTape(Tape):
         mark = self._mend()
         try:
             parents = tuple([
-                a.id if a.__class__ is NotedTensor and a.tape is self else self.lift(a, op, k)
+                a.id if a.__class__ in HANDLES and a.tape is self else self.lift(a, op, k)
                 for k, a in enumerate(args)
             ])  # fmt: skip
             if len(parents) < len(op.args) and not op.variadic:
@@ -95,7 +99,9 @@ class ReplayTape(Tape):
             if self.records.__class__ is Records:
                 step = self.book.op(self.steps, op, parents, full, self.grads_on)
                 if step is not None and (step.sure or self._checked(op, parents, full)):
-                    return self._note(len(self.steps), step, None)
+                    i = len(self.steps)
+                    self._note(i, step, None)
+                    return NotedTensor(self, i)
         except BaseException:
             self.rollback(mark)
             raise
@@ -103,13 +109,12 @@ class ReplayTape(Tape):
         self._depart()
         return self._computed(op, args, attrs)
 
-    def _note(self, i: int, step: Step, value: Any) -> Tensor:
+    def _note(self, i: int, step: Step, value: Any) -> None:
         self.values.append(value)
         self.needs.append(step.needs)
         if self.scope:
             self.scopes[i] = self.scope
         self.steps.append(step)
-        return NotedTensor(self, i)
 
     def _checked(self, op: Any, parents: tuple[int, ...], attrs: Mapping[str, Any]) -> bool:
         """Whether an op accepts its arguments, as far as that can be told; what is not computed has shape and type."""
