@@ -16,12 +16,12 @@ from torchlean_nb.render.escape import visible
 from torchlean_nb.render.fold import FOLDED, fold, note
 from torchlean_nb.render.mathml import mathml
 from torchlean_nb.render.mini import mini
-from torchlean_nb.trace.plain import plain as plain_text
 from torchlean_nb.render.svg import scene
 from torchlean_nb.render.text import narration
 from torchlean_nb.trace.arrays import encode_array
 from torchlean_nb.trace.graph import Edge, GraphTrace, TraceNode
 from torchlean_nb.trace.ledger import Ledger
+from torchlean_nb.trace.plain import plain as plain_text
 
 LIMIT = 300
 _ALL_SENT = 20_000

@@ -12,10 +12,10 @@ from torchlean_nb.render.escape import visible
 from torchlean_nb.render.fold import FOLDED, fold, note
 from torchlean_nb.render.latex import is_literal
 from torchlean_nb.render.numbers import fmt, norm, shape, summary
-from torchlean_nb.trace.plain import plain
 from torchlean_nb.tex import fill
 from torchlean_nb.trace.graph import Edge, GraphTrace, TraceNode
 from torchlean_nb.trace.ledger import Ledger
+from torchlean_nb.trace.plain import plain
 
 _HEAD = ("id", "op", "name", "shape", "value", "gradient")
 _WIDE = 34
