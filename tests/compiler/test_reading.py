@@ -57,7 +57,7 @@ def test_passes_lead_from_the_function_to_the_lines_that_run(program):
 
 
 @given(programs())
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 def test_passes_of_random_computations_are_a_chain(random):
     p = tl.compile(random, *random.inputs).value_and_grad
     chained(p.passes, p.graph)
@@ -152,7 +152,7 @@ def test_sums_of_contributions_belong_to_the_edge_that_arrived_last():
 
 
 @given(programs())
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 def test_shapes_come_from_rules_that_say_the_same(random):
     graph = tl.compile(random, *random.inputs).value_and_grad.graph
     for s, line in zip(shapes(graph), graph.lines, strict=True):
@@ -175,7 +175,7 @@ def test_a_graph_reads_as_a_table(program):
 
 
 @given(programs())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 def test_no_array_holds_two_values_that_are_needed_at_a_time(random):
     p = tl.compile(random, *random.inputs).value_and_grad
     found, root = lanes(p.graph, p.plan), roots(p.graph)
