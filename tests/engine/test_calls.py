@@ -1,0 +1,50 @@
+"""Functions written for a row: the careful sweep's bits, its words for what fails, and no look where none is needed."""
+
+import numpy as np
+import pytest
+
+import torchlean_nb as tl
+from torchlean_nb import errors
+from torchlean_nb.engine.calls import BOUNDED
+from torchlean_nb.engine.reverse import Plain, sweep
+from torchlean_nb.engine.transforms import Run
+from torchlean_nb.laws.point import Point
+
+OPS = [op for op in tl.ops.values() if op.builtin and op.rules]
+SEVERAL = {"concatenate", "stack", "maximum", "minimum"}
+OPTIONS = {"max_pool": {"kernel_size": (2,)}, "clamp": {"min": -1.0}}
+
+
+@pytest.mark.parametrize("op", OPS, ids=lambda op: op.name)
+def test_a_quick_sweep_is_the_careful_one(op):
+    for sample in op.samples:
+        p = Point(op, sample)
+        run = Run(lambda *xs, p=p: op(*xs, **p.attrs) * 1.5, p.arrays, p.moving)
+        seed, edges = np.ones(run.out.shape), []
+        quick = sweep(Plain(run.tape), run.out.id, seed)
+        careful = sweep(Plain(run.tape), run.out.id, seed, on_edge=lambda *e, edges=edges: edges.append(e))
+        assert edges and quick.keys() == careful.keys()
+        assert all(np.array_equal(quick[i], careful[i], equal_nan=True) for i in quick)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.parametrize("name", sorted(BOUNDED))
+def test_finite_numbers_in_finite_numbers_out(name, dtype):
+    info = np.finfo(dtype)
+    ends = np.array([info.max, -info.max, info.tiny, -info.smallest_subnormal, 0, -0.0, 1, -88.5], dtype)
+    s = tl.Session(dtype=dtype)
+    for x in (ends, ends[::-1].copy(), np.tile(ends, (3, 1))):
+        args = [s.input(x), s.input(np.roll(x, 3))] if name in SEVERAL else [s.input(x)]
+        y = tl.ops[name](*args, **OPTIONS.get(name, {}))
+        assert np.isfinite(y.value).all() and y.value.dtype == dtype
+
+
+def test_large_numbers_are_no_mistake_and_an_option_that_is_none_is_one():
+    s = tl.Session(dtype="float32")
+    x = s.input(np.full((2, 3), 1e30, np.float32), requires_grad=True)
+    y = x + x  # its squares overflow
+    assert np.isfinite(y.value).all() and s.backward(y, np.ones((2, 3)))[x].tolist() == [[2.0] * 3] * 2
+    with pytest.raises(errors.NonFiniteError, match=r"mul \(node \d\): overflow"):
+        y * y
+    with pytest.raises(TypeError, match="no option 'beta'"):
+        s.tape.apply(tl.ops["add"], (x, y), {"beta": 1})
