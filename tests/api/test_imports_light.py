@@ -23,5 +23,17 @@ def test_a_gradient_needs_nothing_heavy():
     assert loaded_after(code) == set()
 
 
+def test_a_first_step_loads_nothing_of_numpy_or_of_the_toolkit_that_it_does_not_use():
+    slow = ["numpy.ma", "numpy.random", "json", "torchlean_nb.trace"]
+    first = ["torchlean_nb.optim", "torchlean_nb.compiler", *slow]
+    code = f"""import sys, numpy
+before = set(sys.modules)
+import torchlean_nb as tl
+print(*set({first}) & (sys.modules.keys() - before))
+tl.compile(lambda w: (w * w).sum(), [1.0]).value_and_grad([3.0])
+print(*set({slow}) & (sys.modules.keys() - before))"""
+    assert subprocess.check_output([sys.executable, "-c", code], text=True).split() == []
+
+
 def test_a_heavy_package_would_be_noticed():
     assert loaded_after("import graphviz") == {"graphviz"}
