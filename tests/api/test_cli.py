@@ -75,4 +75,5 @@ def test_other_words_are_refused(argv, capsys):
 def test_the_module_can_be_run_without_the_console_script():
     import subprocess
 
-    assert subprocess.run([sys.executable, "-m", "torchlean_nb.cli", "doctor"], capture_output=True).returncode == 0
+    done = subprocess.run([sys.executable, "-m", "torchlean_nb.cli", "-h"], capture_output=True, text=True)
+    assert done.returncode == 0 and "doctor" in done.stdout

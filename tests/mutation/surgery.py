@@ -51,10 +51,13 @@ class Source:
     def __init__(self, path: Path):
         self.path, self.name = path, path.name
         self.tree = ast.parse(path.read_text(encoding="utf-8"))
-        self.codes = list(nested(self._compile()))
+        self.codes = self._compiled(self.tree.body)
 
-    def _compile(self) -> CodeType:
-        return compile(self.tree, str(self.path), "exec", dont_inherit=True)
+    def _compiled(self, statements: list[ast.stmt]) -> list[CodeType]:
+        """Codes of functions, of some statements or of all."""
+        future = [s for s in self.tree.body if isinstance(s, ast.ImportFrom) and s.module == "__future__"]
+        module = ast.Module([*future, *(s for s in statements if s not in future)], [])
+        return list(nested(compile(module, str(self.path), "exec", dont_inherit=True)))[1:]
 
     @cached_property
     def live(self) -> dict[CodeType, list[FunctionType]]:
@@ -77,8 +80,8 @@ class Source:
                         table[id(child)] = (parent, field, i)
         return table
 
-    def functions(self) -> Iterator[tuple[str, ast.AST]]:
-        """Functions and lambdas with readable names."""
+    def functions(self) -> Iterator[tuple[str, ast.AST, ast.stmt]]:
+        """Functions and lambdas with readable names, and the statements of the file they stand in."""
         def walk(node: ast.AST, name: str) -> Iterator[tuple[str, ast.AST]]:
             for child in ast.iter_child_nodes(node):
                 inner = name
@@ -90,7 +93,9 @@ class Source:
                     yield inner, child
                 yield from walk(child, inner)
 
-        yield from walk(self.tree, "")
+        for top in self.tree.body:
+            for name, function in walk(ast.Module([top], []), ""):
+                yield name, function, top
 
     def _around(self, node: ast.AST) -> ast.AST:
         """The node, or for a bare constant the expression it stands in."""
@@ -103,7 +108,7 @@ class Source:
         """Keys of all mutants of all functions, without making any."""
         return {
             f"{self.name}::{name}: {what}: {' '.join(ast.unparse(self._around(node)).split())[:100]}"
-            for name, function in self.functions() for node, what, _ in mutate(function)
+            for name, function, _ in self.functions() for node, what, _ in mutate(function)
         }  # fmt: skip
 
     @contextmanager
@@ -126,14 +131,17 @@ class Source:
 
     def mutants(self, wanted: set[CodeType]) -> Iterator[Mutant]:
         """Wrong versions of those functions whose code is wanted."""
-        for name, function in self.functions():
+        spans = [(c.co_firstlineno, max(line for d in nested(c) for *_, line in d.co_lines() if line)) for c in wanted]
+        for name, function, top in self.functions():
+            if not any(a <= function.end_lineno and function.lineno <= b for a, b in spans):
+                continue
             for node, what, new in mutate(function):
                 shown = self._around(node)
                 before = " ".join(ast.unparse(shown).split())
                 with self._replaced(node, new) as placed:
                     after = " ".join(ast.unparse(placed if shown is node else shown).split())
                     try:
-                        changed = list(nested(self._compile()))
+                        changed = self._compiled([top])
                     except (SyntaxError, ValueError):
                         continue
                 swaps = tuple((a, b) for a, b in self._aligned(changed) if a != b)

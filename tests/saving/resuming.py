@@ -129,13 +129,15 @@ def runs() -> dict[str, object]:
     return made
 
 
-def write(folder: Path) -> None:
+def write(folder: Path) -> int:
+    """Train and save all runs; how many there are."""
     mine = runs()
     for step in range(STEPS):
         tl.save(folder / f"{step}.tl", {name: run.parts for name, run in mine.items()})
         for run in mine.values():
             run.train(1)
     tl.save(folder / "end.tl", {name: run.parts for name, run in mine.items()})
+    return len(mine)
 
 
 def check(folder: Path) -> None:

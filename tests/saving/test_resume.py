@@ -16,11 +16,11 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_every_optimizer_and_schedule_goes_on_in_another_process_bit_for_bit(tmp_path):
-    for word in ("write", "check"):
-        command = [sys.executable, "-m", "tests.saving.resuming", word, str(tmp_path)]
-        done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
-        assert done.returncode == 0, done.stderr[-2000:]
-    assert done.stdout == f"{len(resuming.runs()) * resuming.STEPS} runs are the same bit for bit\n"
+    count = resuming.write(tmp_path)
+    command = [sys.executable, "-m", "tests.saving.resuming", "check", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout == f"{count * resuming.STEPS} runs are the same bit for bit\n"
 
 
 @pytest.mark.parametrize("part", ["session", "optimizer", "scheduler", "loader", "noise"])
