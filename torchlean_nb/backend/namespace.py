@@ -81,6 +81,7 @@ class ArrayNamespace:
     def __init__(self, module: Any = numpy):
         self.np = module
         self._kept: dict[int, Any] = {}
+        self._double = module.dtype("float64")
         for ours, theirs in DIRECT.items():
             setattr(self, ours, getattr(module, theirs))
 
@@ -168,9 +169,11 @@ class ArrayNamespace:
     def sum(self, x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
         """Sum; narrow floats accumulate in float64, since NumPy adds plainly along outer axes."""
         if x.dtype.char in "ef":
+            if axis == (0,) and x.ndim == 2 and x.size >= SUMS and x.flags.c_contiguous and not keepdims:
+                return self._ones(x.shape[0]).dot(x.astype(self._double)).astype(x.dtype)  # a bias, without the words
             if found := as_product(x, axis):
                 shape, rows = found
-                wide = x.reshape(shape).astype(self.np.float64)
+                wide = x.reshape(shape).astype(self._double)
                 ones = self._ones(shape[0] if rows else shape[1])
                 total = ones.dot(wide) if rows else wide.dot(ones)
                 return total.reshape(summed(x.shape, rows, keepdims)).astype(x.dtype)
