@@ -207,7 +207,7 @@ class Tape:
                 f"this one is {self.label or 'unnamed'}", None, "s.input(t.value), or one session for both",
             )
         label = f"{op.name}: argument {k}"
-        if op.domain_of(k).kind == "index" and not isinstance(a, np.ndarray):
+        if not isinstance(a, np.ndarray) and op.domain_of(k).kind == "index":
             with suppress(ValueError):
                 a = np.asarray(a)
         if self.xp.exact:

@@ -34,9 +34,14 @@ def sech2(xp, x):
     >>> float(tl.sech2(0.0)), float(tl.sech2(100.0)) > 0
     (1.0, True)
     """
-    e = xp.exp(-2 * xp.abs(x))
-    d = 1 + e
-    return 4 * (e / (d * d))
+    e = xp.abs(x)
+    e *= -2
+    e = xp.exp(e)
+    d = e + 1
+    d *= d
+    e /= d
+    e *= 4
+    return e
 
 
 @elementwise(
