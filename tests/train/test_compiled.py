@@ -8,6 +8,7 @@ import pytest
 import torchlean_nb as tl
 from torchlean_nb import nn
 from torchlean_nb.errors import DomainError, HandleTypeError
+from torchlean_nb.train.compiled import CompiledLoss
 
 RNG = np.random.default_rng(0)
 DIGITS = tl.data.load_digits().take(200)
@@ -129,3 +130,106 @@ def test_one_program_serves_all_batches_of_a_shape():
     trainer, _ = trained("cnn", "compiled")
     assert len(trainer.runner._compiled._ready) == 2  # 200 rows are twelve batches of 16 and one of 8
     assert trainer.config()["backend"] == "compiled"
+
+
+# -- with a fused optimizer each step is one straight line ------------------------------------------
+
+
+def fused(name, **options):
+    return lambda params: getattr(tl.optim, name)(params, fused="numpy", **options)
+
+
+@pytest.fixture
+def straight(monkeypatch):
+    """What `CompiledLoss.update` gave."""
+    found, update = [], CompiledLoss.update
+
+    def noted(self, *args):
+        found.append(None)
+        found[-1] = update(self, *args)
+        return found[-1]
+
+    monkeypatch.setattr(CompiledLoss, "update", noted)
+    return found
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("name", list(CASES))
+def test_a_fused_optimizer_leaves_the_bits_of_an_eager_training(name, dtype, straight):
+    options = {"optimizer": fused("AdamW", lr=0.01), "dtype": dtype}
+    compiled = trained(name, "compiled", **options)
+    assert len(straight) == compiled[0].step and None not in straight
+    assert same(trained(name, "eager", **options), compiled)
+
+
+def backwards(params):
+    """Two groups, the last parameters first."""
+    groups = [{"params": params[2:], "lr": 0.05}, {"params": params[:2]}]
+    return tl.optim.SGD(groups, lr=0.1, momentum=0.9, fused="numpy")
+
+
+@pytest.mark.parametrize("fit", [
+    {"update": "per_sample", "batch_size": 2, "epochs": None, "steps": 10}, {"accumulate": 2}, {"clip": 0.1},
+    {"validation": 0.3, "early_stopping": 1}, {"shuffle": False, "drop_last": True}, {"metrics": "mae"},
+])  # fmt: skip
+@pytest.mark.parametrize("optimizer", [fused("Adam"), backwards], ids=["one group", "two groups"])
+def test_whatever_else_a_fused_training_does_the_bits_stay(fit, optimizer):
+    schedule = tl.schedules.cosine(0.1, total=20)
+    one, other = (trained("mlp", b, fit, optimizer=optimizer, schedule=schedule) for b in ("eager", "compiled"))
+    assert same(one, other)
+
+
+@pytest.mark.parametrize("policy", ["raise", "skip", "ieee"])
+@pytest.mark.parametrize("rule", ["SGD", "Adam", "Lion"])
+def test_numbers_that_are_not_finite_end_in_the_same_way(rule, policy):
+    X = np.where(np.arange(60)[:, None] == 40, 1e200, LINE.X)
+    data = tl.data.Dataset(X, LINE.y)
+    ends = []
+    for backend in ("eager", "compiled"):
+        model = tl.nn.Sequential(tl.nn.Linear(2, 4), tl.nn.BatchNorm1d(4), tl.nn.Dropout(0.2), tl.nn.Linear(4, 1))
+        trainer = tl.Trainer(model, optimizer=fused(rule, lr=0.01), seed=1, backend=backend, nonfinite=policy)
+        result = trainer.fit(data, epochs=2, batch_size=10, progress=False)
+        arrays = {k: v.tobytes() for k, v in trainer.runner.get_params().items()}
+        ends.append((result.stopped, result.reason, trainer.step, arrays, repr(trainer.runner.session.rng)))
+    assert ends[0] == ends[1]
+
+
+def test_a_gradient_that_is_not_finite_stops_a_rule_that_would_not_notice():
+    def root(output, target):
+        return tl.sum(tl.sqrt(tl.relu(output - output)))  # 0, with an infinite slope times 0
+
+    ends = []
+    for backend in ("eager", "compiled"):
+        trainer = tl.Trainer(MLP, root, fused("Lion", lr=0.01), seed=1, backend=backend)
+        before = trainer.runner.get_params()
+        result = trainer.fit(LINE, steps=2, progress=False)
+        assert all(np.array_equal(before[k], v) for k, v in trainer.runner.get_params().items())
+        ends.append((result.stopped, result.reason, trainer.step))
+    assert ends[0] == ends[1]
+    assert ends[0][0] == "diverged"
+
+
+def test_a_parameter_that_is_frozen_on_the_way_stays(straight):
+    ends = []
+    for backend in ("eager", "compiled"):
+        trainer = tl.Trainer(MLP, optimizer=fused("AdamW", lr=0.1, weight_decay=0.5), seed=1, backend=backend)
+        first = trainer.runner.net.params["0.weight"]
+
+        def freeze(moment, first=first):
+            first.requires_grad = moment.step < 2
+
+        trainer.fit(LINE, steps=3, progress=False, callbacks=freeze)
+        held = first.value.copy()
+        trainer.fit(LINE, steps=3, progress=False)
+        assert np.array_equal(held, first.value)
+        ends.append({k: v.tobytes() for k, v in trainer.runner.get_params().items()})
+    assert ends[0] == ends[1]
+    assert straight.count(None) == 3
+
+
+def test_diagnostics_see_the_gradients_of_their_step():
+    runs = [trained("mlp", b, {"record": 1}, optimizer=fused("Adam"))[1].run for b in ("eager", "compiled")]
+    assert "grad_norm/0.weight" in runs[0]
+    for name in runs[0].names():
+        assert np.array_equal(runs[0][name].values, runs[1][name].values)
+    assert all(a.counts.tolist() == b.counts.tolist() for a, b in zip(*(r.histograms for r in runs), strict=True))

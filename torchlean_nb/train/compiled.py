@@ -120,6 +120,8 @@ class CompiledLoss:
         session = self.runner.session
         ready, data, before = self._arguments(x, y, self._given)
         if not ready.whole:
+            if before is not None:
+                session.rng, session._draws = before
             return None
         step = ready.step(optimizer, self._params)
         old = dict.get(session.store, optimizer._key)
