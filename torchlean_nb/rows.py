@@ -228,6 +228,14 @@ class Op:
         p += [k if v is REQUIRED else f"{k}={v!r}" for k, v in self.attrs.items()]
         return f"({', '.join(p)})"
 
+    @property
+    def __signature__(self) -> Any:
+        """The same for `inspect.signature`: that of the forward rule without the namespace."""
+        from inspect import signature  # noqa: PLC0415 - costs more than the rest of the import
+
+        whole = signature(self.forward)
+        return whole.replace(parameters=[*whole.parameters.values()][1:])
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Record a node when an argument is a handle, else just compute."""
         simple = self.plain and not kwargs and len(args) == len(self.args)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+
 import numpy as np
 import pytest
 
@@ -240,3 +242,11 @@ def test_the_largest_of_short_rows_is_the_same_in_both_schedules():
         p = tl.compile(lambda x: (tl.max(x, axis=-1), tl.max(x, axis=-1, keepdims=True), tl.softmax(x)), x)
         want = x.max(axis=-1), x.max(axis=-1, keepdims=True), tl.softmax(x)
         assert all(np.array_equal(a, b, equal_nan=True) for a, b in zip(p(x), want, strict=True))
+
+
+def test_an_op_by_itself_compiles_and_names_its_arguments_as_users_do():
+    p = tl.compile(tl.softmax, [[0.5, 2.0]])
+    assert p([[0.5, 2.0]]).tobytes() == tl.softmax([[0.5, 2.0]]).tobytes()
+    assert [*inspect.signature(tl.softmax).parameters] == ["x", "axis"]
+    with pytest.raises(HandleTypeError, match="2 arguments"):
+        tl.compile(tl.tanh, 1.0, 2.0)
