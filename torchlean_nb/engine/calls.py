@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from _thread import get_ident
 from collections.abc import Callable
+from functools import cache
 from math import isfinite
 from typing import Any
 
@@ -189,5 +190,11 @@ def _made(op: Op, text: str, name: str) -> Any:
         "explain": explain, "REFUSALS": REFUSALS, "quick_finite": quick_finite, "unbroadcast": unbroadcast,
         **{f"rule{k}": rule for k, rule in enumerate(op.rules)},
     }
-    exec(compile(text, f"<torchlean_nb, {name} of {op.name}>", "exec"), scope)
+    exec(_code(text, name), scope)
     return scope[name]
+
+
+@cache
+def _code(text: str, name: str) -> Any:
+    """Compiled once for all rows of which the text is the same: compiling takes most of the time of a first step."""
+    return compile(text, f"<torchlean_nb, {name} of a row>", "exec")
