@@ -220,7 +220,7 @@ def accuracy(output: Any, target: Any) -> float:
     0.5
     """
     predicted, true, _ = classes_of(output, target)
-    return np.count_nonzero(predicted == true) / true.size
+    return float(np.count_nonzero(predicted == true) / true.size)
 
 
 def top_k_accuracy(output: Any, target: Any, k: int = 5) -> float:

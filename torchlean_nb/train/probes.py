@@ -65,7 +65,7 @@ class Output:
         last = [v if self.channels == -1 else np.moveaxis(v, self.channels, -1) for v in self.values]
         alive = [(v > 0).reshape(-1, v.shape[-1]) for v in last]
         units = (alive[0] if len(alive) == 1 else np.concatenate(alive)).any(axis=0)
-        return 1 - np.count_nonzero(units) / units.size if units.size else 0.0
+        return float(1 - np.count_nonzero(units) / units.size) if units.size else 0.0
 
 
 @dataclass
