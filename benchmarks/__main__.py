@@ -41,7 +41,7 @@ def main() -> None:
     if given.quick and given.json:
         cli.error("--json keeps what is worth comparing, and --quick is not")
     results = {} if given.page else run(given.workloads or (QUICK if given.quick else [*WORKLOADS]), given)
-    if given.json or given.page:
+    if given.page:
         keep(results)
 
 
@@ -57,6 +57,8 @@ def run(names: Any, given: argparse.Namespace) -> dict[str, Any]:
         at_once = (os.cpu_count() or 1) if quick else 1
         found = measure(module, name, rounds, seconds, only, at_once)
         results[name] = {"date": date.today().isoformat(), **found}
+        if given.json:  # at once: a run of half an hour may be stopped
+            keep({name: results[name]})
         print(f"\n{name}  {results[name]['title']}\n{table(results[name])}", flush=True)
         if left := [c for c in every if c not in only]:
             print(f"left out as it is to be quick: {'; '.join(left)}")
