@@ -7,10 +7,10 @@ import pytest
 from _traces import Hand, chain, deep, empty, fan_out, frozen, scalar, two_layers
 
 from torchlean_nb.render.numbers import fmt, summary
-from torchlean_nb.trace.plain import plain
 from torchlean_nb.render.text import ledger_text, markdown, narration, text
 from torchlean_nb.tex import slots
 from torchlean_nb.trace import GraphTrace, Ledger
+from torchlean_nb.trace.plain import plain
 
 
 def test_scalars_tell_their_numbers():
