@@ -10,8 +10,9 @@ of trajectories with a hyperparameter array each.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field, replace
+from importlib import import_module
 from types import SimpleNamespace
 from typing import Any
 
@@ -26,7 +27,47 @@ from torchlean_nb.errors import (
 )
 from torchlean_nb.hypers import REQUIRED, Hyper, check_all
 
-RULES: dict[str, UpdateRule] = {}
+
+class Rules(MutableMapping[str, "UpdateRule"]):
+    """Rows by name; the toolkit's own stand in files that are loaded when somebody looks for what is not here yet."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, UpdateRule] = {}
+
+    def load(self, name: str = "") -> None:
+        """The file in which a rule of the toolkit stands; all of them for other names."""
+        import_module("torchlean_nb.optim").load(name)  # a floor above
+
+    def __getitem__(self, name: str) -> UpdateRule:
+        if name not in self.rows:
+            self.load(name)
+        return self.rows[name]
+
+    def __setitem__(self, name: str, rule: UpdateRule) -> None:
+        self.rows[name] = rule
+
+    def __delitem__(self, name: str) -> None:
+        self.load(name)
+        del self.rows[name]
+
+    def __iter__(self) -> Iterator[str]:
+        self.load()
+        return iter(self.rows)
+
+    def __len__(self) -> int:
+        self.load()
+        return len(self.rows)
+
+    def __repr__(self) -> str:
+        return repr(dict(self))
+
+    def named(self, name: str) -> UpdateRule | None:
+        """Row of that name or class name, if there is one."""
+        self.load(name)
+        return next((r for r in self.rows.values() if name in (r.name, r.class_name)), None)
+
+
+RULES = Rules()
 SCOPES = {
     "element": "Each element for itself", "tensor": "Each tensor as a whole", "matrix": "Each matrix as a whole",
     "group": "All parameters of a group as one vector",
@@ -220,7 +261,7 @@ def update_rule(**fields: Any) -> Callable[[Callable[..., dict[str, Any]]], Upda
         name = row.pop("name", update.__name__.rstrip("_"))
         builtin = (update.__module__ or "").startswith("torchlean_nb.")
         rule = UpdateRule(name=name, update=update, builtin=builtin, **row)
-        old = RULES.get(name)
+        old = (RULES.rows if builtin else RULES).get(name)
         if old is not None and (old.builtin or builtin):
             raise RuleError(f"update rule {name!r} exists already", f"it is {old!r}", "another name")
         RULES[name] = rule
@@ -237,7 +278,7 @@ def rule_of(name: str) -> UpdateRule:
     UnknownNameError
         With the closest known names.
     """
-    for rule in RULES.values():
-        if name in (rule.name, rule.class_name):
-            return rule
-    raise UnknownNameError(f"no update rule named {name!r}", did_you_mean(name, RULES))
+    rule = RULES.named(name)
+    if rule is None:
+        raise UnknownNameError(f"no update rule named {name!r}", did_you_mean(name, RULES))
+    return rule

@@ -10,53 +10,46 @@ SGD), ``momenta`` (what to make of past gradients), ``preconditioned`` (Shampoo,
 ``tl.optim.Adam(params, lr=...)`` is the row ``adam`` in its torch-shaped shell.
 """
 
+import sys
 from importlib import import_module
 from typing import Any
 
 from torchlean_nb.errors import did_you_mean
-from torchlean_nb.optim import adam as adam
-from torchlean_nb.optim import adaptive as adaptive
-from torchlean_nb.optim import classics as classics
-from torchlean_nb.optim import curvature as curvature
-from torchlean_nb.optim import descents as descents
-from torchlean_nb.optim import economical as economical
-from torchlean_nb.optim import extrapolating as extrapolating
-from torchlean_nb.optim import gradient as gradient
-from torchlean_nb.optim import layerwise as layerwise
-from torchlean_nb.optim import lowrank as lowrank
-from torchlean_nb.optim import matrix as matrix
-from torchlean_nb.optim import momenta as momenta
-from torchlean_nb.optim import noisy as noisy
-from torchlean_nb.optim import parameter_free as parameter_free
-from torchlean_nb.optim import preconditioned as preconditioned
-from torchlean_nb.optim import proximal as proximal
-from torchlean_nb.optim import relatives as relatives
-from torchlean_nb.optim import schedule_free as schedule_free
-from torchlean_nb.optim import torchlean as torchlean
-from torchlean_nb.optim import transforms as transforms
-from torchlean_nb.optim import variants as variants
-from torchlean_nb.optim.compose import chain as chain
-from torchlean_nb.optim.wrapping import WRAPPERS as _WRAPPERS
-from torchlean_nb.optim.wrapping import accumulate as accumulate
-from torchlean_nb.optim.wrapping import ema as ema
-from torchlean_nb.optim.wrapping import lookahead as lookahead
-from torchlean_nb.optim.wrapping import masked as masked
-from torchlean_nb.optim.wrapping import mechanic as mechanic
-from torchlean_nb.optim.wrapping import sam as sam
-from torchlean_nb.optim.wrapping import swa as swa
 from torchlean_nb.updates import RULES as rules
 from torchlean_nb.updates import rule_of as rule_of
 
+# Files of rows, in the order in which they are listed; most programs need one of them.
+_FILES = (
+    "adam", "adaptive", "classics", "curvature", "descents", "economical", "extrapolating", "gradient", "layerwise",
+    "lowrank", "matrix", "momenta", "noisy", "parameter_free", "preconditioned", "proximal", "relatives",
+    "schedule_free", "torchlean", "transforms", "variants", "wrapping", "compose",
+)  # fmt: skip
+_HOMES = {"adam": "adam", "Adam": "adam", "adamw": "adam", "AdamW": "adam", "sgd": "gradient", "SGD": "gradient"}
+_WRAPS = ("accumulate", "ema", "lookahead", "masked", "mechanic", "sam", "swa")
 # The shell stands a floor above the rules and is loaded when a class is first asked for.
 _SHELL = "torchlean_nb.shells"
 _METHODS = "torchlean_nb.shells.closure"
 _AVERAGING = ("EMA", "SWA")
-_WRAPPING = (*_WRAPPERS, "chain", "transforms", "wrappers")
+_WRAPPING = (*_WRAPS, "chain", "transforms", "wrappers")
 _SHOWN = (
     "Explanation", "Optimizer", "Snapshot", "class_of", "clip_by_norm", "clip_by_percentile", "clip_grad_norm",
     "clip_grad_value", "total_norm",
 )  # fmt: skip
 _classes: dict[str, Any] = {}
+
+
+def _file(name: str) -> Any:
+    return import_module(f"{__name__}.{name}")
+
+
+def load(name: str) -> None:
+    """Load the file in which a rule stands; all for other names."""
+    files = [_HOMES[name]] if name in _HOMES else _FILES
+    if not all(f"{__name__}.{f}" in sys.modules for f in files):
+        for f in files:
+            _file(f)
+        rank = {f"{__name__}.{f}": k for k, f in enumerate(_FILES)}
+        rules.rows = dict(sorted(rules.rows.items(), key=lambda row: rank.get(row[1].__module__, len(rank))))
 
 
 def available() -> list[str]:
@@ -84,7 +77,7 @@ def row(name: str) -> Any:
 
 def wrappers() -> list[str]:
     """Names of what goes around a rule: wrappers, and transforms for `chain`."""
-    return sorted([*_WRAPPERS, *transforms.TRANSFORMS])
+    return sorted([*_file("wrapping").WRAPPERS, *_file("transforms").TRANSFORMS])
 
 
 def __getattr__(name: str) -> Any:
@@ -94,7 +87,14 @@ def __getattr__(name: str) -> Any:
         return getattr(import_module(_SHELL), name)
     if name in _AVERAGING:
         return getattr(import_module("torchlean_nb.shells.averaging"), name)
-    rule = next((r for r in rules.values() if r.class_name == name), None)
+    if name in _FILES:
+        load(name)
+        return _file(name)
+    if name in _WRAPS or name == "chain":
+        return getattr(_file("compose" if name == "chain" else "wrapping"), name)
+    rule = rules.named(name)
+    if rule is not None and rule.class_name != name:
+        rule = None
     if rule is None and (found := import_module(_METHODS).class_named(name)):
         return found
     if rule is None:

@@ -149,7 +149,8 @@ def row_of(piece: Any) -> UpdateRule:
     UnknownNameError, RuleTypeError
     """
     if isinstance(piece, str):
-        for row in (*TRANSFORMS.values(), *RULES.values()):
+        RULES.named(piece)  # loads the file it stands in
+        for row in (*TRANSFORMS.values(), *RULES.rows.values()):
             if piece in (row.name, row.class_name):
                 return row
         raise UnknownNameError(
