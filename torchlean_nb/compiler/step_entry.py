@@ -83,7 +83,7 @@ class Made:
         text, self.plan = write()
         space: dict[str, Any] = {"constants": constants(write.args[0])}
         exec(compile(text, "<tl.train_step>", "exec"), space)
-        self._bind = space["bind"]
+        self._bind, self.kernels = space["bind"], space.get("kernels", ())
 
     @cached_property
     def source(self) -> str:

@@ -15,7 +15,8 @@ from torchlean_nb.compiler.source import WIDTH, Text, copied, head, indented
 _SCALAR = re.compile(r"\bk(\d+)\b")
 _MATH = ("sqrt", "exp", "expm1", "log", "tanh")
 _CALLED = re.compile(rf"\b({'|'.join(_MATH)})\(")
-RESERVED = {"bind", "blocks", "every", "grads", "lr", "numbers", "params", "places", "s", "step", "t", "total"}
+RESERVED = {"bind", "blocks", "every", "grads", "kernels", "lr", "native", "numbers", "params", "places", "s", "step",
+            "t", "total"}  # fmt: skip
 _OURS = re.compile(r"[cstv]\d+")
 
 
@@ -45,7 +46,7 @@ def writable(update: Any) -> bool:
 
 def step_source(
     graph: Graph, names: Sequence[str], cells: Cells, several: bool, title: str, update: Any, block: int, check: bool,
-    native: bool = False, ending: tuple[str, int] = ("{}", 1), say: bool = False,
+    native: bool = False, ending: tuple[str, int] = ("{}", 1), loops: bool = False, say: bool = False,
 ) -> tuple[str, Plan]:  # fmt: skip
     """Text of a step, and its plan.
 
@@ -69,6 +70,8 @@ def step_source(
         Whether to call `update`, a loop compiled from the passes, in their place.
     ending : (str, int)
         The loss as Python, made from so many of the first outputs.
+    loops : bool
+        Whether numba makes loops of neighbouring lines, see `kernels`.
     say : bool
         Whether to write the formulas beside the lines; then the passes stand there in any case.
     """
@@ -86,7 +89,11 @@ def step_source(
     memory = plan(graph, into)
     text = Text(graph, memory, names, cells.wrt, formulas.said if say else None)
     data = [name for k, name in enumerate(text.names) if k not in cells.wrt]
-    run = list(text.body)
+    run, loose = [*text.body], []
+    if loops and not say:
+        from torchlean_nb.compiler.kernels import looped  # noqa: PLC0415 - for numba only
+
+        run, loose = looped(graph, memory, text)
     rest = [f"copyto({name}, {text.word[i]})" for i, name in zip(grads, slopes, strict=True) if text.word[i] != name]
     run += ["# gradients to their places", *rest] if rest else []
     spelled, n = ending
@@ -123,7 +130,7 @@ def step_source(
     first = head(title, graph, memory, [code])
     if update is not None and (called := sorted({*_CALLED.findall("\n".join(front))} - {*used(code)})):
         first.insert(1, f"from math import {', '.join(called)}")
-    return "\n".join([*first, *text.made, *text.once, *front, "", "", *body, ""]), memory
+    return "\n".join([*first, *loose, *text.made, *text.once, *front, "", "", *body, ""]), memory
 
 
 def _slopes(names: Sequence[str], params: Sequence[str]) -> list[str]:

@@ -195,6 +195,23 @@ class TrainStep:
             self._for([self.program.examples[k] for k in self._data], fused)
         return self._last.source
 
+    @property
+    def kernels(self) -> tuple[Any, ...]:
+        """Loops compiled by numba in the place of neighbouring lines; see `compiler.kernels`."""
+        return () if self._last is None else self._last.kernels
+
+    def explain(self) -> str:
+        """How the step is made, in words and numbers."""
+        flat = "its update in the same straight line" if self._last and self._last.update else "its update after it"
+        lines = [f"{self!r}: forward and backward in one straight line, {flat}."]
+        if self.kernels:
+            from torchlean_nb.compiler.kernels import seconds  # noqa: PLC0415 - for numba only
+
+            each = {id(k): seconds(k) for k in self.kernels}
+            lines.append(f"{len(self.kernels)} loops of numba stand for neighbouring lines, {len(each)} of them unlike")
+            lines.append(f"each other; compiling them took {sum(each.values()):.1f} s. fused='numpy' does without.")
+        return "\n".join(lines)
+
     def _arrays(self, data: Sequence[Any]) -> list[np.ndarray]:
         if len(data) != len(self._data):
             raise HandleTypeError(
@@ -237,7 +254,13 @@ class TrainStep:
         check = self.opt.nonfinite != "ieee"
         title = f"A step of {title_of(self.program.f)} and {self.opt.rule.class_name}"
         names = names_of(self.program.f, len(args), taken(update))
-        write = partial(step_source, graph, names, cells, several, title, update, BLOCK, check, group.native, end)
+        loops = self.program.fast and group.native
+        if loops:
+            from torchlean_nb.compiler.kernels import gathered  # noqa: PLC0415 - for numba only
+
+            graph = gathered(graph)
+        told = (names, cells, several, title, update, BLOCK, check, group.native, end, loops)
+        write = partial(step_source, graph, *told)
         return Made(write, several, update, check, data)
 
     def _forget(self) -> None:
