@@ -8,12 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from torchlean_nb.compiler.forms import form_of, hollow
 from torchlean_nb.engine.data import as_data
 from torchlean_nb.engine.tape import Tape
 from torchlean_nb.engine.tensor import Ref, Tensor
 from torchlean_nb.errors import ForeignHandleError, HandleTypeError, NonScalarError
-
-LARGE = 1 << 16  # bytes
 
 
 class Symbol(Tensor):
@@ -45,14 +44,10 @@ class Symbol(Tensor):
 
 
 class _Hollow(list[Any]):
-    """Values of which only the form matters.
-
-    A large one gives way to an array of its form, which takes no memory as long as nobody writes into it.
-    """
+    """Values of which only the form matters; large ones give way to it."""
 
     def append(self, value: Any) -> None:
-        large = value.base is None and value.nbytes >= LARGE and value.dtype.kind == "f"
-        super().append(np.empty_like(value) if large else value)
+        super().append(form_of(value) if hollow(value) else value)
 
 
 class _Bare(list[Any]):
@@ -63,7 +58,7 @@ class _Bare(list[Any]):
 
 
 class HollowTape(Tape):
-    """A tape that keeps the values of its leaves only."""
+    """A tape that keeps the values of its constants only."""
 
     __slots__ = ()
 
@@ -74,7 +69,8 @@ class HollowTape(Tape):
     def leaf(self, kind: str, value: Any, *rest: Any, **named: Any) -> Tensor:
         """Append a leaf."""
         made = super().leaf(kind, value, *rest, **named)
-        self.values[-1] = value
+        if kind == "const":
+            self.values[-1] = value
         return made
 
 

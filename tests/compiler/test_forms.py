@@ -1,0 +1,73 @@
+"""Forms are laid out as NumPy lays out what it computes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import torchlean_nb as tl
+from torchlean_nb.compiler.forms import LARGE, Form, form_of, hollow
+from torchlean_nb.compiler.recording import record
+
+
+def arrays(shape, data):
+    """An array of a shape: axes in any order, with gaps, turned round, or all the same."""
+    order = data.draw(st.permutations(range(len(shape))))
+    gaps = [data.draw(st.sampled_from((1, 1, 2))) for _ in shape]
+    dtype = data.draw(st.sampled_from(("float32", "float64")))
+    a = np.ones([shape[i] * gaps[i] for i in order], dtype)
+    a = a[tuple(slice(None, None, gaps[i]) for i in order)].transpose(np.argsort(order))
+    for axis in range(len(shape)):
+        how = data.draw(st.sampled_from("......-="))
+        if how == "-":
+            a = np.flip(a, axis)
+        if how == "=":
+            a = np.broadcast_to(a.take([0], axis), shape)
+    return a
+
+
+def layout(a):
+    """Shape, type and the strides that matter."""
+    return a.shape, a.dtype, [s for s, n in zip(a.strides, a.shape, strict=True) if n > 1]
+
+
+def formed(x):
+    return x.view(Form) if isinstance(x, np.ndarray) else x
+
+
+@given(shape=st.lists(st.integers(1, 3), max_size=4), data=st.data())
+def test_elementwise_results_and_casts_are_laid_out_like_those_of_numpy(shape, data):
+    a, b = arrays(shape, data), arrays(shape[data.draw(st.integers(0, len(shape))) :], data)
+    with np.errstate(all="ignore"):
+        for f, args in ((np.add, (a, b)), (np.exp, (a,)), (np.multiply, (2.0, a)), (np.greater, (b, a))):
+            assert layout(f(*map(formed, args))) == layout(np.asarray(f(*args)))
+    assert layout(formed(a).astype("float64")) == layout(a.astype("float64"))
+    assert layout(form_of(a)) == layout(np.empty_like(a))
+
+
+@given(shape=st.lists(st.integers(1, 3), min_size=2, max_size=4), k=st.integers(1, 3), data=st.data())
+def test_products_are_laid_out_like_those_of_numpy(shape, k, data):
+    a = arrays(shape, data)
+    b = arrays([*data.draw(st.sampled_from(([], shape[:-2]))), shape[-1], k], data).astype(a.dtype)
+    assert layout(np.matmul(formed(a), formed(b))) == layout(np.matmul(a, b))
+    if b.ndim == 2:
+        assert layout(formed(a).dot(b)) == layout(np.matmul(a, b))
+
+
+def test_what_is_no_float_is_computed():
+    x = np.arange(3.0).view(Form)
+    assert (x > 1).tolist() == [False, False, True]
+    assert x.astype(int).tolist() == [0, 1, 2]
+    assert type(x.astype(int)) is type(x > 1) is np.ndarray
+    out = np.zeros(3)
+    assert np.add(x, 1, out=out) is out and out.tolist() == [1.0, 2.0, 3.0]
+
+
+@pytest.mark.parametrize("make", [lambda x: x, tl.exp, lambda x: x @ x.T, lambda x: tl.layer_norm(x), tl.gelu])
+def test_large_values_are_not_computed_while_a_function_is_recorded(make):
+    made = record(make, [np.ones((LARGE // 256, 64), np.float32)], "float32")
+    value = made.tape.values[made.outputs[0].id]
+    assert isinstance(value, Form) and not hollow(value)
+    assert value.dtype == np.float32

@@ -1,0 +1,96 @@
+"""Forms: arrays of which only shape, type and order in memory matter, so that nobody computes their elements.
+
+While a function is recorded and lowered its values are looked at by no one: a rule sees shapes, a plan sees layouts.
+A `Form` takes no memory as long as nobody writes into it. What NumPy does to it elementwise, its casts and its matrix
+products give Forms laid out as NumPy lays out such a result; all else is computed, from whatever numbers are there.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+LARGE = 1 << 16  # bytes from which on a form is worth it
+_READ, _MAKE = ["readonly"], ["writeonly", "allocate"]
+_types: dict[Any, np.dtype[Any] | None] = {}
+
+
+class Form(np.ndarray):
+    """An array of floats without numbers.
+
+    Examples
+    --------
+    >>> x = form_of(np.ones((4, 3)).T)
+    >>> y = np.exp(x * 2)
+    >>> type(y).__name__, y.shape, y.strides
+    ('Form', (3, 4), (8, 24))
+    """
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *args: Any, **options: Any) -> Any:
+        if method == "__call__" and not options:
+            made = _product(*args) if ufunc is np.matmul else _elementwise(ufunc, args)
+            if made is not None:
+                return made
+        for name, a in options.items():
+            options[name] = tuple(map(_plain, a)) if name == "out" else _plain(a)
+        return getattr(ufunc, method)(*map(_plain, args), **options)
+
+    def dot(self, b: Any, out: Any = None) -> Any:
+        """Matrix product."""
+        made = _product(self, b) if out is None else None
+        return np.dot(_plain(self), _plain(b), _plain(out)) if made is None else made
+
+    def astype(self, dtype: Any, *args: Any, **options: Any) -> Any:
+        """Cast; integers are indices, so they have to be numbers."""
+        if np.dtype(dtype).kind != "f" or args or options:
+            return _plain(self).astype(dtype, *args, **options)
+        return np.empty_like(self, dtype)
+
+
+def form_of(a: np.ndarray) -> Any:
+    """A Form that is laid out as an array would be that NumPy makes in its likeness."""
+    like = np.empty_like(a, subok=False)
+    return Form(like.shape, like.dtype, strides=like.strides)
+
+
+def hollow(a: Any) -> bool:
+    """Whether a form can take the place of an array that owns its memory."""
+    return a.__class__ is np.ndarray and a.nbytes >= LARGE and a.dtype.kind == "f" and a.base is None
+
+
+def _plain(a: Any) -> Any:
+    return a.view(np.ndarray) if isinstance(a, Form) else a
+
+
+def _elementwise(ufunc: Any, args: tuple[Any, ...]) -> Any:
+    """What NumPy would allocate for an elementwise result."""
+    dtype = _result(ufunc, args)
+    if dtype is None:
+        return None
+    xs = [_plain(a) if isinstance(a, np.ndarray) else np.asarray(a) for a in args]
+    y = np.nditer([*xs, None], ["zerosize_ok"], [*[_READ] * len(xs), _MAKE], [*[None] * len(xs), dtype]).operands[-1]
+    return None if min(y.strides, default=0) < 0 else Form(y.shape, dtype, strides=y.strides)
+
+
+def _result(ufunc: Any, args: tuple[Any, ...]) -> np.dtype[Any] | None:
+    """Type of a result by way of a trial, if it is a float and there is one result."""
+    kinds = [(a.dtype, bool(a.ndim)) if isinstance(a, np.ndarray) else type(a) for a in args]
+    key = (ufunc, *kinds)
+    if key not in _types:
+        trial = [np.ones((1,) * bool(a.ndim), a.dtype) if isinstance(a, np.ndarray) else a for a in args]
+        y = ufunc(*trial) if ufunc.nout == 1 and ufunc.signature is None else None
+        _types[key] = y.dtype if y is not None and y.dtype.kind == "f" else None
+    return _types[key]
+
+
+def _product(a: Any, b: Any) -> Any:
+    """What NumPy would allocate for a product of matrices: those of a stack lie one after the other."""
+    if a.dtype != b.dtype or a.dtype.kind != "f" or a.ndim < 2 or b.ndim < 2 or a.shape[-1] != b.shape[-2]:
+        return None
+    if a.ndim == b.ndim == 2:
+        return Form((a.shape[0], b.shape[1]), a.dtype)
+    lead = np.empty_like(np.matmul(_plain(a)[..., :1, :1], _plain(b)[..., :1, :1])[..., 0, 0], subok=False)
+    m, n = a.shape[-2], b.shape[-1]
+    strides = (*(s * m * n for s in lead.strides), n * a.itemsize, a.itemsize)
+    return Form((*lead.shape, m, n), a.dtype, strides=strides)
