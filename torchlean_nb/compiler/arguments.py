@@ -39,14 +39,37 @@ def as_argument(a: Any) -> np.ndarray:
     """An argument in the layout the program was planned for."""
     if a.__class__ is np.ndarray and a.flags.c_contiguous:
         return a
-    plain = not isinstance(a, np.ndarray | np.generic)
+    plain, kin = not isinstance(a, np.ndarray | np.generic), isinstance(a, np.ndarray) and a.__class__ is not np.ndarray
     try:
-        a = np.asarray(a)
+        found = np.asarray(a)
     except ValueError:
-        a = as_data(a, "float64", label="argument")  # which says what is wrong with it
-    if plain and a.dtype.kind in "iu":  # what a formula means by 2
-        a = a.astype(float)
-    return a if a.flags.c_contiguous else np.array(a, order="C")
+        found = as_data(a, "float64", label="argument")  # which says what is wrong with it, and so it does below
+    if kin or found.dtype.kind not in "fiub":
+        as_data(a, "float64", label="argument", finite=False)
+    if plain and found.dtype.kind in "iu":  # what a formula means by 2
+        found = found.astype(float)
+    return found if found.flags.c_contiguous else np.array(found, order="C")
+
+
+def as_arguments(args: Sequence[Any], dtype: np.dtype[Any] | None = None) -> tuple[np.ndarray, ...]:
+    """Arguments as arrays; floats are of one type, as on a tape: `dtype`, that of the arrays among them, or float64.
+
+    Examples
+    --------
+    >>> [a.dtype.name for a in as_arguments([np.ones(2, "f4"), 0.5, [1, 2], np.arange(2)])]
+    ['float32', 'float32', 'float32', 'int64']
+    >>> [a.dtype.name for a in as_arguments([np.ones(2, "f4"), np.ones(2)])]
+    ['float64', 'float64']
+    """
+    floats = [a for a in args if isinstance(a, np.ndarray | np.generic) and a.dtype.kind == "f"]
+    kinds = {a.dtype for a in floats if isinstance(a, np.ndarray)} or {a.dtype for a in floats}
+    dtype = dtype or (kinds.pop() if len(kinds) == 1 else np.dtype(float))
+    return tuple([_float(as_argument(a), dtype, k) for k, a in enumerate(args)])
+
+
+def _float(a: np.ndarray, dtype: np.dtype[Any], k: int) -> np.ndarray:
+    fits = a.dtype.kind != "f" or (a.dtype == dtype and dtype.isnative)
+    return a if fits else as_data(a, dtype.name, label=f"argument {k}", finite=False)
 
 
 def title_of(f: Any) -> str:

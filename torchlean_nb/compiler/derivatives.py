@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from torchlean_nb.compiler.arguments import as_argument, chosen, names_of, title_of
+from torchlean_nb.compiler.arguments import as_argument, as_arguments, chosen, names_of, title_of
 from torchlean_nb.compiler.batching import do, full, replay, straight
 from torchlean_nb.compiler.recording import SymbolTape
 from torchlean_nb.engine.param import Param
@@ -163,6 +163,8 @@ class Along(Derived):
                 f"{self.title}: {len(args)} arguments and {len(vectors)} vectors instead of {self.wanted} and "
                 f"{len(self.wrt)}", f"it is by the arguments {', '.join(map(str, self.wrt))}, one vector for each",
             )
+        if not any(isinstance(x, Ref | Param) for x in (*args, *vectors)):
+            args = as_arguments(args)
         out = self.program(*args, *[_like(args[k], v, k) for k, v in zip(self.wrt, vectors, strict=True)])
         return out[0] if self.single and len(out) == 1 else out
 

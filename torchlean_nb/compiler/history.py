@@ -10,7 +10,7 @@ from functools import wraps
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from torchlean_nb.compiler.arguments import as_argument, names_of
+from torchlean_nb.compiler.arguments import as_arguments, names_of
 from torchlean_nb.compiler.recording import SymbolTape
 from torchlean_nb.compiler.source import words
 from torchlean_nb.errors import HyperparameterError, quote
@@ -121,7 +121,7 @@ class Reading:
         ------
         HandleTypeError, HyperparameterError
         """
-        arrays = [as_argument(a) for a in args] if args else list(self.examples)
+        arrays = list(as_arguments(args) if args else self.examples)
         made, names = self._for(arrays), names_of(self.f, len(arrays))
         return _part("profile").profile(made.graph, made.plan, names, arrays, repeat)
 

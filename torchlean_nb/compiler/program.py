@@ -11,7 +11,7 @@ import numpy as np
 
 from torchlean_nb.backend.quiet import quietly
 from torchlean_nb.compiler import scalars
-from torchlean_nb.compiler.arguments import as_argument, check_count, chosen, names_of, takes, title_of
+from torchlean_nb.compiler.arguments import as_arguments, check_count, chosen, names_of, takes, title_of
 from torchlean_nb.compiler.derivatives import Derivatives
 from torchlean_nb.compiler.history import Reading, otherwise
 from torchlean_nb.compiler.lowering import Graph, lowered
@@ -64,7 +64,7 @@ class Program(Derivatives, Showing, Reading):
         recorded: Recording | None = None,
     ):  # fmt: skip
         # Copies: what the arguments are views of shall not be kept alive.
-        self.f, self.examples, self.argnums = f, tuple([np.array(as_argument(a)) for a in examples]), argnums
+        self.f, self.examples, self.argnums = f, tuple([np.array(a) for a in as_arguments(examples)]), argnums
         self.wrt, self.fast = chosen(argnums, len(self.examples)) if wrt else None, fast
         self._made: dict[Any, SimpleNamespace] = {}
         self._last: SimpleNamespace | None = None
@@ -87,7 +87,7 @@ class Program(Derivatives, Showing, Reading):
         made = self._last
         if made is None or not made.takes(*args):
             try:
-                args = tuple([as_argument(a) for a in args])
+                args = as_arguments(args)
             except HandleTypeError:
                 if any(isinstance(a, Ref | Param) for a in args):
                     return self._recorded(args)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from torchlean_nb.backend.namespace import numpy_namespace
+from torchlean_nb.compiler.arguments import as_arguments
 from torchlean_nb.compiler.emit import key, literal
 from torchlean_nb.compiler.history import count
 from torchlean_nb.compiler.listing import nbytes
@@ -51,7 +52,7 @@ class Showing:
         from torchlean_nb.compiler import formulas  # noqa: PLC0415 - when someone looks
         from torchlean_nb.trace.program import ProgramLine, ProgramTrace  # noqa: PLC0415
 
-        arrays = [np.asarray(a) for a in args] if args else list(self.examples)
+        arrays = list(as_arguments(args) if args else self.examples)
         self(*arrays)  # which says what is wrong with them
         kinds, made = [[(a.shape, a.dtype) for a in each] for each in (arrays, self.examples)], self
         if kinds[0] != kinds[1]:

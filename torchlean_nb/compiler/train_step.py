@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from torchlean_nb.backend.quiet import quietly
-from torchlean_nb.compiler.arguments import as_argument, chosen, names_of, title_of
+from torchlean_nb.compiler.arguments import as_arguments, chosen, names_of, title_of
 from torchlean_nb.compiler.lowering import lowered
 from torchlean_nb.compiler.passes import simplified
 from torchlean_nb.compiler.step_entry import Made, entry
@@ -89,6 +89,7 @@ class TrainStep:
                     f"train_step: {quote(p.name)} has shape {p.value.shape} in the optimizer",
                     f"argument {name} of the program has {self.program.examples[k].shape}",
                 )
+        self._floats = np.result_type(*[p.value for p in cells])
 
     def __call__(self, *data: Any) -> Any:
         """Loss of a batch before the step, and the step.
@@ -218,7 +219,7 @@ class TrainStep:
                 f"train_step: {len(data)} arrays of data",
                 f"the program has {len(self._data)} arguments beside the parameters",
             )
-        return [as_argument(a) for a in data]
+        return [*as_arguments(data, self._floats)]
 
     def _for(self, data: Sequence[np.ndarray], fused: Any) -> Made:
         """The step for data of this kind."""

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from torchlean_nb.compiler.arguments import as_argument, title_of
+from torchlean_nb.compiler.arguments import as_argument, as_arguments, title_of
 from torchlean_nb.compiler.batching import do, full, replay, straight
 from torchlean_nb.compiler.lowering import Graph
 from torchlean_nb.engine.data import freeze
 from torchlean_nb.engine.param import Param
 from torchlean_nb.engine.tensor import Ref
-from torchlean_nb.errors import AxisError, ForeignHandleError, HyperparameterError, ShapeError, quote
+from torchlean_nb.errors import AxisError, ForeignHandleError, HandleTypeError, HyperparameterError, ShapeError, quote
 
 KEPT = 8  # graphs of a function for other shapes or types
 
@@ -40,6 +40,8 @@ def vmap(
     ------
     HyperparameterError, AxisError, ShapeError
         When the axes do not fit the arguments, or these have different numbers of examples.
+    HandleTypeError
+        When `f` is no function, or looks at a value.
     ForeignHandleError
         When `f` uses a parameter or Tensor that is not an argument.
 
@@ -53,11 +55,14 @@ def vmap(
     >>> vmap(tl.grad(loss), in_axes=(None, 0))([1.0, 2.0], [[1.0, 0.0], [0.0, 1.0]]).tolist()
     [[2.0, 0.0], [0.0, 4.0]]
     """
+    if not callable(f):
+        raise HandleTypeError(f"vmap: {quote(f, 40)} is of type {type(f).__name__}, not a function")
     graphs: dict[Any, tuple[Graph, bool]] = {}
 
     @wraps(f)
     def mapped(*args: Any) -> Any:
-        given = [a if isinstance(a, Ref | Param) else as_argument(a) for a in args]
+        among = any(isinstance(a, Ref | Param) for a in args)
+        given = [a if isinstance(a, Ref | Param) else as_argument(a) for a in args] if among else as_arguments(args)
         axes = _axes(in_axes, given)
         n = _count(given, axes)
         graph, several = _graph(f, graphs, [_example(a, axis) for a, axis in zip(given, axes, strict=True)])
