@@ -32,7 +32,8 @@ class Lease(NamedTuple):
 
     def read(self, store: Store) -> np.ndarray:
         """View of the current value."""
-        return dict.__getitem__(store, self.owner).flat(self.group)[self.start : self.stop].reshape(self.shape)
+        owner, group, start, stop, shape = self
+        return dict.__getitem__(store, owner).flat(group)[start:stop].reshape(shape)
 
 
 class Store(dict[Any, Any]):

@@ -17,6 +17,7 @@ import numpy as np
 
 from torchlean_nb.engine.checks import explain
 from torchlean_nb.engine.data import freeze
+from torchlean_nb.engine.param import Param
 from torchlean_nb.engine.recorder import unbroadcast
 from torchlean_nb.engine.tensor import Tensor
 from torchlean_nb.errors import RuleError
@@ -26,7 +27,8 @@ CALL = """
 def call(tape, attrs{parameters}):
     if tape.owner != get_ident() or tape.forks != forks[0]:
         tape._refuse_outsiders()
-    values, needs, mark = tape.values, tape.needs, len(tape.records)
+    records, values, needs = tape.records, tape.values, tape.needs
+    mark = len(records)
     if len(values) != mark:
         tape.rollback(mark)
     try:
@@ -49,13 +51,15 @@ def call(tape, attrs{parameters}):
             y = frozen(op, y)
         if {doubt}:
             tape.look_after(op, parents, {listed}, y)
-        i = len(tape.records)
+        i = len(records)
         values.append(y)
         needs.append({needs})
         if tape.scope:
             tape.scopes[i] = tape.scope
-        tape.records.append((op, parents, attrs, {saved}))
-        return tape.handle(tape, i)
+        records.append((op, parents, attrs, {saved}))
+        handle = new(tape.handle)
+        handle.tape, handle.id = tape, i
+        return handle
     except BaseException:
         tape.rollback(mark)
         raise
@@ -123,8 +127,10 @@ def _names(op: Op) -> dict[str, str]:
             "look": "xs = [values[p] if p >= 0 else None for p in parents]", "xs": "*xs, ", "listed": "xs",
         }  # fmt: skip
     n, least = range(len(op.args)), len(op.args) - op.optional
-    lift = [f"p{k} = a{k}.id if a{k}.__class__ is Tensor and a{k}.tape is tape else tape.lift(a{k}, op, {k})"
-            for k in n]  # fmt: skip
+    lift = [
+        f"p{k} = a{k}.id if a{k}.__class__ is Tensor and a{k}.tape is tape else "
+        f"a{k}.leaf_on(tape) if a{k}.__class__ is Param else tape.lift(a{k}, op, {k})" for k in n
+    ]  # fmt: skip
     xs = "".join(f"x{k}, " for k in n)
     return {
         "parameters": "".join(f", a{k}" if k < least else f", a{k}=None" for k in n), "lift": "\n        ".join(lift),
@@ -185,8 +191,9 @@ def pull_of(op: Op) -> Callable[..., None]:
 
 def _made(op: Op, text: str, name: str) -> Any:
     scope = {
-        "op": op, "forward": op.forward, "defaults": op.attrs, "Tensor": Tensor, "ndarray": np.ndarray,
-        "float64": np.float64, "array": np.array, "get_ident": get_ident, "forks": forks, "frozen": frozen,
+        "op": op, "forward": op.forward, "defaults": op.attrs,
+        "Tensor": Tensor, "Param": Param, "new": object.__new__, "ndarray": np.ndarray, "float64": np.float64,
+        "array": np.array, "get_ident": get_ident, "forks": forks, "frozen": frozen,
         "explain": explain, "REFUSALS": REFUSALS, "quick_finite": quick_finite, "unbroadcast": unbroadcast,
         **{f"rule{k}": rule for k, rule in enumerate(op.rules)},
     }

@@ -40,13 +40,19 @@ class Gradients(Mapping):
     def __init__(self, tape: Any, output: int, bar: list[Any]):
         values = tape.values
         self._tape, self.output, self.value = tape, output, values[output]
-        self._size, self._named, self._bar = len(values), dict(tape.names), bar
+        self._size, self._named, self._cells, self._bar = len(values), dict(tape.names), tape.cells, bar
         bar += [None] * (self._size - len(bar))
         self._shapes = {i: shape_of(values, i) for i, g in enumerate(bar) if g is None}
-        self._params = {
-            p: i for p, ids in tape.cells.items()
-            if (i := ids[-1] if ids[-1] <= output else newest(ids, output)) is not None
-        }
+
+    @cached_property
+    def _params(self) -> dict[Any, int]:
+        """The leaf of every parameter that the output may have been computed with."""
+        end, before = self.output, {}
+        for p, ids in self._cells.items():
+            i = ids[-1] if ids[-1] <= end else newest(ids, end)
+            if i is not None:
+                before[p] = i
+        return before
 
     @cached_property
     def _reached(self) -> dict[int, Any]:
@@ -61,8 +67,12 @@ class Gradients(Mapping):
 
     def aligned(self, params: Iterable[Any]) -> list[np.ndarray | None]:
         """Gradients of several parameters, None for one that is frozen, or that the output was not computed with."""
-        ids = [self._params.get(p) if p.requires_grad else None for p in params]
-        return [None if i is None else self._at(i) for i in ids]
+        cells, end, found, at = self._cells, self.output, [], self._at
+        for p in params:
+            ids = cells.get(p) if p.requires_grad else None
+            i = None if ids is None else ids[-1] if ids[-1] <= end else newest(ids, end)
+            found.append(None if i is None else at(i))
+        return found
 
     @property
     def reached(self) -> frozenset[int]:

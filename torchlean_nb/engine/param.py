@@ -86,6 +86,10 @@ class Param(Computes):
         return self.value.dtype
 
     def __tl_use__(self, tape: Any) -> Tensor:
+        return Tensor(tape, self.leaf_on(tape))
+
+    def leaf_on(self, tape: Any) -> int:
+        """Id of the leaf on a tape that holds the current value."""
         if self.session.tape is not tape:
             raise ForeignHandleError(
                 f"{self._label} belongs to another session ({self.session.label}), this one is {tape.label}",
@@ -93,13 +97,13 @@ class Param(Computes):
             )
         ids, now = tape.cells.get(self), self.session.store.read(self.key)
         if ids is not None and _same(tape.values[ids[-1]], now):
-            return Tensor(tape, ids[-1])
-        t = tape.leaf("param", now, self.requires_grad, self.name)
+            return ids[-1]
+        i = tape.leaf("param", now, self.requires_grad, self.name).id
         if ids is None:
-            tape.cells[self] = [t.id]
+            tape.cells[self] = [i]
         else:
-            ids.append(t.id)
-        return t
+            ids.append(i)
+        return i
 
     def __tl_apply__(self, op: Op, args: tuple[Any, ...], attrs: dict[str, Any]) -> Tensor:
         return self.session.tape.apply(op, args, attrs)

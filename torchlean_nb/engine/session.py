@@ -198,6 +198,8 @@ class Session(Looking, IntegerCells):
     def node(self, key: Any, out: int | None = None) -> int:
         """Node id of a Tensor, Param, name or id; of a Param the leaf that the node `out` was computed from."""
         self._open()
+        if key.__class__ is Tensor and key.tape is self.tape:
+            return key.id
         if isinstance(key, Ref):
             if len(key.tape) and key.tape is not self.tape:  # len() of a dead tape explains itself
                 raise ForeignHandleError(

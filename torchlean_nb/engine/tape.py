@@ -145,18 +145,19 @@ class Tape:
     # -- writing ---------------------------------------------------------------------------
     def leaf(self, kind: str, value: Any, requires_grad: bool = False, name: str | None = None) -> Tensor:
         """Append a leaf; `value` must be frozen already."""
-        i = len(self.records)
-        if len(self.values) != i:
+        records, values = self.records, self.values
+        i = len(records)
+        if len(values) != i:
             self.rollback(i)
         if value.dtype.kind in "iu":
             self.watchful = True
-        self.values.append(value)
+        values.append(value)
         self.needs.append(requires_grad)
         if name:
             self.names[i] = name
         if self.scope:
             self.scopes[i] = self.scope
-        self.records.append((kind, (), _NO_ATTRS, None))
+        records.append((kind, (), _NO_ATTRS, None))
         return self.handle(self, i)
 
     def apply(self, op: Op, args: tuple[Any, ...], attrs: Mapping[str, Any]) -> Tensor:
