@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import torchlean_nb as tl
+from torchlean_nb.backend.quiet import listening
 from torchlean_nb.errors import DTypeError, HandleTypeError
 
 X = np.random.default_rng(0).normal(size=(4, 3))
@@ -44,6 +45,13 @@ def test_what_is_no_plain_array_of_numbers_is_refused(a):
             call(a)
     with pytest.raises(HandleTypeError, match="vmap: 3 is of type int"):
         tl.vmap(3)
+
+
+def test_what_overflows_in_every_run_leaves_nothing_behind():
+    run, heard = listening()
+    for _ in range(3):
+        run(np.log, np.zeros(1))
+    assert len(heard) == 1
 
 
 def test_data_of_a_training_step_take_the_type_of_the_parameters():
