@@ -56,7 +56,7 @@ def form_of(a: np.ndarray) -> Any:
 
 def hollow(a: Any) -> bool:
     """Whether a form can take the place of an array that owns its memory."""
-    return a.__class__ is np.ndarray and a.nbytes >= LARGE and a.dtype.kind == "f" and a.base is None
+    return a.nbytes >= LARGE and a.__class__ is np.ndarray and a.dtype.kind == "f" and a.base is None
 
 
 def _plain(a: Any) -> Any:

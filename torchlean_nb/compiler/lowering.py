@@ -89,6 +89,12 @@ class Line:
     source: str = ""
     origin: Origin = NOWHERE
 
+    def but(self, **changes: Any) -> Line:
+        """The same with some fields changed, as `dataclasses.replace` has it, without asking for every field."""
+        made = object.__new__(Line)
+        vars(made).update(vars(self), **changes)
+        return made
+
 
 @dataclass(frozen=True)
 class Graph:
@@ -139,13 +145,15 @@ class Lowering(Recorder):
 
     def apply(self, op: Any, args: tuple[Any, ...], attrs: dict[str, Any], value: Any = None) -> Any:
         """Record a primitive, with its value if that is known, or run what a composite is made of."""
-        attrs = {**op.attrs, **attrs}
+        if op.attrs:
+            attrs = {**op.attrs, **attrs}
         if not op.primitive:
             return op.run(self, *map(self._lifted, args), **attrs)
-        if not all(a is None or isinstance(a, Ref) for a in args):
-            return self._made(op, args, attrs)
+        for a in args:
+            if a is not None and not isinstance(a, Ref):
+                return self._made(op, args, attrs)
         ids = tuple([-1 if a is None else a.id for a in args])
-        key = (op.name, ids, tuple([(k, hashable(v)) for k, v in sorted(attrs.items())]))
+        key = (op.name, ids, tuple([(k, hashable(v)) for k, v in sorted(attrs.items())]) if attrs else ())
         found = self.tape.known.get(key)
         if found is None:
             found = self.tape.known[key] = self._made(op, args, attrs, ids, value)
@@ -297,28 +305,28 @@ def _opened(tape: Tape, inputs: list[int], results: list[int], origins: Mapping[
     low = LowTape(tape.dtype)
     xp = Lowering(low)
     new: dict[int, Any] = {-1: None}
-    source: dict[int, Origin] = {}
+    source: list[Origin] = []
     for i in sorted(wanted):
         op, parents, attrs, _ = tape.records[i]
-        start, v, tape.values[i] = len(low), tape.values[i], None
+        v, tape.values[i] = tape.values[i], None
         if isinstance(op, str):
             new[i] = xp.handle(low.leaf("input", v).id) if i in inputs else xp._constant(v)
         else:
-            new[i] = xp.apply(op, tuple(new[p] for p in parents), attrs, v)
-        source.update(dict.fromkeys(range(start, len(low)), origins.get(i, NOWHERE)))
+            new[i] = xp.apply(op, tuple([new[p] for p in parents]), attrs, v)
+        source += [origins.get(i, NOWHERE)] * (len(low.records) - len(source))
+    values, said = low.values, {origin: str(origin) for origin in {*source}}
     lines = []
-    for j, (op, parents, attrs, _) in enumerate(low.records):
-        v = low.values[j]
+    for (op, parents, attrs, _), v, origin in zip(low.records, values, source, strict=True):
         name = op if isinstance(op, str) else op.name
-        value = v if name == "const" else None
-        view = bool(parents) and parents[0] >= 0 and np.may_share_memory(v, low.values[parents[0]])
-        dot = name == "matmul" and plain_product(*(low.values[p] for p in parents), v)
-        first = low.values[parents[0]].shape if parents and parents[0] >= 0 else ()
-        order = memory_order(v)
-        whence = str(source[j]), source[j]
-        lines.append(Line(name, parents, attrs, v.shape, v.dtype, first, order, view, dot, value, *whence))
+        x = values[parents[0]] if parents and parents[0] >= 0 else None
+        lines.append(Line(
+            name, parents, attrs, v.shape, v.dtype, () if x is None else x.shape, memory_order(v),
+            x is not None and np.may_share_memory(v, x),
+            name == "matmul" and plain_product(*[values[p] for p in parents], v),
+            v if name == "const" else None, said[origin], origin,
+        ))  # fmt: skip
     del low.values[:], tape.values[:]  # tapes and handles know each other, so they wait for a collection
-    return Graph(tuple(lines), tuple(new[i].id for i in inputs), tuple(new[i].id for i in results))
+    return Graph(tuple(lines), tuple([new[i].id for i in inputs]), tuple([new[i].id for i in results]))
 
 
 def hashable(v: Any) -> Any:

@@ -14,6 +14,8 @@ from torchlean_nb.engine.tape import Tape
 from torchlean_nb.engine.tensor import Ref, Tensor
 from torchlean_nb.errors import ForeignHandleError, HandleTypeError, NonScalarError
 
+_append = list.append
+
 
 class Symbol(Tensor):
     """What the function gets: a Tensor that does not tell its value."""
@@ -47,14 +49,14 @@ class _Hollow(list[Any]):
     """Values of which only the form matters; large ones give way to it."""
 
     def append(self, value: Any) -> None:
-        super().append(form_of(value) if hollow(value) else value)
+        _append(self, form_of(value) if hollow(value) else value)
 
 
 class _Bare(list[Any]):
     """Records without what ops save for a backward sweep: a sweep that is recorded makes it anew."""
 
     def append(self, record: tuple[Any, ...]) -> None:
-        super().append((*record[:3], None))
+        _append(self, (*record[:3], None) if record[3] is not None else record)
 
 
 class HollowTape(Tape):
