@@ -10,6 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import torchlean_nb as tl
+from torchlean_nb.compiler.scalars import SPELLINGS
+from torchlean_nb.race.loops import FLOATS
 
 UNARY = ["neg", "abs", "exp", "tanh", "relu", "sigmoid", "sin", "log", "sqrt", "square", "sign", "log1p", "softplus"]
 BINARY = ["add", "sub", "mul", "div", "maximum", "minimum", "pow"]
@@ -50,6 +52,19 @@ def test_values_and_gradients_have_the_bits_of_eager_mode_whatever_the_numbers(f
         for leaf, slope in zip(leaves, slopes, strict=True):
             want = np.asarray(grads[leaf])
             assert bits(slope) == bits(want) or (np.isnan(slope) and np.isnan(want))
+
+
+EDGES = (0.0, -0.0, 1.0, -1.0, math.inf, -math.inf, math.nan)
+
+
+@pytest.mark.parametrize("name", ["maximum", "minimum"])
+def test_of_two_zeros_the_one_is_taken_that_numpy_takes(name):
+    written = eval(f"lambda a, b: {SPELLINGS[name].format('a', 'b')}")
+    for a in EDGES:
+        for b in EDGES:
+            want = getattr(np, name)(np.array(a), np.array(b))
+            for f in (written, getattr(FLOATS, name)):
+                assert bits(f(a, b)) == bits(want) or (math.isnan(f(a, b)) and np.isnan(want)), (a, b)
 
 
 def chain(x, y, n=40):

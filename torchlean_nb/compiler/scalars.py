@@ -16,11 +16,12 @@ from torchlean_nb.backend.namespace import DIRECT
 from torchlean_nb.compiler.lowering import Graph, Line
 
 WORTH = 8  # lines from which on this pays: converting inputs and results costs as much as a few of them
+TIE = ">=" if np.signbit(np.maximum(np.array(-0.0), np.array(0.0))) else ">"  # which of two zeros NumPy takes here
 SPELLINGS = {
     "add": "{} + {}", "sub": "{} - {}", "mul": "{} * {}", "div": "{} / {}", "neg": "-{}", "abs": "abs({})",
     "greater": "{} > {}", "greater_equal": "{} >= {}", "equal": "{} == {}", "logical_not": "not {}",
-    "maximum": "{0} if {0} >= {1} or {0} != {0} else {1}", "minimum": "{0} if {0} <= {1} or {0} != {0} else {1}",
-    "where": "{1} if {0} else {2}",
+    "maximum": f"{{0}} if {{0}} {TIE} {{1}} or {{0}} != {{0}} else {{1}}",
+    "minimum": f"{{0}} if {{1}} {TIE} {{0}} or {{0}} != {{0}} else {{1}}", "where": "{1} if {0} else {2}",
 }  # fmt: skip
 SAME = ("reshape", "broadcast_to", "transpose", "sum", "max", "min", "prod")  # of one number: that number
 TRUTHS = ("greater", "greater_equal", "equal", "logical_not")

@@ -34,8 +34,8 @@ def _one(name: str) -> Callable[..., Any]:
 
 # What a rule calls, on Python floats and with NumPy's bits.
 FLOATS = SimpleNamespace(
-    sqrt=math.sqrt, absolute=abs, maximum=lambda a, b: a if a >= b or a != a else b,
-    minimum=lambda a, b: a if a <= b or a != a else b, logical_not=lambda a: not a,
+    sqrt=math.sqrt, absolute=abs, logical_not=lambda a: not a,
+    **{name: eval(f"lambda a, b: {scalars.SPELLINGS[name].format('a', 'b')}") for name in ("maximum", "minimum")},
     **{name: _one(name) for name in ("exp", "expm1", "log", "log1p", "sign", "power", "tanh", "sin", "cos", "arctan")},
 )  # fmt: skip
 
