@@ -1,6 +1,8 @@
-"""Forms are laid out as NumPy lays out what it computes."""
+"""Forms are laid out as NumPy lays out what it computes; garbage is collected again after a program is made."""
 
 from __future__ import annotations
+
+import gc
 
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 
 import torchlean_nb as tl
 from torchlean_nb.compiler.forms import LARGE, Form, form_of, hollow
-from torchlean_nb.compiler.recording import record
+from torchlean_nb.compiler.recording import record, uncollected
 
 
 def arrays(shape, data):
@@ -71,3 +73,22 @@ def test_large_values_are_not_computed_while_a_function_is_recorded(make):
     value = made.tape.values[made.outputs[0].id]
     assert isinstance(value, Form) and not hollow(value)
     assert value.dtype == np.float32
+
+
+@pytest.mark.parametrize("on", [True, False])
+def test_garbage_is_collected_afterwards_as_it_was_before_whatever_happens(on):
+    seen = []
+
+    @uncollected()
+    def stopped():
+        seen.append(gc.isenabled())
+        raise KeyboardInterrupt
+
+    try:
+        (gc.enable if on else gc.disable)()
+        with pytest.raises(KeyboardInterrupt):
+            stopped()
+        seen.append(gc.isenabled())
+    finally:
+        gc.enable()
+    assert seen == [False, on]

@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from torchlean_nb.backend.namespace import as_product, stacked, summed
-from torchlean_nb.compiler.recording import HollowTape, Recording, record
+from torchlean_nb.compiler.recording import HollowTape, Recording, record, uncollected
+from torchlean_nb.engine.calls import call_of
 from torchlean_nb.engine.recorder import Recorder, Traced
 from torchlean_nb.engine.reverse import Recorded, sweep
 from torchlean_nb.engine.tape import Tape
@@ -131,6 +132,10 @@ class LowTape(HollowTape):
     def __init__(self, dtype: str):
         super().__init__(None, dtype, "ieee", "tl.compile")
         self.known: dict[Any, Any] = {}
+
+    def apply(self, op: Any, args: tuple[Any, ...], attrs: Mapping[str, Any]) -> Any:
+        """Run `op` and append its record; NumPy is silenced for all of them at once."""
+        return (op.call or call_of(op))(self, attrs, *args)
 
     def append(self, op: Any, parents: tuple[int, ...], attrs: dict[str, Any], value: Any) -> int:
         """Record a primitive whose value is known already."""
@@ -274,6 +279,11 @@ def lower(
 
 def lowered(made: Recording, wrt: Sequence[int] | None) -> Graph:
     """Primitives of a function that was recorded, and of its gradient; the recording is used up."""
+    with np.errstate(all="ignore"), uncollected():
+        return _lowered(made, wrt)
+
+
+def _lowered(made: Recording, wrt: Sequence[int] | None) -> Graph:
     tape, handles, outs = made.tape, made.inputs, made.outputs
     origins = {i: _origin(tape, i) for i in range(len(tape))}
     results = [o.id for o in outs]

@@ -17,7 +17,7 @@ from torchlean_nb.compiler.history import Reading, otherwise
 from torchlean_nb.compiler.lowering import Graph, lowered
 from torchlean_nb.compiler.passes import simplified
 from torchlean_nb.compiler.plan import Plan, plan
-from torchlean_nb.compiler.recording import Recording, record
+from torchlean_nb.compiler.recording import Recording, record, uncollected
 from torchlean_nb.compiler.showing import Showing
 from torchlean_nb.compiler.source import constants, source
 from torchlean_nb.engine.param import Param
@@ -29,6 +29,15 @@ if TYPE_CHECKING:
     from torchlean_nb.compiler.train_step import TrainStep
 
 KEPT = 8  # programs for other shapes or types
+
+
+class _Made(SimpleNamespace):
+    """A program for arguments of one kind."""
+
+    @cached_property
+    def plan(self) -> Plan:
+        """Its use of memory; lone numbers need none."""
+        return plan(self.graph)
 
 
 class Program(Derivatives, Showing, Reading):
@@ -192,24 +201,24 @@ class Program(Derivatives, Showing, Reading):
         same = all((a.shape, a.dtype) == (b.shape, b.dtype) for a, b in zip(arrays, self.examples, strict=True))
         return first if first is not None and same else self._record(arrays)
 
+    @uncollected()
     def _compile(self, arrays: Sequence[np.ndarray]) -> SimpleNamespace:
         recorded = self._recording(arrays)
         rough, several = lowered(recorded, self.wrt), recorded.several
-        graph = simplified(rough)
-        memory, names = plan(graph), names_of(self.f, len(arrays))
+        graph, names = simplified(rough), names_of(self.f, len(arrays))
         results = ["values" if several else "value"] + [f"gradient of {names[k]}" for k in self.wrt or ()]
         title = title_of(self.f)
+        made = _Made(graph=graph, several=several, quietly=quietly(), takes=takes(arrays))
+        made.recorded = sum(x.op not in ("input", "const") for x in rough.lines)
         if scalars.fits(graph):
-            text = scalars.source(graph, names, results, title)
-            step = scalars.guarded(_run(text, graph), lambda: _run(source(graph, memory, names, results, title), graph))
+            made.source = scalars.source(graph, names, results, title)
+            made.step = scalars.guarded(
+                _run(made.source, graph), lambda: _run(source(graph, made.plan, names, results, title), graph)
+            )
         else:
-            text = source(graph, memory, names, results, title)
-            step = _run(text, graph)
-        recorded = sum(x.op not in ("input", "const") for x in rough.lines)
-        return SimpleNamespace(
-            step=step, source=text, graph=graph, plan=memory, several=several, recorded=recorded,
-            quietly=quietly(), takes=takes(arrays),
-        )
+            made.source = source(graph, made.plan, names, results, title)
+            made.step = _run(made.source, graph)
+        return made
 
     def __repr__(self) -> str:
         shapes = ", ".join(str(a.shape) for a in self.examples)

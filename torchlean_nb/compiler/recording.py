@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import gc
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +17,18 @@ from torchlean_nb.engine.tensor import Ref, Tensor
 from torchlean_nb.errors import ForeignHandleError, HandleTypeError, NonScalarError
 
 _append = list.append
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """No garbage collection: what is made in great numbers stays, and looking through it again and again takes long."""
+    on = gc.isenabled()
+    try:
+        gc.disable()
+        yield
+    finally:
+        if on:
+            gc.enable()
 
 
 class Symbol(Tensor):
@@ -74,6 +88,10 @@ class HollowTape(Tape):
         if kind == "const":
             self.values[-1] = value
         return made
+
+    def lift(self, a: Any, op: Any, k: int) -> int:
+        """Number of an operand, most of which are on the tape."""
+        return a.id if isinstance(a, Ref) and a.tape is self else super().lift(a, op, k)
 
 
 class SymbolTape(HollowTape):

@@ -18,6 +18,7 @@ from torchlean_nb.backend.quiet import quietly
 from torchlean_nb.compiler.arguments import as_arguments, chosen, names_of, title_of
 from torchlean_nb.compiler.lowering import lowered
 from torchlean_nb.compiler.passes import simplified
+from torchlean_nb.compiler.recording import uncollected
 from torchlean_nb.compiler.step_entry import Made, entry
 from torchlean_nb.compiler.step_source import Cells, step_source, taken, writable
 from torchlean_nb.errors import HandleTypeError, HyperparameterError, NonFiniteError, ShapeError, quote
@@ -236,6 +237,7 @@ class TrainStep:
         self._last, self._entry = self._made[key]
         return self._last
 
+    @uncollected()
     def _compile(self, data: Sequence[np.ndarray]) -> Made:
         args: list[Any] = [None] * len(self.program.examples)
         values = [p.value for p in self.opt._cells]
