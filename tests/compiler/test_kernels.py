@@ -16,7 +16,8 @@ from torchlean_nb.compiler.source import Text, copied, head, indented
 TWO = {"add": tl.add, "sub": tl.sub, "mul": tl.mul, "div": tl.div, "maximum": tl.maximum, "minimum": tl.minimum}
 ONE = {"neg": tl.neg, "abs": tl.abs, "relu": tl.relu, "root": lambda x: tl.sqrt(tl.abs(x)), "exp": tl.exp,
        "mask": lambda x: x * (x > 0.25), "choice": lambda x: tl.where(x > 0.0, x, x * 0.5),
-       "flat": lambda x: x.reshape(x.size).reshape(x.shape) if x.size > 1 else x}  # fmt: skip
+       "flat": lambda x: x.reshape(x.size).reshape(x.shape) if x.size > 1 else x,
+       "turn": lambda x: x.T if x.ndim == 2 and x.shape[0] == x.shape[1] else x}  # fmt: skip
 
 
 def in_python(source):
@@ -74,7 +75,8 @@ def arrays(data, dtype, rows, columns):
 @given(st.data())
 @settings(max_examples=40, deadline=None)
 def test_loops_write_the_bits_of_their_lines(data):
-    dtype, rows, columns = data.draw(st.sampled_from(["f4", "f8"])), *data.draw(st.tuples(*[st.integers(1, 5)] * 2))
+    dtype, rows = data.draw(st.sampled_from(["f4", "f8"])), data.draw(st.integers(1, 5))
+    columns = data.draw(st.sampled_from([rows, 1, 4]))
     args = arrays(data, dtype, rows, columns)
     with pytest.MonkeyPatch.context() as m:
         m.setattr(kernels, "native", in_python)
@@ -83,6 +85,55 @@ def test_loops_write_the_bits_of_their_lines(data):
         found, _ = run(graph, args)
     for a, b in zip(run(graph, args, loops=False)[0], found, strict=True):
         assert a.dtype == b.dtype and a.tobytes() == b.tobytes()
+
+
+def reuses_a_column_for_rows(x, row, column, matrix):
+    y = x * tl.exp(column) + 1.0
+    r = row * 2.0 + 1.0
+    return tl.exp(y), tl.exp(r)
+
+
+def reuses_a_column_for_a_sum(x, row, column, matrix):
+    y = x * tl.exp(column) + 1.0
+    return tl.exp(y), tl.matmul(np.ones(4), y)
+
+
+def reads_what_was_turned(x, row, column, matrix):
+    y = tl.exp(x)
+    return (y.T * 2.0 + 1.0) * x, tl.flip(y, axis=0) * x - row - 1.0
+
+
+def turns_what_it_made(x, row, column, matrix):
+    y = x * 2.0 + 1.0
+    return y.T * x - y
+
+
+@pytest.mark.parametrize(
+    "f", [reuses_a_column_for_rows, reuses_a_column_for_a_sum, reads_what_was_turned, turns_what_it_made]
+)
+def test_a_loop_does_not_write_what_it_has_yet_to_read(f, monkeypatch):
+    monkeypatch.setattr(kernels, "native", in_python)
+    monkeypatch.setattr(kernels, "WORTH", 0)
+    rng = np.random.default_rng(0)
+    args = [rng.normal(size=s) for s in ((4, 4), (4, 1), (4,), (4, 4))]
+    graph = tl.compile(f, *args).graph
+    found, lines = run(graph, args)
+    assert lines
+    for a, b in zip(run(graph, args, loops=False)[0], found, strict=True):
+        np.testing.assert_allclose(b, a, rtol=1e-14)
+
+
+@pytest.mark.parametrize("op", [tl.maximum, tl.minimum])
+def test_zeros_and_nans_are_chosen_as_numpy_chooses_them(op, monkeypatch):
+    monkeypatch.setattr(kernels, "native", in_python)
+    monkeypatch.setattr(kernels, "WORTH", 0)
+    odd = np.array([0.0, -0.0, 1.0, -1.0, np.inf, -np.inf, np.nan])
+    args = np.repeat(odd, odd.size), np.tile(odd, odd.size)
+    (found,), lines = run(tl.compile(lambda a, b: op(op(a, b), b), *args).graph, args)
+    assert lines == [2]
+    plain = getattr(np, op.name)(*args)
+    np.testing.assert_array_equal(found, plain)
+    assert (np.signbit(found) == np.signbit(plain)).all()
 
 
 def network(x, y, w, b, v, c):

@@ -70,8 +70,7 @@ def alone(graph: Graph, i: int) -> bool:
     args = [graph.lines[a] for a in line.args]
     if summed(graph, i) or folded(graph, i):
         return True
-    plain = line.order == tuple(range(len(line.shape)))
-    if line.op not in FORMS or not plain or math.prod(line.shape) < 2 or not all(even(graph, a) for a in line.args):
+    if line.op not in FORMS or math.prod(line.shape) < 2 or not all(even(graph, a) for a in line.args):
         return False
     if line.op == "one_hot":
         return args[0].dtype.kind == "i" and line.shape == (*args[0].shape, line.attrs["num_classes"])
