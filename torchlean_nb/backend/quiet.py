@@ -39,9 +39,10 @@ def listening() -> tuple[Callable[..., Any], list[Any]]:
     >>> float(run(np.log, np.ones(1))[0]), len(heard), float(run(np.log, np.zeros(1))[0]), len(heard)
     (0.0, 0, -inf, 1)
     """
-    if _spare:
-        return _spare.pop()
-    heard: list[Any] = []
+    try:
+        return _spare.pop()  # asking first would be a race between threads
+    except IndexError:
+        heard: list[Any] = []
     states = {"under": "ignore", "over": "call", "divide": "call", "invalid": "call"}
 
     def hear(what: str, flag: int) -> None:
