@@ -80,7 +80,7 @@ def test_loops_write_the_bits_of_their_lines(data):
     args = arrays(data, dtype, rows, columns)
     with pytest.MonkeyPatch.context() as m:
         m.setattr(kernels, "native", in_python)
-        m.setattr(kernels, "WORTH", 0)
+        m.setattr(kernels, "WORTH", 1)
         graph = tl.compile(chain(data, (rows, columns), data.draw(st.integers(1, 9))), *args).graph
         found, _ = run(graph, args)
     for a, b in zip(run(graph, args, loops=False)[0], found, strict=True):
@@ -113,7 +113,7 @@ def turns_what_it_made(x, row, column, matrix):
 )
 def test_a_loop_does_not_write_what_it_has_yet_to_read(f, monkeypatch):
     monkeypatch.setattr(kernels, "native", in_python)
-    monkeypatch.setattr(kernels, "WORTH", 0)
+    monkeypatch.setattr(kernels, "WORTH", 1)
     rng = np.random.default_rng(0)
     args = [rng.normal(size=s) for s in ((4, 4), (4, 1), (4,), (4, 4))]
     graph = tl.compile(f, *args).graph
@@ -126,7 +126,7 @@ def test_a_loop_does_not_write_what_it_has_yet_to_read(f, monkeypatch):
 @pytest.mark.parametrize("op", [tl.maximum, tl.minimum])
 def test_zeros_and_nans_are_chosen_as_numpy_chooses_them(op, monkeypatch):
     monkeypatch.setattr(kernels, "native", in_python)
-    monkeypatch.setattr(kernels, "WORTH", 0)
+    monkeypatch.setattr(kernels, "WORTH", 1)
     odd = np.array([0.0, -0.0, 1.0, -1.0, np.inf, -np.inf, np.nan])
     args = np.repeat(odd, odd.size), np.tile(odd, odd.size)
     (found,), lines = run(tl.compile(lambda a, b: op(op(a, b), b), *args).graph, args)
@@ -149,12 +149,13 @@ def examples(n=30, inside=20, outside=7):
 
 def test_a_fast_network_is_a_few_loops_around_its_products(monkeypatch):
     monkeypatch.setattr(kernels, "native", in_python)
-    monkeypatch.setattr(kernels, "WORTH", 0)
+    monkeypatch.setattr(kernels, "WORTH", 1)
     args = examples()
     graph = tl.compile(network, *args, argnums=(2, 3, 4, 5), fast=True).value_and_grad.graph
     found, lines = run(graph, args)
-    # bias, relu, mask; bias, labels and their type, the largest; ratio, labels, share, slope of a bias; mask and slope
-    assert lines == [3, 4, 4, 2]
+    # bias, relu, mask; bias, labels, their type, the largest; what is below it; ratio, labels, share, slope of a bias;
+    # mask and slope
+    assert lines == [3, 4, 1, 4, 2]
     for a, b in zip(run(graph, args, loops=False)[0], found, strict=True):
         np.testing.assert_allclose(a, b, rtol=2e-6, atol=1e-7)  # slopes of biases are added up in another order
 
@@ -165,8 +166,26 @@ def test_a_few_elements_are_left_to_numpy():
     assert run(graph, args)[1] == []
 
 
+@pytest.mark.parametrize(
+    ("shape", "other", "lines"),
+    [((90, 30), (30,), [1]), ((90, 30), (90, 1), [1]), ((90, 30), (), []), ((2, 9), (9,), [])],
+)
+def test_a_lone_line_is_a_loop_where_numpy_would_begin_anew_for_each_row(shape, other, lines, monkeypatch):
+    monkeypatch.setattr(kernels, "native", in_python)
+    x, z = np.ones(shape), np.ones(other)
+    assert run(tl.compile(lambda x, z: x - z, x, z).graph, [x, z])[1] == lines
+
+
+def test_a_step_without_numba_says_nothing_of_it():
+    args = examples()
+    opt = tl.optim.Adam(dict(zip("wbvc", args[2:], strict=True)), fused="numpy")
+    step = tl.compile(network, *args, argnums=(2, 3, 4, 5), fast=True).train_step(opt)
+    step(*args[:2])
+    assert step.kernels == () and "numba" not in step.explain() and "same straight line" in step.explain()
+
+
 def test_functions_that_numpy_computes_many_at_a_time_are_no_part_of_a_loop(monkeypatch):
-    monkeypatch.setattr(kernels, "WORTH", 0)
+    monkeypatch.setattr(kernels, "WORTH", 1)
     x = np.ones((3, 4))
     graph = kernels.gathered(tl.compile(lambda x: tl.exp(x * 2.0 + 1.0) * x - 1.0, x).graph)
     memory = plan(graph)
@@ -176,7 +195,7 @@ def test_functions_that_numpy_computes_many_at_a_time_are_no_part_of_a_loop(monk
 
 def test_a_number_per_row_is_computed_before_its_row(monkeypatch):
     monkeypatch.setattr(kernels, "native", in_python)
-    monkeypatch.setattr(kernels, "WORTH", 0)
+    monkeypatch.setattr(kernels, "WORTH", 1)
     args = [np.arange(12.0).reshape(3, 4), np.arange(3.0).reshape(3, 1)]
     graph = tl.compile(lambda x, s: x / tl.sqrt(s + 1.0) - s, *args).graph
     (found,), lines = run(graph, args)
@@ -185,7 +204,7 @@ def test_a_number_per_row_is_computed_before_its_row(monkeypatch):
 
 def test_the_largest_of_a_row_is_a_nan_where_there_is_one(monkeypatch):
     monkeypatch.setattr(kernels, "native", in_python)
-    monkeypatch.setattr(kernels, "WORTH", 0)
+    monkeypatch.setattr(kernels, "WORTH", 1)
     x = np.array([[1.0, np.nan, 2.0], [-np.inf, -np.inf, -np.inf], [3.0, 5.0, 4.0]])
     (found,), lines = run(tl.compile(lambda x: tl.max(x + 0.0 * x, axis=-1), x).graph, [x])
     with np.errstate(all="ignore"):

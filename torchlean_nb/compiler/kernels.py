@@ -24,7 +24,7 @@ from torchlean_nb.compiler.plan import Plan, roots
 from torchlean_nb.compiler.source import Text
 
 WORTH = 2048  # elements not gone through again that pay for a loop of their own
-CALL = 512  # elements in the time of a call of NumPy
+CALL, ROW = 512, 32  # elements in the time of a call of NumPy, and of its way to the next row where it spreads one
 ARRAYS = 10  # of one loop: LLVM compares their places at run time before it takes several elements at a time
 _LEAVES = ("input", "const")
 _LOGIC = ("greater", "greater_equal", "equal", "one_hot")
@@ -145,10 +145,12 @@ def kernels(graph: Graph, plan: Plan, word: Mapping[int, str], steps: Sequence[i
 
     def end() -> None:
         if at is not None:
+            now = loop(run, at)
             saved = sum(math.prod(home(graph, i)) + CALL for i in run) - math.prod(at) - CALL
+            saved += ROW * at[0] * sum(any(way in ("row", "column") for _, way in now.spread(i)) for i in run)
             turned = math.prod(at) >= FEW and any(folded(graph, i) for i in run)  # slow in NumPy
-            if turned or (len(run) > 1 and saved >= WORTH):
-                out.append(Kernel(tuple(run), *written(loop(run, at), word)))
+            if turned or saved >= WORTH:
+                out.append(Kernel(tuple(run), *written(now, word)))
 
     for i in steps:
         if graph.lines[i].view and root[i] != i and graph.lines[i].op == "reshape":
