@@ -75,6 +75,28 @@ def test_large_values_are_not_computed_while_a_function_is_recorded(make):
     assert value.dtype == np.float32
 
 
+def test_constants_in_the_likeness_of_a_form_are_arrays():
+    made = record(tl.exp, [np.ones(LARGE)], "float64")
+    like = made.tape.values[made.outputs[0].id]
+    assert type(np.ones_like(like)) is Form
+    constant = made.tape.leaf("const", np.ones_like(like))
+    assert type(made.tape.values[constant.id]) is np.ndarray
+    assert made.tape.values[constant.id].all()
+
+
+def test_derivatives_by_large_arguments_have_the_bits_of_eager_mode():
+    x, v = np.linspace(-1, 1, LARGE // 4), np.linspace(1, 2, LARGE // 4)
+    p = tl.compile(loss, x)
+    assert p.jacobian(x).tobytes() == p.value_and_grad(x)[1].tobytes() == tl.grad(loss)(x).tobytes()
+    assert p.hvp(x, v).tobytes() == tl.hvp(loss, x, v).tobytes()
+
+
+def loss(x):
+    """A number, by way of rows of several shapes and orders."""
+    a = tl.reshape(x, (64, -1))
+    return (tl.tanh(a.T @ a) * tl.softmax(a.T @ a + 1.0)).sum() + tl.layer_norm(a.T).sum()
+
+
 @pytest.mark.parametrize("on", [True, False])
 def test_garbage_is_collected_afterwards_as_it_was_before_whatever_happens(on):
     seen = []

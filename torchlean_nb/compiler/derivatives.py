@@ -254,11 +254,11 @@ def _vjp(f: Callable[..., Any], wrt: Sequence[int], xs: Sequence[Any]) -> Any:
 def _jacobian(f: Callable[..., Any], wrt: Sequence[int], xs: Sequence[Any]) -> tuple[Any, ...]:
     at = [_value(x) for x in xs]
     shapes = [at[k].shape for k in wrt]
-    units = _units(shapes, at[wrt[0]].dtype)
     pushing = _straight(_jvp, f, wrt, [*at, *[np.ones_like(at[k]) for k in wrt]])
-    n, shape = len(units[0]), pushing.lines[pushing.outputs[1]].shape
+    n, shape = sum(at[k].size for k in wrt), pushing.lines[pushing.outputs[1]].shape
     size = int(np.prod(shape, dtype=int))
     if size >= n:
+        units = _units(shapes, at[wrt[0]].dtype)
         (_, (y, has)) = replay(pushing, [*xs, *units], [False] * len(xs) + [True] * len(units), n, gather=True)
         return tuple([_to_the_end(part, shape, s) for part, s in _split(y, has, n, shape, shapes)])
     seeds = np.eye(size, dtype=at[wrt[0]].dtype).reshape(size, *shape)

@@ -33,18 +33,18 @@ class Form(np.ndarray):
             if made is not None:
                 return made
         for name, a in options.items():
-            options[name] = tuple(map(_plain, a)) if name == "out" else _plain(a)
-        return getattr(ufunc, method)(*map(_plain, args), **options)
+            options[name] = tuple(map(plain, a)) if name == "out" else plain(a)
+        return getattr(ufunc, method)(*map(plain, args), **options)
 
     def dot(self, b: Any, out: Any = None) -> Any:
         """Matrix product."""
         made = _product(self, b) if out is None else None
-        return np.dot(_plain(self), _plain(b), _plain(out)) if made is None else made
+        return np.dot(plain(self), plain(b), plain(out)) if made is None else made
 
     def astype(self, dtype: Any, *args: Any, **options: Any) -> Any:
         """Cast; integers are indices, so they have to be numbers."""
         if np.dtype(dtype).kind != "f" or args or options:
-            return _plain(self).astype(dtype, *args, **options)
+            return plain(self).astype(dtype, *args, **options)
         return np.empty_like(self, dtype)
 
 
@@ -59,7 +59,8 @@ def hollow(a: Any) -> bool:
     return a.nbytes >= LARGE and a.__class__ is np.ndarray and a.dtype.kind == "f" and a.base is None
 
 
-def _plain(a: Any) -> Any:
+def plain(a: Any) -> Any:
+    """An array as it is, a Form as the array it looks like."""
     return a.view(np.ndarray) if isinstance(a, Form) else a
 
 
@@ -68,7 +69,7 @@ def _elementwise(ufunc: Any, args: tuple[Any, ...]) -> Any:
     dtype = _result(ufunc, args)
     if dtype is None:
         return None
-    xs = [_plain(a) if isinstance(a, np.ndarray) else np.asarray(a) for a in args]
+    xs = [plain(a) if isinstance(a, np.ndarray) else np.asarray(a) for a in args]
     y = np.nditer([*xs, None], ["zerosize_ok"], [*[_READ] * len(xs), _MAKE], [*[None] * len(xs), dtype]).operands[-1]
     return None if min(y.strides, default=0) < 0 else Form(y.shape, dtype, strides=y.strides)
 
@@ -90,7 +91,7 @@ def _product(a: Any, b: Any) -> Any:
         return None
     if a.ndim == b.ndim == 2:
         return Form((a.shape[0], b.shape[1]), a.dtype)
-    lead = np.empty_like(np.matmul(_plain(a)[..., :1, :1], _plain(b)[..., :1, :1])[..., 0, 0], subok=False)
+    lead = np.empty_like(np.matmul(plain(a)[..., :1, :1], plain(b)[..., :1, :1])[..., 0, 0], subok=False)
     m, n = a.shape[-2], b.shape[-1]
     strides = (*(s * m * n for s in lead.strides), n * a.itemsize, a.itemsize)
     return Form((*lead.shape, m, n), a.dtype, strides=strides)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from torchlean_nb.compiler.emit import key, literal
 from torchlean_nb.compiler.lowering import Graph, Line
 from torchlean_nb.compiler.plan import Plan
+from torchlean_nb.compiler.plan import nbytes as nbytes
 from torchlean_nb.errors import TorchLeanError
 from torchlean_nb.rows import OPS
 
@@ -31,11 +30,6 @@ def columns(rows: Sequence[Sequence[str]], sides: str) -> str:
     wide = [max(len(row[k]) for row in rows) for k in range(len(sides))]
     cells = [[f"{c:{s}{w}}" for c, s, w in zip(row, sides, wide, strict=True)] for row in rows]
     return "\n".join("  ".join(row).rstrip() for row in cells)
-
-
-def nbytes(shape: tuple[int, ...], dtype: np.dtype[Any]) -> int:
-    """Bytes of an array."""
-    return math.prod(shape) * dtype.itemsize
 
 
 def spelled(line: Line, name: Callable[[int], str]) -> str:

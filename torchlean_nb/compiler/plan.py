@@ -50,7 +50,12 @@ class Plan:
     @property
     def nbytes(self) -> int:
         """Bytes of all buffers."""
-        return sum(int(np.prod(shape, dtype=int)) * dtype.itemsize for shape, dtype, _ in self.buffers)
+        return sum(nbytes(shape, dtype) for shape, dtype, _ in self.buffers)
+
+
+def nbytes(shape: tuple[int, ...], dtype: np.dtype[Any]) -> int:
+    """Bytes of an array."""
+    return math.prod(shape) * dtype.itemsize
 
 
 def plan(graph: Graph, into: Mapping[int, str] | None = None) -> Plan:

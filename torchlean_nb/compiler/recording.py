@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from torchlean_nb.compiler.forms import form_of, hollow
+from torchlean_nb.compiler.forms import form_of, hollow, plain
 from torchlean_nb.engine.data import as_data
 from torchlean_nb.engine.tape import Tape
 from torchlean_nb.engine.tensor import Ref, Tensor
@@ -86,7 +86,7 @@ class HollowTape(Tape):
         """Append a leaf."""
         made = super().leaf(kind, value, *rest, **named)
         if kind == "const":
-            self.values[-1] = value
+            self.values[-1] = plain(value)  # such as ones in the likeness of a Form
         return made
 
     def lift(self, a: Any, op: Any, k: int) -> int:

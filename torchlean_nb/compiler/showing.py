@@ -13,9 +13,8 @@ from torchlean_nb.backend.namespace import numpy_namespace
 from torchlean_nb.compiler.arguments import as_arguments
 from torchlean_nb.compiler.emit import key, literal
 from torchlean_nb.compiler.history import count
-from torchlean_nb.compiler.listing import nbytes
 from torchlean_nb.compiler.lowering import Graph, Line
-from torchlean_nb.compiler.plan import Plan
+from torchlean_nb.compiler.plan import Plan, nbytes
 from torchlean_nb.compiler.source import Text
 from torchlean_nb.rows import OPS
 
