@@ -32,6 +32,23 @@ def test_floats_of_several_types_are_of_one_type_as_on_a_tape(args):
     assert bits(p.jvp(args, ones)) == bits(tl.jvp(f, args, ones))
 
 
+def test_a_single_number_has_its_bits_whatever_its_strides():
+    p = tl.compile(tl.sinh, X[0, :1])
+    for x in X.ravel():
+        backwards = np.array([x])[::-1]
+        assert bits([p(backwards), p(backwards[None])[0]]) == bits([tl.jvp(tl.sinh, (backwards,), ([1.0],))[0]] * 2)
+
+
+def test_a_gradient_that_nothing_reaches_has_the_type_of_its_argument():
+    def f(x, unused):
+        return tl.sum(tl.astype(x, dtype="float32"))
+
+    args = X[0], X[1]
+    slopes = tl.grad(f, (0, 1))(*args)
+    assert bits(slopes) == bits(tl.compile(f, *args, argnums=(0, 1)).value_and_grad(*args)[1])
+    assert slopes[1].dtype == X.dtype
+
+
 def test_examples_share_a_type_under_vmap():
     many, mapped = X.astype("f4"), tl.vmap(lambda a, b: tl.tan(a) * b, in_axes=(0, None))
     assert bits([mapped(many, 0.3)]) == bits([[tl.compile(lambda a: tl.tan(a) * 0.3, a)(a) for a in many]])

@@ -37,7 +37,7 @@ def chosen(argnums: Any, count: int) -> tuple[int, ...]:
 
 def as_argument(a: Any) -> np.ndarray:
     """An argument in the layout the program was planned for."""
-    if a.__class__ is np.ndarray and a.flags.c_contiguous:
+    if a.__class__ is np.ndarray and _plain(a):
         return a
     plain, kin = not isinstance(a, np.ndarray | np.generic), isinstance(a, np.ndarray) and a.__class__ is not np.ndarray
     try:
@@ -48,7 +48,15 @@ def as_argument(a: Any) -> np.ndarray:
         as_data(a, "float64", label="argument", finite=False)
     if plain and found.dtype.kind in "iu":  # what a formula means by 2
         found = found.astype(float)
-    return found if found.flags.c_contiguous else np.array(found, order="C")
+    return found if _plain(found) else np.array(found, order="C")
+
+
+def _plain(a: np.ndarray) -> bool:
+    """Whether an array is in row-major order; a single number has to have the usual strides, too.
+
+    With others, as a slice that runs backwards has them, NumPy takes loops that round otherwise.
+    """
+    return a.flags.c_contiguous and (a.size != 1 or a.strides == (a.itemsize,) * a.ndim)
 
 
 def as_arguments(args: Sequence[Any], dtype: np.dtype[Any] | None = None) -> tuple[np.ndarray, ...]:
@@ -113,13 +121,17 @@ def takes(examples: Sequence[np.ndarray]) -> Callable[..., bool]:
     space = {"ndarray": np.ndarray}
     for k, a in enumerate(examples):
         space |= {f"shape{k}": a.shape, f"dtype{k}": a.dtype}
-    each = "".join(f" and {looks(f'x{k}', f'shape{k}', f'dtype{k}')}" for k in range(len(examples)))
+    each = "".join(f" and {looks(f'x{k}', f'shape{k}', f'dtype{k}', a.shape)}" for k, a in enumerate(examples))
     names = "".join(f"x{k}, " for k in range(len(examples))) or "()"
     text = f"def fits(*args):\n if len(args) == {len(examples)}:\n  {names} = args\n  return True{each}\n return False"
     exec(text, space)
     return space["fits"]  # type: ignore[return-value]
 
 
-def looks(x: str, shape: str, dtype: str) -> str:
-    """Python that says whether what is called `x` is an array in row-major order, of a shape and a type."""
-    return f"{x}.__class__ is ndarray and {x}.shape == {shape} and {x}.dtype is {dtype} and {x}.flags.c_contiguous"
+def looks(x: str, shape: str, dtype: str, sides: Sequence[int] = ()) -> str:
+    """Python that says whether what is called `x` is an array in row-major order, of a shape and a type.
+
+    Where all sides are 1, its strides are looked at, too.
+    """
+    one = f" and {x}.strides == ({x}.itemsize,) * {len(sides)}" if sides and set(sides) == {1} else ""
+    return f"{x}.__class__ is ndarray and {x}.shape == {shape} and {x}.dtype is {dtype} and {x}.flags.c_contiguous{one}"

@@ -61,10 +61,10 @@ class Run:
             raise ShapeError(f"a tangent or seed of shape {a.shape} for a value of shape {shape}")
         return self.at.value(self.tape.leaf("const", a).id) if self.nested else a
 
-    def hand_out(self, v: Any, shape: tuple[int, ...]) -> Any:
+    def hand_out(self, v: Any, like: Any) -> Any:
         """A swept value in the caller's form; zeros where nothing arrived."""
         if v is None:
-            v = self.at.xp.zeros(shape=shape, like=self.out)
+            v = self.at.xp.zeros(shape=like.shape, like=like)
         if self.nested:
             return Tensor(self.tape, v.id)
         if self.tape.xp.exact:
@@ -80,7 +80,7 @@ class Run:
             self._one_number()
             seed = np.ones(self.out.shape)
         bar = sweep(self.at, out, self.lift(seed, self.out.shape), wrt=self.ids)
-        return [self.hand_out(bar.get(i), self.tape.values[i].shape) for i in self.ids]
+        return [self.hand_out(bar.get(i), self.tape.values[i]) for i in self.ids]
 
     def push(self, tangents: Sequence[Any]) -> Any:
         """Tangent of the output."""
@@ -89,7 +89,7 @@ class Run:
             for i, t in zip(self.ids, tangents, strict=True) if t is not None
         }
         dot = push(self.at, [self.out.id], dots).get(self.out.id) if dots else None
-        return self.hand_out(dot, self.out.shape)
+        return self.hand_out(dot, self.out)
 
     def curve(self, vectors: Sequence[Any]) -> list[Any]:
         """Tangents of the gradient, pushed through the function and its recorded backward sweep."""
@@ -97,7 +97,7 @@ class Run:
         ends, among = self._slopes
         found = push(self.at, ends, dots, among=among) if among else {}
         pairs = zip(self.ids, ends, strict=True)
-        return [self.hand_out(found.get(end), self.tape.values[i].shape) for i, end in pairs]
+        return [self.hand_out(found.get(end), self.tape.values[i]) for i, end in pairs]
 
     @cached_property
     def _slopes(self) -> tuple[list[int], set[int]]:
