@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import torchlean_nb as tl
-from torchlean_nb.compiler.forms import LARGE, Form, form_of, hollow
+from torchlean_nb.backend.namespace import numpy_namespace
+from torchlean_nb.compiler.forms import LARGE, Form, form_namespace, form_of, hollow
 from torchlean_nb.compiler.recording import record, uncollected
 
 
@@ -56,6 +57,19 @@ def test_products_are_laid_out_like_those_of_numpy(shape, k, data):
     assert layout(np.matmul(formed(a), formed(b))) == layout(np.matmul(a, b))
     if b.ndim == 2:
         assert layout(formed(a).dot(b)) == layout(np.matmul(a, b))
+        xp, row = form_namespace(), np.ones(b.shape[0], b.dtype)
+        assert layout(xp.matmul(row, formed(b))) == layout(np.matmul(row, b))
+
+
+@pytest.mark.parametrize("shape", [(64, 8), (8, 64), (2, 4, 64), (4, 4, 4, 16)])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("keepdims", [False, True])
+def test_sums_are_laid_out_like_those_of_numpy(shape, dtype, keepdims):
+    x = np.ones(shape, dtype)
+    for axis in (None, -1, (0,), tuple(range(len(shape) - 1)), tuple(range(1, len(shape)))):
+        for a in (x, x.T):
+            want = numpy_namespace().sum(a, axis=axis, keepdims=keepdims)
+            assert layout(np.asarray(form_namespace().sum(formed(a), axis=axis, keepdims=keepdims))) == layout(want)
 
 
 def test_what_is_no_float_is_computed():

@@ -7,9 +7,12 @@ products give Forms laid out as NumPy lays out such a result; all else is comput
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
+
+from torchlean_nb.backend.namespace import ArrayNamespace, as_product, summed
 
 LARGE = 1 << 16  # bytes from which on a form is worth it
 _READ, _MAKE = ["readonly"], ["writeonly", "allocate"]
@@ -46,6 +49,27 @@ class Form(np.ndarray):
         if np.dtype(dtype).kind != "f" or args or options:
             return plain(self).astype(dtype, *args, **options)
         return np.empty_like(self, dtype)
+
+
+class FormNamespace(ArrayNamespace):
+    """The namespace of NumPy, with the products that do not ask Forms what to do."""
+
+    def sum(self, x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
+        """Sum; as a product with ones it has rows in order."""
+        found = as_product(x, axis) if isinstance(x, Form) and x.dtype.char in "ef" else None
+        if found is None:
+            return super().sum(x, axis=axis, keepdims=keepdims)
+        return np.empty(summed(x.shape, found[1], keepdims), x.dtype)
+
+    def matmul(self, a: Any, b: Any) -> Any:
+        """Matrix product."""
+        return super().matmul(a.view(Form) if isinstance(b, Form) and a.dtype.kind == "f" else a, b)
+
+
+@cache
+def form_namespace() -> FormNamespace:
+    """The namespace under which functions are recorded."""
+    return FormNamespace(np)
 
 
 def form_of(a: np.ndarray) -> Any:
@@ -87,10 +111,12 @@ def _result(ufunc: Any, args: tuple[Any, ...]) -> np.dtype[Any] | None:
 
 def _product(a: Any, b: Any) -> Any:
     """What NumPy would allocate for a product of matrices: those of a stack lie one after the other."""
-    if a.dtype != b.dtype or a.dtype.kind != "f" or a.ndim < 2 or b.ndim < 2 or a.shape[-1] != b.shape[-2]:
+    if a.dtype != b.dtype or a.dtype.kind != "f" or not a.ndim or not b.ndim or a.shape[-1] != b.shape[-2:][0]:
         return None
-    if a.ndim == b.ndim == 2:
-        return Form((a.shape[0], b.shape[1]), a.dtype)
+    if a.ndim < 3 > b.ndim:
+        return Form((*a.shape[:-1], *b.shape[1:]), a.dtype) if a.ndim + b.ndim > 2 else None
+    if a.ndim == 1 or b.ndim == 1:
+        return None
     lead = np.empty_like(np.matmul(plain(a)[..., :1, :1], plain(b)[..., :1, :1])[..., 0, 0], subok=False)
     m, n = a.shape[-2], b.shape[-1]
     strides = (*(s * m * n for s in lead.strides), n * a.itemsize, a.itemsize)

@@ -130,7 +130,7 @@ class LowTape(HollowTape):
     __slots__ = ("known",)
 
     def __init__(self, dtype: str):
-        super().__init__(None, dtype, "ieee", "tl.compile")
+        super().__init__(dtype, "ieee", "tl.compile")
         self.known: dict[Any, Any] = {}
 
     def apply(self, op: Any, args: tuple[Any, ...], attrs: Mapping[str, Any]) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from torchlean_nb.compiler.forms import form_of, hollow, plain
+from torchlean_nb.compiler.forms import form_namespace, form_of, hollow, plain
 from torchlean_nb.engine.data import as_data
 from torchlean_nb.engine.tape import Tape
 from torchlean_nb.engine.tensor import Ref, Tensor
@@ -79,7 +79,7 @@ class HollowTape(Tape):
     __slots__ = ()
 
     def __init__(self, *args: Any):
-        super().__init__(*args)
+        super().__init__(form_namespace(), *args)
         self.records, self.values = _Bare(), _Hollow()
 
     def leaf(self, kind: str, value: Any, *rest: Any, **named: Any) -> Tensor:
@@ -144,7 +144,7 @@ def record(
     HandleTypeError, ForeignHandleError
         When it looks at a value, returns something else, or uses a value of a session.
     """
-    tape = SymbolTape(None, dtype, "ieee", "tl.compile")
+    tape = SymbolTape(dtype, "ieee", "tl.compile")
     inputs = [tape.leaf("input", as_data(a, dtype, label=f"argument {k}", finite=False)) for k, a in enumerate(args)]
     found = _called(f, inputs)
     outs = [_result(tape, o) for o in (found if isinstance(found, tuple) else (found,))]
