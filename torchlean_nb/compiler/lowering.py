@@ -285,7 +285,8 @@ def lowered(made: Recording, wrt: Sequence[int] | None) -> Graph:
 
 def _lowered(made: Recording, wrt: Sequence[int] | None) -> Graph:
     tape, handles, outs = made.tape, made.inputs, made.outputs
-    origins = {i: _origin(tape, i) for i in range(len(tape))}
+    records, tape.quietly = tape.records, _directly  # NumPy is silenced already
+    origins = [_origin(tape, i) for i in range(len(records))]
     results = [o.id for o in outs]
     if wrt is not None:
         y = made.scalar()
@@ -293,24 +294,29 @@ def _lowered(made: Recording, wrt: Sequence[int] | None) -> Graph:
 
         def note(child: int, k: int, parent: int, c: Any, summed: Any) -> None:
             nonlocal arrived
-            start = len(origins)
-            op, parents = tape.records[start][:2] if start < len(tape) else (None, ())
-            if getattr(op, "name", "") == "add" and parents[1] == arrived[0]:  # the edge before arrived second
-                origins[start] = arrived[1]
+            if len(origins) < len(records):
+                op, parents, *_ = records[len(origins)]
+                if parents and op.name == "add" and parents[1] == arrived[0]:  # the edge before arrived second
+                    origins.append(arrived[1])
             arrived = c.id, _origin(tape, child, k)
-            origins.update(dict.fromkeys(range(len(origins), len(tape)), arrived[1]))
+            origins.extend([arrived[1]] * (len(records) - len(origins)))
 
         seed = at.xp.ones(shape=y.shape, like=outs[0])
-        origins[seed.id] = origins[outs[0].id]
+        origins.append(origins[outs[0].id])
         bar = sweep(at, outs[0].id, seed, wrt=[handles[k].id for k in wrt], on_edge=note)
-        origins.update(dict.fromkeys(range(len(origins), len(tape)), arrived[1]))
+        origins.extend([arrived[1]] * (len(records) - len(origins)))
         for k in wrt:
             g = bar.get(handles[k].id)
             results.append((at.xp.zeros(shape=handles[k].shape, like=handles[k]) if g is None else g).id)
+        origins.extend([NOWHERE] * (len(records) - len(origins)))
     return _opened(tape, [h.id for h in handles], results, origins)
 
 
-def _opened(tape: Tape, inputs: list[int], results: list[int], origins: Mapping[int, Origin]) -> Graph:
+def _directly(f: Callable[..., Any], *args: Any) -> Any:
+    return f(*args)
+
+
+def _opened(tape: Tape, inputs: list[int], results: list[int], origins: Sequence[Origin]) -> Graph:
     wanted = _ancestors(tape, results) | set(inputs)
     low = LowTape(tape.dtype)
     xp = Lowering(low)
@@ -323,7 +329,7 @@ def _opened(tape: Tape, inputs: list[int], results: list[int], origins: Mapping[
             new[i] = xp.handle(low.leaf("input", v).id) if i in inputs else xp._constant(v)
         else:
             new[i] = xp.apply(op, tuple([new[p] for p in parents]), attrs, v)
-        source += [origins.get(i, NOWHERE)] * (len(low.records) - len(source))
+        source += [origins[i]] * (len(low.records) - len(source))
     values, said = low.values, {origin: str(origin) for origin in {*source}}
     lines = []
     for (op, parents, attrs, _), v, origin in zip(low.records, values, source, strict=True):
