@@ -37,7 +37,7 @@ def run(graph, args, loops=True):
     step = [f"def step({', '.join(text.names)}):", *indented([*body, f"return ({out},)"])]
     code = "\n".join([*head("", graph, memory, [*text.once, *step]), *made, *text.made, *text.once, *step])
     exec(code, space := {})
-    found = kernels.kernels(graph, memory, text.word, [i for i, _ in text.steps]) if loops else []
+    found = kernels.kernels(graph, memory, [i for i, _ in text.steps]) if loops else []
     with np.errstate(all="ignore"):
         return space["step"](*args), [len(k.lines) for k in found]
 
@@ -189,7 +189,7 @@ def test_functions_that_numpy_computes_many_at_a_time_are_no_part_of_a_loop(monk
     x = np.ones((3, 4))
     graph = kernels.gathered(tl.compile(lambda x: tl.exp(x * 2.0 + 1.0) * x - 1.0, x).graph)
     memory = plan(graph)
-    found = kernels.kernels(graph, memory, Text(graph, memory, ["x_0"]).word, range(len(graph.lines)))
+    found = kernels.kernels(graph, memory, range(len(graph.lines)))
     assert [[graph.lines[i].op for i in k.lines] for k in found] == [["mul", "add"], ["mul", "sub"]]
 
 

@@ -72,6 +72,18 @@ def test_a_step_says_what_numba_did_and_its_source_stays_numpy():
     assert "maximum(" in step.source
 
 
+def test_the_source_when_pasted_takes_the_same_step():
+    (before, *_), _, step = steps("numba", "f8", 1)
+    exec(step.source, space := {})
+    group = step.opt._fused.groups[0]
+    here, there = group.sets  # the first step went from the one to the other, the same data follow
+    run_pasted = space["bind"](group.program.now, np.zeros(group.size), here.p, *here.slots, *there.slots, there.p)
+    x, y = (np.random.default_rng(2).normal(size=(64, 40)), np.zeros(64, int))
+    loss, _ = run_pasted(x, y)
+    fresh = steps("numba", "f8", 0)[2]
+    assert fresh(x, y) == pytest.approx(loss, rel=1e-13) and np.isfinite(before)
+
+
 def test_a_loss_that_is_not_finite_changes_nothing():
     losses, params, step = steps("numba", "f4", 2)
     before = {k: v.copy() for k, v in params.items()}

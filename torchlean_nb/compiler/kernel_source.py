@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
@@ -19,6 +19,7 @@ FORMS = {
 }  # fmt: skip
 
 WAYS = {"each": "each", "row": "row", "sum": "column", "top": "row"}  # how a line is written
+WIDE = 64  # elements of a row that are worth a loop of their own
 NARROW = 16  # elements of a row of which the largest is found one by one
 
 Space = tuple[int, int]  # rows and columns
@@ -150,14 +151,14 @@ class Loop:
         return self._known and apart and all(len(self.ways[self.memory(i)]) == 1 for i in self.stored)
 
 
-def written(loop: Loop, word: Mapping[int, str]) -> tuple[tuple[str, ...], str]:
-    """Words of the arrays that a kernel is called with, and its source."""
+def written(loop: Loop) -> tuple[Space, tuple[tuple[int, tuple[int, ...]], ...], str]:
+    """Rows and columns, lines whose arrays a kernel is called with and in which shapes, and its source."""
     lines, (rows, columns) = loop.graph.lines, loop.at
-    if {way for ways in loop.ways.values() for way in ways} <= {"each", "one"}:
+    if columns < WIDE and {way for ways in loop.ways.values() for way in ways} <= {"each", "one"}:
         rows, columns = 1, rows * columns
-    shapes = {"each": "(rows, columns)", "row": "rows", "column": "columns", "one": "1"}
+    shapes = {"each": (rows, columns), "row": (rows,), "column": (columns,), "one": (1,)}
     at = {"each": "[i, j]", "row": "[i]", "column": "[j]", "one": "[0]"}
-    arrays: dict[Any, tuple[str, str]] = {}
+    arrays: dict[Any, tuple[str, int, tuple[int, ...]]] = {}
     value: dict[Any, str] = {}
     front: list[str] = []
     body: dict[str, list[str]] = {"one": [], "row": [], "each": [], "last": []}
@@ -165,10 +166,7 @@ def written(loop: Loop, word: Mapping[int, str]) -> tuple[tuple[str, ...], str]:
     def array(i: int, way: str) -> str:
         key = loop.memory(i), way
         if key not in arrays:
-            name = f"a{len(arrays)}"
-            arrays[key] = name, word[i]
-            safe = f"np.ascontiguousarray({name})" if lines[i].op == "const" else name
-            front.append(f"{name} = {safe}.reshape({shapes[way]})")
+            arrays[key] = f"a{len(arrays)}", i, shapes[way]
         return arrays[key][0]
 
     def number(i: int, way: str, line: Line) -> str:
@@ -200,14 +198,14 @@ def written(loop: Loop, word: Mapping[int, str]) -> tuple[tuple[str, ...], str]:
         body[level].append(f"{name} = np.{line.dtype.name}({text})" if line.op == "astype" else f"{name} = {text}")
         if i in loop.stored:
             body[level].append(f"{array(i, level)}{at[level]} = {name}")
-    names = [name for name, _ in arrays.values()]
+    names = [name for name, _, _ in arrays.values()]
     inner = ["        for j in range(columns):", *(f"            {x}" for x in body["each"])] if body["each"] else []
     text = [
         f"def kernel({', '.join(['rows', 'columns', *names])}):", *(f"    {x}" for x in (*front, *body["one"])),
         "    for i in range(rows):", *(f"        {x}" for x in body["row"]), *inner,
         *(f"        {x}" for x in body["last"]),
     ]  # fmt: skip
-    return (str(rows), str(columns), *(w for _, w in arrays.values())), "\n".join(text)
+    return (rows, columns), tuple((i, shape) for _, i, shape in arrays.values()), "\n".join(text)
 
 
 def _literal(line: Line) -> str:

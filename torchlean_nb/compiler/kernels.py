@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import importlib
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -21,7 +21,7 @@ from torchlean_nb.compiler.kernel_source import FORMS, NARROW, Loop, Space, even
 from torchlean_nb.compiler.lowering import FEW, Graph, Line
 from torchlean_nb.compiler.passes import drop_unused
 from torchlean_nb.compiler.plan import Plan, roots
-from torchlean_nb.compiler.source import Text
+from torchlean_nb.compiler.source import Text, assigned
 
 WORTH = 2048  # elements not gone through again that pay for a loop of their own
 CALL, ROW = 512, 32  # elements in the time of a call of NumPy, and of its way to the next row where it spreads one
@@ -36,14 +36,17 @@ class Kernel(NamedTuple):
     Parameters
     ----------
     lines : tuple of int
-    arrays : tuple of str
+    space : (int, int)
+        Rows and columns.
+    arrays : tuple of (line, shape)
         What it is called with.
     source : str
         The function ``kernel`` in Python.
     """
 
     lines: tuple[int, ...]
-    arrays: tuple[str, ...]
+    space: Space
+    arrays: tuple[tuple[int, tuple[int, ...]], ...]
     source: str
 
 
@@ -134,7 +137,7 @@ def _along(graph: Graph, line: Line) -> Line:
     return replace(line, args=(i,), attrs={"axis": 1, "keepdims": False}, first=at.shape)
 
 
-def kernels(graph: Graph, plan: Plan, word: Mapping[int, str], steps: Sequence[int]) -> list[Kernel]:
+def kernels(graph: Graph, plan: Plan, steps: Sequence[int]) -> list[Kernel]:
     """Loops for runs of `steps`, the lines that are done in every run."""
     root, out = roots(graph), []
     run: list[int] = []
@@ -150,7 +153,7 @@ def kernels(graph: Graph, plan: Plan, word: Mapping[int, str], steps: Sequence[i
             saved += ROW * at[0] * sum(any(way in ("row", "column") for _, way in now.spread(i)) for i in run)
             turned = math.prod(at) >= FEW and any(folded(graph, i) for i in run)  # slow in NumPy
             if turned or saved >= WORTH:
-                out.append(Kernel(tuple(run), *written(now, word)))
+                out.append(Kernel(tuple(run), *written(now)))
 
     for i in steps:
         if graph.lines[i].view and root[i] != i and graph.lines[i].op == "reshape":
@@ -168,9 +171,21 @@ def kernels(graph: Graph, plan: Plan, word: Mapping[int, str], steps: Sequence[i
 
 def looped(graph: Graph, plan: Plan, text: Text) -> tuple[list[str], list[str]]:
     """Statements of a program with its kernels in the place of lines, and what they need to be made once."""
-    found = kernels(graph, plan, text.word, [i for i, _ in text.steps])
-    calls = {k.lines[-1]: f"kernels[{n}]({', '.join(k.arrays)})" for n, k in enumerate(found)}
+    found, root = kernels(graph, plan, [i for i, _ in text.steps]), roots(graph)
+    cut: dict[tuple[str, str], str] = {}
+
+    def array(i: int, shape: tuple[int, ...]) -> str:
+        looks, way = text.word[i], "" if graph.lines[i].shape == shape else f".reshape({shape})"
+        if way and root[i] in plan.place:  # made once, and so is a view of it
+            return cut.setdefault((looks, way), f"v{len(graph.lines) + len(cut)}")
+        return looks + way
+
+    calls = {
+        k.lines[-1]: f"kernels[{n}]({', '.join([*map(str, k.space), *(array(*a) for a in k.arrays)])})"
+        for n, k in enumerate(found)
+    }
     gone = {i for k in found for i in k.lines}
     body = [x for i, s in text.steps for x in ([calls[i]] if i in calls else [] if i in gone else s)]
+    text.once += assigned([(name, "".join(key)) for key, name in cut.items()])
     made = [f"    native({k.source!r})," for k in found]
     return body, [f"from {__name__} import native", "", "kernels = (", *made, ")"] if found else []
