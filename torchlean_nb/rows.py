@@ -6,7 +6,7 @@ compute, are recorded, compiled, or run in exact fractions.
 
 =============  ==========================================================================
 ``forward``    ``f(xp, *arrays, **attrs) -> y`` or, with `residuals`, ``(y, saved)``
-``partials``   elementwise: ``p_i(xp, t, y, *arrays, **attrs)``, `t` times the i-th partial;
+``partials``   elementwise: ``p_i(xp, t, y, [saved,] *arrays, **attrs)``, `t` times the i-th partial;
                the same line is the VJP (`t` the cotangent) and the JVP (`t` the tangent)
 ``vjps``       ``v_i(xp, g, y, [saved,] *arrays, **attrs)``, cotangent of argument i
 ``jvps``       ``j_i(xp, t, y, [saved,] *arrays, **attrs)``, tangent of y from argument i

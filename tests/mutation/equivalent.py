@@ -7,8 +7,8 @@ A key names the file of the package, the function, what was done, and the expres
 
 _BY_REASON: dict[str, tuple[str, ...]] = {
     "the sweep adds up (or copies) what a rule leaves in another shape; the rule does it first to keep the work small": (
-        "attention.py::scaled_dot_product_attention.<lambda>: skip sum_to: sum_to(xp, xp.matmul(_scaled(xp, _scores_vjp(xp, g, saved, v), q, scale), k), q.shape)",
-        "attention.py::scaled_dot_product_attention.<lambda>: skip sum_to: sum_to(xp, xp.matmul(turned(xp, _scaled(xp, _scores_vjp(xp, g, saved, v), q, scale)), q), k.shape)",
+        "attention.py::scaled_dot_product_attention.<lambda>: skip sum_to: sum_to(xp, xp.matmul(_products_vjp(xp, g, saved, q, v, scale), k), q.shape)",
+        "attention.py::scaled_dot_product_attention.<lambda>: skip sum_to: sum_to(xp, xp.matmul(turned(xp, _products_vjp(xp, g, saved, q, v, scale)), q), k.shape)",
         "attention.py::scaled_dot_product_attention.<lambda>: skip sum_to: sum_to(xp, xp.matmul(turned(xp, _kept(*saved)), g), v.shape)",
         "attention.py::scaled_dot_product_attention.<lambda>: skip sum_to: sum_to(xp, _scores_vjp(xp, g, saved, v), mask.shape)",
         "conv.py::_bias_columns: skip xp.broadcast_to: xp.broadcast_to(xp.reshape(b, shape=(b.shape[0], *[1] * n)), shape=y_shape)",

@@ -144,13 +144,14 @@ def _logistic(xp: Any, x: Any) -> tuple[Any, Any]:
 
 def _gelu(xp: Any, x: Any, *, approximate: Any = "none") -> Any:
     if approximate != "tanh":
-        return OPS["gelu"].forward(xp, x, approximate=approximate)
+        return OPS["gelu"].run(xp, x, approximate=approximate)
     return x * _logistic(xp, x)[1]
 
 
 def _gelu_slope(xp: Any, t: Any, y: Any, x: Any, *, approximate: Any) -> Any:
     if approximate != "tanh":
-        return OPS["gelu"].rules[0](xp, t, y, x, approximate=approximate)
+        row = OPS["gelu"]
+        return row.rules[0](xp, t, y, row.forward(xp, x, approximate=approximate)[1], x, approximate=approximate)
     square, s = _logistic(xp, x)
     steep = (square * xp.number(3 * TANH_CUBE * TANH_SCALE) + xp.number(TANH_SCALE)) * y
     return t * (steep * (1 - s) + s)
@@ -168,7 +169,7 @@ def _attention(
     s = xp.matmul(q, turned) * xp.number(1 / math.sqrt(q.shape[-1]) if scale is None else scale)
     e = xp.exp(s - xp.max(s, axis=-1, keepdims=True))
     w = e / last_sum(xp, e)
-    return xp.matmul(w, v), (w, None)
+    return xp.matmul(w, v), (w, None, {})
 
 
 def _plain_attention(saved: Any, q: Any, k: Any, v: Any, mask: Any) -> bool:
@@ -223,7 +224,7 @@ def faster() -> dict[str, Op]:
         OPS["mse_loss"].with_(forward=_mse, vjps=(_mse_slope(1), _mse_slope(-1))),
         entropy.with_(forward=_cross_entropy, vjps=(_cross_entropy_vjp, entropy.vjps[1])),
         norm.with_(forward=_layer_norm, vjps=(_norm_input, _norm_weight, _norm_bias)),
-        OPS["gelu"].with_(forward=_gelu, partials=(_gelu_slope,)),
+        OPS["gelu"].with_(forward=_gelu, partials=(_gelu_slope,), residuals=False),
         attention.with_(forward=_attention, vjps=(*map(_attention_vjp, range(3)), *attention.vjps[3:])),
         OPS["softmax"].with_(forward=_softmax),
     ]

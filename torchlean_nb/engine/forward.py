@@ -56,7 +56,7 @@ def advance(at: Plain, i: int, tangents: list[Any]) -> Any:
         if not moving and (op.vjps or op.partials):
             return None
         if op.kind == "elementwise":
-            parts = [_partial(xp, op, k, tangents[k], y, args, attrs) for k in moving]
+            parts = [_partial(at, i, k, tangents[k], y, args) for k in moving]
         elif op.kind == "linear":
             whole = [
                 a if a is None or op.rule(k) is None else tangents[k] if tangents[k] is not None
@@ -78,8 +78,10 @@ def advance(at: Plain, i: int, tangents: list[Any]) -> Any:
     return total if total.shape == y.shape else xp.broadcast_to(total, shape=y.shape)
 
 
-def _partial(xp: Any, op: Any, k: int, t: Any, y: Any, args: list[Any], attrs: dict[str, Any]) -> Any:
-    c = op.partials[k](xp, t, y, *args, **attrs)
+def _partial(at: Plain, i: int, k: int, t: Any, y: Any, args: list[Any]) -> Any:
+    (op, _, attrs, _), xp = at.tape.records[i], at.xp
+    head = (t, y, at.saved(i)) if op.residuals else (t, y)
+    c = op.partials[k](xp, *head, *args, **attrs)
     if op.singular:
         c = xp.where(xp.equal(t, 0), 0, c)
     return c if hasattr(c, "shape") else xp.asarray(c)

@@ -12,7 +12,7 @@ from torchlean_nb.engine.backward import check_seed
 from torchlean_nb.engine.data import check_name, freeze
 from torchlean_nb.engine.opening import opened
 from torchlean_nb.engine.param import Param
-from torchlean_nb.engine.reverse import Plain, between, pull, sweep
+from torchlean_nb.engine.reverse import Plain, between, given, pull, sweep
 from torchlean_nb.engine.tensor import Ref
 from torchlean_nb.trace.graph import Edge, GraphTrace, TraceNode
 
@@ -108,7 +108,7 @@ def _edge(at: Plain, child: int, k: int, parent: int, c: Any, summed: tuple[int,
     if op.kind == "elementwise":
         y = at.value(child)
         with np.errstate(all="ignore"):
-            local = op.partials[k](at.xp, np.ones_like(y), y, *[at.value(p) for p in parents], **attrs)
+            local = op.partials[k](at.xp, np.ones_like(y), *given(at, child)[0], **attrs)
         local = freeze(np.array(np.broadcast_to(local, y.shape), dtype=y.dtype))
     present = [p >= 0 for p in parents]
     terms = op.terms[min(k, len(op.terms) - 1)] if op.terms else None

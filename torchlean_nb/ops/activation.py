@@ -57,7 +57,11 @@ def tanh(xp, x):
 def _sigmoid(xp, x):
     # Each exponential is of a number that is not positive, so nothing overflows; above 0 the first is 1.
     y = xp.exp(xp.minimum(x, 0))
-    y /= 1 + xp.exp(-xp.abs(x))
+    e = xp.abs(x)
+    e *= -1
+    e = xp.exp(e)
+    e += 1
+    y /= e
     return y
 
 
@@ -151,23 +155,25 @@ def _gelu_inner(xp, x):
     return u
 
 
-def _gelu_partial(xp, t, y, x, *, approximate):
+def _gelu_partial(xp, t, y, saved, x, *, approximate):
+    share, u = saved
     if approximate == "tanh":
-        u = _gelu_inner(xp, x)
         slope = x * x
         slope *= xp.number(3 * 0.044715)
         slope += 1
         slope *= xp.number(ROOT_2_OVER_PI)
-        slope *= xp.sech2(u) / 2
+        peak = xp.sech2(u)
+        peak /= 2
+        slope *= peak
         slope *= x
-        slope += xp.sigmoid(2 * u)
+        slope += share
         slope *= t
         return slope
-    return t * (_phi(xp, x) + x * (xp.number(ROOT_1_OVER_2PI) * gauss(xp, x, 2)))
+    return t * (share + x * (xp.number(ROOT_1_OVER_2PI) * gauss(xp, x, 2)))
 
 
 @elementwise(
-    partials=(_gelu_partial,), check=_check_gelu,
+    partials=(_gelu_partial,), residuals=True, check=_check_gelu,
     latex=r"#1\,\Phi(#1)", dlatex=(r"\Phi(#1) + #1\,\phi(#1)",),
     samples=(S((4,)), S((2, 3), approximate="tanh"), S(())),
     torch=lambda torch, x, *, approximate="none": torch.nn.functional.gelu(x, approximate=approximate),
@@ -176,5 +182,8 @@ def _gelu_partial(xp, t, y, x, *, approximate):
 def gelu(xp, x, *, approximate="none"):
     """Gaussian error linear unit, exact or by tanh; TorchLean's is the tanh form."""
     if approximate == "tanh":
-        return x * xp.sigmoid(2 * _gelu_inner(xp, x))
-    return x * _phi(xp, x)
+        u = _gelu_inner(xp, x)
+        share = xp.sigmoid(2 * u)
+        return x * share, (share, u)
+    share = _phi(xp, x)
+    return x * share, (share, None)

@@ -12,8 +12,9 @@ from torchlean_nb.rows import function, general, linear
 
 
 def _scaled(xp, s, q, scale):
-    """Scores times the scale, by default divided by the root of the head size."""
-    return s * xp.number(1 / math.sqrt(q.shape[-1]) if scale is None else scale)
+    """Scores, fresh ones, times the scale, by default divided by the root of the head size."""
+    s *= xp.number(1 / math.sqrt(q.shape[-1]) if scale is None else scale)
+    return s
 
 
 FLOAT_MASK = (
@@ -63,18 +64,28 @@ def _names(args, kwargs):
 
 def _scores_vjp(xp, g, saved, v):
     """What the scores receive: the pull-back of softmax."""
-    w, kept = saved
+    w, kept, _ = saved
     dw = _kept(xp.matmul(g, turned(xp, v)), kept)
-    return w * (dw - xp.sum(w * dw, axis=-1, keepdims=True))
+    dw = dw - xp.sum(w * dw, axis=-1, keepdims=True)
+    dw *= w
+    return dw
+
+
+def _products_vjp(xp, g, saved, q, v, scale):
+    """What the products of q and k receive: worked out by the rule of q and found again by that of k."""
+    found = saved[2].get("last")
+    if found is None or found[0] is not g:
+        found = saved[2]["last"] = g, _scaled(xp, _scores_vjp(xp, g, saved, v), q, scale)
+    return found[1]
 
 
 def _scores_jvp(xp, ds, saved, v):
     """What a change of the scores does to the value: the push-forward of softmax."""
-    w, kept = saved
+    w, kept, _ = saved
     return xp.matmul(_kept(w * ds - w * xp.sum(w * ds, axis=-1, keepdims=True), kept), v)
 
 
-def _kept(w, kept):
+def _kept(w, kept, *_):
     """Weights after dropout."""
     return w if kept is None else w * kept
 
@@ -88,10 +99,10 @@ def _vjp(rule):
 @general(
     vjps=(
         _vjp(lambda xp, g, saved, q, k, v, mask, scale: sum_to(
-            xp, xp.matmul(_scaled(xp, _scores_vjp(xp, g, saved, v), q, scale), k), q.shape
+            xp, xp.matmul(_products_vjp(xp, g, saved, q, v, scale), k), q.shape
         )),
         _vjp(lambda xp, g, saved, q, k, v, mask, scale: sum_to(
-            xp, xp.matmul(turned(xp, _scaled(xp, _scores_vjp(xp, g, saved, v), q, scale)), q), k.shape
+            xp, xp.matmul(turned(xp, _products_vjp(xp, g, saved, q, v, scale)), q), k.shape
         )),
         _vjp(lambda xp, g, saved, q, k, v, mask, scale: sum_to(xp, xp.matmul(turned(xp, _kept(*saved)), g), v.shape)),
         _vjp(lambda xp, g, saved, q, k, v, mask, scale: sum_to(xp, _scores_vjp(xp, g, saved, v), mask.shape)),
@@ -156,14 +167,15 @@ def scaled_dot_product_attention(
     if is_causal:
         s = xp.where(_causal(xp, s), s, -math.inf)
     top = xp.max(s, axis=-1, keepdims=True)
-    e = xp.exp(s - xp.where(xp.equal(top, -math.inf), 0, top))
-    total = xp.sum(e, axis=-1, keepdims=True)
-    w = e / (total + xp.equal(total, 0))
+    s = s - xp.where(xp.equal(top, -math.inf), 0, top)
+    w = xp.exp(s)
+    total = xp.sum(w, axis=-1, keepdims=True)
+    w /= total + xp.equal(total, 0)
     kept = None
     if dropout_p:
         ones = xp.ones(shape=w.shape, like=w)
         kept = ones * xp.bernoulli(key, shape=w.shape, keep=1 - dropout_p) / xp.number(1 - dropout_p)
-    return xp.matmul(_kept(w, kept), v), (w, kept)
+    return xp.matmul(_kept(w, kept), v), (w, kept, {})
 
 
 def _plain(torch, q, k, v, mask, key, is_causal, scale, dropout_p):

@@ -68,9 +68,15 @@ def _slopes(*partials):
 PAIRS = (S((3,), (3,)), S((2, 3), (2, 3), reduction="sum"), S((2, 1), (2, 1), reduction="none"), S((), ()))
 
 
+def _twice(t, x, target):
+    d = x - target
+    d *= t
+    return d
+
+
 @general(
     **_pair("mse_loss"),
-    **_slopes(lambda xp, t, x, target: 2 * t * (x - target), lambda xp, t, x, target: -2 * t * (x - target)),
+    **_slopes(lambda xp, t, x, target: _twice(2 * t, x, target), lambda xp, t, x, target: _twice(-2 * t, x, target)),
     latex=r"\frac{1}{n} \sum (#1 - #2)^{2}", dlatex=(r"\frac{2}{n}\,#g\,(#1 - #2)", r"\frac{2}{n}\,#g\,(#2 - #1)"),
     samples=PAIRS,
     torch=lambda torch, x, t, *, reduction="mean": torch.nn.functional.mse_loss(x, t, reduction=reduction),
@@ -98,7 +104,8 @@ def mse_loss(xp, x, target, *, reduction="mean"):
     5.0
     """
     d = x - target
-    return _reduce(xp, d * d, reduction)
+    d *= d
+    return _reduce(xp, d, reduction)
 
 
 @general(

@@ -112,8 +112,11 @@ def _forward(xp, plan, x, weight, bias, center, eps, **attrs):
     inv = 1 / xp.sqrt(var + xp.number(eps))
     xhat = d * inv
     y = xp.reshape(xhat, shape=x.shape)
-    y = y if weight is None else y * xp.reshape(weight, shape=affine)
-    y = y if bias is None else y + xp.reshape(bias, shape=affine)
+    if weight is None:
+        return y if bias is None else y + xp.reshape(bias, shape=affine), (xhat, inv, mean, var)
+    y = y * xp.reshape(weight, shape=affine)
+    if bias is not None:
+        y += xp.reshape(bias, shape=affine)
     return y, (xhat, inv, mean, var)
 
 
@@ -125,8 +128,10 @@ def _rules(plan, center, n):
         xhat, inv, _, _ = saved
         h = xp.reshape(g if weight is None else g * xp.reshape(weight, shape=affine), shape=view)
         rest = h - xhat * _mean(xp, h * xhat, over)
-        rest = rest - _mean(xp, h, over) if center else rest
-        return xp.reshape(inv * rest, shape=x.shape)
+        if center:
+            rest -= _mean(xp, h, over)
+        rest *= inv
+        return xp.reshape(rest, shape=x.shape)
 
     def x_jvp(xp, t, y, saved, x, weight=None, bias=None, **attrs):
         view, over, affine = _laid(plan, x, weight, bias, attrs)
