@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
 
@@ -121,11 +122,36 @@ class FlatGroup:
         self.run: Any = self.program.native() if native else self.program.run
         self.over = self.program.native(in_place=True) if in_place and not self.program.numbers else None
         width = self.size if native else min(self.size, BLOCK)
-        self.cuts = [slice(a, min(a + width, self.size)) for a in range(0, self.size, max(width, 1))]
+        sections = self._sections(ends) if self.over is None else [(0, self.size, 0, len(cells))]
+        self.cuts = [slice(a, min(a + width, z)) for y, z, _, _ in sections for a in range(y, z, max(width, 1))]
+        self.sections = [(self.grad[a:z], first, end, -(-(z - a) // max(width, 1))) for a, z, first, end in sections]
+        self.width = width
         self.scratch = [aligned(0 if native else width, np.dtype(t)) for t in self.program.temporaries.values()]
         self.sets = [Arrays(turn, self.size, self.program) for turn in (0, 1)]
         self.result = self.program.names.index("new_p")
         self._bind(0, 1)
+
+    @staticmethod
+    def _sections(ends: list[int]) -> list[tuple[int, int, int, int]]:
+        """Neighbours that are small and each that is large: where they lie, and which parameters they are."""
+        found: list[tuple[int, int, int, int]] = []
+        for k, (a, z) in enumerate(pairwise(ends)):
+            if z - a < BLOCK and found and found[-1][1] - ends[found[-1][3] - 1] < BLOCK:
+                found[-1] = (found[-1][0], z, found[-1][2], k + 1)
+            else:
+                found.append((a, z, k, k + 1))
+        return found
+
+    def gather(self, grads: list[np.ndarray]) -> list[np.ndarray]:
+        """What each block reads as its gradients: small ones side by side, a large one where it lies."""
+        found: list[np.ndarray] = []
+        for whole, first, end, blocks in self.sections:
+            if end == first + 1 and whole.size >= BLOCK and self.over is None:
+                whole = grads[first].ravel()
+            else:
+                np.concatenate([g.ravel() for g in grads[first:end]], out=whole)
+            found += [whole] if blocks == 1 else [whole[i * self.width : (i + 1) * self.width] for i in range(blocks)]
+        return found
 
     def _bind(self, *fresh: int) -> None:
         """Cut inputs and outputs of both directions into blocks, and count who holds sets nobody else can hold yet."""
@@ -194,8 +220,13 @@ class FlatGroup:
             self._replace(turn)  # no name for the old set here: its blocks would count as holders of the other
         return self.sets[turn]
 
-    def advance(self, part: Part, check: bool) -> Part | None:
+    def advance(self, part: Part, check: bool, grads: list[np.ndarray] | None = None) -> Part | None:
         """The next state; None when the numbers of this step need the rule itself.
+
+        Parameters
+        ----------
+        grads : list of array, optional
+            What `gather` found; else the flat gradients.
 
         Raises
         ------
@@ -211,8 +242,8 @@ class FlatGroup:
             self.over(old.ticks, self.grad, old.p, *old.slots)
             return part
         new, run = self.spare(old), self.run
-        for block in old.blocks:
-            fine = run(*block)
+        for k, block in enumerate(old.blocks):
+            fine = run(*block) if grads is None else run(grads[k], *block[1:])
             if check:
                 # One pass instead of two; the sum of squares may overflow, then every element is looked at.
                 p = block[self.result]

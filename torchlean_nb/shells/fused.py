@@ -134,27 +134,27 @@ class Fused:
         opt._store.update({**self.plain(), opt._key: opt._state, **new})
 
     # -- a step --------------------------------------------------------------------------------
-    def gather(self, grads: list[Any]) -> None:
-        """Gradients into the flat arrays, checked."""
-        at = 0
+    def gather(self, grads: list[Any]) -> list[list[np.ndarray]]:
+        """Gradients, checked, as the blocks of each group read them."""
+        at, found = 0, []
         for group in self.groups:
-            own = grads[at : at + len(group.grads)]
-            at += len(own)
-            dtype = group.grad.dtype
-            for i, (g, view) in enumerate(zip(own, group.grads, strict=True)):
+            dtype, begin = group.grad.dtype, at
+            for at, view in enumerate(group.grads, begin):
+                g = grads[at]
                 if g.__class__ is not np.ndarray or g.dtype is not dtype or g.shape != view.shape:
-                    own[i] = self.opt._gradient(group.seen["params"][i], g, False)
-            np.concatenate([g.ravel() for g in own], out=group.grad)
+                    grads[at] = self.opt._gradient(group.seen["params"][at - begin], g, False)
+            at += 1
+            found.append(group.gather(grads[begin:at]))
+        return found
 
     def step(self, grads: list[Any] | None) -> bool:
         """One step of all groups; False when the general path has to take it, or it was skipped."""
         state = self.ready()
         if state is None:
             return False
-        if grads is not None:
-            self.gather(grads)
+        found = [None] * len(self.groups) if grads is None else self.gather(grads)
         opt = self.opt
-        parts = self._quietly(_advance, self.groups, state.parts, opt.nonfinite != "ieee")
+        parts = self._quietly(_advance, self.groups, state.parts, opt.nonfinite != "ieee", found)
         if parts is None:
             return False
         if parts[0] is not state.parts[0]:  # else the step was made in place, its count with it
@@ -163,19 +163,22 @@ class Fused:
             dict.__setitem__(opt._store, opt._key, new)
         return True
 
-    def culprit(self) -> tuple[Update, np.ndarray]:
+    def culprit(self, grads: list[np.ndarray] | None = None) -> tuple[Update, np.ndarray]:
         """The first parameter with a non-finite result in the set written last."""
         state = dict.get(self.opt._store, self.opt._key)
+        given = iter([g for group in self.groups for g in group.grads] if grads is None else grads)
         for group, part in zip(self.groups, state.parts, strict=True):
             result = group.sets[1 - part[0].turn].p
-            for p, g, x in zip(group.seen["params"], group.grads, group.leases.values(), strict=True):
+            for p, g, x in zip(group.seen["params"], given, group.leases.values(), strict=False):
                 own = result[x.start : x.stop].reshape(x.shape)
                 if not np.isfinite(own).all():
                     return Update(p, g, None), own
         raise AssertionError("no parameter is non-finite")
 
 
-def _advance(groups: list[FlatGroup], parts: tuple[Part, ...], check: bool) -> tuple[Part, ...] | None:
+def _advance(
+    groups: list[FlatGroup], parts: tuple[Part, ...], check: bool, grads: list[Any]
+) -> tuple[Part, ...] | None:
     """Next state of all groups; None when one of them needs the rule itself."""
-    new = [group.advance(part, check) for group, part in zip(groups, parts, strict=True)]
+    new = [group.advance(part, check, own) for group, part, own in zip(groups, parts, grads, strict=True)]
     return None if None in new else tuple(new)

@@ -140,7 +140,8 @@ class Optimizer(Averaged):
 
     @property
     def _cells(self) -> list[Any]:
-        return [p for g in self.param_groups for p in g["params"]]
+        first, *more = self.param_groups
+        return [*first["params"], *(p for g in more for p in g["params"])]
 
     @property
     def params(self) -> dict[str, np.ndarray]:
@@ -171,7 +172,8 @@ class Optimizer(Averaged):
         ShapeError, DTypeError, NonFiniteError, HyperparameterError
             And nothing has changed.
         """
-        if grads is None and self._fused is not None and self._fused_step(None):
+        straight = grads is None or (value is None and hasattr(grads, "aligned"))
+        if straight and self._fused is not None and self._fused_step(grads):
             return None
         result = None
         if callable(grads) and not isinstance(grads, Mapping):
@@ -193,12 +195,13 @@ class Optimizer(Averaged):
         """Whether the fast path did, or skipped, this step."""
         if grads is not None:
             grads = self._aligned(grads)
-            if any(g is None for g in grads):
-                return False
+            for g in grads:
+                if g is None:
+                    return False
         try:
             return self._fused.step(grads)
         except FloatingPointError:
-            self._refuse(*self._fused.culprit())
+            self._refuse(*self._fused.culprit(grads))
             self._skipped += 1
             return True
 
