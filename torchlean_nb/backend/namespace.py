@@ -209,8 +209,11 @@ class ArrayNamespace:
     # -- linear algebra and shape --------------------------------------------------------------
     def matmul(self, a: Any, b: Any) -> Any:
         """Matrix product over the last two axes; rows of a stack times one matrix are one product."""
+        dtype, flags = a.dtype, a.flags
+        if dtype is b.dtype and a.ndim == 2 == b.ndim and dtype.char in "fd" and flags.forc and b.flags.forc:
+            return a.dot(b) if a.size and b.size else self.np.matmul(a, b)  # the same product with less ado
         if plain(a, b):
-            return a.dot(b)  # the same product with less ado
+            return a.dot(b)
         if stacked(a, b):
             return self.np.matmul(a.reshape(-1, a.shape[-1]), b).reshape(*a.shape[:-1], b.shape[-1])
         return self.np.matmul(a, b)

@@ -43,7 +43,7 @@ def call(tape, attrs{parameters}):
             {y} = forward(tape.xp, {xs}{attrs})
         except REFUSALS as e:
             raise explain(tape, op, parents, {listed}, attrs, e) from e
-        if y.__class__ is float64:
+        if y.__class__ is float64 or y.__class__ is float32:
             y = array(y)
         if y.__class__ is ndarray:
             y.setflags(False)
@@ -192,16 +192,17 @@ def pull_of(op: Op) -> Callable[..., None]:
 def _made(op: Op, text: str, name: str) -> Any:
     scope = {
         "op": op, "forward": op.forward, "defaults": op.attrs,
-        "Tensor": Tensor, "Param": Param, "new": object.__new__, "ndarray": np.ndarray, "float64": np.float64,
+        "Tensor": Tensor, "Param": Param, "new": object.__new__, "ndarray": np.ndarray,
+        "float64": np.float64, "float32": np.float32,
         "array": np.array, "get_ident": get_ident, "forks": forks, "frozen": frozen,
         "explain": explain, "REFUSALS": REFUSALS, "quick_finite": quick_finite, "unbroadcast": unbroadcast,
         **{f"rule{k}": rule for k, rule in enumerate(op.rules)},
     }
-    exec(_code(text, name), scope)
+    exec(code_of(text, name), scope)
     return scope[name]
 
 
 @cache
-def _code(text: str, name: str) -> Any:
+def code_of(text: str, name: str) -> Any:
     """Compiled once for all rows of which the text is the same: compiling takes most of the time of a first step."""
     return compile(text, f"<torchlean_nb, {name} of a row>", "exec")

@@ -67,11 +67,16 @@ class Gradients(Mapping):
 
     def aligned(self, params: Iterable[Any]) -> list[np.ndarray | None]:
         """Gradients of several parameters, None for one that is frozen, or that the output was not computed with."""
-        cells, end, found, at = self._cells, self.output, [], self._at
+        cells, end, bar, found = self._cells, self.output, self._bar, []
         for p in params:
             ids = cells.get(p) if p.requires_grad else None
             i = None if ids is None else ids[-1] if ids[-1] <= end else newest(ids, end)
-            found.append(None if i is None else at(i))
+            g = None if i is None else self._at(i) if bar is None else bar[i]
+            if g.__class__ is np.ndarray:
+                g.setflags(False)
+            elif i is not None:
+                g = self._at(i)
+            found.append(g)
         return found
 
     @property

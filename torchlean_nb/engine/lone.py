@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from torchlean_nb.engine.calls import forks
+from torchlean_nb.engine.calls import code_of, forks
 from torchlean_nb.engine.tensor import Computes, Ref, Tensor
 from torchlean_nb.rows import OPS, Op
 
@@ -25,10 +25,12 @@ _DOUBLE = np.dtype(float)
 
 
 @cache
-def rows() -> dict[Op, Callable[..., float]]:
-    """The rows, and how each is computed with floats."""
+def rows() -> dict[Op, Callable[..., Tensor | None]]:
+    """The rows, and how each is recorded with floats: ``record(tape, args)``."""
     own = numbers.__dict__
-    return {op: own[op.name] if op.primitive else partial(op.forward, numbers) for op in map(OPS.get, ROWS)}
+    return {
+        op: _record(op, own[op.name] if op.primitive else partial(op.forward, numbers)) for op in map(OPS.get, ROWS)
+    }
 
 
 class Arrays(list):
@@ -85,20 +87,6 @@ numbers.__dict__ |= {
 }  # fmt: skip
 
 
-def _id(tape: Any, a: Any) -> int:
-    """Node of an operand that may be one number, else -1; a constant becomes a leaf."""
-    if a.__class__ is float:
-        return tape.leaf("const", _array(a)).id
-    if isinstance(a, Ref):
-        return a.id if a.tape is tape else -1
-    if not isinstance(a, Computes):
-        return -1
-    ids = tape.cells.get(a)
-    if ids is not None and a.session.store.get(a.key) is raw(tape.values, ids[-1]):
-        return ids[-1]
-    return a.__tl_use__(tape).id
-
-
 def _array(v: float) -> np.ndarray:
     a = np.array(v)
     a.setflags(False)
@@ -113,52 +101,82 @@ def _number(v: Any) -> float | None:
     return None
 
 
-def record(tape: Any, op: Op, compute: Callable[..., float], args: tuple[Any, ...]) -> Tensor | None:
-    """Record a row of lone numbers; None where the general path has to do it."""
-    values, needs = tape.values, tape.needs
-    if len(values) != len(tape.records) or tape.watchful or tape.owner != get_ident() or tape.forks != forks[0]:
+RECORD = """
+def record(tape, args):
+    values, records = tape.values, tape.records
+    if len(values) != len(records) or tape.watchful or tape.owner != get_ident() or tape.forks != forks[0]:
         return None
-    a, b = args if len(args) == 2 else (args[0], None)
-    if a.__class__ is float and (a - a != 0 or b.__class__ is not Tensor):
-        return None
-    p = a.id if a.__class__ is Tensor and a.tape is tape else _id(tape, a)
-    if p < 0:
-        return None
-    x = raw(values, p)
-    if x.__class__ is not float:
-        x = _number(x)
-        if x is None:
-            return None
+    {unpacked} = args
+    {operands}
     try:
-        if b is None:
-            parents, need = (p,), needs[p]
-            y = compute(x)
-        else:
-            if b.__class__ is float and b - b != 0:
-                return None
-            q = b.id if b.__class__ is Tensor and b.tape is tape else _id(tape, b)
-            if q < 0:
-                return None
-            z = raw(values, q)
-            if z.__class__ is not float:
-                z = _number(z)
-                if z is None:
-                    return None
-            parents, need = (p, q), needs[p] or needs[q]
-            y = compute(x, z)
+        y = {formula}
     except ArithmeticError:
         return None
-    if y.__class__ is not float or y - y != 0:
+    if y - y != 0:
         return None
     if values.__class__ is Arrays:
         values.__class__ = Values
-    i = len(tape.records)
+    i = len(records)
     values.append(y)
-    needs.append(need and tape.grads_on)
+    needs = tape.needs
+    needs.append(({need}) and tape.grads_on)
     if tape.scope:
         tape.scopes[i] = tape.scope
-    tape.records.append((op, parents, op.attrs, MARK))
-    return Tensor(tape, i)
+    records.append((op, {parents}, attrs, MARK))
+    handle = new(Tensor)
+    handle.tape, handle.id = tape, i
+    return handle
+"""
+OPERAND = """
+    if {a}.__class__ is Tensor and {a}.tape is tape:
+        {p} = {a}.id
+    else:
+        {p} = operand(tape, {a}{other})
+        if {p} < 0:
+            return None
+    {x} = raw(values, {p})
+    if {x}.__class__ is not float:
+        {x} = number({x})
+        if {x} is None:
+            return None
+"""
+FORMULAS = {
+    "add": "x + z", "sub": "x - z", "mul": "x * z", "neg": "-x",
+    "relu": "x if x > 0.0 else 0.0 if x < 0.0 else compute(x)",
+}  # fmt: skip
+
+
+def _record(op: Op, compute: Callable[..., float]) -> Callable[[Any, Any], Tensor | None]:
+    """The function that records a row of lone numbers, or says None where the general path has to do it."""
+    one = len(op.args) == 1
+    operands = OPERAND.format(a="a", p="p", x="x", other="" if one else ", b")
+    text = RECORD.format(
+        unpacked="(a,)" if one else "a, b", parents="(p,)" if one else "(p, q)",
+        operands=operands if one else operands + OPERAND.format(a="b", p="q", x="z", other=""),
+        need="needs[p]" if one else "needs[p] or needs[q]",
+        formula=FORMULAS.get(op.name, "compute(x)" if one else "compute(x, z)"),
+    )
+    scope = {
+        "op": op, "attrs": op.attrs, "compute": compute, "operand": _operand, "number": _number, "raw": raw,
+        "Arrays": Arrays, "Values": Values, "MARK": MARK, "Tensor": Tensor, "new": object.__new__, "forks": forks,
+        "get_ident": get_ident,
+    }  # fmt: skip
+    exec(code_of(text, "lone number"), scope)
+    return scope["record"]
+
+
+def _operand(tape: Any, a: Any, b: Any = None) -> int:
+    """Node of an operand that may be one number, else -1; a number beside a Tensor becomes a leaf."""
+    if a.__class__ is float:
+        return tape.leaf("const", _array(a)).id if a - a == 0 and (b is None or b.__class__ is Tensor) else -1
+    if isinstance(a, Ref):
+        return a.id if a.tape is tape else -1
+    if not isinstance(a, Computes):
+        return -1
+    ids = tape.cells.get(a)
+    if ids is not None and a.session.store.get(a.key) is raw(tape.values, ids[-1]):
+        return ids[-1]
+    return a.__tl_use__(tape).id
 
 
 def pull(values: Values, needs: list[bool], bar: list[Any], i: int, record: Any, g: Any) -> None:

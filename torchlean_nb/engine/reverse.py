@@ -21,6 +21,7 @@ from torchlean_nb.engine.recorder import Recorder, unbroadcast
 from torchlean_nb.errors import RuleTypeError, RuleValueError, TorchLeanError
 
 OnEdge = Callable[..., None]
+_FLOATS = (np.dtype("float32"), np.dtype("float64"))
 
 
 class Plain:
@@ -145,7 +146,7 @@ def quick(tape: Any, out: int, seed: Any, needs: list[bool]) -> tuple[list[Any],
     """
     xp, values, records = tape.xp, tape.values, tape.records
     tape.heard.clear()
-    fine, floats = True, values.__class__ is lone.Values
+    fine, floats, ndarray, (single, double) = True, values.__class__ is lone.Values, np.ndarray, _FLOATS
     bar: list[Any] = [None] * (out + 1)
     bar[out] = seed
     try:
@@ -159,7 +160,11 @@ def quick(tape: Any, out: int, seed: Any, needs: list[bool]) -> tuple[list[Any],
                 elif op.__class__ is not str:
                     (op.pull or pull_of(op))(xp, values, needs, bar, i, record, g)
                 elif fine:
-                    fine = isfinite(g) if g.__class__ is float else quick_finite(g)
+                    if g.__class__ is ndarray and (g.dtype is single or g.dtype is double):
+                        v = g.ravel("K")
+                        fine = isfinite(v.dot(v))
+                    else:
+                        fine = isfinite(g) if g.__class__ is float else quick_finite(g)
     except Exception:
         return [], False
     return bar, fine and not tape.heard

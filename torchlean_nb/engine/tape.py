@@ -162,11 +162,11 @@ class Tape:
 
     def apply(self, op: Op, args: tuple[Any, ...], attrs: Mapping[str, Any]) -> Tensor:
         """Run `op` and append its record; on any failure the tape is as it was."""
-        compute = self.lone.get(op)
-        if compute is not None:
+        record = self.lone.get(op)
+        if record is not None:
             mark = len(self.records)
             try:
-                made = lone.record(self, op, compute, args)
+                made = record(self, args)
             except BaseException:
                 self.rollback(mark)
                 raise
@@ -195,10 +195,11 @@ class Tape:
         """Node id of an operand: a handle of this tape, a Param, or a new constant; -1 for None."""
         if a is None:
             return -1
-        use = getattr(a, "__tl_use__", None)
+        plain = a.__class__ is np.ndarray
+        use = None if plain else getattr(a, "__tl_use__", None)
         if use is not None:
             return use(self).id
-        if isinstance(a, Ref):
+        if not plain and isinstance(a, Ref):
             if a.tape is self:
                 return a.id
             other = a.tape
@@ -208,7 +209,7 @@ class Tape:
                 f"this one is {self.label or 'unnamed'}", None, "s.input(t.value), or one session for both",
             )
         label = f"{op.name}: argument {k}"
-        if not isinstance(a, np.ndarray) and op.domain_of(k).kind == "index":
+        if not plain and not isinstance(a, np.ndarray) and op.domain_of(k).kind == "index":
             with suppress(ValueError):
                 a = np.asarray(a)
         if self.xp.exact:
@@ -255,8 +256,8 @@ class Tape:
 
     def kill(self) -> None:
         """Drop all values; every handle still pointing here now fails loudly."""
-        self.records, self.values, self.needs = [], [], []
-        self.names, self.scopes, self.cells = {}, {}, {}
+        self.records = self.values = self.needs = []
+        self.names = self.scopes = self.cells = _NO_ATTRS
         self.__class__ = DeadTape
         give_back(self.quietly, self.heard)
 
