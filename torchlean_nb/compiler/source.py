@@ -23,6 +23,7 @@ SPELLED = 64  # elements of a constant that is written out
 WIDTH = 108
 _KNOWN = WRITES | VIEWS | MAKES
 _LEAVES = ("input", "const")
+_NAME = re.compile(r"\w+")
 
 
 def source(graph: Graph, plan: Plan, names: Sequence[str], results: Sequence[str], title: str) -> str:
@@ -121,7 +122,7 @@ def assigned(pairs: Sequence[tuple[str, str]]) -> list[str]:
     for name, value in [*pairs, ("", "")]:
         long = len(", ".join([*names, name, *values, value])) > WIDTH
         apart = not name or "," in name or "," in names[-1] if names else False
-        if names and (apart or long or any(re.search(rf"\b{n}\b", value) for n in names)):
+        if names and (apart or long or not {*names}.isdisjoint(_NAME.findall(value))):
             out.append(f"{', '.join(names)} = {', '.join(values)}")
             names, values = [], []
         names.append(name)
