@@ -206,12 +206,13 @@ class TrainStep:
         """How the step is made, in words and numbers."""
         flat = "its update in the same straight line" if self._last and self._last.update else "its update after it"
         lines = [f"{self!r}: forward and backward in one straight line, {flat}."]
-        if self.kernels:
+        updates = [(g.over or g.run).func for g in self._groups if g.native]
+        if updates:
             from torchlean_nb.compiler.kernels import seconds  # noqa: PLC0415 - for numba only
 
-            each = {id(k): seconds(k) for k in self.kernels}
-            lines.append(f"{len(self.kernels)} loops of numba stand for neighbouring lines, {len(each)} of them unlike")
-            lines.append(f"each other; compiling them took {sum(each.values()):.1f} s. fused='numpy' does without.")
+            spent = sum(map(seconds, {*self.kernels, *updates}))
+            lines.append(f"{len(self.kernels)} loops of numba stand for neighbouring lines,")
+            lines.append(f"{len(updates)} for the update: {spent:.1f} s to compile. fused='numpy' does without.")
         return "\n".join(lines)
 
     def _arrays(self, data: Sequence[Any]) -> list[np.ndarray]:
