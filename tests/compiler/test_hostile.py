@@ -64,6 +64,12 @@ def test_what_is_no_plain_array_of_numbers_is_refused(a):
         tl.vmap(3)
 
 
+def test_nothing_is_said_of_numbers_that_nobody_computed():
+    x = np.ones((300, 30, 10), "f2")
+    np.full(x.size, np.inf, "f2").sum()  # memory that may be used again
+    assert float(tl.compile(lambda x: tl.mean((x * 2.0) ** 2), x)(x)) == 4.0
+
+
 def test_what_overflows_in_every_run_leaves_nothing_behind():
     run, heard = listening()
     for _ in range(3):

@@ -101,11 +101,12 @@ def view(user: User) -> View:
     """Rows with aliases opened, and equal ones as one."""
     tape = LowTape(float_type([user.values[i] for i in user.graph.inputs]))
     xp, new, lines = _Opened(tape), {-1: None}, user.graph.lines
-    for i, line in enumerate(lines):
-        if line.op in LEAVES:
-            new[i] = xp.handle(tape.leaf(line.op, user.values[i]).id)
-        else:
-            new[i] = xp.apply(OPS[line.op], tuple(new[a] for a in line.args), dict(line.attrs), user.values[i])
+    with np.errstate(all="ignore"):
+        for i, line in enumerate(lines):
+            if line.op in LEAVES:
+                new[i] = xp.handle(tape.leaf(line.op, user.values[i]).id)
+            else:
+                new[i] = xp.apply(OPS[line.op], tuple(new[a] for a in line.args), dict(line.attrs), user.values[i])
     flat = [_plain(tape, k) for k in range(len(tape))]
     ids = {i: h.id for i, h in new.items() if h is not None}
     graph = Graph(tuple(flat), tuple(ids[i] for i in user.graph.inputs), tuple(ids[i] for i in user.graph.outputs))
