@@ -8,9 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from torchlean_nb.compiler import compile
+from torchlean_nb.compiler import Graph, compile
+from torchlean_nb.compiler.lowering import lower
+from torchlean_nb.compiler.passes import simplified
 from torchlean_nb.errors import HandleTypeError, ShapeError
 from torchlean_nb.surfaces import Surface
+from torchlean_nb.surfaces._row import functions
 
 Field = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 
@@ -31,6 +34,9 @@ def field(surface: Surface, count: int, dtype: str) -> Field:
     >>> values.tolist(), slopes.tolist()
     ([5.0, 9.0], [[2.0, 6.0], [4.0, 0.0]])
     """
+    if surface.gradient is not None:
+        run = compile(lambda x, y: _own(surface, x, y), *np.zeros((2, count), dtype))
+        return lambda points: run(points[0], points[1])
 
     def total(z: Any) -> Any:
         values = surface(z[0], z[1])
@@ -52,3 +58,16 @@ def field(surface: Surface, count: int, dtype: str) -> Field:
         return values, slopes
 
     return at
+
+
+def _own(surface: Surface, x: Any, y: Any) -> tuple[Any, Any]:
+    """Value and gradient by the row's own formulas."""
+    return surface(x, y), functions.stack(list(surface.slope(x, y)))
+
+
+def lone(surface: Surface) -> Graph:
+    """Primitives of value and slopes at one point, whose coordinates are its inputs."""
+    point = [np.zeros(()), np.zeros(())]
+    if surface.gradient is None:
+        return simplified(lower(lambda x, y: surface(x, y), point, (0, 1), "float64")[0])
+    return simplified(lower(lambda x, y: (surface(x, y), *surface.slope(x, y)), point, None, "float64")[0])

@@ -17,9 +17,8 @@ from typing import Any
 import numpy as np
 
 from torchlean_nb.compiler import scalars
-from torchlean_nb.compiler.lowering import lower
-from torchlean_nb.compiler.passes import simplified
 from torchlean_nb.errors import CapabilityError
+from torchlean_nb.race import field
 from torchlean_nb.race.contenders import Contender
 from torchlean_nb.race.engine import program_of, rates
 from torchlean_nb.shells.program import Program, _expression
@@ -77,7 +76,7 @@ _READY: set[Any] = set()
 def _loop(rule: UpdateRule, hypers: tuple[tuple[str, Any], ...], surface: Surface, native: bool) -> tuple[Loop, float]:
     h = dict(hypers)
     program = program_of(rule, hypers, "d")
-    graph = simplified(lower(lambda x, y: surface(x, y), [np.zeros(())] * 2, (0, 1), "float64")[0])
+    graph = field.lone(surface)
     if not scalars.fits(graph) and any(x.shape for x in graph.lines):
         raise CapabilityError(f"race: {surface.name} is no formula of lone numbers")
     lines, found, called = scalars.statements(graph, ("x", "y"), *(("np.{}({})",) if native else ()))
