@@ -171,6 +171,13 @@ class ArrayNamespace:
         if x.dtype.char in "ef":
             if axis == (0,) and x.ndim == 2 and x.size >= SUMS and x.flags.c_contiguous and not keepdims:
                 return self._ones(x.shape[0]).dot(x.astype(self._double)).astype(x.dtype)  # a bias, without the words
+            only, m = axis[0] if axis.__class__ is tuple and len(axis) == 1 else axis, x.ndim
+            if only.__class__ is int and only in (-1, m - 1) and m > 1 and x.size >= SUMS and (
+                x.flags.c_contiguous
+            ):  # the last axis, without the words
+                *rows, n = x.shape
+                total = x.astype(self._double).reshape(-1, n).dot(self._ones(n)).astype(x.dtype)
+                return total.reshape(*rows, 1) if keepdims else total.reshape(rows)
             if found := as_product(x, axis):
                 shape, rows = found
                 wide = x.reshape(shape).astype(self._double)
@@ -247,6 +254,10 @@ class ArrayNamespace:
 
     def broadcast_to(self, x: Any, *, shape: tuple[int, ...]) -> Any:
         """Copies along new and size-one axes."""
+        if not x.ndim and self.np is numpy and x.dtype.char in "fd":  # a third of the price
+            out = numpy.ndarray(shape, x.dtype, x, 0, (0,) * len(shape))
+            out.setflags(write=False)
+            return out
         return self.np.broadcast_to(x, shape)
 
     def concatenate(self, *xs: Any, axis: int = 0) -> Any:

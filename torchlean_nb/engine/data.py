@@ -22,6 +22,7 @@ from torchlean_nb.errors import (
 NAME_LIMIT = 200
 _FLOATS = ("float16", "float32", "float64")
 _NUMBERS = (np.generic, float, int)
+_SAFE = 6e4  # Python numbers up to which every float type has room
 _LABELS = np.dtype(np.int64)
 _CHARS = {"float16": "e", "float32": "f", "float64": "d"}
 
@@ -85,6 +86,10 @@ def as_data(value: Any, dtype: str, *, label: str, trainable: bool = False, fini
     DTypeError, ShapeError, NonFiniteError
         Naming `label`, what it is, and what would be accepted.
     """
+    if (value.__class__ is float or value.__class__ is int) and -_SAFE < value < _SAFE:
+        out = np.array(value, dtype)
+        out.setflags(False)
+        return out
     if value.__class__ is np.ndarray and value.dtype.char == _CHARS.get(dtype) and value.dtype.isnative:
         out = np.array(value, order="C")
         if not finite or numpy_namespace().all_finite(out):

@@ -89,6 +89,9 @@ def unbroadcast(xp: Any, g: Any, shape: tuple[int, ...]) -> tuple[Any, tuple[int
     lead = g.ndim - len(shape)
     if lead < 0:
         return xp.broadcast_to(g, shape=shape), ()
+    if g.shape[lead:] == shape:
+        summed = tuple(range(lead))
+        return xp.sum(g, axis=summed), summed
     summed = tuple(range(lead)) + tuple(
         lead + i for i, n in enumerate(shape) if n == 1 and g.shape[lead + i] != 1
     )
