@@ -23,7 +23,7 @@ OPTIONAL = {
     "scikit-learn": ("real data: digits, iris, wine, ...", 'pip install "torchlean_nb[data]"'),
     "safetensors": ("parameters in .safetensors files", 'pip install "torchlean_nb[safetensors]"'),
     "pygraphviz": ("Graphviz layouts without the program dot", "pip install pygraphviz"),
-    "numba": ("compiled loops of fused optimizers", 'pip install "torchlean_nb[numba]"'),
+    "numba": ("compiled loops of fused optimizers, training steps and races", 'pip install "torchlean_nb[numba]"'),
     "cupy": ("a CUDA device, which this version does not use", "pip install cupy-cuda13x (or cupy-cuda12x)"),
     "torch": ("comparisons with PyTorch", "pip install torch"),
     "playwright": ("browser tests", "pip install playwright"),
