@@ -256,8 +256,8 @@ class Tape:
 
     def kill(self) -> None:
         """Drop all values; every handle still pointing here now fails loudly."""
-        self.records = self.values = self.needs = []
-        self.names = self.scopes = self.cells = _NO_ATTRS
+        self.records, self.values, self.needs = [], [], []
+        self.names, self.scopes, self.cells = {}, {}, {}
         self.__class__ = DeadTape
         give_back(self.quietly, self.heard)
 
