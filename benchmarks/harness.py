@@ -36,7 +36,7 @@ class Worker:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.worker", module, workload, contender, str(seconds)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=ROOT,
-            env={**os.environ, **ONE_THREAD, "PATH": BESIDE + os.environ.get("PATH", "")},
+            env={**_own(), **ONE_THREAD, "PATH": BESIDE + os.environ.get("PATH", "")},
         )  # fmt: skip
         self.times: list[float] = []
         self.peak = 0.0
@@ -63,6 +63,11 @@ class Worker:
         self.process.stdin.close()  # type: ignore[union-attr]
         self.process.wait()
         self.process.stdout.close()  # type: ignore[union-attr]
+
+
+def _own() -> dict[str, str]:
+    """The environment as users have it: Python keeps what it has compiled."""
+    return {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
 
 
 def measure(
