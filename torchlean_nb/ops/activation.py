@@ -57,9 +57,7 @@ def tanh(xp, x):
 def _sigmoid(xp, x):
     # Each exponential is of a number that is not positive, so nothing overflows; above 0 the first is 1.
     y = xp.exp(xp.minimum(x, 0))
-    e = xp.abs(x)
-    e *= -1
-    e = xp.exp(e)
+    e = xp.exp(-xp.abs(x))
     e += 1
     y /= e
     return y

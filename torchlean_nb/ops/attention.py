@@ -73,10 +73,12 @@ def _scores_vjp(xp, g, saved, v):
 
 def _products_vjp(xp, g, saved, q, v, scale):
     """What the products of q and k receive: worked out by the rule of q and found again by that of k."""
-    found = saved[2].get("last")
-    if found is None or found[0] is not g:
-        found = saved[2]["last"] = g, _scaled(xp, _scores_vjp(xp, g, saved, v), q, scale)
-    return found[1]
+    *_, kept = saved
+    of, made = kept.get("last", (None, None))
+    if of is not g:
+        made = _scaled(xp, _scores_vjp(xp, g, saved, v), q, scale)
+        kept["last"] = g, made
+    return made
 
 
 def _scores_jvp(xp, ds, saved, v):
