@@ -167,10 +167,8 @@ def _check_bias(x, weight, bias=None):
 @general(
     vjps=(
         lambda xp, g, y, x, w, b=None: xp.matmul(g, w),
-        lambda xp, g, y, x, w, b=None: (
-            xp.matmul(g.T, x) if g.ndim == 2 else xp.matmul(_rows(xp, g).T, _rows(xp, x))
-        ),
-        lambda xp, g, y, x, w, b=None: xp.sum(g, axis=(0,)) if g.ndim == 2 else sum_to(xp, g, b.shape),
+        lambda xp, g, y, x, w, b=None: xp.matmul(_rows(xp, g).T, _rows(xp, x)),
+        lambda xp, g, y, x, w, b=None: sum_to(xp, g, b.shape),
     ),
     jvps=(
         lambda xp, t, y, x, w, b=None: xp.matmul(t, w.T),
