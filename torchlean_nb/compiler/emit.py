@@ -18,6 +18,7 @@ from torchlean_nb.backend.namespace import DIRECT as UFUNCS
 from torchlean_nb.backend.namespace import INTEGERS, MANY
 from torchlean_nb.backend.windows import apart, shifts
 
+BUFFER = 8192  # elements that NumPy converts at a time
 REDUCTIONS = {"sum": "add", "max": "maximum", "min": "minimum", "prod": "multiply"}
 
 Emit = Callable[..., str]
@@ -30,8 +31,13 @@ def _into(ufunc: str) -> str:
 
 def _reduction(ufunc: str, wide: bool) -> Emit:
     def emit(out: str, line: Any, x: str) -> str:
-        dtype = "float64" if wide and line.dtype.char in "ef" else "None"
-        return f"{ufunc}.reduce({x}, {line.attrs['axis']!r}, {dtype}, {out}, {line.attrs['keepdims']!r})"
+        axis, keepdims = line.attrs["axis"], line.attrs["keepdims"]
+        if not wide or line.dtype.char not in "ef":
+            return f"{ufunc}.reduce({x}, {axis!r}, None, {out}, {keepdims!r})"
+        if (axis is None or len(line.first) < 3) and math.prod(line.first) <= BUFFER:
+            return f"{ufunc}.reduce({x}, {axis!r}, float64, {out}, {keepdims!r})"
+        # Into a narrow array NumPy would round between one buffer and the next.
+        return f"copyto({out}, {ufunc}.reduce({x}, {axis!r}, float64, None, {keepdims!r}), 'unsafe')"
 
     return emit
 
@@ -82,10 +88,10 @@ VIEWS: dict[str, Emit] = {
 }
 MAKES: dict[str, Emit] = {
     "where": lambda line, c, a, b: f"where({c}, {a}, {b})",
-    "argmax": lambda line, x: f"argmax({x}, axis={line.attrs['axis']!r}, keepdims={line.attrs['keepdims']!r})",
+    "argmax": lambda line, x: f"asarray(argmax({x}, {line.attrs['axis']!r}, None, keepdims={line.attrs['keepdims']}))",
 }
-NUMPY = sorted({*UFUNCS.values(), "arange", "argmax", "broadcast_to", "concatenate", "copyto", "flip", "float64",
-                "floor_divide", "matmul", "positive", "remainder", "where"})  # fmt: skip
+NUMPY = sorted({*UFUNCS.values(), "arange", "argmax", "asarray", "broadcast_to", "concatenate", "copyto", "flip",
+                "float64", "floor_divide", "matmul", "positive", "remainder", "where"})  # fmt: skip
 _USED = re.compile(rf"(?<![\w.'])({'|'.join(NUMPY)})(?=[.(,])")
 
 

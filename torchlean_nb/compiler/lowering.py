@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from torchlean_nb.backend.namespace import as_product, stacked, summed
+from torchlean_nb.backend.namespace import DIRECT, as_product, stacked, summed
 from torchlean_nb.compiler.recording import HollowTape, Recording, record, uncollected
 from torchlean_nb.engine.calls import call_of
 from torchlean_nb.engine.recorder import Recorder, Traced
@@ -133,6 +133,9 @@ class LowTape(HollowTape):
         super().__init__(dtype, "ieee", "tl.compile")
         self.known: dict[Any, Any] = {}
 
+    def _check_kinds(self, *_: Any) -> None:
+        """The tape of the function has looked at the types."""
+
     def apply(self, op: Any, args: tuple[Any, ...], attrs: Mapping[str, Any]) -> Any:
         """Run `op` and append its record; NumPy is silenced for all of them at once."""
         return (op.call or call_of(op))(self, attrs, *args)
@@ -156,7 +159,7 @@ class Lowering(Recorder):
             return op.run(self, *map(self._lifted, args), **attrs)
         for a in args:
             if a is not None and not isinstance(a, Ref):
-                return self._made(op, args, attrs)
+                return self._made(op, self._numbers(op, args), attrs)
         ids = tuple([-1 if a is None else a.id for a in args])
         key = (op.name, ids, tuple([(k, hashable(v)) for k, v in sorted(attrs.items())]) if attrs else ())
         found = self.tape.known.get(key)
@@ -183,11 +186,17 @@ class Lowering(Recorder):
     def _lifted(self, a: Any) -> Any:
         return a if a is None or isinstance(a, Ref) else self._constant(np.asarray(a))
 
-    def number_like(self, a: Any, other: Any) -> Any:
-        """A Python number as a constant in the type of the array it meets, as NumPy has it; the rest as it is."""
-        if isinstance(a, bool) or not isinstance(a, int | float) or other.dtype.kind != "f":
+    def number_like(self, a: Any, *others: Any) -> Any:
+        """A Python number as a constant in the type NumPy gives it beside arrays; the rest as it is."""
+        if isinstance(a, bool) or not isinstance(a, int | float) or not others:
             return a
-        return self._constant(np.asarray(a, other.dtype))
+        return self._constant(np.asarray(a, np.result_type(a, *[x.dtype for x in others])))
+
+    def _numbers(self, op: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        if op.name != "where" and op.name not in DIRECT:
+            return args
+        arrays = [a for a in args[op.name == "where" :] if isinstance(a, Ref)]
+        return tuple([self.number_like(a, *arrays) for a in args])
 
     def seen(self, a: Any) -> np.ndarray:
         """What NumPy computed for a handle; only its layout is of interest."""

@@ -23,7 +23,7 @@ from torchlean_nb.compiler.source import constants, source
 from torchlean_nb.engine.param import Param
 from torchlean_nb.engine.tensor import Ref
 from torchlean_nb.engine.transforms import value_and_grad
-from torchlean_nb.errors import HandleTypeError, quote
+from torchlean_nb.errors import HandleTypeError, ThreadError, quote
 
 if TYPE_CHECKING:
     from torchlean_nb.compiler.train_step import TrainStep
@@ -102,7 +102,12 @@ class Program(Derivatives, Showing, Reading):
                     return self._recorded(args)
                 raise
             made = self._last = self._for(args)
-        out = made.quietly(made.step, *args)
+        try:
+            out = made.quietly(made.step, *args)
+        except RuntimeError as e:
+            if "is already entered" not in str(e):
+                raise
+            raise ThreadError(f"compiled {title_of(self.f)} is running already", None, "a program per thread") from None
         if self.wrt is None:
             return out if made.several else out[0]
         n = len(out) - len(self.wrt)

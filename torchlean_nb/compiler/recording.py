@@ -147,6 +147,8 @@ def record(
     tape = SymbolTape(dtype, "ieee", "tl.compile")
     inputs = [tape.leaf("input", as_data(a, dtype, label=f"argument {k}", finite=False)) for k, a in enumerate(args)]
     found = _called(f, inputs)
+    if isinstance(found, tuple) and not found:
+        raise HandleTypeError("compile: the function returned an empty tuple", "a Tensor, or a tuple of them")
     outs = [_result(tape, o) for o in (found if isinstance(found, tuple) else (found,))]
     if rows:
         tape.records[:] = [(op if isinstance(op, str) else rows.get(op.name, op), *rest) for op, *rest in tape.records]
@@ -167,6 +169,10 @@ def _called(f: Callable[..., Any], handles: list[Any]) -> Any:
 
 def _result(tape: Tape, found: Any) -> Any:
     if isinstance(found, Ref):
+        if found.tape is not tape:
+            raise ForeignHandleError(
+                "compile: the function returned a value of a session, or of another program", None, "t.value for it"
+            )
         return found
     if found is None or isinstance(found, list | tuple | dict | str):
         raise HandleTypeError(

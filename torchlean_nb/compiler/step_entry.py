@@ -23,7 +23,7 @@ def entry(*data):
         state = get(store, key)
         if (
             state.__class__ is FlatState and store.writes == fused.writes and opt.param_groups == fused.seen
-            and fused.groups is groups and opt.nonfinite is policy
+            and fused.groups is groups and opt.nonfinite is policy{moving}
             {fits}
         ):
             now, before, numbers = state.parts[0]
@@ -43,7 +43,10 @@ def entry(step: Any, made: Made) -> Callable[..., Any]:
     names = [f"x{k}" for k in range(len(made.data))]
     each = "\n            ".join(f"and {looks(x, f's{x}', f'd{x}')}" for x in names)
     loss = "found[0]" if made.several else "found"
+    cells = [c for c in step.opt._cells if hasattr(c, "requires_grad")]
+    moving = "".join(f" and p{k}.requires_grad" for k in range(len(cells)))
     text = ENTRY.format(
+        moving=moving and f"\n            {moving.strip()}",
         count=len(names), names="".join(f"{x}, " for x in names) or "()", passed=", ".join(names), fits=each,
         finite=f"not (total - total or {loss} - {loss})" if made.check else "True", loss=loss,
     )  # fmt: skip
@@ -52,6 +55,7 @@ def entry(step: Any, made: Made) -> Callable[..., Any]:
         "get": dict.get, "put": dict.__setitem__, "FlatState": FlatState, "getrefcount": sys.getrefcount,
         "ndarray": np.ndarray, "step": proxy(step), "made": made, "opt": step.opt, "fused": step.opt._fused,
         "store": step.opt._store, "key": step.opt._key, "groups": step._groups, "group": group, "sets": group.sets,
+        **{f"p{k}": c for k, c in enumerate(cells)},
         "prepare": group.program.prepare, "policy": step.opt.nonfinite, "quietly": step._quietly,
         **{f"s{x}": a.shape for x, a in zip(names, made.data, strict=True)},
         **{f"d{x}": a.dtype for x, a in zip(names, made.data, strict=True)},

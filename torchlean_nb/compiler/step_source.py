@@ -16,7 +16,7 @@ _SCALAR = re.compile(r"\bk(\d+)\b")
 _MATH = ("sqrt", "exp", "expm1", "log", "tanh")
 _CALLED = re.compile(rf"\b({'|'.join(_MATH)})\(")
 RESERVED = {"bind", "blocks", "every", "grads", "kernels", "lr", "native", "numbers", "params", "places", "s", "step",
-            "t", "total"}  # fmt: skip
+            "t", "total", "update"}  # fmt: skip
 _OURS = re.compile(r"[cstv]\d+")
 
 

@@ -57,6 +57,10 @@ class TrainStep:
     """
 
     def __init__(self, program: Program, opt: Any):
+        if not hasattr(opt, "_cells") or isinstance(opt, type):
+            raise HandleTypeError(
+                f"train_step: {quote(opt, 40)} is no optimizer", "one that has the parameters", "tl.optim.Adam(params)"
+            )
         self.program, self.opt = program, opt
         self.wrt = chosen(program.argnums, len(program.examples))
         self._data = [k for k in range(len(program.examples)) if k not in self.wrt]

@@ -191,7 +191,8 @@ _bce = _pair("bce")
 def _check_bce(x, target, **attrs):
     _bce["check"](x, target, **attrs)
     for what, v in (("probability", x), ("target", target)):
-        if v.size and not (v.min() >= 0 and v.max() <= 1):
+        known = not getattr(v, "unknown", False)
+        if known and v.size and not (v.min() >= 0 and v.max() <= 1):
             raise DomainError(f"bce: a {what} lies outside [0, 1]", None, "bce_with_logits takes any number")
 
 
