@@ -28,6 +28,9 @@ def pages(tmp_path_factory):
     s = tl.Session()
     z = s.param([[1.0, 2.0, -1.0], [0.5, -0.3, 0.2]], name="z")
     html(s.trace(tl.cross_entropy(z, np.array([0, 1])), inside="all"), folder / "opened.html")
+    w = s.param([[0.3, -0.2, 0.5], [0.1, 0.4, -0.6]], name="w")
+    mixed = tl.cross_entropy(tl.linear(tl.tanh(z), w), np.array([0, 1])) + tl.mse_loss(tl.softmax(z @ w.T), np.eye(2))
+    html(s.trace(mixed, inside="all"), folder / "mixed.html")
     html(_traces.named("<img src=x onerror=alert(1)>"), folder / "hostile.html")
     html(_traces.two_layers(), folder / "present.html", presentation=True)
     TapeTable(_traces.two_layers()).to_html(folder / "tape.html")
@@ -134,7 +137,7 @@ def test_two_contributions_visibly_add(stepper):
 
 @pytest.mark.parametrize("width", [740, 480])
 def test_nothing_in_the_panel_overlaps_or_is_cut(watch, pages, width):
-    page = watch(pages / "opened.html", width).page
+    page = watch(pages / "mixed.html", width).page
     slider = page.get_by_role("slider", name="Step")
     boxes = """() => [...document.querySelectorAll('.tl-three .tl-map:not([hidden]) .tl-lab')].map(e => {
         const r = e.getBoundingClientRect(); return [r.left, r.top, r.right, r.bottom]; })"""
@@ -143,7 +146,7 @@ def test_nothing_in_the_panel_overlaps_or_is_cut(watch, pages, width):
         return m_.left < c.left || (m_.right > c.right && m.parentElement.scrollWidth <= m.parentElement.clientWidth);
     }).length"""
     seen = 0
-    for step in range(33, 63):
+    for step in range(int(slider.get_attribute("max")) + 1):
         slider.fill(str(step))
         found = page.evaluate(boxes)
         seen += len(found)
@@ -155,7 +158,7 @@ def test_nothing_in_the_panel_overlaps_or_is_cut(watch, pages, width):
 
 def test_an_elementwise_op_is_said_with_the_numbers_of_the_entry(watch, pages):
     page = watch(pages / "opened.html").page
-    page.get_by_role("slider", name="Step").fill("4")
+    page.get_by_role("slider", name="Step").fill("5")
     line = page.locator(".tl-panel .tl-num").first
     expect(line).to_have_text("[0, 2]: (−1) − 2 = −3")
     page.get_by_role("gridcell", name="−0.80").click()

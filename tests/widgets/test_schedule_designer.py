@@ -39,6 +39,16 @@ def asked():
 
 
 # -- what it is made from ----------------------------------------------------------------------
+def test_undo_goes_back_to_the_curve_that_was_edited_whatever_was_said_to_be_chosen():
+    w = ScheduleDesigner({"a": S.cosine(0.1, total=100), "b": S.constant(0.2)}, steps=120)
+    before = w.schedules["b"]
+    assert w.chosen == "a"
+    w._asked({"kind": "edit", "serial": 1, "do": "set", "name": "b", "path": [], "hyper": "base", "text": "0.4"})
+    assert w.chosen == "b" and w.value != before
+    w._asked({"kind": "edit", "serial": 2, "do": "undo"})
+    assert w.chosen == "b" and w.value == before
+
+
 def test_it_begins_with_something_to_shape():
     w = ScheduleDesigner()
     assert w.value == w.schedule == S.warmup_cosine(0.1, warmup=20, total=200)

@@ -246,7 +246,9 @@ class ScheduleDesigner(View):
             new = followed(s, path, self._axis)
         else:
             new = _SHAPES[do](s, path)
-        self._set({**self._all, name: new}, self.chosen, tag=m.get("tag"))
+        if self.chosen != name:  # a look from there may have crossed a choice from here
+            self.state = self.state | {"chosen": name, "path": [*path]}
+        self._set({**self._all, name: new}, name, tag=m.get("tag"))
         return said
 
     def _rename(self, name: str, text: Any) -> None:
