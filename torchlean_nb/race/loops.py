@@ -21,22 +21,23 @@ from torchlean_nb.errors import CapabilityError
 from torchlean_nb.race import field
 from torchlean_nb.race.contenders import Contender
 from torchlean_nb.race.engine import program_of, rates
-from torchlean_nb.shells.program import Program, _expression
+from torchlean_nb.shells.program import Program
 from torchlean_nb.surfaces import Surface
 from torchlean_nb.updates import UpdateRule
 
 
-def _one(name: str) -> Callable[..., Any]:
-    f = getattr(np, name)
-    return lambda *args: f(*args).item()
+class Floats:
+    """What a rule calls, on Python floats and with NumPy's bits: functions of NumPy unless Python has the same."""
+
+    sqrt, absolute = staticmethod(math.sqrt), staticmethod(abs)
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        f = getattr(np, name)
+        self.__dict__[name] = found = lambda *args: f(*args).item()
+        return found
 
 
-# What a rule calls, on Python floats and with NumPy's bits.
-FLOATS = SimpleNamespace(
-    sqrt=math.sqrt, absolute=abs, logical_not=lambda a: not a,
-    **{name: eval(f"lambda a, b: {scalars.SPELLINGS[name].format('a', 'b')}") for name in ("maximum", "minimum")},
-    **{name: _one(name) for name in ("exp", "expm1", "log", "log1p", "sign", "power", "tanh", "sin", "cos", "arctan")},
-)  # fmt: skip
+FLOATS = Floats()
 
 Loop = Callable[..., Any]
 BLOCK = 512  # paths whose state fits the first cache
@@ -110,15 +111,6 @@ def _the_same_everywhere(rule: UpdateRule, hypers: dict[str, Any], program: Prog
     return all((a[k] == b[k]).all() for k in program.slots)
 
 
-def element(program: Program, suffix: str) -> list[str]:
-    """The passes of a program on one element, whose names end so."""
-    known = set(program.k)
-    return [
-        f"{out}{suffix} = " + _expression(op, [n if n in known else f"{n}{suffix}" for n in names])
-        for op, names, out in program._loop
-    ]
-
-
 def rows(contender: Contender, steps: int) -> list[tuple[float, ...]]:
     """The scalars of the rule's program in every step.
 
@@ -152,7 +144,7 @@ def _scalars(
 
 
 def _python(body: list[str], program: Program, start: dict[str, float]) -> str:
-    update = [line for c in "01" for line in element(program, f"_{c}")]
+    update = [line for c in "01" for line in program.element(f"_{c}")]
     update += [f"{k}_{c} = new_{k}_{c}" for c in "01" for k in start]
     record = ["xs.append(x)", "ys.append(y)", "values.append(value)"]
     inside = [
@@ -174,7 +166,7 @@ def _native(body: list[str], program: Program, start: dict[str, float]) -> str:
     pull = ["x, y = p[j], p[w + j]", *body, "g[j], g[w + j] = g_0, g_1"]
     keep = ["x, y = p[j], p[w + j]", *body, "where[r, 0, a + j], where[r, 1, a + j], losses[r, a + j] = x, y, value"]
     move = [
-        "p_ = p[j]", "g_ = g[j]", *(f"{k}_ = {k}[j]" for k in start), *element(program, "_"),
+        "p_ = p[j]", "g_ = g[j]", *(f"{k}_ = {k}[j]" for k in start), *program.element("_"),
         *(f"{k}[j] = new_{k}_" for k in start), "p[j] = new_p_", "fine &= abs(new_p_) <= limit",
     ]  # fmt: skip
     back = [

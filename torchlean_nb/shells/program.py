@@ -176,6 +176,13 @@ class Program:
         exec("\n".join(lines), space | names_of, made := {})
         return made["prepare"]
 
+    def element(self, suffix: str) -> list[str]:
+        """The passes on one element as Python, names of arrays ending in `suffix`."""
+        return [
+            f"{out}{suffix} = {_expression(op, [n if n in self.k else f'{n}{suffix}' for n in names])}"
+            for op, names, out in self._loop
+        ]
+
     def native(self, in_place: bool = False) -> Callable[..., bool]:
         """The passes as one loop compiled by numba; it says whether the new parameters are finite.
 
@@ -201,8 +208,7 @@ class Program:
             f"def step(k, {', '.join(arguments)}):", "    fine = True",
             *(f"    {name} = k[{i}]" for i, name in enumerate(self.k)), "    for i in range(g.size):",
             *(f"        {n}_ = {n}[i]" for n in inputs),
-            *(f"        {out}_ = {_expression(op, [n if n in self.k else f'{n}_' for n in names])}"
-              for op, names, out in self._loop),
+            *(f"        {line}" for line in self.element("_")),
             *(f"        {target[n]}[i] = {n}_" for n in outputs), "        fine &= np.isfinite(new_p_)",
             *(["    ticks[0] += 1"] if in_place else []), "    return fine",
         ]  # fmt: skip
