@@ -45,6 +45,7 @@ _LAZY = {
     "schedules": "torchlean_nb.schedules",
     "surfaces": "torchlean_nb.surfaces",
     "race": "torchlean_nb.race",
+    "landscape": "torchlean_nb.landscape",
     "lessons": "torchlean_nb.lessons",
     "lr_find": "torchlean_nb.shells.lr_find:lr_find",
     "minimize": "torchlean_nb.minimizers:minimize",

@@ -15,7 +15,8 @@ HOUSE = """
     cli
     widgets lessons
     render
-    train race
+    race landscape
+    train
     nn laws compiler
     engine shells
     ops optim schedules extend trace data minimizers saving surfaces
@@ -34,7 +35,7 @@ THIRD_PARTY = {
     "numpy": set(FLOOR) - {"ops", "optim", "schedules"},
     "cupy": {"backend"},
     "numba": {"backend", "engine", "shells"},
-    "tqdm": {"train", "race"},
+    "tqdm": {"train", "race", "landscape"},
     "sklearn": {"data", "lessons"},
     "safetensors": {"saving"},
     "graphviz": {"render"},

@@ -2,7 +2,9 @@
 
 ``graph.GraphTrace`` holds one forward and backward sweep; ``ledger.Ledger`` the contributions
 to one gradient; ``program.ProgramTrace`` a compiled program; ``run.RunTrace`` a training run,
-``confusion.ConfusionMatrix`` what a classifier took for what, ``sampling`` makes long series short. ``train_log`` and
+``confusion.ConfusionMatrix`` what a classifier took for what, ``race.RaceTrace`` paths of optimizers over a surface,
+``sweep.SweepTrace`` and ``fair.FairTrace`` many trainings compared, ``landscape.LandscapeTrace`` planes of a loss;
+``sampling`` makes long series short. ``train_log`` and
 ``experiment`` read and write TorchLean's logs. ``arrays`` and ``frozen`` have what all share, ``formats`` is the table
 of renderers.
 """
@@ -11,7 +13,8 @@ from importlib import import_module as _import_module
 
 _WHERE = {
     "ConfusionMatrix": "confusion", "Edge": "graph", "Event": "run", "GraphTrace": "graph", "Histogram": "run",
-    "Ledger": "ledger", "ProgramTrace": "program", "RENDERERS": "formats", "RunTrace": "run", "Series": "run",
+    "FairTrace": "fair", "LandscapeTrace": "landscape", "Ledger": "ledger", "ProgramTrace": "program",
+    "RENDERERS": "formats", "RaceTrace": "race", "RunTrace": "run", "Series": "run", "SweepTrace": "sweep",
     "TraceNode": "graph", "TrainLog": "train_log",
 }  # fmt: skip
 __all__ = sorted(_WHERE)
