@@ -1,22 +1,38 @@
 """Optimizer races: ``tl.race(["sgd", "adam"], on="rosenbrock")``, the same rules as `torchlean_nb.optim`.
 
 ``contenders`` reads what runs, ``field`` gives value and gradient of a surface at many points, ``engine`` moves all
-paths at once as arrays, ``loops`` one by one in Python floats or numba, ``running`` puts them together.
+paths at once as arrays, ``loops`` one by one in Python floats or numba, ``running`` puts them together. ``applicable``
+tells who can race, ``anatomy`` what a step of a path was made of.
 """
 
 import sys
+from importlib import import_module
 from types import ModuleType
+from typing import Any
 
 from torchlean_nb.race.contenders import Contender, contenders
 from torchlean_nb.race.running import run
 
-__all__ = ["Contender", "contenders", "run"]
+__all__ = ["Contender", "applicable", "contenders", "fair", "run", "sweep"]
+
+# Functions that stand in a module of their name, loaded when first asked for.
+_LAZY = ("applicable", "fair", "sweep")
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{name}"), name)
 
 
 class _Race(ModuleType):
     """The module itself starts a race when it is called."""
 
     __call__ = staticmethod(run)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        # An import binds the module; who asks for the name wants the function in it.
+        super().__setattr__(name, getattr(value, name) if name in _LAZY and isinstance(value, ModuleType) else value)
 
 
 sys.modules[__name__].__class__ = _Race
