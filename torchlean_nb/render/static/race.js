@@ -1,0 +1,271 @@
+// RaceArena: optimizers on one surface. Python races them; everything that moves with the step is drawn here.
+
+const RACE_SILENT_MS = 4000;
+const RACE_VIEWS = ["map", "space", "rates"];
+
+/** Edits on their way to Python: one at a time; of a drag, which shares a tag, only the latest waits. */
+export function raceMail(send, silent) {
+  let serial = Math.floor(Math.random() * 1e9),
+    under = null,
+    timer = 0;
+  const queue = [];
+  const next = () => {
+    clearTimeout(timer);
+    under = queue.shift() || null;
+    if (!under) return;
+    timer = setTimeout(silent, RACE_SILENT_MS);
+    send({ kind: "edit", ...under, serial: ++serial });
+  };
+  return {
+    ask(edit) {
+      const last = queue.at(-1);
+      if (last && edit.tag && last.tag === edit.tag) queue[queue.length - 1] = edit;
+      else queue.push(edit);
+      if (!under) next();
+    },
+    /** The answer to `n` is here; one to an edit of before is none. */
+    answered(n) {
+      if (under && n === serial) next();
+    },
+    /** Edits that Python has not answered. */
+    waiting: () => (under ? [under, ...queue] : []),
+    stop: () => clearTimeout(timer),
+  };
+}
+
+/** Record at or before a step. */
+export function raceRecord(steps, k) {
+  let low = 0,
+    high = steps.length - 1;
+  while (low < high) {
+    const mid = (low + high + 1) >> 1;
+    if (steps[mid] <= k) low = mid;
+    else high = mid - 1;
+  }
+  return low;
+}
+
+/** Record at which a track stands when the race stands at `at`: where it ended, it stays. */
+export const raceHead = (race, track, at) => (track.ended < 0 ? at : Math.min(at, Math.max(0, raceRecord(race.steps, track.ended))));
+
+/** The sentence of a record, as pieces of which the second is the leader's name. */
+export function raceSays(race, on, chosen, at) {
+  const k = race.steps[at],
+    running = race.tracks.filter((t, i) => on(i));
+  if (!running.length) return [`At step ${k} no contender is switched on.`, "", ""];
+  const loss = (t) => t.loss[raceHead(race, t, at)],
+    out = (t) => t.ended >= 0 && t.ended <= k,
+    fit = running.filter((t) => Number.isFinite(loss(t)) && !out(t));
+  const hits = running.filter((t) => t.toTarget >= 0 && t.toTarget <= k);
+  let goal = "";
+  if (race.target !== null)
+    goal = hits.length ? ` (target reached by ${raceList(hits.map((t) => `${t.name} at ${t.toTarget}`))})` : "; nobody is at the target yet";
+  const mine = race.tracks[chosen],
+    h = mine ? raceHead(race, mine, at) : 0;
+  let last = "";
+  if (mine && on(chosen) && out(mine)) last = ` ${mine.name} diverged at step ${mine.ended}.`;
+  else if (mine && on(chosen) && h > 0) {
+    const by = race.steps[h] - race.steps[h - 1],
+      long = Math.hypot(mine.x[h] - mine.x[h - 1], mine.y[h] - mine.y[h - 1]);
+    last = ` ${mine.name}\u2019s last ${by > 1 ? `${by} steps together were` : "step was"} ${short(long, 2)} long.`;
+  }
+  if (!fit.length) return [`At step ${k} every contender has diverged${goal}.${last}`, "", ""];
+  const best = fit.reduce((a, t) => (loss(t) < loss(a) ? t : a));
+  const level = fit.filter((t) => loss(t) === loss(best)).length;
+  if (level > 1 && level === fit.length) return [`At step ${k} all stand at loss ${short(loss(best), 3)}${goal}.${last}`, "", ""];
+  return [`At step ${k} `, best.name, ` leads with loss ${short(loss(best), 3)}${goal}.${last}`];
+}
+const raceList = (words) => (words.length > 4 ? `${words.slice(0, 3).join(", ")} and ${words.length - 3} more` : words.join(", "));
+
+const raceMeta = (race) => [race.surface.noise ? "noisy gradients" : "exact gradients", race.dtype, `seed ${race.seed}`].join(" \u00b7 ");
+
+/** The widget for one number of steps; `again(race)` opens it anew for another one. */
+function raceArena({ model, el }, race, mail, again) {
+  const options = model.get("options") || {},
+    live = typeof model.send === "function",
+    off = () => (Array.isArray(f.state.off) ? f.state.off : []),
+    look = () => (RACE_VIEWS.includes(f.state.view) ? f.state.view : "map"),
+    said = h("p", { class: "tl-ra-said", role: "alert", hidden: true });
+  let seen = "";
+
+  /** What every part sees and may ask for. */
+  const view = {
+    race,
+    live,
+    look,
+    at: () => raceRecord(view.race.steps, f.state.step),
+    chosen: () => (view.race.tracks[f.state.chosen] ? f.state.chosen : 0),
+    on: (i) => !off().includes(view.race.tracks[i].name),
+    choose(i) {
+      if (view.race.tracks[i]) f.set({ chosen: i });
+    },
+    toggle(i) {
+      const { name } = view.race.tracks[i];
+      f.set({ off: view.on(i) ? [...off(), name] : off().filter((n) => n !== name) });
+    },
+    /** Asks Python for an edit; of edits that share a `tag`, as those of one drag do, only the latest waits. */
+    ask(edit) {
+      if (!live) return view.say("No Python stands behind this page: it scrubs and toggles, but another race has to be run in a notebook.");
+      view.say("");
+      mail.ask(edit);
+      return wait();
+    },
+    say(text) {
+      said.hidden = !text;
+      said.textContent = text;
+    },
+    /** Whether the path of a track is of before an edit that is under way. */
+    stale: (i) => mail.waiting().some((e) => e.index === undefined || e.index === i),
+    redraw() {
+      seen = "";
+      f.draw();
+    },
+  };
+
+  const record = (d) => view.race.steps[Math.max(0, Math.min(view.race.steps.length - 1, view.at() + d))];
+  const f = frame(
+    { model, el },
+    {
+      title: options.title || race.title,
+      meta: raceMeta(race),
+      steps: race.steps.at(-1),
+      phases: [{ name: "race", count: race.steps.at(-1), hue: "upd" }],
+      beat: 60,
+      table: true,
+      start: { chosen: 0, off: [], view: "map" },
+      about: live
+        ? "Drag the start, or click into the map, and Python races again from there."
+        : "This page steps, scrubs and toggles without Python; another start or another number needs a notebook.",
+      help: [
+        ["1 \u2026 9", "choose a contender"],
+        ["X", "switch it off and on"],
+        ["V", "map, surface, rates"],
+        ["F", "fit the map to the paths"],
+        ["+ \u2212 0", "nearer, farther, whole map"],
+        ["arrows on the start", "move it; with Shift ten times as far"],
+        ["arrows on the surface", "turn it"],
+      ],
+      keys: {
+        ...Object.fromEntries(Array.from({ length: 9 }, (_, i) => [String(i + 1), () => view.choose(i)])),
+        ArrowLeft: () => f.go(record(-1)),
+        ArrowRight: () => f.go(record(1)),
+        x: () => view.toggle(view.chosen()),
+        v: () => f.set({ view: RACE_VIEWS[(RACE_VIEWS.indexOf(look()) + 1) % RACE_VIEWS.length] }),
+        f: () => map.fit(),
+        "+": () => map.zoom(1.5),
+        "-": () => map.zoom(1 / 1.5),
+        0: () => map.whole(),
+      },
+      exports: fileExports(() => f, model, "race", () => map.svg),
+      draw: () => paint(),
+    },
+  );
+  view.f = f;
+  f.root.classList.add("tl-ra", "tl-flow");
+
+  // -- parts -------------------------------------------------------------------------------
+  const map = raceMap(view),
+    space = raceSpace(view),
+    plots = racePlots(view),
+    rates = raceRates(view),
+    twin = raceTwin(view),
+    looks = { map, space, rates },
+    pictures = [map, space, plots],
+    around = [raceBar(view), raceLock(view), raceTable(view)];
+  f.body.before(around[0].el);
+  f.stage.append(map.el, space.el, rates.el, twin.el);
+  f.panel.append(plots.el);
+  f.below.append(around[1].el, around[2].el);
+  f.narr.before(said);
+
+  /** All of it, or what moves with the step when nothing else has changed. */
+  function paint() {
+    const key = JSON.stringify([f.state.chosen, f.state.off, look(), !!f.state.table]);
+    if (key !== seen) {
+      for (const [name, part] of Object.entries(looks)) part.el.hidden = !!f.state.table || name !== look();
+      twin.el.hidden = !f.state.table;
+      around.forEach((part) => part.draw());
+      pictures.forEach((part) => part.renew());
+      if (look() === "rates") rates.draw();
+      seen = key;
+    }
+    if (f.state.table) twin.draw();
+    else if (look() !== "rates") looks[look()].draw();
+    plots.draw();
+    const [before, name, after] = raceSays(view.race, view.on, view.chosen(), view.at());
+    f.narr.replaceChildren(before, h("b", null, name), after);
+  }
+  const wait = () => pictures.forEach((part) => part.wait());
+
+  const sized = new ResizeObserver(f.guard(() => pictures.some((part) => part.fits()) || view.redraw()));
+  sized.observe(f.root);
+  f.draw();
+  return {
+    /** A race with other data; another number of steps needs another scrubber. */
+    take(next) {
+      const last = view.race.steps.at(-1);
+      view.race = next;
+      if (next.steps.at(-1) !== last) return again(next);
+      f.root.querySelector(".tl-bar .tl-meta").textContent = raceMeta(next);
+      pictures.forEach((part) => part.take());
+      view.redraw();
+      return wait();
+    },
+    /** A refusal: controls go back to what is true. */
+    refuse(text) {
+      view.redraw();
+      view.say(text);
+      wait();
+    },
+    say: view.say,
+    guard: f.guard,
+    destroy() {
+      sized.disconnect();
+      f.destroy();
+    },
+  };
+}
+
+function render({ model, el }) {
+  const mail = raceMail(
+    (m) => model.send(m),
+    () => arena.say("Python has not answered yet: the kernel is busy, or it is gone. Scrubbing does not need it."),
+  );
+  let race = raceData(model.get("payload")),
+    arena = null;
+  const open = (next) => {
+    const held = arena && arena.leave();
+    arena = raceArena({ model, el }, next, mail, open);
+    if (held) arena.hold(held);
+  };
+  const take = (next, serial) => {
+    race = next;
+    mail.answered(serial);
+    arena.take(race);
+  };
+  const heard = (m) =>
+    arena.guard(() => {
+      if (m.kind === "answer") take(m.payload ? raceData(m.payload) : raceMerged(race, m), m.serial);
+      if (m.kind !== "say") return;
+      mail.answered(m.serial);
+      arena.refuse(m.text);
+    })();
+  /** The trait follows an answer; what it says anew comes from Python itself. */
+  const changed = () =>
+    arena.guard(() => {
+      const payload = model.get("payload");
+      if (payload.serial !== race.serial) take(raceData(payload), payload.serial);
+    })();
+  open(race);
+  model.on("msg:custom", heard);
+  model.on("change:payload", changed);
+  return () => {
+    model.off("msg:custom", heard);
+    model.off("change:payload", changed);
+    mail.stop();
+    arena.destroy();
+  };
+}
+
+const widget = { render };
+export default widget;
