@@ -1,0 +1,133 @@
+"""What a race is sent as to its front end, in full or only what changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from torchlean_nb.optim import row
+from torchlean_nb.render.escape import visible
+from torchlean_nb.render.mathml import mathml
+from torchlean_nb.render.numbers import fmt
+from torchlean_nb.render.race_code import coded, even
+from torchlean_nb.render.race_knobs import knobs
+from torchlean_nb.render.race_map import ASPECT, Map, Window, surface_map, window
+from torchlean_nb.render.race_standing import Standing, equalities, plain_number, standings, surface_of_trace
+from torchlean_nb.surfaces import Surface
+from torchlean_nb.trace.race import RaceTrace
+
+MOST = 1001  # records of a path that are drawn
+BY_HAND = "rates set by hand"
+_SYMBOLS = {"x": "x", "y": "y"}
+
+
+def race_payload(
+    trace: RaceTrace, *, title: str = "Optimizer race", target: float | None = None, chosen: str = BY_HAND,
+    serial: int | None = None, surfaces: Sequence[Mapping[str, str]] = (), rules: Sequence[Mapping[str, str]] = (),
+    marks: Sequence[int] | None = None, text: str | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """Payload of the arena.
+
+    Parameters
+    ----------
+    trace : RaceTrace
+    target : float, optional
+        Loss that counts as reached.
+    chosen : str
+        How the learning rates were chosen.
+    surfaces, rules : sequence of mappings
+        What can be chosen and added where a kernel is there.
+    marks : sequence of int, optional
+        Colour and marker of each contender; by default in order.
+    text : str, optional
+        Formula of the surface as it was typed.
+    """
+    surface = surface_of_trace(trace)
+    stands = standings(trace, surface, target)
+    seen = seen_window(trace, stands)
+    kept = records(trace)
+    marks = range(len(stands)) if marks is None else marks
+    equal, unequal = equalities(trace, stands, chosen)
+    first = [float(stands[0].x[0]), float(stands[0].y[0])] if stands else [0.0, 0.0]
+    return {
+        "title": title, "serial": serial, "dtype": str(trace.meta.get("dtype", "float64")),
+        "seed": trace.meta.get("seed", 0), "every": trace.meta.get("every", 1), "target": target, "start": first,
+        "steps": even(trace.steps[kept], 1.0), "surface": surface_payload(trace, surface, seen, text),
+        "surfaces": list(surfaces), "rules": list(rules), "equal": equal, "unequal": unequal,
+        "tracks": [track_payload(s, trace, m, kept) for s, m in zip(stands, marks, strict=True)],
+    }  # fmt: skip
+
+
+def records(trace: RaceTrace) -> np.ndarray:
+    """Indices of the records that are drawn: all, or an even part with both ends."""
+    count = len(trace.steps)
+    return np.unique(np.linspace(0, count - 1, min(count, MOST)).round().astype(int)) if count else np.zeros(0, int)
+
+
+def seen_window(trace: RaceTrace, stands: Sequence[Standing]) -> Window:
+    """Part of the plane that is seen of a race."""
+    goals = np.array(trace.surface.get("goals", ()), float).reshape(-1, 2)
+    paths = [np.stack([s.x, s.y], axis=1) for s in stands]
+    return window(trace.surface.get("domain", (-2.0, 2.0, -2.0, 2.0)), np.concatenate([goals, *paths]))
+
+
+def map_of(surface: Surface | None, seen: Window) -> Map:
+    """Map of a surface; an empty one where it is not known."""
+    if surface is None:
+        return Map(seen, (), (), (), np.zeros((2, 2)))
+    return surface_map(surface, seen, surface.lowest)
+
+
+def surface_payload(
+    trace: RaceTrace, surface: Surface | None, seen: Window, text: str | None = None
+) -> dict[str, Any]:
+    """The surface with its map."""
+    about, drawn = trace.surface, map_of(surface, seen)
+    name = str(about.get("name", "?"))
+    latex = about.get("latex")
+    return {
+        "name": visible(name, 60), "label": surface_label(name), "text": text,
+        "mathml": mathml(f"f(x, y) = {latex}") if isinstance(latex, str) else "",
+        "domain": [float(f"{v:.12g}") for v in seen], "goals": [[float(x), float(y)] for x, y in about.get("goals", ())],
+        "lowest": plain_number(float(about.get("lowest", -np.inf))), "noise": float(about.get("noise", 0.0)),
+        "knobs": knobs(surface.hypers, surface.numbers) if surface else [], "aspect": ASPECT,
+        "contours": {
+            "levels": list(drawn.levels), "labels": [fmt(v, 4) for v in drawn.levels],
+            "lines": list(drawn.lines), "fills": list(drawn.fills),
+        },
+        "grid": {"n": len(drawn.heights), "h": even(drawn.heights.ravel(), 1e-3)}, "eigen": None,
+    }  # fmt: skip
+
+
+def surface_label(name: str) -> str:
+    """``six_hump_camel`` as ``Six-hump camel``."""
+    words = visible(name, 60).replace("_hump", "-hump").replace("_", " ")
+    return words[:1].upper() + words[1:] if name.isidentifier() else words
+
+
+def track_payload(s: Standing, trace: RaceTrace, mark: int, kept: np.ndarray) -> dict[str, Any]:
+    """One contender with its path."""
+    t, about = s.track, trace.surface
+    goals = np.array(about.get("goals", ()), float).reshape(-1, 2)
+    near = goals[0] if len(goals) else np.array([s.x[0], s.y[0]])
+    lowest = float(about.get("lowest", -np.inf))
+    many = f"path 1 of {len(t)}" if len(t) > 1 else ""
+    gone = "" if len(kept) == len(trace.steps) else f"{len(kept)} of {len(trace.steps)} records drawn"
+    return {
+        "name": visible(t.name, 60), "rule": visible(t.rule, 40), "label": s.label, "colour": mark, "marker": mark,
+        "on": True, "x": coded(s.x[kept], 1e-4, near[0]), "y": coded(s.y[kept], 1e-4, near[1]),
+        "loss": coded(s.loss[kept], 4e-4, lowest if np.isfinite(lowest) else 0.0),
+        "gx": coded(s.slopes[0][kept]), "gy": coded(s.slopes[1][kept]), "mx": None, "my": None, "moment": "",
+        "ended": s.ended, "converged": s.converged, "best": plain_number(s.best), "toTarget": s.reached,
+        "evaluations": s.evaluations, "status": s.status, "knobs": _knobs(t),
+        "note": "; ".join(filter(None, (many, gone))),
+    }  # fmt: skip
+
+
+def _knobs(t: Any) -> list[dict[str, Any]]:
+    try:
+        return knobs(row(t.rule).hypers, {k: v for k, v in t.hypers.items() if not isinstance(v, tuple)})
+    except Exception:  # a row of the user's own may be gone
+        return []

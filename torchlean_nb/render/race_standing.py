@@ -1,0 +1,116 @@
+"""How contenders stand: slopes along their paths, lowest loss, when the target was reached, and what became of them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from torchlean_nb.optim import row
+from torchlean_nb.race.field import field
+from torchlean_nb.render.escape import visible
+from torchlean_nb.render.numbers import fmt
+from torchlean_nb.surfaces import SURFACES, Surface
+from torchlean_nb.trace.race import RaceTrace, Track
+
+REST = 1e-7  # slope at which a path is said to have converged
+_LABELS = {"sgd": "SGD", "momentum": "Momentum", "nesterov": "Nesterov", "lbfgs": "L-BFGS", "bfgs": "BFGS"}
+
+
+@dataclass(frozen=True, eq=False)
+class Standing:
+    """One contender's path and what is said of it; steps are -1 where there is none."""
+
+    track: Track
+    label: str
+    x: np.ndarray
+    y: np.ndarray
+    loss: np.ndarray
+    slopes: np.ndarray
+    ended: int
+    converged: int
+    best: float
+    reached: int
+    evaluations: int
+    status: str
+
+
+def standings(trace: RaceTrace, surface: Surface | None, target: float | None) -> list[Standing]:
+    """Standing of every contender of a race, of its first path where it has several."""
+    return [standing(t, trace, surface, target) for t in trace.tracks]
+
+
+def standing(t: Track, trace: RaceTrace, surface: Surface | None, target: float | None) -> Standing:
+    """Standing of one contender."""
+    x, y, loss, ended = t.positions[:, 0, 0], t.positions[:, 1, 0], t.losses[:, 0], int(t.ended[0])
+    slopes = gradients(surface, t.positions[:, :, 0].T)
+    still = np.abs(slopes).max(axis=0) <= REST
+    moving = np.flatnonzero(~still)
+    first = moving[-1] + 1 if moving.size else 0
+    converged = int(trace.steps[first]) if ended < 0 and first < len(still) else -1
+    good = loss[np.isfinite(loss)]
+    met = np.flatnonzero(loss <= target) if target is not None else np.zeros(0, int)
+    reached = int(trace.steps[met[0]]) if met.size else -1
+    made = int(trace.steps[-1]) if ended < 0 else ended + 1
+    counted = int(t.evaluations[0])
+    status = f"diverged at {ended + 1}" if ended >= 0 else f"converged at {converged}" if converged >= 0 else "ran"
+    return Standing(
+        t, label(t), x, y, loss, slopes, ended, converged, float(good.min()) if good.size else math.nan, reached,
+        counted if counted >= 0 else made, status,
+    )  # fmt: skip
+
+
+def label(t: Track) -> str:
+    """Name as it is shown: the title of the row where a contender is called by the row's own name."""
+    if t.name in _LABELS:
+        return _LABELS[t.name]
+    if t.name != t.rule:
+        return visible(t.name, 40)
+    try:
+        return visible(row(t.rule).class_name, 40)
+    except Exception:  # a row of the user's own may be gone
+        return visible(t.name, 40)
+
+
+def surface_of_trace(trace: RaceTrace) -> Surface | None:
+    """The surface a race ran on: the one it still holds, or the row of its name with its numbers."""
+    if trace.source is not None:
+        return trace.source[0]
+    about = trace.surface
+    found = SURFACES.get(str(about.get("name")))
+    if found is None or about.get("latex") not in (None, found.latex):
+        return None
+    return found.with_numbers(**about.get("numbers", {})).with_noise(float(about.get("noise", 0.0)))
+
+
+def gradients(surface: Surface | None, points: np.ndarray) -> np.ndarray:
+    """Exact gradients at points, both of shape (2, n); NaN where the surface is not known."""
+    if surface is None:
+        return np.full(points.shape, np.nan)
+    with np.errstate(all="ignore"):
+        if surface.gradient is not None:
+            return np.stack([np.broadcast_to(np.asarray(g, float), points.shape[1:]) for g in surface.slope(*points)])
+        return field(surface, points.shape[1], "float64")(np.ascontiguousarray(points))[1]
+
+
+def equalities(trace: RaceTrace, stands: list[Standing], chosen: str) -> tuple[list[str], list[str]]:
+    """What is equal across the contenders, and what is not; `chosen` says how learning rates were chosen."""
+    noise, dtype = float(trace.surface.get("noise", 0.0)), str(trace.meta.get("dtype", "float64"))
+    gradients_ = f"noise of seed {trace.meta.get('seed', 0)}" if noise else "exact gradients"
+    equal = ["start", f"{int(trace.steps[-1])} steps", gradients_, dtype]
+    unequal = []
+    for s in stands:
+        made = s.ended + 1 if s.ended >= 0 else s.converged if s.converged >= 0 else int(trace.steps[-1])
+        per = s.evaluations / max(1, made)
+        if per > 1.05:
+            unequal.append(f"{s.label} takes {fmt(per, 2)} evaluations a step")
+    if len(stands) > 1:
+        (equal if chosen.startswith("rates chosen") else unequal).append(chosen)
+    return equal, unequal
+
+
+def plain_number(v: Any) -> Any:
+    """A number for JSON; None for what is not finite."""
+    return None if isinstance(v, float) and not math.isfinite(v) else v
