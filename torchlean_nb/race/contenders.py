@@ -14,6 +14,10 @@ from torchlean_nb.minimizers.table import Method
 from torchlean_nb.updates import UpdateRule
 
 
+# Names that the field has for settings of a row.
+SETTINGS = {"momentum": ("sgd", {"momentum": 0.9}), "nesterov": ("sgd", {"momentum": 0.9, "nesterov": True})}
+
+
 @dataclass(frozen=True, eq=False)
 class Contender:
     """An optimizer in a race.
@@ -51,6 +55,8 @@ class Contender:
 def contenders(what: Any) -> list[Contender]:
     """Contenders from names, rows, pairs of one and its hyperparameters, or a mapping of labels to those.
 
+    ``"momentum"`` and ``"nesterov"`` are SGD with a momentum of 0.9, unless told.
+
     Raises
     ------
     HyperparameterError, UnknownNameError, ShapeError
@@ -61,6 +67,8 @@ def contenders(what: Any) -> list[Contender]:
     ['sgd', 'adam lr=0.1', 'sgd 2']
     >>> [c.name for c in contenders({"plain": "sgd", "heavy": ("sgd", {"momentum": 0.9})})]
     ['plain', 'heavy']
+    >>> [(c.name, c.rule.name, c.hypers["momentum"]) for c in contenders(["momentum", ("nesterov", {"lr": 0.01})])]
+    [('momentum', 'sgd', 0.9), ('nesterov lr=0.01', 'sgd', 0.9)]
     """
     if isinstance(what, str | UpdateRule):
         what = [what]
@@ -81,7 +89,10 @@ def _contender(label: str | None, spec: Any, taken: set[str]) -> Contender:
         raise HyperparameterError(
             f"race: {quote(spec, 60)} is no contender", "a name, a row, or (name, {hyperparameter: value})"
         )
-    row, given = optim.row(row) if isinstance(row, str) else row, dict(given)
+    called = row if isinstance(row, str) else row.name
+    name = label or " ".join([called, *(f"{k}={v:g}" for k, v in given.items() if isinstance(v, int | float))])
+    row, preset = SETTINGS.get(row, (row, {})) if isinstance(row, str) else (row, {})
+    row, given = optim.row(row) if isinstance(row, str) else row, {**preset, **given}
     schedule = given.pop("schedule", None)
     rate = given.get("lr")
     if callable(rate):
@@ -99,7 +110,6 @@ def _contender(label: str | None, spec: Any, taken: set[str]) -> Contender:
     if schedule is not None and "lr" in row.hypers:
         ends = [{**h, "lr": float(schedule(0))} for h in ends]
     flat, _ = (row.resolve(h) for h in ends)
-    name = label or " ".join([row.name, *(f"{k}={v:g}" for k, v in numbers.items() if isinstance(v, int | float))])
     unique, n = name, 1
     while unique in taken:
         unique, n = f"{name} {n + 1}", n + 1

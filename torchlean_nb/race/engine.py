@@ -27,6 +27,12 @@ from torchlean_nb.surfaces import Surface
 from torchlean_nb.updates import UpdateRule
 
 Step = Callable[[np.ndarray, np.ndarray, int], np.ndarray]
+FAR = 1e6  # how many times the size of the picture a path may go
+
+
+def limit_of(surface: Surface) -> float:
+    """Farthest a coordinate may go."""
+    return FAR * max(1.0, *map(abs, surface.domain))
 
 
 class Paths:
@@ -44,6 +50,7 @@ class Paths:
         n = start.shape[1]
         self.positions, self.losses = np.empty((records, 2, n)), np.empty((records, n))
         self.ended, self.count, self.limit = np.full(n, -1), 0, limit
+        self.evaluations, self.compiling = np.full(n, -1), 0.0
         self._square = limit * limit
         self._dead = np.zeros(0, int)
 
@@ -66,12 +73,13 @@ class Paths:
 
     def close(self) -> None:
         """Nobody writes into the record any more."""
-        for a in (self.positions, self.losses, self.ended):
+        for a in (self.positions, self.losses, self.ended, self.evaluations):
             a.setflags(write=False)
 
     def put(self, cut: slice, part: Paths) -> None:
         """Take over what was recorded of some of the paths."""
-        self.positions[..., cut], self.losses[..., cut], self.ended[cut] = part.positions, part.losses, part.ended
+        self.positions[..., cut], self.losses[..., cut] = part.positions, part.losses
+        self.ended[cut], self.evaluations[cut] = part.ended, part.evaluations
 
     @property
     def over(self) -> bool:
@@ -157,10 +165,14 @@ def by_the_rule(contender: Contender, shape: tuple[int, int], dtype: Any) -> Ste
     return step
 
 
-def each_alone(contender: Contender, field: Field, surface: Surface, start: np.ndarray) -> Step:
-    """Steps in which every path has an optimizer of its own; methods evaluate the surface for themselves."""
+def each_alone(contender: Contender, field: Field, surface: Surface, start: np.ndarray, asked: np.ndarray) -> Step:
+    """Steps in which every path has an optimizer of its own; methods evaluate the surface for themselves.
+
+    How often they do is counted in `asked`, shape (n,).
+    """
     made = [facade(contender, i, start[:, i]) for i in range(start.shape[1])]
-    rate = rates(contender)
+    rate, limit = rates(contender), limit_of(surface)
+    asked[:] = 0
 
     def step(p: np.ndarray, g: np.ndarray, k: int) -> np.ndarray:
         new = p.copy()
@@ -170,8 +182,10 @@ def each_alone(contender: Contender, field: Field, surface: Surface, start: np.n
             if contender.schedule is not None:
                 opt.param_groups[0]["lr"] = rate(k)
             try:
-                _advance(opt, contender.rule, field, surface, p[:, i], g[:, i])
+                asked[i] += _advance(opt, contender.rule, field, surface, p[:, i], g[:, i])
                 new[:, i] = opt.params["z"]
+                if not np.abs(new[:, i]).max() <= limit:
+                    made[i] = None
             except (TorchLeanError, ArithmeticError, np.linalg.LinAlgError):  # no step from here: the path ends
                 new[:, i], made[i] = np.nan, None
         return new
@@ -190,23 +204,28 @@ def facade(contender: Contender, i: int, start: np.ndarray) -> Any:
     return kind({"z": start.copy()}, **options)
 
 
-def _advance(opt: Any, rule: Any, field: Field, surface: Surface, p: np.ndarray, g: np.ndarray) -> None:
-    """One step of one optimizer."""
+def _advance(opt: Any, rule: Any, field: Field, surface: Surface, p: np.ndarray, g: np.ndarray) -> int:
+    """One step of one optimizer; how many evaluations it took."""
+    count = 0
 
     def known(z: np.ndarray, second: bool) -> tuple[Any, ...]:
+        nonlocal count
+        count += 1
         values, slopes = field(z.reshape(2, 1))
         found = (float(values[0]), [slopes.ravel()])
-        return (*found, _hessian(surface, z)) if second else found
+        return (*found, curvature(surface, z)) if second else found
 
     if isinstance(rule, Method):
         opt.step(lambda params: known(params["z"], "hessian" in rule.needs))
-    else:
-        value = known(p, False)[0] if "value" in rule.needs else None
-        bent = [np.diag(_hessian(surface, p)).copy()] if "curvature" in rule.needs else None
-        opt.step([g.copy()], value, bent)
+        return count
+    value = known(p, False)[0] if "value" in rule.needs else None
+    bent = [np.diag(curvature(surface, p)).copy()] if "curvature" in rule.needs else None
+    opt.step([g.copy()], value, bent)
+    return 1
 
 
-def _hessian(surface: Surface, z: np.ndarray) -> np.ndarray:
+def curvature(surface: Surface, z: np.ndarray) -> np.ndarray:
+    """Hessian at a point, shape (2, 2)."""
     if surface.hessian is None:
         return np.asarray(hessian(lambda t: surface(t[0], t[1]))(z))
     xx, xy, yy = surface.curvature(z)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
@@ -11,8 +12,9 @@ import numpy as np
 from tqdm import tqdm
 
 from torchlean_nb.errors import CapabilityError, HyperparameterError, ShapeError, quote
+from torchlean_nb.minimizers.table import Method
 from torchlean_nb.race.contenders import Contender, contenders
-from torchlean_nb.race.engine import Paths, by_the_rule, each_alone, facade, march, together
+from torchlean_nb.race.engine import Paths, by_the_rule, each_alone, facade, limit_of, march, together
 from torchlean_nb.race.field import field
 from torchlean_nb.race.loops import compiled, is_compiled, lone, rows
 from torchlean_nb.surfaces import Surface, surface_of
@@ -21,7 +23,6 @@ from torchlean_nb.trace.race import RaceTrace, Track
 FEW = 4  # paths that are quicker one by one in Python floats
 CHUNK = 4096  # paths whose arrays stay in the cache together
 RECORDS = 200_000  # points of a track unless told
-FAR = 1e6  # how many times the size of the picture a path may go
 LONG = 2e6  # updates from which on progress is shown
 ENGINES = ("auto", "python", "numpy", "numba")
 
@@ -44,9 +45,10 @@ def run(
     ----------
     what : sequence or mapping
         Contenders: names, rows, or ``(name, {hyperparameter: value})``; ``{label: ...}`` names them. A value may be
-        an array with one entry for each path, and ``lr`` a function of the step.
-    on : str, Surface or callable
-        A name of `torchlean_nb.surfaces`, a surface, or ``f(x, y)`` that works element by element.
+        an array with one entry for each path, and ``lr`` a function of the step. ``"all"`` are all that can.
+    on : str, Surface, mapping or callable
+        A name of `torchlean_nb.surfaces`, a formula such as ``"x**2 + 3*y**2"``, a surface, or ``f(x, y)`` that works
+        element by element.
     start : array_like, shape (2,) or (n, 2), optional
         Where paths begin; the surface's own start unless told.
     steps : int
@@ -77,7 +79,9 @@ def run(
     >>> [*r], [float(t.best[0]) < 1e-3 for t in r.tracks]
     (['sgd', 'adam lr=0.1'], [False, True])
     """
-    surface, entries = surface_of(on), contenders(what)
+    surface = surface_of(on)
+    everyone = isinstance(what, str) and what == "all"
+    entries = contenders(import_module("torchlean_nb.race.applicable").applicable(surface) if everyone else what)
     steps, dtype = _count("steps", steps), _dtype(dtype)
     if engine not in ENGINES:
         raise HyperparameterError(f"race: engine={quote(engine)}", f"one of {', '.join(ENGINES)}")
@@ -90,11 +94,13 @@ def run(
         if c.alone:
             facade(c, 0, points[:, 0])
     shown = steps * n * len(entries) > LONG if progress is None else progress
-    tracks, status = [], "finished"
+    tracks, status, compiling = [], "finished", 0.0
     try:
         with tqdm(total=steps * n * len(entries), disable=not shown, unit="update", unit_scale=True) as bar:
             for c in entries:
-                tracks.append(_track(c, surface, points, when, every, seed, engine, bar.update))
+                track, seconds = _track(c, surface, points, when, every, seed, engine, bar.update)
+                tracks.append(track)
+                compiling += seconds
     except KeyboardInterrupt:
         status = "interrupted"
     left, right, bottom, top = surface.domain
@@ -103,14 +109,16 @@ def run(
         "domain": (left, right, bottom, top), "goals": surface.goals, "lowest": surface.lowest,
     }  # fmt: skip
     meta = {"steps": steps, "every": every, "seed": seed, "dtype": dtype.name, "engine": engine, "status": status}
-    return RaceTrace(about, when, tracks, meta)
+    meta |= {"compile_seconds": compiling} if compiling else {}
+    return RaceTrace(about, when, tracks, meta, (surface, tuple(entries)))
 
 
 def _track(
     c: Contender, surface: Surface, points: np.ndarray, when: list[int], every: int, seed: int, engine: str,
     tell: Callable[[int], Any],
-) -> Track:  # fmt: skip
-    paths = Paths(points, len(when), FAR * max(1.0, *map(abs, surface.domain)))
+) -> tuple[Track, float]:  # fmt: skip
+    """The track of one contender, and the seconds numba took to compile it."""
+    paths = Paths(points, len(when), limit_of(surface))
     steps, n = when[-1], points.shape[1]
     plain = c.paths == 1 and not c.alone and not surface.noise and points.dtype == np.float64
     if not plain and engine in ("python", "numba"):
@@ -131,10 +139,13 @@ def _track(
             part = Paths(points[:, cut], len(when), paths.limit)
             _by_arrays(_cut(c, cut), surface, points[:, cut], part, when, seed, tell)
             paths.put(cut, part)
+    if not isinstance(c.rule, Method):  # one gradient a step, the last one that led nowhere among them
+        paths.evaluations[:] = np.where(paths.ended < 0, steps, paths.ended + 1)
     paths.close()
     hypers = {k: tuple(v.tolist()) if isinstance(v, np.ndarray) else _plain(v) for k, v in c.hypers.items()}
     hypers |= {"lr": _plain(c.schedule)} if c.schedule else {}
-    return Track(c.name, c.rule.name, paths.positions, paths.losses, paths.ended, hypers)
+    track = Track(c.name, c.rule.name, paths.positions, paths.losses, paths.ended, hypers, paths.evaluations)
+    return track, paths.compiling
 
 
 def _by_loop(
@@ -147,7 +158,9 @@ def _by_loop(
     try:
         table = rows(c, steps)
         if native:
-            loop, _ = compiled(c, surface)
+            fresh = not is_compiled(c, surface)
+            loop, took = compiled(c, surface)
+            paths.compiling = took if fresh else 0.0
             table = np.array(table).reshape(steps, -1)
             loop(points, table, every, paths.limit, paths.positions, paths.losses, paths.ended)
             return True
@@ -177,7 +190,7 @@ def _by_arrays(
     at, rng = field(surface, n, points.dtype.name), np.random.default_rng(seed)
     noise = (lambda shape: surface.noise * rng.standard_normal(shape, points.dtype)) if surface.noise else None
     if c.alone:
-        step = each_alone(c, field(surface, 1, points.dtype.name), surface, points)
+        step = each_alone(c, field(surface, 1, points.dtype.name), surface, points, paths.evaluations)
     else:
         step = together(c, points.shape, points.dtype)
     with np.errstate(all="ignore"):

@@ -32,6 +32,8 @@ class Track:
         Step that left all bounds or gave no number, after which a path stays where it was; -1 of those that went on.
     hypers : mapping
         Plain data; a tuple holds one value for each path.
+    evaluations : array_like of int, shape (n,), optional
+        How often each path asked for the surface, a value, a gradient or both at once; -1 where nobody counted.
 
     Raises
     ------
@@ -45,6 +47,7 @@ class Track:
     losses: np.ndarray
     ended: np.ndarray = None  # type: ignore[assignment]
     hypers: Mapping[str, Any] = field(default_factory=dict)
+    evaluations: np.ndarray = None  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not isinstance(self.rule, str):
@@ -52,11 +55,13 @@ class Track:
         where = numbers(self.positions, f"positions of {quote(self.name)}", ndim=3)
         losses = numbers(self.losses, f"losses of {quote(self.name)}", ndim=2)
         count = losses.shape[1]
-        ended = numbers(np.full(count, -1) if self.ended is None else self.ended, "ended", np.int64)
-        if where.shape != (len(losses), 2, count) or ended.shape != (count,):
+        none = np.full(count, -1)
+        ended = numbers(none if self.ended is None else self.ended, "ended", np.int64)
+        asked = numbers(none if self.evaluations is None else self.evaluations, "evaluations", np.int64)
+        if where.shape != (len(losses), 2, count) or {ended.shape, asked.shape} != {(count,)}:
             raise TraceFormatError(f"trace: {quote(self.name)}: positions {where.shape}, losses {losses.shape}, "
-                                   f"ended {ended.shape} do not fit")  # fmt: skip
-        for key, value in (("positions", where), ("losses", losses), ("ended", ended)):
+                                   f"ended {ended.shape}, evaluations {asked.shape} do not fit")  # fmt: skip
+        for key, value in (("positions", where), ("losses", losses), ("ended", ended), ("evaluations", asked)):
             object.__setattr__(self, key, value)
         object.__setattr__(self, "hypers", freeze(dict(self.hypers), "hypers"))
 
@@ -77,7 +82,7 @@ class Track:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Track):
             return False
-        named, arrays = ("name", "rule", "hypers"), ("positions", "losses", "ended")
+        named, arrays = ("name", "rule", "hypers"), ("positions", "losses", "ended", "evaluations")
         same = all(getattr(self, k) == getattr(other, k) for k in named)
         return same and all(same_array(getattr(self, k), getattr(other, k)) for k in arrays)
 
@@ -97,6 +102,8 @@ class RaceTrace:
     tracks : iterable of Track
     meta : mapping
         Plain data: ``steps, seed, dtype, status, version``.
+    source : tuple, optional
+        The surface and the contenders themselves, for pictures and further races; no part of the plain form.
 
     Raises
     ------
@@ -117,6 +124,7 @@ class RaceTrace:
     steps: np.ndarray
     tracks: tuple[Track, ...] = ()
     meta: Mapping[str, Any] = field(default_factory=dict)
+    source: Any = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         steps = numbers(self.steps, "steps", np.int64)
@@ -166,7 +174,8 @@ class RaceTrace:
             "format": FORMAT, "surface": plain(self.surface), "steps": self.steps.tolist(), "meta": plain(self.meta),
             "tracks": [
                 {"name": t.name, "rule": t.rule, "hypers": plain(t.hypers), "ended": t.ended.tolist(),
-                 "positions": encode_array(t.positions), "losses": encode_array(t.losses)} for t in self.tracks
+                 "evaluations": t.evaluations.tolist(), "positions": encode_array(t.positions),
+                 "losses": encode_array(t.losses)} for t in self.tracks
             ],
         }  # fmt: skip
 
@@ -182,7 +191,7 @@ class RaceTrace:
         try:
             tracks = [
                 Track(t["name"], t["rule"], decode_array(t["positions"]), decode_array(t["losses"]), t["ended"],
-                      t["hypers"]) for t in data["tracks"]
+                      t["hypers"], t.get("evaluations")) for t in data["tracks"]
             ]  # fmt: skip
             return cls(data["surface"], data["steps"], tracks, data["meta"])
         except (KeyError, TypeError, AttributeError, ValueError) as e:
