@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,6 @@ from torchlean_nb import optim
 from torchlean_nb.errors import HyperparameterError, ShapeError, quote
 from torchlean_nb.minimizers.table import Method
 from torchlean_nb.updates import UpdateRule
-
 
 # Names that the field has for settings of a row.
 SETTINGS = {"momentum": ("sgd", {"momentum": 0.9}), "nesterov": ("sgd", {"momentum": 0.9, "nesterov": True})}
@@ -30,12 +29,15 @@ class Contender:
         All of them; an array where each path has its own value.
     schedule : callable or None
         ``schedule(k)`` gives the learning rate of step k.
+    given : frozenset of str
+        Hyperparameters that were chosen, by the user or by the name; the others are defaults.
     """
 
     name: str
     rule: Any
     hypers: Mapping[str, Any]
     schedule: Callable[[int], float] | None = None
+    given: frozenset[str] = frozenset()
 
     @property
     def paths(self) -> int:
@@ -84,6 +86,8 @@ def contenders(what: Any) -> list[Contender]:
 
 
 def _contender(label: str | None, spec: Any, taken: set[str]) -> Contender:
+    if isinstance(spec, Contender):
+        return replace(spec, name=_free(label or spec.name, taken))
     row, given = spec if isinstance(spec, tuple) and len(spec) == 2 else (spec, {})
     if not isinstance(row, str | UpdateRule) or not isinstance(given, Mapping):
         raise HyperparameterError(
@@ -110,7 +114,12 @@ def _contender(label: str | None, spec: Any, taken: set[str]) -> Contender:
     if schedule is not None and "lr" in row.hypers:
         ends = [{**h, "lr": float(schedule(0))} for h in ends]
     flat, _ = (row.resolve(h) for h in ends)
+    return Contender(_free(name, taken), row, {**flat, **arrays}, schedule, frozenset(given))
+
+
+def _free(name: str, taken: set[str]) -> str:
+    """The name, with a number where it is taken."""
     unique, n = name, 1
     while unique in taken:
         unique, n = f"{name} {n + 1}", n + 1
-    return Contender(unique, row, {**flat, **arrays}, schedule)
+    return unique

@@ -17,6 +17,7 @@ from torchlean_nb.race.contenders import Contender, contenders
 from torchlean_nb.race.engine import Paths, by_the_rule, each_alone, facade, limit_of, march, together
 from torchlean_nb.race.field import field
 from torchlean_nb.race.loops import compiled, is_compiled, lone, rows
+from torchlean_nb.race.rates import note, tuned
 from torchlean_nb.surfaces import Surface, surface_of
 from torchlean_nb.trace.race import RaceTrace, Track
 
@@ -38,6 +39,7 @@ def run(
     seed: int = 0,
     engine: str = "auto",
     progress: bool | None = None,
+    lr: str | None = None,
 ) -> RaceTrace:
     """Race optimizers over a surface.
 
@@ -62,6 +64,9 @@ def run(
         in a second or two, is quickest from then on, and equal up to rounding.
     progress : bool, optional
         Show it; by default in long races.
+    lr : {None, "auto"}
+        What learning rates are that nobody set: the rows' own, or the best of one grid, the same for every contender,
+        tried over the whole race (`torchlean_nb.race.rates`).
 
     Returns
     -------
@@ -85,6 +90,14 @@ def run(
     steps, dtype = _count("steps", steps), _dtype(dtype)
     if engine not in ENGINES:
         raise HyperparameterError(f"race: engine={quote(engine)}", f"one of {', '.join(ENGINES)}")
+    if lr not in (None, "auto"):
+        raise HyperparameterError(f"race: lr={quote(lr)}", "None or 'auto'", 'tl.race([("sgd", {"lr": 0.1})])')
+    if lr == "auto":
+        grid = {"start": start, "steps": steps, "every": every, "dtype": dtype, "seed": seed, "progress": False}
+        found = tuned(entries, lambda one: run(one, surface, **grid))
+        chosen, entries = note(entries, found), found
+    else:
+        chosen = note(entries, entries)
     points = _starts(surface, start, entries, dtype)
     n = points.shape[1]
     every = max(1, math.ceil(steps * n / RECORDS)) if every is None else _count("every", every)
@@ -108,7 +121,8 @@ def run(
         "name": surface.name, "numbers": dict(surface.numbers), "latex": surface.latex, "noise": surface.noise,
         "domain": (left, right, bottom, top), "goals": surface.goals, "lowest": surface.lowest,
     }  # fmt: skip
-    meta = {"steps": steps, "every": every, "seed": seed, "dtype": dtype.name, "engine": engine, "status": status}
+    meta = {"steps": steps, "every": every, "seed": seed, "dtype": dtype.name, "engine": engine, "status": status,
+            "rates": chosen}
     meta |= {"compile_seconds": compiling} if compiling else {}
     return RaceTrace(about, when, tracks, meta, (surface, tuple(entries)))
 
