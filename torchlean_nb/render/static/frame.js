@@ -3,7 +3,7 @@
 /**
  * Builds the frame into `el` and returns it. `spec`: title, meta, steps, phases [{name, count, hue}],
  * draw(state, frame), keys {key: fn}, help [[key, text]], about, exports [[label, fn]], table (has a text twin),
- * start (state to begin with), foot, mayLeave(), escape().
+ * start (state to begin with), beat (ms for a step when it plays), foot, mayLeave(), escape().
  */
 export function frame({ model, el }, spec) {
   const options = model.get("options") || {},

@@ -45,8 +45,12 @@ export function raceRecord(steps, k) {
   return low;
 }
 
-/** Record at which a track stands when the race stands at `at`: where it ended, it stays. */
-export const raceHead = (race, track, at) => (track.ended < 0 ? at : Math.min(at, Math.max(0, raceRecord(race.steps, track.ended))));
+/** Record at which a track stands when the race stands at `at`: where it ended it stays. */
+export function raceHead(race, track, at) {
+  if (track.ended < 0) return at;
+  const before = raceRecord(race.steps, track.ended);
+  return Math.min(at, race.steps[before] < track.ended ? Math.min(before + 1, race.steps.length - 1) : before);
+}
 
 /** The sentence of a record, as pieces of which the second is the leader's name. */
 export function raceSays(race, on, chosen, at) {
@@ -116,6 +120,8 @@ function raceArena({ model, el }, race, mail, again) {
     },
     /** Whether the path of a track is of before an edit that is under way. */
     stale: (i) => mail.waiting().some((e) => e.index === undefined || e.index === i),
+    /** Whether an edit of this kind is under way. */
+    waits: (what) => mail.waiting().some((e) => e.do === what),
     redraw() {
       seen = "";
       f.draw();
@@ -245,7 +251,7 @@ function render({ model, el }) {
   };
   const heard = (m) =>
     arena.guard(() => {
-      if (m.kind === "answer") take(m.payload ? raceData(m.payload) : raceMerged(race, m), m.serial);
+      if (m.kind === "answer") take(raceChanged(race, m), m.serial);
       if (m.kind !== "say") return;
       mail.answered(m.serial);
       arena.refuse(m.text);

@@ -69,7 +69,7 @@ export function transport(f, spec, { has, move, mayLeave }) {
   const play = () => {
     if (timer || !steps) return;
     if (state.step >= steps) move({ step: 0 });
-    timer = setInterval(tick, BASE_MS / state.speed);
+    timer = setInterval(tick, (spec.beat || BASE_MS) / state.speed);
     paintPlay();
   };
   const toggle = () => (timer ? stop() : play());
