@@ -7,7 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from torchlean_nb.errors import UnknownNameError
 from torchlean_nb.optim import row
+from torchlean_nb.race.anatomy import Replay, eigen, replay
+from torchlean_nb.race.contenders import Contender
 from torchlean_nb.render.escape import visible
 from torchlean_nb.render.mathml import mathml
 from torchlean_nb.render.numbers import fmt
@@ -16,15 +19,14 @@ from torchlean_nb.render.race_knobs import knobs
 from torchlean_nb.render.race_map import ASPECT, Map, Window, surface_map, window
 from torchlean_nb.render.race_standing import Standing, equalities, plain_number, standings, surface_of_trace
 from torchlean_nb.surfaces import Surface
-from torchlean_nb.trace.race import RaceTrace
+from torchlean_nb.trace.race import RaceTrace, Track
 
 MOST = 1001  # records of a path that are drawn
-BY_HAND = "rates set by hand"
-_SYMBOLS = {"x": "x", "y": "y"}
+_ROUGH = 2e-3  # share of a gradient that an arrow may be wrong by
 
 
 def race_payload(
-    trace: RaceTrace, *, title: str = "Optimizer race", target: float | None = None, chosen: str = BY_HAND,
+    trace: RaceTrace, *, title: str = "Optimizer race", target: float | None = None,
     serial: int | None = None, surfaces: Sequence[Mapping[str, str]] = (), rules: Sequence[Mapping[str, str]] = (),
     marks: Sequence[int] | None = None, text: str | None = None,
 ) -> dict[str, Any]:  # fmt: skip
@@ -35,8 +37,6 @@ def race_payload(
     trace : RaceTrace
     target : float, optional
         Loss that counts as reached.
-    chosen : str
-        How the learning rates were chosen.
     surfaces, rules : sequence of mappings
         What can be chosen and added where a kernel is there.
     marks : sequence of int, optional
@@ -49,15 +49,22 @@ def race_payload(
     seen = seen_window(trace, stands)
     kept = records(trace)
     marks = range(len(stands)) if marks is None else marks
-    equal, unequal = equalities(trace, stands, chosen)
+    equal, unequal = equalities(trace, stands)
     first = [float(stands[0].x[0]), float(stands[0].y[0])] if stands else [0.0, 0.0]
     return {
         "title": title, "serial": serial, "dtype": str(trace.meta.get("dtype", "float64")),
         "seed": trace.meta.get("seed", 0), "every": trace.meta.get("every", 1), "target": target, "start": first,
         "steps": even(trace.steps[kept], 1.0), "surface": surface_payload(trace, surface, seen, text),
         "surfaces": list(surfaces), "rules": list(rules), "equal": equal, "unequal": unequal,
-        "tracks": [track_payload(s, trace, m, kept) for s, m in zip(stands, marks, strict=True)],
+        "tracks": [
+            track_payload(s, trace, m, surface, who) for s, m, who in zip(stands, marks, held(trace), strict=True)
+        ],
     }  # fmt: skip
+
+
+def held(trace: RaceTrace) -> Sequence[Contender | None]:
+    """The contenders themselves, where the race still has them."""
+    return trace.source[1][: len(trace.tracks)] if trace.source is not None else [None] * len(trace.tracks)
 
 
 def records(trace: RaceTrace) -> np.ndarray:
@@ -90,15 +97,24 @@ def surface_payload(
     return {
         "name": visible(name, 60), "label": surface_label(name), "text": text,
         "mathml": mathml(f"f(x, y) = {latex}") if isinstance(latex, str) else "",
-        "domain": [float(f"{v:.12g}") for v in seen], "goals": [[float(x), float(y)] for x, y in about.get("goals", ())],
+        "domain": [float(f"{v:.12g}") for v in seen],
+        "goals": [[float(x), float(y)] for x, y in about.get("goals", ())],
         "lowest": plain_number(float(about.get("lowest", -np.inf))), "noise": float(about.get("noise", 0.0)),
         "knobs": knobs(surface.hypers, surface.numbers) if surface else [], "aspect": ASPECT,
         "contours": {
             "levels": list(drawn.levels), "labels": [fmt(v, 4) for v in drawn.levels],
             "lines": list(drawn.lines), "fills": list(drawn.fills),
         },
-        "grid": {"n": len(drawn.heights), "h": even(drawn.heights.ravel(), 1e-3)}, "eigen": None,
+        "grid": {"n": len(drawn.heights), "h": even(drawn.heights.ravel(), 1e-3)}, "eigen": _axes(surface),
     }  # fmt: skip
+
+
+def _axes(surface: Surface | None) -> dict[str, Any] | None:
+    """Curvatures and axes where the surface is quadratic."""
+    found = eigen(surface) if surface is not None else None
+    if found is None:
+        return None
+    return {"values": found.values.tolist(), "vectors": found.vectors.tolist(), "centre": found.centre.tolist()}
 
 
 def surface_label(name: str) -> str:
@@ -107,27 +123,43 @@ def surface_label(name: str) -> str:
     return words[:1].upper() + words[1:] if name.isidentifier() else words
 
 
-def track_payload(s: Standing, trace: RaceTrace, mark: int, kept: np.ndarray) -> dict[str, Any]:
-    """One contender with its path."""
-    t, about = s.track, trace.surface
+def track_payload(
+    s: Standing, trace: RaceTrace, mark: int, surface: Surface | None, who: Contender | None = None
+) -> dict[str, Any]:
+    """One contender with its path; `who` it is where the plain data does not say everything."""
+    t, about, kept = s.track, trace.surface, records(trace)
     goals = np.array(about.get("goals", ()), float).reshape(-1, 2)
     near = goals[0] if len(goals) else np.array([s.x[0], s.y[0]])
     lowest = float(about.get("lowest", -np.inf))
+    parts = _anatomy(s, trace, surface, who)
     many = f"path 1 of {len(t)}" if len(t) > 1 else ""
     gone = "" if len(kept) == len(trace.steps) else f"{len(kept)} of {len(trace.steps)} records drawn"
+    slopes = (parts.gradient.T if parts else s.slopes)[:, kept]
+    pull = parts.moment[kept].T if parts and parts.moment is not None else (None, None)
     return {
         "name": visible(t.name, 60), "rule": visible(t.rule, 40), "label": s.label, "colour": mark, "marker": mark,
         "on": True, "x": coded(s.x[kept], 1e-4, near[0]), "y": coded(s.y[kept], 1e-4, near[1]),
         "loss": coded(s.loss[kept], 4e-4, lowest if np.isfinite(lowest) else 0.0),
-        "gx": coded(s.slopes[0][kept]), "gy": coded(s.slopes[1][kept]), "mx": None, "my": None, "moment": "",
+        "gx": coded(slopes[0], _ROUGH), "gy": coded(slopes[1], _ROUGH),
+        "mx": None if pull[0] is None else coded(pull[0], _ROUGH),
+        "my": None if pull[1] is None else coded(pull[1], _ROUGH), "moment": parts.name if parts else "",
         "ended": s.ended, "converged": s.converged, "best": plain_number(s.best), "toTarget": s.reached,
-        "evaluations": s.evaluations, "status": s.status, "knobs": _knobs(t),
+        "evaluations": s.evaluations, "status": s.status, "knobs": _knobs(t, who),
         "note": "; ".join(filter(None, (many, gone))),
     }  # fmt: skip
 
 
-def _knobs(t: Any) -> list[dict[str, Any]]:
+def _anatomy(s: Standing, trace: RaceTrace, surface: Surface | None, who: Contender | None) -> Replay | None:
+    if surface is None or not len(trace.steps):
+        return None
+    seed = trace.meta.get("seed", 0)
+    return replay(surface, s.track, trace.steps, seed=seed if isinstance(seed, int) else 0, contender=who)
+
+
+def _knobs(t: Track, who: Contender | None) -> list[dict[str, Any]]:
+    """Knobs of a contender's row; none of a row that is gone."""
     try:
-        return knobs(row(t.rule).hypers, {k: v for k, v in t.hypers.items() if not isinstance(v, tuple)})
-    except Exception:  # a row of the user's own may be gone
+        hypers = who.rule.hypers if who else row(t.rule).hypers
+    except UnknownNameError:
         return []
+    return knobs(hypers, {k: v for k, v in t.hypers.items() if not isinstance(v, tuple)})

@@ -53,13 +53,20 @@ def standing(t: Track, trace: RaceTrace, surface: Surface | None, target: float 
     good = loss[np.isfinite(loss)]
     met = np.flatnonzero(loss <= target) if target is not None else np.zeros(0, int)
     reached = int(trace.steps[met[0]]) if met.size else -1
-    made = int(trace.steps[-1]) if ended < 0 else ended + 1
-    counted = int(t.evaluations[0])
+    steps, counted = int(trace.steps[-1]), int(t.evaluations[0])
+    made = _moved(ended, converged, steps)
+    # A method at rest asks once a step to see that it is; what counts is what it took to get there.
+    asked = made if counted < 0 else counted - (steps - made) if ended < 0 else counted
     status = f"diverged at {ended + 1}" if ended >= 0 else f"converged at {converged}" if converged >= 0 else "ran"
     return Standing(
         t, label(t), x, y, loss, slopes, ended, converged, float(good.min()) if good.size else math.nan, reached,
-        counted if counted >= 0 else made, status,
+        max(asked, 0), status,
     )  # fmt: skip
+
+
+def _moved(ended: int, converged: int, steps: int) -> int:
+    """Steps until a path diverged or converged; all where it did neither."""
+    return ended + 1 if ended >= 0 else converged if converged >= 0 else steps
 
 
 def label(t: Track) -> str:
@@ -95,18 +102,18 @@ def gradients(surface: Surface | None, points: np.ndarray) -> np.ndarray:
         return field(surface, points.shape[1], "float64")(np.ascontiguousarray(points))[1]
 
 
-def equalities(trace: RaceTrace, stands: list[Standing], chosen: str) -> tuple[list[str], list[str]]:
-    """What is equal across the contenders, and what is not; `chosen` says how learning rates were chosen."""
+def equalities(trace: RaceTrace, stands: list[Standing]) -> tuple[list[str], list[str]]:
+    """What is equal across the contenders, and what is not."""
     noise, dtype = float(trace.surface.get("noise", 0.0)), str(trace.meta.get("dtype", "float64"))
     gradients_ = f"noise of seed {trace.meta.get('seed', 0)}" if noise else "exact gradients"
     equal = ["start", f"{int(trace.steps[-1])} steps", gradients_, dtype]
     unequal = []
     for s in stands:
-        made = s.ended + 1 if s.ended >= 0 else s.converged if s.converged >= 0 else int(trace.steps[-1])
-        per = s.evaluations / max(1, made)
+        per = s.evaluations / max(1, _moved(s.ended, s.converged, int(trace.steps[-1])))
         if per > 1.05:
             unequal.append(f"{s.label} takes {fmt(per, 2)} evaluations a step")
-    if len(stands) > 1:
+    chosen = str(trace.meta.get("rates", ""))
+    if len(stands) > 1 and chosen:
         (equal if chosen.startswith("rates chosen") else unequal).append(chosen)
     return equal, unequal
 

@@ -55,5 +55,6 @@ export function raceChanged(race, answer) {
   for (const [i, t] of answer.tracks || []) now.tracks[i] = raceTrack(t);
   if (answer.surface) now.surface = raceSurface(answer.surface);
   for (const key of ["equal", "unequal"]) if (answer[key]) now[key] = answer[key];
+  now.serial = answer.serial;
   return now;
 }
