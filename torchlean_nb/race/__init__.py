@@ -13,16 +13,16 @@ from typing import Any
 from torchlean_nb.race.contenders import Contender, contenders
 from torchlean_nb.race.running import run
 
-__all__ = ["Contender", "applicable", "contenders", "fair", "run", "sweep"]
+__all__ = ["Contender", "applicable", "contenders", "fair", "problem", "run", "sweep"]
 
-# Functions that stand in a module of their name, loaded when first asked for.
-_LAZY = ("applicable", "fair", "sweep")
+# Functions and the modules they stand in, loaded when first asked for.
+_LAZY = {"applicable": "applicable", "fair": "fair", "problem": "problems", "sweep": "sweep"}
 
 
 def __getattr__(name: str) -> Any:
     if name not in _LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{name}"), name)
+    return getattr(import_module(f"{__name__}.{_LAZY[name]}"), name)
 
 
 class _Race(ModuleType):

@@ -1,0 +1,94 @@
+"""Trials on a surface: all learning rates, seeds and starts of one optimizer as one race of many paths."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from threading import Lock
+from typing import Any
+
+import numpy as np
+
+from torchlean_nb import optim
+from torchlean_nb.race.contenders import Contender
+from torchlean_nb.race.engine import Paths, by_the_rule, each_alone, limit_of, march
+from torchlean_nb.race.field import field
+from torchlean_nb.race.sweep_keys import digest_of_arrays
+from torchlean_nb.surfaces import Surface
+
+RECORDS = 1000
+_one_at_a_time = Lock()  # compiled programs of a process have buffers
+
+
+def start_of(surface: Surface, seed: int, start: tuple[float, float] | None) -> np.ndarray:
+    """Where a trial begins."""
+    if start is not None or seed == 0:
+        return np.array(surface.start if start is None else start)
+    left, right, bottom, top = surface.domain
+    return np.random.default_rng([seed, 2]).uniform((left, bottom), (right, top))
+
+
+def race(trials: Sequence[Any]) -> list[dict[str, Any]]:
+    """Fields of the outcomes of trials that differ in learning rate, seed and start alone.
+
+    Each path gets the numbers it would get by itself.
+    """
+    first = trials[0]
+    rule, surface = optim.row(first.rule), first.problem.surface
+    contender = Contender(first.rule, rule, dict(first.hypers))
+    with _one_at_a_time, np.errstate(all="ignore"):
+        if contender.alone:
+            return [found for t in trials for found in _paths([t], contender, surface)]
+        return _paths(trials, contender, surface)
+
+
+def _paths(trials: Sequence[Any], contender: Contender, surface: Surface) -> list[dict[str, Any]]:
+    first, n = trials[0], len(trials)
+    starts = np.stack([start_of(surface, t.seed, t.start) for t in trials], axis=1)
+    when = [*range(0, first.budget, max(1, math.ceil(first.budget / RECORDS))), first.budget]
+    paths, at = Paths(starts, len(when), limit_of(surface)), field(surface, n, "float64")
+    if contender.alone:
+        mine = Contender(first.rule, contender.rule, dict(first.hypers), _rates(first, first.hypers.get("lr")))
+        step = each_alone(mine, at, surface, starts, paths.evaluations)
+    else:
+        rate = np.array([t.hypers.get("lr", 0.0) for t in trials], float)
+        hypers = {**contender.hypers, **({"lr": rate} if "lr" in contender.hypers else {})}
+        step = by_the_rule(Contender(first.rule, contender.rule, hypers, _rates(first, rate)), starts.shape, "float64")
+    for _ in march(step, at, starts, paths, when, _noise(trials, surface)):
+        pass
+    return [_outcome(paths, np.array(when), i, surface) for i in range(n)]
+
+
+def _rates(trial: Any, rate: Any) -> Callable[[int], Any] | None:
+    factor = trial.rate
+    return None if factor is None else lambda k: rate * factor(k)
+
+
+def _noise(trials: Sequence[Any], surface: Surface) -> Callable[[tuple[int, ...]], np.ndarray] | None:
+    """Errors of the gradient: trials of one seed get the same ones."""
+    if not surface.noise:
+        return None
+    streams = {t.seed: np.random.default_rng(t.seed) for t in trials}
+    column = [[*streams].index(t.seed) for t in trials]
+
+    def draw(shape: tuple[int, ...]) -> np.ndarray:
+        return surface.noise * np.concatenate([s.standard_normal((2, 1)) for s in streams.values()], axis=1)[:, column]
+
+    return draw
+
+
+def _outcome(paths: Paths, when: np.ndarray, i: int, surface: Surface) -> dict[str, Any]:
+    ended, curve = int(paths.ended[i]), paths.losses[:, i]
+    kept = when <= ended if ended >= 0 else np.full(len(when), True)
+    if ended < 0 and not np.isfinite(curve[-1]):
+        ended, kept = int(when[-1]), np.isfinite(curve)
+    curve, x, y = curve[kept], *map(float, paths.positions[-1, :, i])
+    steps = int(when[-1]) if ended < 0 else min(ended + 1, int(when[-1]))
+    near = [math.hypot(x - a, y - b) for a, b in surface.goals]
+    return {
+        "at": when[kept], "curve": curve, "best": float(np.fmin.reduce(curve, initial=np.inf)),
+        "final": float(curve[-1]) if ended < 0 else math.inf, "status": "finished" if ended < 0 else "diverged",
+        "ended": ended, "evaluations": steps if paths.evaluations[i] < 0 else int(paths.evaluations[i]),
+        "init_hash": digest_of_arrays(paths.positions[0, :, i]),
+        "metrics": {"x": x, "y": y, **({"distance": min(near)} if near else {})},
+    }  # fmt: skip
