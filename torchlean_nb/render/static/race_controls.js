@@ -1,7 +1,127 @@
-// RaceArena: what its controls share.
+// RaceArena: numbers that are typed or slid, shared by the bar and the table.
 
-/** A number from a text box: a true minus is taken as well, NaN for anything else. */
+const RACE_PER_DECADE = 20;
+
+/** A number from a text box, a true minus taken as well; NaN for anything else. */
 export function raceNumber(text) {
   const t = String(text).trim().replace(/\u2212/g, "-");
   return t === "" ? NaN : Number(t);
+}
+
+/** Two numbers typed as "x, y", null for anything else. */
+export function racePoint(text) {
+  const at = String(text).replace(/[()[\]]/g, " ").trim().split(/\s*[,;]\s*|\s+/).map(raceNumber);
+  return at.length === 2 && at.every(Number.isFinite) ? at : null;
+}
+
+/** A value as its box shows it. */
+export const raceText = (v) => (typeof v === "number" ? short(v, 6) : v === null || v === undefined ? "none" : String(v));
+
+const raceRound = (low, high, v, digits) => Math.min(high, Math.max(low, Number(v.toPrecision(digits))));
+
+/** Values that the slider of a knob passes through, ascending; none without a finite range. */
+export function raceStops({ kind, low, high, log }) {
+  if ((kind !== "float" && kind !== "int") || typeof low !== "number" || typeof high !== "number" || !(high > low) || !Number.isFinite(high - low)) return [];
+  const out = [low];
+  if (log && high > 0) {
+    const from = low > 0 ? low : high * 1e-6,
+      first = Math.ceil(RACE_PER_DECADE * Math.log10(from) - 1e-9),
+      last = Math.floor(RACE_PER_DECADE * Math.log10(high) + 1e-9);
+    for (let k = first; k <= last; k++) out.push(raceRound(low, high, 10 ** (k / RACE_PER_DECADE), 2));
+  } else {
+    const fine = (high - low) / 100,
+      unit = 10 ** Math.floor(Math.log10(fine)),
+      by = kind === "int" ? Math.max(1, Math.round(fine)) : unit * [1, 2, 5, 10].find((m) => m * unit >= fine * 0.999);
+    for (let k = 1; low + k * by < high; k++) out.push(raceRound(low, high, low + k * by, 6));
+  }
+  out.push(high);
+  const whole = kind === "int" ? out.map(Math.round) : out;
+  return whole.filter((v, i) => i === 0 || v > whole[i - 1]);
+}
+
+/** Index of the stop nearest to a value; by ratio on a log scale. */
+export function raceNearest(stops, v, log) {
+  const place = (u) => (log && stops.at(-1) > 0 ? Math.log(Math.max(u, stops.at(-1) * 1e-7)) : u);
+  let best = 0;
+  stops.forEach((u, i) => {
+    if (Math.abs(place(u) - place(v)) < Math.abs(place(stops[best]) - place(v))) best = i;
+  });
+  return best;
+}
+
+/** Symbol of a knob, or its name; "beta_1" with a small figure. */
+export const raceSymbol = (knob) => (knob.symbol || knob.name).replace(/_(\d)$/, (_, d) => String.fromCharCode(0x2080 + +d));
+
+/**
+ * Slider and box of a knob. `label` names it, `send(value, tag)` asks for another value. Both follow the hand at once,
+ * and Python as soon as no edit `waits()` for it.
+ */
+export function raceKnob(knob, { label, live, send, say, waits }) {
+  let now = knob,
+    stops = raceStops(knob),
+    wanted = false,
+    typing = false,
+    held = false;
+  const show = (v) => {
+    if (knob.kind === "bool") box.checked = !!v;
+    else if (knob.kind === "choice") box.value = String(now.choices.indexOf(v));
+    else box.value = raceText(v);
+    if (!slider) return;
+    slider.value = String(raceNearest(stops, typeof v === "number" ? v : stops[0], now.log));
+    slider.setAttribute("aria-valuetext", raceText(v));
+  };
+  const settle = () => {
+    wanted = false;
+    show(now.value);
+  };
+  const want = (v, tag) => {
+    wanted = true;
+    show(v);
+    send(v, tag);
+  };
+  const typed = () => {
+    typing = false;
+    if (now.none && /^\s*(none)?\s*$/i.test(box.value)) return want(null);
+    const v = raceNumber(box.value);
+    if (Number.isFinite(v)) return want(v);
+    say(`${label}: \u201c${box.value}\u201d is not a number.`);
+    return settle();
+  };
+  const given = { disabled: !live, "aria-label": label };
+  const box =
+    knob.kind === "bool"
+      ? h("input", { type: "checkbox", ...given, onchange: () => want(box.checked) })
+      : knob.kind === "choice"
+        ? h("select", { ...given, onchange: () => want(now.choices[+box.value]) }, knob.choices.map((c, i) => h("option", { value: String(i) }, raceText(c))))
+        : h("input", { type: "text", class: "tl-rc-n", autocomplete: "off", spellcheck: "false", inputmode: "decimal", ...given, onchange: typed, oninput: () => (typing = true), onblur: () => (typing = false), onfocus: () => box.select() });
+  const letGo = () => {
+    held = false;
+    update(now);
+  };
+  const slider =
+    stops.length > 1 &&
+    h("input", {
+      type: "range",
+      class: "tl-rc-sl",
+      min: "0",
+      max: String(stops.length - 1),
+      disabled: !live,
+      "aria-label": `${label}, slider`,
+      oninput: () => want(stops[+slider.value], `slide ${label}`),
+      onpointerdown: () => (held = true),
+      onpointerup: letGo,
+      onpointercancel: letGo,
+    });
+
+  /** Shows a knob of the same name with another value or range. */
+  function update(next) {
+    now = next;
+    // A scale that changed under the hand would carry the value away.
+    if (typing || held || (wanted && waits())) return;
+    stops = raceStops(next);
+    if (slider) slider.max = String(stops.length - 1);
+    settle();
+  }
+  show(knob.value);
+  return { slider, box, update };
 }

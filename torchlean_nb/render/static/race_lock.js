@@ -1,15 +1,23 @@
 // RaceArena: what is equal across the contenders, and what is not.
 
-/** The padlock row. */
+const raceLockIcon = () =>
+  s("svg", { class: "tl-rc-padlock", viewBox: "0 0 13 14", "aria-hidden": "true" }, s("path", { d: "M3.5 6V4a3 3 0 0 1 6 0v2" }), s("rect", { x: 1.5, y: 6, width: 10, height: 7.5, rx: 1.5 }));
+const raceWarnIcon = () =>
+  s("svg", { class: "tl-rc-alert", viewBox: "0 0 13 13", "aria-hidden": "true" }, s("path", { d: "M6.5 1L12.5 12H.5z" }), s("path", { d: "M6.5 5v3.4M6.5 9.6v1.2" }));
+
+/** The padlock row: equal things as chips, the rest in one badge. */
 export function raceLock(view) {
-  const equal = h("span", { class: "tl-ra-chips" }),
-    badge = h("span", { class: "tl-ra-warn" }),
-    el = h("div", { class: "tl-ra-lock", role: "group", "aria-label": "Fairness" }, h("span", { class: "tl-meta" }, "equal"), equal, badge);
+  const equal = h("ul", { class: "tl-rc-chips", "aria-label": "Equal for all contenders" }),
+    text = h("span"),
+    badge = h("p", { class: "tl-rc-warn" }, raceWarnIcon(), text),
+    word = h("span", { class: "tl-meta" }),
+    el = h("div", { class: "tl-rc-lock", role: "group", "aria-label": "Fairness" }, raceLockIcon(), word, equal, badge);
   const draw = () => {
     const { equal: same, unequal } = view.race;
-    equal.replaceChildren(...same.map((t) => h("span", { class: "tl-ra-tag" }, t)));
+    word.textContent = same.length ? "equal" : "nothing is equal";
+    equal.replaceChildren(...same.map((t) => h("li", { class: "tl-rc-tag" }, t)));
     badge.hidden = !unequal.length;
-    badge.textContent = `not equal: ${unequal.join("; ")}`;
+    text.textContent = `not equal: ${unequal.join("; ")}`;
   };
   return { el, draw };
 }

@@ -1,14 +1,259 @@
-// RaceArena: the contenders, one row each.
+// RaceArena: the contenders, one row each, and the menu that adds one.
 
-/** Checkbox, name and results of every contender. */
-export function raceTable(view) {
-  const body = h("tbody"),
-    el = h("div", { class: "tl-ra-table" }, h("table", null, body));
-  const row = (t, i) =>
-    h("tr", null, h("td", null, h("input", { type: "checkbox", "aria-label": `${t.name} on`, onchange: () => view.toggle(i) })), h("td", null, h("button", { type: "button", onclick: () => view.choose(i) }, t.name)), h("td", { class: "tl-n" }, short(t.best, 3)), h("td", null, t.status));
-  const draw = () => {
-    body.replaceChildren(...view.race.tracks.map(row));
-    body.querySelectorAll("input").forEach((box, i) => (box.checked = view.on(i)));
+const RACE_LONG = 12;
+const raceSlides = (knob) => raceStops(knob).length > 1;
+
+/** The two knobs that a row shows, the learning rate first, and the rest. */
+export function raceTelltale(knobs) {
+  const slides = knobs.filter(raceSlides),
+    first = slides.find((k) => k.name === "lr"),
+    second = slides.find((k) => k !== first);
+  return { first, second, rest: knobs.filter((k) => k !== first && k !== second) };
+}
+
+const raceCell = (cls, label, ...inside) => h("td", { role: "cell", class: cls, "data-label": label }, inside);
+const raceSmall = (text, label, onclick, more) => h("button", { type: "button", class: "tl-i tl-rc-small", "aria-label": label, title: label, onclick, ...more }, text);
+
+/** One contender: its row, the row of its other numbers, and what brings them up to date. */
+function raceRow(view, i, track, opened) {
+  const { live } = view,
+    { first, second, rest } = raceTelltale(track.knobs),
+    knobs = new Map(),
+    name = () => view.race.tracks[i].name;
+  const made = (knob) => {
+    const control = raceKnob(knob, {
+      label: `${track.name}: ${knob.name}`,
+      live,
+      waits: () => view.stale(i),
+      say: view.say,
+      send: (value, tag) => view.ask({ do: "hyper", index: i, name: knob.name, value, tag: tag && `hyper ${i} ${knob.name}` }),
+    });
+    knobs.set(knob.name, control);
+    return control;
   };
+  const slot = (knob, cls, label, plain) => {
+    if (!knob) return raceCell(`${cls} tl-rc-none`, label, h("span", { class: "tl-meta" }, "none"));
+    const { slider, box } = made(knob);
+    return raceCell(cls, label, h("span", { class: "tl-rc-knob" }, slider, box, !plain && h("span", { class: "tl-rc-sym", title: knob.name }, raceSymbol(knob))));
+  };
+  const on = h("input", { type: "checkbox", onchange: () => view.toggle(i) }),
+    title = h("span", { class: "tl-rc-name" }),
+    mark = h("span"),
+    pick = h("button", {
+      type: "button",
+      class: "tl-rc-pick",
+      onclick: () => view.choose(i),
+      ondblclick: () => rename(),
+      onkeydown: (e) => {
+        if (e.key !== "F2" && !(e.key === "Enter" && view.chosen() === i)) return;
+        e.preventDefault();
+        e.stopPropagation();
+        rename();
+      },
+    }, mark, title),
+    best = raceCell("tl-n tl-rc-best-loss", "best loss"),
+    reach = raceCell("tl-n tl-rc-reach", "to target"),
+    count = raceCell("tl-n tl-rc-count", "evaluations"),
+    status = raceCell("tl-rc-status", "status"),
+    other = h("div", { class: "tl-rc-fields" }),
+    under = h("tr", { role: "row", class: "tl-rc-more", hidden: true }, h("td", { role: "cell", colspan: "9" }, other)),
+    more = raceSmall("\u22ef", "", () => unfold(!opened.has(name())), { "aria-expanded": "false" }),
+    gone = live && raceSmall("\u00d7", "", () => view.ask({ do: "remove", index: i }));
+  const row = h(
+    "tr",
+    { role: "row" },
+    raceCell("tl-rc-on", "on", h("label", null, on)),
+    h("th", { role: "rowheader", scope: "row", class: "tl-rc-who" }, pick),
+    slot(first, "tl-rc-first", first ? "learning rate" : "", true),
+    slot(second, "tl-rc-second", second ? second.name : ""),
+    best,
+    reach,
+    count,
+    status,
+    raceCell("tl-rc-acts", "", h("span", null, rest.length > 0 && more, gone)),
+  );
+  const field = (knob) => {
+    const { slider, box } = made(knob);
+    return h("label", { class: "tl-rc-field", title: knob.name }, h("span", null, knob.name, knob.symbol && raceSymbol(knob) !== knob.name ? [" ", h("i", null, raceSymbol(knob))] : null), slider, box);
+  };
+  function unfold(now) {
+    opened[now ? "add" : "delete"](name());
+    if (now && !other.firstChild) {
+      other.append(...rest.map(field));
+      if (view.race.tracks[i].note) other.append(h("p", { class: "tl-num" }, view.race.tracks[i].note));
+    }
+    under.hidden = !now;
+    more.setAttribute("aria-expanded", String(now));
+  }
+  /** A text box in place of the name; Enter and leaving it rename, Escape does not. */
+  function rename() {
+    if (!live || pick.hidden) return;
+    const old = name(),
+      box = h("input", { type: "text", class: "tl-rc-rename", maxlength: "60", value: old, "aria-label": `New name of ${old}` });
+    const end = (take) => {
+      if (pick.hidden === false) return;
+      pick.hidden = false;
+      const text = box.value.trim();
+      box.remove();
+      pick.focus();
+      if (take && text && text !== old) view.ask({ do: "rename", index: i, name: text });
+    };
+    box.addEventListener("keydown", (e) => {
+      if (e.key !== "Enter" && e.key !== "Escape") return;
+      e.preventDefault();
+      e.stopPropagation();
+      end(e.key === "Enter");
+    });
+    box.addEventListener("blur", () => end(true));
+    pick.hidden = true;
+    pick.after(box);
+    box.select();
+  }
+
+  let marked = "";
+  function update(t) {
+    const chosen = view.chosen() === i,
+      last = view.race.steps.at(-1),
+      out = t.ended >= 0;
+    row.className = `${chosen ? "tl-sel" : ""} ${view.on(i) ? "" : "tl-rc-off"}`;
+    row.setAttribute("aria-current", String(chosen));
+    pick.setAttribute("aria-pressed", String(chosen));
+    pick.title = live ? `${t.label || t.name}: choose; double click, F2, or Enter once it is chosen, to rename` : t.label || t.name;
+    on.checked = view.on(i);
+    on.setAttribute("aria-label", `${t.name} on`);
+    title.textContent = t.name;
+    const look = `${t.colour} ${t.marker}`;
+    if (look !== marked) mark.replaceChildren(raceChip(t));
+    marked = look;
+    more.setAttribute("aria-label", `More of ${t.name}`);
+    more.title = `Other hyperparameters of ${t.name}`;
+    if (gone) for (const a of ["aria-label", "title"]) gone.setAttribute(a, `Remove ${t.name}`);
+    best.textContent = Number.isFinite(t.best) ? short(t.best, 3) : "none";
+    reach.textContent = view.race.target === null ? "no target" : t.toTarget >= 0 ? t.toTarget : `not in ${last}`;
+    reach.classList.toggle("tl-meta", !(t.toTarget >= 0));
+    count.textContent = t.evaluations;
+    status.textContent = t.status;
+    status.classList.toggle("tl-bad", out);
+    for (const k of t.knobs) if (knobs.has(k.name)) knobs.get(k.name).update(k);
+    unfold(opened.has(t.name));
+  }
+  return { els: [row, under], update, pick };
+}
+
+/** The contenders; `part.add` is the button that adds one, in the bar of the frame. */
+export function raceTable(view) {
+  const heads = ["", "contender", "learning rate", "second", "best loss", "to target", "evaluations", "status", ""],
+    number = (n) => ["best loss", "to target", "evaluations"].includes(n),
+    head = h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, heads.map((n) => (n ? h("th", { role: "columnheader", scope: "col", class: number(n) ? "tl-n" : "" }, n) : h("td", { role: "cell" }))))),
+    body = h("tbody", { role: "rowgroup" }),
+    empty = h("p", { class: "tl-num" }, "No contender is left."),
+    table = h("table", { role: "table", "aria-label": "Contenders" }, head, body),
+    el = h("div", { class: "tl-rc-table" }, table, empty),
+    opened = new Set();
+  let rows = [],
+    made = "",
+    mounted = false;
+  const kind = (t) => [t.rule, t.name, t.knobs.map((k) => [k.name, k.kind, k.choices, raceSlides(k)])];
+
+  function draw() {
+    const { tracks } = view.race,
+      key = JSON.stringify([view.live, tracks.map(kind)]);
+    if (!mounted) mount();
+    if (key !== made) {
+      const held = [...body.children].findIndex((r) => r.contains(document.activeElement));
+      rows = tracks.map((t, i) => raceRow(view, i, t, opened));
+      body.replaceChildren(...rows.flatMap((r) => r.els));
+      if (held >= 0 && rows.length) rows[Math.min(held >> 1, rows.length - 1)].pick.focus();
+      made = key;
+    }
+    rows.forEach((r, i) => r.update(tracks[i]));
+    el.classList.toggle("tl-rc-long", tracks.length > RACE_LONG);
+    table.hidden = !tracks.length;
+    empty.hidden = !!tracks.length;
+  }
+  /** The button stands beside those of the frame, which exists once something is drawn. */
+  function mount() {
+    mounted = true;
+    const bar = view.f && view.f.root.querySelector(".tl-bar");
+    if (!view.live || !view.race.rules.length || !bar) return;
+    const menu = raceAddMenu(view);
+    bar.insertBefore(menu.button, bar.querySelector("button"));
+    view.f.root.firstElementChild.append(menu.pop);
+  }
   return { el, draw };
+}
+
+/** Rules that have all words of a search in their name, label or group; names that begin with it come first. */
+export function raceSearch(rules, text) {
+  const words = text.toLowerCase().split(/\s+/).filter(Boolean),
+    hay = (r) => `${r.name} ${r.label} ${r.group || ""}`.toLowerCase(),
+    found = rules.filter((r) => words.every((w) => hay(r).includes(w))),
+    begins = (r) => words.length > 0 && (r.name.toLowerCase().startsWith(words[0]) || r.label.toLowerCase().startsWith(words[0]));
+  return [...found.filter(begins), ...found.filter((r) => !begins(r))];
+}
+
+/** "+ Add": a box to search in and the list of rules, moved through by the arrow keys. */
+function raceAddMenu(view) {
+  const id = `tl-rc-${Math.random().toString(36).slice(2)}`,
+    search = h("input", { type: "search", placeholder: "search", role: "combobox", "aria-label": "Search the rules", "aria-controls": id, "aria-expanded": "true", "aria-autocomplete": "list", autocomplete: "off", spellcheck: "false" }),
+    list = h("div", { id, role: "listbox", "aria-label": "Rules", class: "tl-rc-rules" }),
+    none = h("p", { class: "tl-num", hidden: true }, "No rule of this name can race here."),
+    pop = h("div", { class: "tl-pop tl-rc-add", role: "dialog", "aria-label": "Add a contender", hidden: true }, search, list, none),
+    button = h("button", { type: "button", "aria-haspopup": "dialog", "aria-expanded": "false", title: "Add a contender", onclick: () => toggle(pop.hidden) }, "+ Add");
+  let shown = [],
+    at = 0;
+  const light = (k) => {
+    at = Math.max(0, Math.min(shown.length - 1, k));
+    [...list.querySelectorAll("[role=option]")].forEach((o, i) => {
+      o.setAttribute("aria-selected", String(i === at));
+      if (i === at) o.scrollIntoView({ block: "nearest" });
+    });
+    if (shown.length) search.setAttribute("aria-activedescendant", `${id}-${at}`);
+    else search.removeAttribute("aria-activedescendant");
+  };
+  const take = (rule) => {
+    toggle(false);
+    button.focus();
+    if (rule) view.ask({ do: "add", rule: rule.name });
+  };
+  function fill() {
+    shown = raceSearch(view.race.rules, search.value);
+    let group = null;
+    const items = shown.flatMap((r, i) => {
+      const option = h("div", { id: `${id}-${i}`, role: "option", class: "tl-rc-rule", onclick: () => take(r), onpointermove: () => at !== i && light(i) }, h("span", null, r.label), h("span", { class: "tl-meta" }, r.name === r.label ? "" : r.name)),
+        heading = !search.value.trim() && r.group && r.group !== group && h("div", { class: "tl-lab", role: "presentation" }, r.group);
+      group = r.group;
+      return [heading, option].filter(Boolean);
+    });
+    list.replaceChildren(...items);
+    none.hidden = shown.length > 0;
+    light(0);
+  }
+  function toggle(open) {
+    if (open) view.f.close();
+    pop.hidden = !open;
+    button.setAttribute("aria-expanded", String(open));
+    if (!open) return;
+    search.value = "";
+    fill();
+    search.focus();
+  }
+  search.addEventListener("input", fill);
+  pop.addEventListener("keydown", (e) => {
+    const by = { ArrowDown: 1, ArrowUp: -1, PageDown: 8, PageUp: -8 }[e.key];
+    if (by) light(at + by);
+    else if (e.key === "Enter") take(shown[at]);
+    else if (e.key === "Escape") {
+      toggle(false);
+      button.focus();
+    } else return;
+    e.preventDefault();
+    e.stopPropagation();
+  });
+  pop.addEventListener("focusout", (e) => {
+    if (!pop.contains(e.relatedTarget) && e.relatedTarget !== button) toggle(false);
+  });
+  // A press on the list would take the focus from the box, and close it.
+  list.addEventListener("pointerdown", (e) => e.preventDefault());
+  return { button, pop };
 }
