@@ -78,8 +78,9 @@ def test_a_surface_is_found_by_name_or_made_of_a_function():
         surface_of(3)
     own = surface_of(lambda x, y: tl.tanh(x) * y)
     assert own(np.array([0.5, 2.0])) == np.tanh(0.5) * 2.0
-    with pytest.raises(errors.UnknownNameError, match="hessian"):
-        own.curvature(0.0, 0.0)
+    assert np.allclose(own.slope(0.5, 2.0), (2 / np.cosh(0.5) ** 2, np.tanh(0.5)))
+    assert np.allclose(own.curvature(0.5, 2.0), (-4 * np.tanh(0.5) / np.cosh(0.5) ** 2, 1 / np.cosh(0.5) ** 2, 0.0))
+    assert "Hessian" not in own.card() and own.text is None
 
 
 def test_a_name_is_taken_once():

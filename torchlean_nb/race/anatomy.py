@@ -15,7 +15,7 @@ import numpy as np
 
 from torchlean_nb import optim
 from torchlean_nb.backend.namespace import numpy_namespace
-from torchlean_nb.errors import HyperparameterError, TorchLeanError
+from torchlean_nb.errors import TorchLeanError
 from torchlean_nb.minimizers.table import Method
 from torchlean_nb.race.contenders import Contender
 from torchlean_nb.race.engine import Paths, curvature, each_alone, limit_of, march, rates, together

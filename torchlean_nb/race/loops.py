@@ -80,7 +80,10 @@ def _loop(rule: UpdateRule, hypers: tuple[tuple[str, Any], ...], surface: Surfac
     graph = field.lone(surface)
     if not scalars.fits(graph) and any(x.shape for x in graph.lines):
         raise CapabilityError(f"race: {surface.name} is no formula of lone numbers")
-    lines, found, called = scalars.statements(graph, ("x", "y"), *(("np.{}({})",) if native else ()))
+    try:
+        lines, found, called = scalars.statements(graph, ("x", "y"), *(("np.{}({})",) if native else ()))
+    except KeyError as e:
+        raise CapabilityError(f"race: {surface.name} on single numbers", f"NumPy has no function for {e}") from None
     first = rule.start(np.ones(2), SimpleNamespace(**h))
     start = {k: first[k] / program.factors[k] for k in program.slots}
     if any(a[0] != a[1] for a in start.values()) or not _the_same_everywhere(rule, h, program):

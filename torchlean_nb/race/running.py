@@ -116,15 +116,10 @@ def run(
                 compiling += seconds
     except KeyboardInterrupt:
         status = "interrupted"
-    left, right, bottom, top = surface.domain
-    about = {
-        "name": surface.name, "numbers": dict(surface.numbers), "latex": surface.latex, "noise": surface.noise,
-        "domain": (left, right, bottom, top), "goals": surface.goals, "lowest": surface.lowest,
-    }  # fmt: skip
     meta = {"steps": steps, "every": every, "seed": seed, "dtype": dtype.name, "engine": engine, "status": status,
             "rates": chosen}
     meta |= {"compile_seconds": compiling} if compiling else {}
-    return RaceTrace(about, when, tracks, meta, (surface, tuple(entries)))
+    return RaceTrace(surface.about(), when, tracks, meta, (surface, tuple(entries)))
 
 
 def _track(

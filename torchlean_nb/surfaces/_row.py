@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
+from importlib import import_module
 from types import MappingProxyType
 from typing import Any
 
@@ -56,6 +57,8 @@ class Surface:
     gradient, hessian : callable or None
         ``gradient(xp, x, y, **numbers) -> (f_x, f_y)``; ``hessian(...) -> (f_xx, f_xy, f_yy)``.
     references : tuple of str
+    label : str
+        What menus call it; made of the name unless told.
 
     Examples
     --------
@@ -80,9 +83,11 @@ class Surface:
     hessian: Callable[..., Any] | None = None
     references: tuple[str, ...] = ()
     builtin: bool = False
+    label: str = ""
 
     def __post_init__(self) -> None:
         checked = check_all(self.name, self.hypers, self.numbers)
+        object.__setattr__(self, "label", self.label or self.name.replace("_", " ").capitalize())
         object.__setattr__(self, "numbers", MappingProxyType(checked))
         object.__setattr__(self, "__doc__", self.f.__doc__)
 
@@ -92,20 +97,25 @@ class Surface:
         return self.f(functions, x, y, **self.numbers)
 
     def slope(self, x: Any, y: Any = None) -> tuple[Any, Any]:
-        """Gradient by the row's own formula."""
+        """Gradient by the row's own formula, or by autodiff where it has none."""
         x, y = (x[0], x[1]) if y is None else (x, y)
-        return self._known("gradient")(functions, x, y, **self.numbers)
+        if self.gradient is not None:
+            return self.gradient(functions, x, y, **self.numbers)
+        return tuple(self._autodiff(np.stack(np.broadcast_arrays(x, y)).astype(float)))
 
     def curvature(self, x: Any, y: Any = None) -> tuple[Any, Any, Any]:
-        """Second derivatives ``(f_xx, f_xy, f_yy)`` by the row's own formula."""
+        """Second derivatives ``(f_xx, f_xy, f_yy)`` by the row's own formula, or by autodiff where it has none."""
         x, y = (x[0], x[1]) if y is None else (x, y)
-        return self._known("hessian")(functions, x, y, **self.numbers)
+        if self.hessian is not None:
+            return self.hessian(functions, x, y, **self.numbers)
+        grad, at = import_module("torchlean_nb.engine").grad, np.stack(np.broadcast_arrays(x, y)).astype(float)
+        rows = [grad(lambda p, k=k: self._autodiff(p)[k].sum())(at) for k in (0, 1)]
+        return rows[0][0], rows[0][1], rows[1][1]
 
-    def _known(self, what: str) -> Callable[..., Any]:
-        found = getattr(self, what)
-        if found is None:
-            raise UnknownNameError(f"{self.name}: its {what} was not given", None, "tl.grad, tl.hessian")
-        return found
+    def _autodiff(self, points: Any) -> Any:
+        """Gradient of points whose first axis has two entries."""
+        grad = import_module("torchlean_nb.engine").grad  # a floor above
+        return grad(lambda p: self(p[0], p[1]).sum())(points)
 
     @property
     def summary(self) -> str:
@@ -148,12 +158,45 @@ class Surface:
         lines += [f"on [{left:g}, {right:g}] x [{bottom:g}, {top:g}]; {goal}.  ", *(f"{r}  " for r in self.references)]
         return "\n".join(lines).rstrip()
 
+    @property
+    def text(self) -> str | None:
+        """The formula as it was typed; None for rows and functions."""
+        return getattr(self.f, "text", None)
+
+    def about(self) -> dict[str, Any]:
+        """Plain data of the surface, from which `surface_of` makes it again, unless it is a function."""
+        return {
+            "name": self.name, "label": self.label, "text": self.text, "numbers": dict(self.numbers),
+            "latex": self.latex, "noise": self.noise, "domain": tuple(self.domain), "start": tuple(self.start),
+            "goals": self.goals, "lowest": self.lowest,
+        }  # fmt: skip
+
+    def __reduce__(self) -> Any:
+        row = SURFACES.get(self.name)
+        if row is not None and row.f is self.f:
+            return surface_of, ({"name": self.name, "numbers": dict(self.numbers), "noise": self.noise},)
+        given = {k.name: getattr(self, k.name) for k in fields(self)}
+        return _restored, ({**given, "numbers": dict(self.numbers), "hypers": dict(self.hypers)},)
+
+    def _key(self) -> tuple[Any, ...]:
+        return self.name, self.f, self.gradient, tuple(self.numbers.items()), self.noise, self.domain, self.start
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Surface) and (self is other or self._key() == other._key())
+
+    def __hash__(self) -> int:
+        return hash(self._key())
+
     def _repr_markdown_(self) -> str:
         return self.card()
 
     def __repr__(self) -> str:
         inside = ", ".join(f"{k}={v:g}" for k, v in self.numbers.items())
         return f"{self.name}({inside})" + (f" with noise {self.noise:g}" if self.noise else "")
+
+
+def _restored(given: dict[str, Any]) -> Surface:
+    return Surface(**given)
 
 
 def surface(gradient: Callable[..., Any], hessian: Callable[..., Any], **fields: Any) -> Callable[..., Surface]:
@@ -189,27 +232,71 @@ def available() -> list[str]:
 
 
 def surface_of(what: Any) -> Surface:
-    """A surface, the surface of a name, or one made of a function of two variables.
+    """A surface; that of a name or a formula; one made of a function; or what a race says of its own.
+
+    Parameters
+    ----------
+    what : str, mapping, Surface or callable
+        A mapping holds a ``"name"`` of the table or the ``"text"`` of a formula, its ``"numbers"`` and ``"noise"``.
 
     Raises
     ------
     UnknownNameError
         With the closest known names.
+    HyperparameterError
+        For a formula that cannot be read, and what is none of these.
+
+    Examples
+    --------
+    >>> surface_of("beale"), surface_of({"name": "rosenbrock", "numbers": {"b": 5.0}, "noise": 0.1})
+    (beale(), rosenbrock(a=1, b=5) with noise 0.1)
+    >>> surface_of("x**2 + 3*y**2")(1.0, 2.0)
+    13.0
     """
     if isinstance(what, Surface):
         return what
     if isinstance(what, str):
-        if what not in SURFACES:
-            raise UnknownNameError(f"no surface named {quote(what)}", did_you_mean(what, SURFACES))
-        return SURFACES[what]
+        if what in SURFACES:
+            return SURFACES[what]
+        if what.strip().isidentifier() and what.strip() not in ("x", "y"):
+            raise UnknownNameError(f"no surface named {quote(what)}", did_you_mean(what, SURFACES), "or a formula")
+        return _parse(what)
+    if isinstance(what, Mapping):
+        return _of_mapping(what)
     if not callable(what):
         raise HyperparameterError(f"surface: {quote(what, 40)} is a {type(what).__name__}", "a name, or f(x, y)")
     name = getattr(what, "__name__", "f")
-
-    def f(xp: Any, x: Any, y: Any) -> Any:
-        return what(x, y)
-
-    f.__doc__ = getattr(what, "__doc__", None)
     latex = rf"\mathrm{{{name}}}(x, y)" if name.isalnum() else "f(x, y)"
     name = name if name.isidentifier() else "f"
-    return Surface(name, f, latex, (-2.0, 2.0, -2.0, 2.0), lowest=-np.inf, start=(-1.5, 1.5))
+    return Surface(name, Function(what), latex, (-2.0, 2.0, -2.0, 2.0), lowest=-np.inf, start=(-1.5, 1.5))
+
+
+@dataclass(frozen=True, eq=False)
+class Function:
+    """A function of two variables in the form of a row."""
+
+    f: Callable[[Any, Any], Any]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "__doc__", getattr(self.f, "__doc__", None))
+
+    def __call__(self, xp: Any, x: Any, y: Any) -> Any:
+        return self.f(x, y)
+
+
+def _parse(text: Any, *where: Any) -> Surface:
+    return import_module("torchlean_nb.surfaces.expressions").parse(text, *where)
+
+
+def _of_mapping(what: Mapping[str, Any]) -> Surface:
+    text, name = what.get("text"), what.get("name")
+    if isinstance(text, str):
+        where = tuple(tuple(what[k]) for k in ("domain", "start") if what.get(k) is not None)
+        row = _parse(text, *where)
+    elif name in SURFACES:
+        row = SURFACES[name]
+    else:
+        raise UnknownNameError(f"no surface named {quote(name)}", did_you_mean(str(name), SURFACES))
+    numbers, noise = what.get("numbers"), what.get("noise")
+    row = row.with_numbers(**dict(numbers)) if numbers else row
+    return row if noise is None or noise == row.noise else row.with_noise(noise)

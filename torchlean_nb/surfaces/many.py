@@ -39,6 +39,7 @@ def _six_hump_camel_curvature(xp, x, y):
 
 @surface(
     _six_hump_camel_slope, _six_hump_camel_curvature,
+    label="Six-hump camel",
     latex="\\left(4 - 2.1\\,x^2 + \\tfrac{x^4}{3}\\right)x^2 + xy + 4\\,(y^2 - 1)\\,y^2", domain=(-2.0, 2.0, -1.2, 1.2),
     minima=((0.08984201310031806, -0.7126564030207396), (-0.08984201310031806, 0.7126564030207396)),
     lowest=-1.0316284534898774, start=(-1.8, -0.9), references=("Dixon and Szego 1978, Towards global optimisation 2",),
@@ -114,7 +115,7 @@ def _levy13_curvature(xp, x, y):
 
 @surface(
     _levy13_slope, _levy13_curvature,
-    latex="\\sin^2 3\\pi x + (x - 1)^2(1 + \\sin^2 3\\pi y) + (y - 1)^2(1 + \\sin^2 2\\pi y)",
+    label="Levy 13", latex="\\sin^2 3\\pi x + (x - 1)^2(1 + \\sin^2 3\\pi y) + (y - 1)^2(1 + \\sin^2 2\\pi y)",
     domain=(-3.0, 4.0, -3.0, 4.0), minima=((1.0, 1.0),), start=(-2.2, 2.7),
     references=("Levy and Montalvo 1985, The tunneling algorithm for the global minimization of functions",),
 )  # fmt: skip
@@ -152,6 +153,7 @@ def _styblinski_tang_slope(xp, x, y):
 
 @surface(
     _styblinski_tang_slope, lambda xp, x, y: (6 * x * x - 16, 0.0 * x, 6 * y * y - 16),
+    label="Styblinski-Tang",
     latex="\\tfrac12\\left(x^4 - 16x^2 + 5x + y^4 - 16y^2 + 5y\\right)", domain=(-5.0, 5.0, -5.0, 5.0),
     minima=((-2.9035340277711770, -2.9035340277711770),), lowest=-78.33233140754282, start=(0.5, 4.5),
     references=("Styblinski and Tang 1990, Experiments in nonconvex optimization",),
@@ -194,7 +196,7 @@ def _goldstein_price_curvature(xp, x, y):
 
 @surface(
     _goldstein_price_slope, _goldstein_price_curvature,
-    latex="\\left(1 + (x + y + 1)^2 p\\right)\\left(30 + (2x - 3y)^2 q\\right),\\; "
+    label="Goldstein-Price", latex="\\left(1 + (x + y + 1)^2 p\\right)\\left(30 + (2x - 3y)^2 q\\right),\\; "
           "p = 19 - 14x + 3x^2 - 14y + 6xy + 3y^2,\\; q = 18 - 32x + 12x^2 + 48y - 36xy + 27y^2",
     domain=(-2.0, 2.0, -2.0, 2.0), minima=((0.0, -1.0),), lowest=3.0, start=(-1.5, 0.6),
     references=("Goldstein and Price 1971, On descent from local minima",),
@@ -245,7 +247,7 @@ def _mccormick_curvature(xp, x, y):
 
 
 @surface(
-    _mccormick_slope, _mccormick_curvature, latex="\\sin(x + y) + (x - y)^2 - 1.5x + 2.5y + 1",
+    _mccormick_slope, _mccormick_curvature, label="McCormick", latex="\\sin(x + y) + (x - y)^2 - 1.5x + 2.5y + 1",
     domain=(-1.5, 4.0, -3.0, 4.0), minima=((0.5 - PI / 3, -0.5 - PI / 3),), lowest=-1.9132229549810367,
     start=(3.5, 3.0),
     references=("McCormick 1976, Computability of global solutions to factorable nonconvex programs",),

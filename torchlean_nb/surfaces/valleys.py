@@ -56,6 +56,7 @@ def beale(xp, x, y):
 @surface(
     lambda xp, x, y: (2 * (x - 1) - 4 * (2 * y * y - x), 16 * y * (2 * y * y - x)),
     lambda xp, x, y: (6.0 + 0 * x, -16 * y, 96 * y * y - 16 * x),
+    label="Dixon-Price",
     latex="(x - 1)^2 + 2\\,(2y^2 - x)^2", domain=(-3.0, 3.0, -2.0, 2.0), minima=((1.0, 0.5**0.5), (1.0, -(0.5**0.5))),
     start=(-2.0, 1.5), references=("Dixon and Price 1989, Truncated Newton method for sparse problems",),
 )  # fmt: skip
@@ -68,6 +69,7 @@ def dixon_price(xp, x, y):
 @surface(
     lambda xp, x, y: (4 * x - 4.2 * x * x * x + x * x * x * x * x + y, x + 2 * y),
     lambda xp, x, y: (4 - 12.6 * x * x + 5 * x * x * x * x, 1.0 + 0 * x, 2.0 + 0 * y),
+    label="Three-hump camel",
     latex="2x^2 - 1.05\\,x^4 + \\tfrac{x^6}{6} + xy + y^2", domain=(-2.5, 2.5, -2.5, 2.5), minima=((0.0, 0.0),),
     start=(-2.0, 2.0), references=("Jamil and Yang 2013, arXiv 1308.4008, f29",),
 )  # fmt: skip
