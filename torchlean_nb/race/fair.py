@@ -1,0 +1,204 @@
+"""Fair comparison: as many learning rates, as much budget, the same starts and the same data for every contender."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from torchlean_nb.errors import CapabilityError, HyperparameterError, RuleError, quote
+from torchlean_nb.hypers import Hyper
+from torchlean_nb.race.contenders import Contender, contenders
+from torchlean_nb.race.fair_grid import grids, longer, open_ends
+from torchlean_nb.race.problems import Problem, problem_of
+from torchlean_nb.race.trial import Outcome, Trial, run_trials
+from torchlean_nb.trace import judging
+from torchlean_nb.trace.contest import Contest, Entry
+from torchlean_nb.trace.fair import FairTrace
+
+RATIO = 10**0.5
+_COUNT, _POSITIVE = Hyper(kind="int", low=1), Hyper(low=0.0, open_low=True)
+
+
+def fair(
+    optimizers: Any,
+    on: Any = "digits_mlp",
+    *,
+    lr: Any = None,
+    points: int = 7,
+    ratio: float = RATIO,
+    seeds: int | Iterable[int] = 3,
+    steps: int = 200,
+    epochs: int = 5,
+    target: float | Mapping[str, float] | None = None,
+    extend: bool | int = False,
+    executor: Any = None,
+    results: Any = None,
+    progress: bool | None = None,
+) -> FairTrace:
+    """Compare optimizers, each with as many learning rates and as much budget as the others.
+
+    Every contender gets a grid of `points` rates, `ratio` apart. With one seed all begin with the same parameters and
+    see the same data in the same order; fingerprints of both are in the result. It also says what a referee would:
+    a best rate on the edge of its grid, a rate that somebody fixed, seeds that do not agree.
+
+    Parameters
+    ----------
+    optimizers : sequence or mapping
+        As in `tl.race`: names, rows, ``(name, {hyperparameter: value})``; ``{label: ...}`` names them. Who brings an
+        ``lr`` keeps it, has one rate where others have many, and the result is called not fair.
+    on : str, Surface, callable, Problem or list of those
+        Surfaces, ``"digits_mlp"``, ``"digits_cnn"``, ``"moons_mlp"``, or `tl.race.problem`.
+    lr : float, array_like or mapping, optional
+        One grid for all: its middle, or its rates. A mapping gives these to each name, for a rate means something
+        else in each rule. By default one grid for all around 0.03 on networks, and around 0.01 on surfaces.
+    points : int
+    ratio : float
+        Between neighbours, more than 1.
+    seeds : int or iterable of int
+        On a surface seed 0 begins at its own start, others anywhere in its domain.
+    steps, epochs : int
+        Budget on surfaces, and on networks.
+    target : float or mapping of problem to float, optional
+        Loss whose time is reported; by default the best loss of the contender that is last.
+    extend : bool or int
+        Go on with the grids while somebody's best rate is on an edge: one more rate for every contender each time, at
+        the end that is better for it, at most so often (twice as many rates as at first, unless told).
+    executor : concurrent.futures.Executor, optional
+    results : path, optional
+        File of finished runs: what is in it is not computed again.
+    progress : bool, optional
+
+    Returns
+    -------
+    FairTrace
+        Stopped by KeyboardInterrupt: of the problems that had finished, ``status`` "interrupted".
+
+    Raises
+    ------
+    HyperparameterError, UnknownNameError, CapabilityError
+    RuleError
+        When runs of one seed did not begin alike.
+
+    Examples
+    --------
+    >>> import torchlean_nb as tl
+    >>> found = tl.race.fair(["sgd", "adam"], on="sphere", seeds=2, steps=60, extend=True)
+    >>> found.fair, [e.edge for e in found["sphere"].entries], found["sphere"].ranking()
+    (True, ['', ''], {'sgd': 1, 'adam': 2})
+    """
+    entries, problems = contenders(optimizers), _problems(on)
+    points, seeds = _COUNT.check("fair", "points", points), _seeds(seeds)
+    ratio = _POSITIVE.check("fair", "ratio", ratio)
+    if ratio <= 1:
+        raise HyperparameterError(f"fair: ratio={ratio:g}", "neighbours of a grid are more than 1 apart")
+    for c in entries:
+        if c.schedule is not None or c.paths > 1:
+            raise CapabilityError(f"fair: {c.name} brings {'a schedule' if c.schedule else 'arrays'}",
+                                  "the grid is of plain learning rates", "tl.race.sweep(...)")  # fmt: skip
+    found = [grids(entries, lr, p.kind, points, ratio) for p in problems]
+    common = not isinstance(lr, Mapping)
+    rounds = points if extend is True else Hyper(kind="int", low=0).check("fair", "extend", int(extend))
+    budget = {"steps": _COUNT.check("fair", "steps", steps), "epochs": _COUNT.check("fair", "epochs", epochs)}
+    wanted = [_target(target, p) for p in problems]
+    given = {"executor": executor, "results": results, "progress": progress}
+    contests, status = [], "finished"
+    for p, loss, first in zip(problems, wanted, found, strict=True):
+        runs = _Runs(p, entries, seeds, budget[p.unit], given)
+        try:
+            rows = runs.rows(first)
+            for _ in range(rounds):
+                if not open_ends(rows, entries):
+                    break
+                rows = runs.rows(longer(rows, entries, ratio, common))
+        except KeyboardInterrupt:
+            status = "interrupted"
+        if runs.last:
+            contests.append(runs.contest(loss))
+        if status == "interrupted":
+            break
+    meta = {"grid": "common" if common else "own", "ratio": ratio, "points": points, "status": status}
+    return FairTrace(contests, meta)
+
+
+class _Runs:
+    """Runs on one problem; what was computed once is there when grids grow."""
+
+    def __init__(self, problem: Problem, entries: Sequence[Contender], seeds: tuple[int, ...], budget: int,
+                 given: Mapping[str, Any]):  # fmt: skip
+        self.problem, self.entries, self.seeds, self.budget, self.given = problem, entries, seeds, budget, given
+        self.done: dict[tuple[int, float, int], Outcome] = {}
+        self.last: list[Entry] = []
+
+    def rows(self, grids: Sequence[np.ndarray]) -> list[Entry]:
+        """Entries of all contenders, computing what is new."""
+        keys = [[[(i, r, s) for s in self.seeds] for r in grid.tolist()] for i, grid in enumerate(grids)]
+        # NaN, the rate of rules without one, equals nothing: a word does.
+        keys = [[[(i, "" if math.isnan(r) else r, s) for i, r, s in row] for row in grid] for grid in keys]
+        new = [k for grid in keys for row in grid for k in row if k not in self.done]
+        self.done |= dict(zip(new, compute([self._trial(*k) for k in new], **self.given), strict=True))
+        at = max((o.at for o in self.done.values()), key=len)
+        self.at = at if at[-1] == self.budget else np.append(at, self.budget)
+        self.last = [self._entry(c, grid, [[self.done[k] for k in row] for row in mine])
+                     for c, grid, mine in zip(self.entries, grids, keys, strict=True)]  # fmt: skip
+        return self.last
+
+    def _trial(self, i: int, rate: Any, seed: int) -> Trial:
+        c = self.entries[i]
+        hypers = {**c.hypers, **({} if rate == "" else {"lr": rate})}
+        return Trial(self.problem, c.rule.name, hypers, seed=seed, budget=self.budget)
+
+    def _entry(self, c: Contender, grid: np.ndarray, found: list[list[Outcome]]) -> Entry:
+        curves = np.full((len(grid), len(self.seeds), len(self.at)), np.nan)
+        for i, row in enumerate(found):
+            for j, o in enumerate(row):
+                curves[i, j, : len(o.curve)] = o.curve
+        prints = [[{getattr(row[j], key) for row in found} for j in range(len(self.seeds))]
+                  for key in ("init_hash", "order_hash")]  # fmt: skip
+        if any(len(seen) > 1 for kind in prints for seen in kind):
+            raise RuleError(f"fair: runs of {c.name} on {self.problem.name} with one seed did not begin alike",
+                            "its function makes something that the seed does not decide")  # fmt: skip
+        starts, orders = (tuple(seen.pop() for seen in kind) for kind in prints)
+        ended = [[o.ended if o.status == "diverged" else -1 for o in row] for row in found]
+        work = [[o.evaluations for o in row] for row in found]
+        hypers = {k: v for k, v in c.hypers.items() if k != "lr"}
+        return Entry(c.name, c.rule.name, grid, curves, ended, work, starts, orders if any(orders) else (), hypers)
+
+    def contest(self, target: float | None) -> Contest:
+        """What came of it, with the best loss of who is last as a target unless told."""
+        if target is None:
+            best = [float(np.median(judging.per_seed(e.losses, "best"))) for e in self.last]
+            target = max((v for v in best if math.isfinite(v)), default=math.nan)
+        p = self.problem
+        return Contest(p.name, p.kind, p.unit, self.at, self.seeds, target, self.last)
+
+
+def compute(trials: Sequence[Trial], executor: Any, results: Any, progress: bool | None) -> list[Outcome]:
+    """Outcomes of trials."""
+    return [run_trials([t])[0] for t in trials]
+
+
+def _problems(on: Any) -> list[Problem]:
+    problems = [problem_of(p) for p in (on if isinstance(on, list | tuple) else [on])]
+    names = [p.name for p in problems]
+    if not problems or len({*names}) < len(names):
+        raise HyperparameterError(f"fair: on={quote(names or on, 60)}", "problems of different names")
+    return problems
+
+
+def _seeds(seeds: Any) -> tuple[int, ...]:
+    many = range(seeds) if isinstance(seeds, int) and not isinstance(seeds, bool) else seeds
+    try:
+        found = tuple(Hyper(kind="int", low=0).check("fair", "seeds", s) for s in many)
+    except TypeError:
+        found = ()
+    if not found or len({*found}) < len(found):
+        raise HyperparameterError(f"fair: seeds={quote(seeds, 60)}", "how many, or whole numbers that differ")
+    return found
+
+
+def _target(target: Any, problem: Problem) -> float | None:
+    wanted = target.get(problem.name) if isinstance(target, Mapping) else target
+    return None if wanted is None else Hyper().check("fair", "target", wanted)

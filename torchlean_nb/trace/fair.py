@@ -1,0 +1,185 @@
+"""FairTrace: optimizers compared over grids of learning rates and over seeds, as frozen data."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from torchlean_nb.errors import TraceFormatError, UnknownNameError, did_you_mean, quote
+from torchlean_nb.trace import referee
+from torchlean_nb.trace.contest import Contest, Entry
+from torchlean_nb.trace.formats import renderer
+from torchlean_nb.trace.frozen import check_format, dumps, freeze, loads, plain, write_text
+
+__all__ = ["Contest", "Entry", "FairTrace"]
+FORMAT = "torchlean_nb.fair/1"
+
+
+@dataclass(frozen=True, eq=False)
+class FairTrace:
+    """A fair comparison: contests on one problem or several.
+
+    Parameters
+    ----------
+    contests : iterable of Contest
+    meta : mapping
+        Plain data: ``grid, ratio, status, version``.
+
+    Examples
+    --------
+    >>> runs = {"ended": [[-1], [-1]], "evaluations": [[9], [9]]}
+    >>> a, b = (Entry(n, n, [0.1, 1.0], [[[4.0, 2.0]], [[4.0, last]]], **runs) for n, last in (("a", 1.0), ("b", 3.0)))
+    >>> fair = FairTrace([Contest("bowl", "surface", "steps", [0, 9], [0], 2.0, [b, a])])
+    >>> fair["bowl"].ranking(), fair["bowl"]["a"].best_rate, fair["bowl"]["a"].edge
+    ({'a': 1, 'b': 2}, 1.0, 'high')
+    >>> FairTrace.from_json(fair.to_json()) == fair
+    True
+    """
+
+    contests: tuple[Contest, ...]
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        contests = tuple(self.contests)
+        if len({getattr(c, "problem", None) for c in contests}) < len(contests):
+            raise TraceFormatError("trace: two contests on one problem")
+        if not all(isinstance(c, Contest) for c in contests):
+            raise TraceFormatError("trace: a fair comparison is made of contests")
+        object.__setattr__(self, "contests", contests)
+        object.__setattr__(self, "meta", freeze(dict(self.meta)))
+
+    # -- reading ---------------------------------------------------------------------------
+    def __getitem__(self, problem: str) -> Contest:
+        """Contest by problem."""
+        for c in self.contests:
+            if c.problem == problem:
+                return c
+        raise UnknownNameError(f"fair: no problem {quote(problem)}", did_you_mean(str(problem), [*self]))
+
+    def __iter__(self) -> Iterator[str]:
+        return (c.problem for c in self.contests)
+
+    def __len__(self) -> int:
+        return len(self.contests)
+
+    @property
+    def flags(self) -> tuple[referee.Flag, ...]:
+        """What a referee has to say."""
+        return tuple(flag for c in self.contests for flag in referee.flags(c))
+
+    @property
+    def fair(self) -> bool:
+        """Whether every contender had the same chances."""
+        return not any(f.unfair for f in self.flags)
+
+    @property
+    def status(self) -> str:
+        """``"finished"`` or ``"interrupted"``."""
+        return str(self.meta.get("status", "finished"))
+
+    # -- files -----------------------------------------------------------------------------
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON-able form."""
+        return {"format": FORMAT, "meta": plain(self.meta), "contests": [c.to_dict() for c in self.contests]}
+
+    @classmethod
+    def from_dict(cls, data: Any) -> FairTrace:
+        """Comparison from its plain form.
+
+        Raises
+        ------
+        TraceFormatError
+        """
+        check_format(data, FORMAT)
+        try:
+            contests = [Contest.from_dict(c) for c in data["contests"]]
+            return cls(contests, data["meta"])
+        except (KeyError, TypeError, AttributeError, ValueError) as e:
+            raise TraceFormatError("trace: not a fair comparison", f"{type(e).__name__}: {e}") from e
+
+    def to_json(self) -> str:
+        """JSON text, the same bytes for the same comparison."""
+        return dumps(self.to_dict())
+
+    @classmethod
+    def from_json(cls, text: str) -> FairTrace:
+        """Comparison from JSON text.
+
+        Raises
+        ------
+        TraceFormatError
+        """
+        return cls.from_dict(loads(text))
+
+    def write(self, path: str | Path) -> None:
+        """Write the JSON to a file."""
+        write_text(path, self.to_json() + "\n")
+
+    @classmethod
+    def read(cls, path: str | Path) -> FairTrace:
+        """Comparison from a JSON file."""
+        return cls.from_json(Path(path).read_text(encoding="utf-8"))
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """One row for each run: problem, contender, rate, seed, and what came of it."""
+        for c in self.contests:
+            for e in c.entries:
+                loss, to_target, area = (c.scores(e.name, metric) for metric in ("best", "steps", "area"))
+                for i, rate in enumerate(e.rates.tolist()):
+                    for j, seed in enumerate(c.seeds):
+                        yield {
+                            "problem": c.problem, "contender": e.name, "rule": e.rule, "rate": rate, "seed": seed,
+                            "loss": float(loss[i, j]), "to_target": float(to_target[i, j]), "unit": c.unit,
+                            "area": float(area[i, j]), "ended": int(e.ended[i, j]),
+                            "evaluations": int(e.evaluations[i, j]),
+                        }  # fmt: skip
+
+    def to_csv(self, path: str | Path | None = None) -> str:
+        """One line for each run; also written to `path`. A name that a spreadsheet would compute gets an apostrophe."""
+        out, rows = io.StringIO(), [*self.rows()]
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerows([[*rows[0]], *([_cell(v) for v in row.values()] for row in rows)] if rows else [])
+        if path is not None:
+            write_text(path, out.getvalue())
+        return out.getvalue()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, FairTrace) and (self.contests, self.meta) == (other.contests, other.meta)
+
+    __hash__ = None
+
+    # -- display ---------------------------------------------------------------------------
+    def render(self, fmt: str, **options: Any) -> Any:
+        """This comparison in any registered format: ``text``, ``svg``, ``figure``, ``widget``."""
+        return renderer(f"fair_{fmt}")(self, **options)
+
+    def to_text(self, metric: str = "best") -> str:
+        """Leaderboards, what was equal, and what a referee has to say."""
+        return self.render("text", metric=metric)
+
+    def to_svg(self, **options: Any) -> str:
+        """Self-contained picture: loss against learning rate, one line for each contender."""
+        return self.render("svg", **options)
+
+    def to_html(self, path: str | Path | None = None, **options: Any) -> str:
+        """Self-contained page of the leaderboard, without a kernel or a network; also written to `path`."""
+        return self.show(**options).to_html(path)
+
+    def plot(self, **options: Any) -> Any:
+        """The same as a matplotlib figure."""
+        return self.render("figure", **options)
+
+    def show(self, **options: Any) -> Any:
+        """The leaderboard, for the last line of a cell."""
+        return self.render("widget", **options)
+
+    def __repr__(self) -> str:
+        return self.to_text()
+
+
+def _cell(v: Any) -> Any:
+    return f"'{v}" if isinstance(v, str) and v[:1] in "=+-@\t\r" and v else v
