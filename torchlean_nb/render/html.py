@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import re
+import zlib
+from base64 import b64encode
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -33,6 +35,22 @@ _PAGE = """<!doctype html>
 standalone(document);
 </script></body></html>
 """
+
+# The same page with all of it compressed: it unpacks itself into what `_PAGE` holds.
+_PACKED = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>
+<style></style></head><body><div id="widget">This page needs JavaScript and a browser of 2023 or later.</div>
+<script type="module">
+const bytes=Uint8Array.from(atob("{packed}"),(c)=>c.charCodeAt(0));
+const text=await new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"))).text();
+const [css,data,code]=JSON.parse(text);
+document.querySelector("style").textContent=css;
+document.getElementById("widget").textContent="";
+for(const [type,id,body] of [["application/json","data",data],["module","code",code]]){{
+const s=document.createElement("script");s.type=type;s.id=id;s.textContent=body;document.body.append(s)}}
+</script></body></html>
+"""
+_GROUND = "body{margin:0;padding:12px;color-scheme:light dark;background:light-dark(#fff,#14171b)}\n"
 
 
 @cache
@@ -69,10 +87,18 @@ def page(
     state: Mapping[str, Any] | None = None,
     step: int = -1,
     title: str = "torchlean_nb",
+    packed: bool = False,
 ) -> str:
-    """Page that runs one widget from its payload; the same bytes for the same input."""
+    """Page that runs one widget from its payload; the same bytes for the same input.
+
+    `packed` compresses code and data into a page of a third of the size.
+    """
     esm, css = assets(kind)
     data = {"kind": kind, "payload": payload, "options": dict(options or {}), "state": dict(state or {}), "step": step}
+    if packed:
+        whole = json.dumps([_GROUND + css, json.dumps(data, allow_nan=False), f"{esm}\nstandalone(document);\n"])
+        text = b64encode(zlib.compress(whole.encode(), 9)).decode()
+        return _PACKED.format(title=escape(title), packed=text)
     return _PAGE.format(title=escape(title), css=css, data=json_for_script(data), esm=esm)
 
 

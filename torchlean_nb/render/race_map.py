@@ -100,18 +100,17 @@ def levels(z: np.ndarray, lowest: float) -> tuple[tuple[float, ...], Callable[[n
 
     Examples
     --------
-    >>> levels(np.linspace(0, 10, 50), 0.0)[0]
-    (2.0, 4.0, 6.0, 8.0)
+    >>> levels(np.linspace(0, 20, 50), 0.0)[0]
+    (2.0, 4.0, 6.0, 8.0, 10.0, 12.0, 14.0, 16.0, 18.0)
     >>> levels(np.geomspace(1e-3, 1e3, 50), 0.0)[0]
     (0.01, 0.1, 1.0, 10.0, 100.0)
     """
     if not z.size or z.min() == z.max():
         return (), lambda v: np.zeros(np.shape(v))
-    base = float(z.min()) if not math.isfinite(lowest) else min(0.0, lowest, float(z.min()))
-    base = 0.0 if z.min() >= 0 else base
+    base = lowest if math.isfinite(lowest) and lowest <= z.min() < 0 else min(0.0, float(z.min()))
     above, most = z - base, float(z.max() - base)
     low = float(np.quantile(above, 0.005))
-    if low > 0 and math.isfinite(lowest) and most / float(np.quantile(above, 0.1)) > _LOG_FROM:
+    if low > 0 and most / float(np.quantile(above, 0.1)) > _LOG_FROM:
         low = max(low, most * 1e-7)
         first, last = math.floor(math.log10(low)), math.ceil(math.log10(most))
         some = _STEPS[1 if last - first <= 3 else 2 if last - first <= 5 else 3]

@@ -28,7 +28,7 @@ _ROUGH = 2e-3  # share of a gradient that an arrow may be wrong by
 def race_payload(
     trace: RaceTrace, *, title: str = "Optimizer race", target: float | None = None,
     serial: int | None = None, surfaces: Sequence[Mapping[str, str]] = (), rules: Sequence[Mapping[str, str]] = (),
-    marks: Sequence[int] | None = None, text: str | None = None,
+    marks: Sequence[int] | None = None, drawn: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """Payload of the arena.
 
@@ -41,24 +41,22 @@ def race_payload(
         What can be chosen and added where a kernel is there.
     marks : sequence of int, optional
         Colour and marker of each contender; by default in order.
-    text : str, optional
-        Formula of the surface as it was typed.
+    drawn : mapping, optional
+        What `surface_payload` gave, where the surface has not changed.
     """
     surface = surface_of_trace(trace)
     stands = standings(trace, surface, target)
-    seen = seen_window(trace, stands)
-    kept = records(trace)
     marks = range(len(stands)) if marks is None else marks
     equal, unequal = equalities(trace, stands)
     first = [float(stands[0].x[0]), float(stands[0].y[0])] if stands else [0.0, 0.0]
+    sent = zip(stands, marks, held(trace), strict=True)
     return {
         "title": title, "serial": serial, "dtype": str(trace.meta.get("dtype", "float64")),
         "seed": trace.meta.get("seed", 0), "every": trace.meta.get("every", 1), "target": target, "start": first,
-        "steps": even(trace.steps[kept], 1.0), "surface": surface_payload(trace, surface, seen, text),
+        "steps": even(trace.steps[records(trace)], 1.0),
+        "surface": drawn or surface_payload(trace, surface, seen_window(trace, stands)),
         "surfaces": list(surfaces), "rules": list(rules), "equal": equal, "unequal": unequal,
-        "tracks": [
-            track_payload(s, trace, m, surface, who) for s, m, who in zip(stands, marks, held(trace), strict=True)
-        ],
+        "tracks": [track_payload(s, trace, mark, surface, who) for s, mark, who in sent],
     }  # fmt: skip
 
 
@@ -87,15 +85,14 @@ def map_of(surface: Surface | None, seen: Window) -> Map:
     return surface_map(surface, seen, surface.lowest)
 
 
-def surface_payload(
-    trace: RaceTrace, surface: Surface | None, seen: Window, text: str | None = None
-) -> dict[str, Any]:
+def surface_payload(trace: RaceTrace, surface: Surface | None, seen: Window) -> dict[str, Any]:
     """The surface with its map."""
     about, drawn = trace.surface, map_of(surface, seen)
     name = str(about.get("name", "?"))
     latex = about.get("latex")
     return {
-        "name": visible(name, 60), "label": surface_label(name), "text": text,
+        "name": visible(name, 60), "label": visible(about.get("label") or name, 60),
+        "text": about.get("text") if isinstance(about.get("text"), str) else None,
         "mathml": mathml(f"f(x, y) = {latex}") if isinstance(latex, str) else "",
         "domain": [float(f"{v:.12g}") for v in seen],
         "goals": [[float(x), float(y)] for x, y in about.get("goals", ())],
@@ -115,12 +112,6 @@ def _axes(surface: Surface | None) -> dict[str, Any] | None:
     if found is None:
         return None
     return {"values": found.values.tolist(), "vectors": found.vectors.tolist(), "centre": found.centre.tolist()}
-
-
-def surface_label(name: str) -> str:
-    """``six_hump_camel`` as ``Six-hump camel``."""
-    words = visible(name, 60).replace("_hump", "-hump").replace("_", " ")
-    return words[:1].upper() + words[1:] if name.isidentifier() else words
 
 
 def track_payload(

@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from torchlean_nb.errors import HyperparameterError, UnknownNameError
 from torchlean_nb.optim import row
 from torchlean_nb.race.field import field
+from torchlean_nb.race.rates import CHOSEN
 from torchlean_nb.render.escape import visible
 from torchlean_nb.render.numbers import fmt
-from torchlean_nb.surfaces import SURFACES, Surface
+from torchlean_nb.surfaces import Surface, surface_of
 from torchlean_nb.trace.race import RaceTrace, Track
 
 REST = 1e-7  # slope at which a path is said to have converged
@@ -77,19 +79,18 @@ def label(t: Track) -> str:
         return visible(t.name, 40)
     try:
         return visible(row(t.rule).class_name, 40)
-    except Exception:  # a row of the user's own may be gone
+    except UnknownNameError:  # a row of the user's own may be gone
         return visible(t.name, 40)
 
 
 def surface_of_trace(trace: RaceTrace) -> Surface | None:
-    """The surface a race ran on: the one it still holds, or the row of its name with its numbers."""
+    """The surface a race ran on: the one it still holds, or what its plain data says."""
     if trace.source is not None:
         return trace.source[0]
-    about = trace.surface
-    found = SURFACES.get(str(about.get("name")))
-    if found is None or about.get("latex") not in (None, found.latex):
+    try:
+        return surface_of(trace.surface)
+    except (UnknownNameError, HyperparameterError):
         return None
-    return found.with_numbers(**about.get("numbers", {})).with_noise(float(about.get("noise", 0.0)))
 
 
 def gradients(surface: Surface | None, points: np.ndarray) -> np.ndarray:
@@ -114,7 +115,7 @@ def equalities(trace: RaceTrace, stands: list[Standing]) -> tuple[list[str], lis
             unequal.append(f"{s.label} takes {fmt(per, 2)} evaluations a step")
     chosen = str(trace.meta.get("rates", ""))
     if len(stands) > 1 and chosen:
-        (equal if chosen.startswith("rates chosen") else unequal).append(chosen)
+        (equal if chosen == CHOSEN else unequal).append(chosen)
     return equal, unequal
 
 

@@ -6,7 +6,7 @@ shows an array, `ScheduleDesigner` shapes learning rates, `UpdateAnatomy` takes 
 optimizer's step apart; `ShapePuzzle`, `LossExplorer` and `GradientCloud` belong to lessons,
 `Gallery` shows pictures made beforehand. `TrainingDashboard` shows trainings, `DecisionBoundary` what a
 model says everywhere while it learns, `ConfusionView` what it takes for what. `ProgramView` steps through what
-``tl.compile`` made. The front end is plain
+``tl.compile`` made. `RaceArena` races optimizers over a surface. The front end is plain
 JavaScript in ``render/static``.
 """
 
@@ -19,6 +19,7 @@ from torchlean_nb.widgets.gradient_ledger import GradientLedger as GradientLedge
 from torchlean_nb.widgets.graph_stepper import GraphStepper as GraphStepper
 from torchlean_nb.widgets.loss_explorer import LossExplorer as LossExplorer
 from torchlean_nb.widgets.program_view import ProgramView as ProgramView
+from torchlean_nb.widgets.race_arena import RaceArena as RaceArena
 from torchlean_nb.widgets.schedule_designer import ScheduleDesigner as ScheduleDesigner
 from torchlean_nb.widgets.shape_puzzle import ShapePuzzle as ShapePuzzle
 from torchlean_nb.widgets.tape_table import TapeTable as TapeTable
@@ -27,5 +28,5 @@ from torchlean_nb.widgets.training_dashboard import TrainingDashboard as Trainin
 
 __all__ = [
     "ConfusionView", "DecisionBoundary", "Gallery", "GradientCloud", "GradientLedger", "GraphStepper", "LossExplorer",
-    "ProgramView", "ScheduleDesigner", "ShapePuzzle", "TapeTable", "TensorView", "TrainingDashboard", "UpdateAnatomy",
+    "ProgramView", "RaceArena", "ScheduleDesigner", "ShapePuzzle", "TapeTable", "TensorView", "TrainingDashboard", "UpdateAnatomy",
 ]  # fmt: skip
