@@ -58,6 +58,7 @@ export function raceFocus() {
     arrows,
     box,
     block: () => (box.style.display === "none" ? [] : [[...corner, RACE_BOX.wide, height]]),
+    right: () => corner[0] > 8,
     /** The corner in which the box hides least. */
     renew(view, drawn, wide, tall) {
       height = RACE_BOX.top + RACE_BOX.row * count(view) + RACE_BOX.foot;

@@ -16,9 +16,8 @@ export function raceMap(view) {
     ring = s("circle", { r: 6, class: "tl-ra-start" }),
     begin = s("text", { class: "tl-ra-halo", y: 4 }, "start"),
     start = s("g", { class: "tl-ra-begin" }, ring, begin),
-    beyond = s("text", { class: "tl-ra-halo tl-ra-beyond", x: 8, y: 15 }),
-    where = s("text", { class: "tl-ra-halo tl-ra-where", "text-anchor": "end" });
-  const svg = s("svg", { role: "group", class: "tl-ra-svg" }, fills, lines, tags, goals, ways, focus.axes, focus.arrows, start, marks, names, focus.box, beyond, where);
+    foot = s("text", { class: "tl-ra-halo tl-ra-foot" });
+  const svg = s("svg", { role: "group", class: "tl-ra-svg" }, fills, lines, tags, goals, ways, focus.axes, focus.arrows, start, marks, names, focus.box, foot);
   const knob = (text, label, act) => h("button", { type: "button", class: "tl-i", "aria-label": label, title: label, onclick: () => view.f.guard(act)() }, text);
   const el = h(
     "div",
@@ -33,7 +32,9 @@ export function raceMap(view) {
     hover = null,
     drawn = [],
     spots = null,
-    blocks = [];
+    blocks = [],
+    pointed = "",
+    rim = false;
 
   // -- the plane on the screen ---------------------------------------------------------------
   const home = () => {
@@ -142,8 +143,11 @@ export function raceMap(view) {
     paths();
     ground();
     focus.renew(view, drawn, wide, tall);
-    where.setAttribute("x", wide - 8);
-    where.setAttribute("y", tall - 8);
+    // Beside the box of the step, which stands in a corner.
+    rim = focus.right();
+    foot.setAttribute("x", rim ? 8 : wide - 8);
+    foot.setAttribute("y", tall - 8);
+    foot.setAttribute("text-anchor", rim ? "start" : "end");
     place();
     wait();
   }
@@ -188,7 +192,10 @@ export function raceMap(view) {
     });
     heads.sort((a, b) => (a.rank === b.rank ? 0 : a.rank < b.rank || Number.isNaN(b.rank) ? -1 : 1));
     const named = heads.slice(0, RACE_LABELS),
-      places = racePlaced(named, blocks, wide, tall);
+      unnamed = heads.length - named.length,
+      note = [lost && `${lost} outside the picture, F fits`, unnamed && `${unnamed} without a label`].filter(Boolean).join("; ");
+    foot.textContent = pointed || note;
+    const places = racePlaced(named, note ? [...blocks, [rim ? 0 : wide - raceWide(note) - 16, tall - 22, raceWide(note) + 16, 22]] : blocks, wide, tall);
     named.forEach(({ w, x, y }, i) => {
       const p = places[i];
       w.spot = p.spot;
@@ -199,8 +206,6 @@ export function raceMap(view) {
       w.leader.setAttribute("d", `M${x.toFixed(1)} ${y.toFixed(1)}L${(p.x + (p.end ? 2 : -2)).toFixed(1)} ${(p.y - 3.5).toFixed(1)}`);
     });
     for (const { w } of heads.slice(RACE_LABELS)) w.name.style.display = "none";
-    const unnamed = heads.length - named.length;
-    beyond.textContent = [lost && `${lost} outside the picture (F fits it)`, unnamed && `${unnamed} more without a label`].filter(Boolean).join("; ");
     focus.draw(view, hover || { i: front, at: raceHead(race, race.tracks[front], at), on: view.on(front) }, drawn, px, py, !!hover);
   }
 
@@ -236,7 +241,7 @@ export function raceMap(view) {
     if (!hand) {
       hover = nearest(u, v);
       const [x, y] = back(u, v);
-      where.textContent = `x ${short(x, 3)}, y ${short(y, 3)}`;
+      pointed = `x ${short(x, 3)}, y ${short(y, 3)}`;
       return draw();
     }
     hand.moved = hand.moved || Math.hypot(u - hand.u, v - hand.v) > 4;
@@ -257,7 +262,7 @@ export function raceMap(view) {
   };
   const leave = () => {
     hover = null;
-    where.textContent = "";
+    pointed = "";
     draw();
   };
   const wheel = (e) => {

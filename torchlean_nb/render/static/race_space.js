@@ -174,14 +174,13 @@ export function raceSpace(view) {
     const heads = [];
     for (const i of shown) {
       const end = raceHead(race, race.tracks[i], at),
-        wanted = [...strokes(ways[i], end)];
-      for (const [width, colour, alpha] of [[i === front ? 4.5 : 3.5, inks.back, 0.6], [i === front ? 2.25 : 1.5, inks.hues[i], 1]]) {
-        c.lineWidth = width;
-        c.strokeStyle = colour;
-        for (const hidden of [true, false]) {
-          c.globalAlpha = alpha * (hidden ? 0.25 : view.stale(i) ? 0.4 : 1);
-          c.beginPath();
-          for (const [a, b, under] of wanted) if (under === hidden) [c.moveTo(a[0], a[1]), c.lineTo(b[0], b[1])];
+        old = view.stale(i) ? 0.4 : 1;
+      for (const hidden of [true, false]) {
+        trace(c, ways[i], end, hidden);
+        for (const [width, colour, alpha] of [[i === front ? 4.5 : 3.5, inks.back, 0.6], [i === front ? 2.25 : 1.5, inks.hues[i], 1]]) {
+          c.lineWidth = width;
+          c.strokeStyle = colour;
+          c.globalAlpha = alpha * old * (hidden ? 0.25 : 1);
           c.stroke();
         }
       }
@@ -193,8 +192,18 @@ export function raceSpace(view) {
     words(c, heads, front);
     canvas.setAttribute("aria-label", `${race.surface.label} as a surface, seen from ${Math.round((camera.turn * 180) / Math.PI)} degrees; ${shown.length} paths on it. The sentence below and the table say what they show.`);
   }
-  function* strokes(points, end) {
-    for (let j = 1; j <= end; j++) if (points[j] && points[j - 1]) yield [points[j - 1], points[j], points[j][2] && points[j - 1][2]];
+  /** The part of a path that is seen, or that is hidden. */
+  function trace(c, points, end, hidden) {
+    let pen = false;
+    c.beginPath();
+    for (let j = 1; j <= end; j++) {
+      const a = points[j - 1],
+        b = points[j],
+        wanted = a && b && (a[2] && b[2]) === hidden;
+      if (wanted && !pen) c.moveTo(a[0], a[1]);
+      if (wanted) c.lineTo(b[0], b[1]);
+      pen = wanted;
+    }
   }
   function cross(c, x, y) {
     const [left, right, bottom, top] = view.race.surface.domain,
