@@ -75,8 +75,9 @@ export function raceSays(race, on, chosen, at) {
   }
   if (!fit.length) return [`At step ${k} every contender has diverged${goal}.${last}`, "", ""];
   const best = fit.reduce((a, t) => (loss(t) < loss(a) ? t : a));
-  const level = fit.filter((t) => loss(t) === loss(best)).length;
-  if (level > 1 && level === fit.length) return [`At step ${k} all stand at loss ${short(loss(best), 3)}${goal}.${last}`, "", ""];
+  // Losses travel with four digits.
+  const level = fit.every((t) => Math.abs(loss(t) - loss(best)) <= 1e-3 * Math.abs(loss(best)));
+  if (level && fit.length > 1) return [`At step ${k} all stand at loss ${short(loss(best), 3)}${goal}.${last}`, "", ""];
   return [`At step ${k} `, best.name, ` leads with loss ${short(loss(best), 3)}${goal}.${last}`];
 }
 const raceList = (words) => (words.length > 4 ? `${words.slice(0, 3).join(", ")} and ${words.length - 3} more` : words.join(", "));
@@ -162,7 +163,7 @@ function raceArena({ model, el }, race, mail, again) {
         "-": () => map.zoom(1 / 1.5),
         0: () => map.whole(),
       },
-      exports: fileExports(() => f, model, "race", () => map.svg),
+      exports: [...fileExports(() => f, model, "race", () => map.svg), ...raceStateExports(view)],
       draw: () => paint(),
     },
   );
@@ -203,7 +204,11 @@ function raceArena({ model, el }, race, mail, again) {
   }
   const wait = () => pictures.forEach((part) => part.wait());
 
-  const sized = new ResizeObserver(f.guard(() => pictures.some((part) => part.fits()) || view.redraw()));
+  const sized = new ResizeObserver(
+    f.guard(() => {
+      if (pictures.map((part) => part.fits()).some(Boolean)) view.redraw();
+    }),
+  );
   sized.observe(f.root);
   f.draw();
   return {
@@ -219,13 +224,20 @@ function raceArena({ model, el }, race, mail, again) {
     },
     /** A refusal: controls go back to what is true. */
     refuse(text) {
+      pictures.forEach((part) => part.take());
       view.redraw();
       view.say(text);
+      around.forEach((part) => part.refuse && part.refuse(text));
       wait();
     },
     say: view.say,
     guard: f.guard,
-    destroy() {
+    /** The control that has the focus, by its name, so that another arena can give it back. */
+    focus: () => f.root.contains(document.activeElement) && (document.activeElement.getAttribute("aria-label") || race.title),
+    refocus: (name) => ([...f.root.querySelectorAll("[aria-label]")].find((e) => e.getAttribute("aria-label") === name) || f.root).focus(),
+    /** `keep`: what is seen now is seen again by the next one. */
+    destroy(keep = false) {
+      if (keep) ["state", "step"].forEach((k) => model.set(k, k === "step" ? f.state.step : { ...f.state }));
       sized.disconnect();
       f.destroy();
     },
@@ -240,9 +252,10 @@ function render({ model, el }) {
   let race = raceData(model.get("payload")),
     arena = null;
   const open = (next) => {
-    const held = arena && arena.leave();
+    const focus = arena && arena.focus();
+    if (arena) arena.destroy(true);
     arena = raceArena({ model, el }, next, mail, open);
-    if (held) arena.hold(held);
+    if (focus) arena.refocus(focus);
   };
   const take = (next, serial) => {
     race = next;

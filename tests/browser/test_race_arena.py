@@ -1,0 +1,390 @@
+"""The pictures of RaceArena in a real Chromium: scrubbing, choosing, dragging, views, widths, hostile names, time."""
+
+from __future__ import annotations
+
+import math
+import shutil
+import subprocess
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+import torchlean_nb as tl
+from torchlean_nb.render.escape import json_for_script
+from torchlean_nb.render.html import assets, page
+from torchlean_nb.render.race_payload import race_payload
+
+SIX = {
+    "SGD": ("sgd", {"lr": 1.5e-3}), "Momentum": ("momentum", {"lr": 1e-3}), "Nesterov": ("nesterov", {"lr": 1e-3}),
+    "RMSprop": ("rmsprop", {"lr": 0.02}), "Adam": ("adam", {"lr": 0.2}), "L-BFGS": ("lbfgs", {}),
+}  # fmt: skip
+LIVE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>live</title>
+<style>body{{margin:0;padding:12px}}{css}</style></head><body><div id="widget"></div>
+<script type="module">{esm}
+const data = {data}, heard = {{}};
+window.asked = [];
+const model = {{
+  get: (k) => data[k], set: (k, v) => {{ data[k] = v; }}, off() {{}}, save_changes() {{}},
+  on: (name, fn) => (heard[name] = [...(heard[name] || []), fn]), send: (m) => window.asked.push(m),
+}};
+window.say = (m) => heard["msg:custom"].forEach((fn) => fn(m));
+window.whole = (p) => {{ data.payload = p; heard["change:payload"].forEach((fn) => fn()); }};
+widget.render({{ model, el: document.getElementById("widget") }});
+</script></body></html>
+"""
+SCRUB = """(n) => {
+  const range = document.querySelector(".tl-scrub input"), took = [], last = +range.max;
+  for (let i = 0; i < n; i++) {
+    range.value = 1 + (i * 37) % last;
+    const from = performance.now();
+    range.dispatchEvent(new Event("input", { bubbles: true }));
+    took.push(performance.now() - from);
+  }
+  return took.sort((a, b) => a - b)[n >> 1];
+}"""
+OVERFLOW = "() => document.documentElement.scrollWidth - innerWidth"
+
+
+def raced(what=SIX, on="rosenbrock", start=(-1.5, 2.0), steps=200, **more):
+    return tl.race(what, on=on, start=start, steps=steps, **more)
+
+
+def written(path, trace, target=0.01, state=None, **options):
+    state = {"step": 60} | (state or {})
+    options = {"title": "Optimizer race", **options}
+    text = page("RaceArena", race_payload(trace, target=target), options=options, state=state, step=state["step"])
+    path.write_text(text, encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("race")
+    written(folder / "six.html", raced())
+    written(folder / "diverged.html", raced(SIX | {"SGD": ("sgd", {"lr": 3e-3})}), state={"step": 120, "chosen": 4})
+    written(folder / "bowl.html", raced(["sgd", "adam"], "quadratic", (3.0, 1.0), 50), state={"step": 20})
+    written(folder / "saddle.html", raced(["sgd", "adam"], "saddle", (-1.5, 0.01), 50), target=None)
+    written(folder / "sparse.html", raced(["sgd", "adam"], steps=100, every=5))
+    twelve = ("sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw", "adagrad", "adadelta", "nadam", "radam",
+              "amsgrad", "lion")  # fmt: skip
+    written(folder / "twelve.html", raced(twelve))
+    written(folder / "hundred.html", raced({f"adam {i}": ("adam", {"lr": 0.002 * (i + 1)}) for i in range(100)}))
+    bad = "<img src=x onerror=alert(1)>"
+    written(folder / "hostile.html", raced({bad: "sgd", "</script><b>x": "adam"}), title=bad)
+    written(folder / "present.html", raced(), presentation=True)
+    esm, css = assets("RaceArena")
+    data = {"kind": "RaceArena", "payload": race_payload(raced(), target=0.01, serial=1), "options": {"title": "Race"},
+            "state": {"step": 60}, "step": 60}  # fmt: skip
+    (folder / "live.html").write_text(LIVE.format(css=css, esm=esm, data=json_for_script(data)), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def six(watch, pages):
+    return watch(pages / "six.html").page
+
+
+@pytest.fixture
+def live(watch, pages):
+    return watch(pages / "live.html").page
+
+
+def sentence(page):
+    return page.locator(".tl-narr").inner_text()
+
+
+def press(page, *keys):
+    for key in keys:
+        page.keyboard.press(key)
+
+
+def lengths(page):
+    """How much of each path is drawn, in order of the drawing."""
+    return page.locator(".tl-ra-ways .tl-ra-line").evaluate_all(
+        "(all) => all.map((p) => parseFloat(getComputedStyle(p).strokeDasharray))"
+    )
+
+
+def middle(locator):
+    box = locator.bounding_box()
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
+def test_pure_functions_under_node():
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("no node on PATH")
+    here = Path(__file__).parent / "race.test.mjs"
+    done = subprocess.run([node, "--test", str(here)], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout[-4000:]
+
+
+def test_it_opens_with_every_contender_marked_named_and_said(six):
+    assert six.locator(".tl-ra-ways > g").count() == 6
+    assert six.locator(".tl-ra-marks > path").count() == 6
+    assert set(SIX) <= set(six.locator(".tl-ra-names text").all_text_contents())
+    looks = six.locator(".tl-ra-marks > path").evaluate_all("(all) => all.map((p) => p.style.fill + p.getAttribute('d'))")
+    assert len(set(looks)) == 6
+    assert "At step 60" in sentence(six) and "leads with loss" in sentence(six)
+    assert six.locator(".tl-ra-plot").count() == 2
+
+
+def test_a_scrub_moves_paths_marks_plots_and_the_sentence_and_nothing_else(six):
+    still = "() => [...document.querySelectorAll('.tl-ra-fills path, .tl-ra-lines path, .tl-ra-all, .tl-ra-axes *')]" \
+            ".map((p) => p.outerHTML).join('')"
+    before, drawn, said = six.evaluate(still), lengths(six), sentence(six)
+    widget = six.locator(".tl")
+    widget.focus()
+    press(six, "End")
+    assert all(a <= b for a, b in zip(drawn, lengths(six), strict=True)) and drawn != lengths(six)
+    assert sentence(six) != said
+    press(six, "Home")
+    assert lengths(six) == [0.0] * 6
+    assert "At step 0 all stand at loss" in sentence(six)
+    press(six, "ArrowRight", "ArrowRight", "ArrowLeft")
+    assert widget.get_attribute("data-step") == "1"
+    assert six.evaluate(still) == before
+
+
+def test_keys_choose_a_contender_and_switch_it_off_and_on(six):
+    six.locator(".tl").focus()
+    press(six, "5")
+    assert six.locator(".tl-ra-box .tl-ra-title").text_content() == "Adam at 60"
+    assert six.locator(".tl-ra-ways .tl-ra-front").count() == 1
+    assert "Adam\u2019s last step" in sentence(six)
+    press(six, "x")
+    assert six.locator(".tl-ra-ways > g").count() == 5
+    assert not six.locator(".tl-ra-box").is_visible()
+    press(six, "x")
+    assert six.locator(".tl-ra-ways > g").count() == 6
+    press(six, "9")
+    assert six.locator(".tl-ra-box .tl-ra-title").text_content() == "Adam at 60"
+
+
+def test_the_box_has_the_true_lengths_and_arrows_point_downhill(six):
+    six.locator(".tl").focus()
+    press(six, "1")
+    t = raced()["SGD"]
+    x, y = t.positions[60, :, 0]
+    gx, gy = -2 * (1 - x) - 400 * x * (y - x * x), 200 * (y - x * x)
+    values = six.locator(".tl-ra-box text[text-anchor=end]").all_text_contents()
+    assert float(values[1]) == pytest.approx((gx * gx + gy * gy) ** 0.5, rel=0.01)
+    turn = six.locator(".tl-ra-arrows .tl-ra-tip.tl-ra-g").get_attribute("transform")
+    angle = float(turn.split("rotate(")[1].rstrip(")"))
+    assert math.cos(math.radians(angle) - math.atan2(gy, -gx)) > 0.999
+
+
+def test_views_change_by_key_and_the_surface_turns(six):
+    six.locator(".tl").focus()
+    press(six, "v")
+    canvas = six.locator(".tl-ra-canvas")
+    expect(canvas).to_be_visible()
+    assert not six.locator(".tl-ra-svg").is_visible()
+    shot = "(c) => c.toDataURL()"
+    before = canvas.evaluate(shot)
+    assert len(before) > 10_000
+    canvas.focus()
+    press(six, "ArrowLeft")
+    turned = canvas.evaluate(shot)
+    assert turned != before and six.locator(".tl").get_attribute("data-step") == "60"
+    six.locator(".tl").focus()
+    press(six, "ArrowRight")
+    assert canvas.evaluate(shot) != turned
+    assert "Rosenbrock" in canvas.get_attribute("aria-label")
+    press(six, "v", "v")
+    expect(six.locator(".tl-ra-svg")).to_be_visible()
+
+
+def test_a_drag_in_a_plot_scrubs(six):
+    plot = six.locator(".tl-ra-plot").first
+    box = plot.bounding_box()
+    six.mouse.move(box["x"] + 60, box["y"] + 60)
+    six.mouse.down()
+    early = int(six.locator(".tl").get_attribute("data-step"))
+    six.mouse.move(box["x"] + box["width"] + 40, box["y"] + 60)
+    six.mouse.up()
+    assert 0 < early < 60
+    assert six.locator(".tl").get_attribute("data-step") == "200"
+
+
+def test_the_pointer_over_a_path_shows_the_step_there(six):
+    six.locator(".tl").focus()
+    press(six, "End")
+    t = raced()["Nesterov"]
+    spot = six.evaluate("""(d) => { const p = [...document.querySelectorAll('.tl-ra-ways .tl-ra-line')][1];
+      const m = p.getAttribute('d').split(/[ML]/).filter(Boolean)[d].split(' ').map(Number);
+      const q = new DOMPoint(...m).matrixTransform(p.getScreenCTM()); return [q.x, q.y]; }""", 150)  # fmt: skip
+    six.mouse.move(*spot)
+    title = six.locator(".tl-ra-box .tl-ra-title").text_content()
+    assert title.startswith(t.name + " at ") and title != "Nesterov at 200"
+    expect(six.locator(".tl-ra-ring")).to_be_visible()
+    press(six, "ArrowLeft")
+    assert six.locator(".tl").get_attribute("data-step") == "199"
+
+
+def test_a_page_says_that_another_start_needs_python_and_stays_as_it_is(six):
+    before = lengths(six)
+    box = six.locator(".tl-ra-svg").bounding_box()
+    six.mouse.click(box["x"] + 250, box["y"] + 60)
+    expect(six.locator(".tl-ra-said")).to_contain_text("Python")
+    assert lengths(six) == before
+    assert six.locator(".tl-ra-start[tabindex]").count() == 0
+
+
+def test_zoom_fit_and_back(six):
+    six.locator(".tl").focus()
+    whole = six.locator(".tl-ra-lines").get_attribute("transform")
+    press(six, "+", "+")
+    near = six.locator(".tl-ra-lines").get_attribute("transform")
+    assert near != whole
+    press(six, "f")
+    assert six.locator(".tl-ra-lines").get_attribute("transform") not in (near, whole)
+    press(six, "0")
+    assert six.locator(".tl-ra-lines").get_attribute("transform") == whole
+
+
+def test_who_diverges_ends_there_and_is_named_so(watch, pages):
+    page = watch(pages / "diverged.html").page
+    assert "SGD (diverged)" in page.locator(".tl-ra-names text").all_text_contents()
+    assert page.locator(".tl-ra-foot").text_content().startswith("1 outside the picture")
+    page.locator(".tl").focus()
+    press(page, "1")
+    assert "SGD diverged at step" in sentence(page)
+    drawn = lengths(page)
+    press(page, "End")
+    assert lengths(page)[-1] == drawn[-1]
+
+
+def test_a_bowl_has_its_axes_and_a_saddle_the_gradient_for_the_distance(watch, pages):
+    bowl = watch(pages / "bowl.html").page
+    rows = [t for t in bowl.locator(".tl-ra-box text").all_text_contents() if t.startswith("along")]
+    assert len(rows) == 2
+    expect(bowl.locator(".tl-ra-cross")).to_be_visible()
+    saddle = watch(pages / "saddle.html").page
+    assert saddle.locator(".tl-ra-plot .tl-ra-title").all_text_contents() == ["loss", "length of the gradient"]
+    assert saddle.locator(".tl-ra-goal-line").count() == 0
+
+
+def test_of_a_sparse_record_each_key_moves_one_record(watch, pages):
+    page = watch(pages / "sparse.html").page
+    page.locator(".tl").focus()
+    press(page, "ArrowRight")
+    assert page.locator(".tl").get_attribute("data-step") == "65"
+    assert "last 5 steps together were" in sentence(page)
+
+
+def test_hostile_names_stay_text(watch, pages):
+    page = watch(pages / "hostile.html").page
+    assert page.locator("img").count() == 0 and page.locator(".tl-ra b b").count() == 0
+    assert "<img src=x" in page.locator(".tl-ra").inner_text()
+    assert any(t.startswith("<img") for t in page.locator(".tl-ra-names text").all_text_contents())
+
+
+def test_a_hundred_contenders_are_drawn_with_a_few_labels(watch, pages):
+    page = watch(pages / "hundred.html").page
+    assert page.locator(".tl-ra-ways > g").count() == 100
+    shown = page.locator(".tl-ra-names > g").evaluate_all("(all) => all.filter((g) => g.style.display !== 'none').length")
+    assert shown == 12
+    assert "88 without a label" in page.locator(".tl-ra-foot").text_content()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [724, 480, 362])
+def test_it_is_never_wider_than_its_place(watch, pages, width, theme):
+    page = watch(pages / "six.html", width=width, theme=theme).page
+    assert page.evaluate(OVERFLOW) <= 0
+    wide = page.locator(".tl-ra-svg").bounding_box()["width"]
+    assert wide > 0.5 * width if width > 560 else wide > 0.9 * width - 30
+    sizes = page.locator(".tl-ra-svg text, .tl-ra-plot text").evaluate_all(
+        "(all) => all.filter((t) => t.textContent).map((t) => parseFloat(getComputedStyle(t).fontSize))"
+    )
+    assert min(sizes) >= 8.5
+
+
+def test_presentation_is_larger(watch, pages):
+    small, large = (watch(pages / f"{n}.html", width=1000).page.locator(".tl-ra-svg").bounding_box() for n in ("six", "present"))
+    assert large["width"] > 1.1 * small["width"]
+
+
+def test_the_drawing_is_a_file_of_its_own(six, tmp_path):
+    six.get_by_role("button", name="Export").click()
+    with six.expect_download() as got:
+        six.get_by_role("menuitem", name="SVG of this step").click()
+    got.value.save_as(tmp_path / "race.svg")
+    text = (tmp_path / "race.svg").read_text(encoding="utf-8")
+    root = ET.fromstring(text)
+    assert "var(" not in text and "class=" not in text
+    assert any(e.text == "L-BFGS" for e in root.iter("{http://www.w3.org/2000/svg}text"))
+
+
+@pytest.mark.parametrize("name", ["six", "twelve"])
+def test_a_scrub_takes_about_a_millisecond(watch, pages, name):
+    page = watch(pages / f"{name}.html").page
+    page.evaluate(SCRUB, 100)
+    median = page.evaluate(SCRUB, 100)
+    print(f"scrub of {name}: {median:.2f} ms, median of 100")
+    assert median < 8  # a machine may be busy; at rest it is below 1
+
+
+# -- with Python behind it ---------------------------------------------------------------------
+def asked(page):
+    return page.evaluate("() => window.asked")
+
+
+def moved(start=(-1.0, 1.5), **more):
+    return race_payload(raced(start=start), target=0.01, **more)
+
+
+def test_of_a_drag_one_edit_is_under_way_and_the_latest_waits(live):
+    x, y = middle(live.locator(".tl-ra-start"))
+    live.mouse.move(x, y)
+    live.mouse.down()
+    for i in range(1, 6):
+        live.mouse.move(x + 12 * i, y + 4 * i)
+    assert len(asked(live)) == 1 and asked(live)[0]["do"] == "start"
+    assert live.locator(".tl-ra-old").count() >= 6
+    live.mouse.up()
+    first = asked(live)[0]
+    live.evaluate("(m) => window.say(m)", {"kind": "answer", "serial": first["serial"], "payload": moved(serial=first["serial"])})
+    sent = asked(live)
+    assert len(sent) == 2 and sent[1]["at"][0] > sent[0]["at"][0]
+    assert middle(live.locator(".tl-ra-start"))[0] == pytest.approx(x + 60, abs=2)
+    last = sent[1]["serial"]
+    live.evaluate("(m) => window.say(m)", {"kind": "answer", "serial": last, "payload": moved(tuple(sent[1]["at"]), serial=last)})
+    assert live.locator(".tl-ra-old").count() == 0
+    assert len(asked(live)) == 2
+
+
+def test_an_answer_replaces_one_path_and_moves_nothing_else(live):
+    live.locator(".tl").focus()
+    before = live.locator(".tl-ra-ways .tl-ra-line").evaluate_all("(all) => all.map((p) => p.getAttribute('d'))")
+    new = race_payload(raced(SIX | {"Adam": ("adam", {"lr": 0.1})}), target=0.01)["tracks"][4]
+    live.evaluate("(m) => window.say(m)", {"kind": "answer", "serial": 5, "tracks": [[4, new]]})
+    after = live.locator(".tl-ra-ways .tl-ra-line").evaluate_all("(all) => all.map((p) => p.getAttribute('d'))")
+    assert sum(a != b for a, b in zip(before, after, strict=True)) == 1
+    assert live.locator(".tl").get_attribute("data-step") == "60"
+
+
+def test_the_start_moves_by_keys_and_a_click_puts_it_somewhere_else(live):
+    start = live.get_by_role("slider", name="Start point")
+    start.focus()
+    live.keyboard.press("ArrowRight")
+    assert asked(live)[0]["at"][0] > -1.5 and asked(live)[0]["at"][1] == 2.0
+    assert live.locator(".tl").get_attribute("data-step") == "60"
+    live.evaluate("(m) => window.say(m)", {"kind": "say", "serial": asked(live)[0]["serial"], "text": "no <b>start</b> there"})
+    expect(live.locator(".tl-ra-said")).to_have_text("no <b>start</b> there")
+    assert "x \u22121.5" in start.get_attribute("aria-valuetext")
+    box = live.locator(".tl-ra-svg").bounding_box()
+    live.mouse.click(box["x"] + 250, box["y"] + 60)
+    assert asked(live)[1]["do"] == "start" and asked(live)[1]["at"][0] > -0.5
+    expect(live.locator(".tl-ra-said")).to_be_hidden()
+
+
+def test_other_numbers_of_steps_give_another_scrubber_and_keep_the_view(live):
+    live.locator(".tl").focus()
+    press(live, "5", "v")
+    live.evaluate("(p) => window.whole(p)", race_payload(raced(steps=50), target=0.01, serial=9))
+    expect(live.locator(".tl-count")).to_have_text("step 50 of 50")
+    expect(live.locator(".tl-ra-canvas")).to_be_visible()
+    assert "Adam\u2019s last step" in sentence(live)
