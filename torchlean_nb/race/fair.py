@@ -8,12 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from torchlean_nb import optim
 from torchlean_nb.errors import CapabilityError, HyperparameterError, RuleError, quote
 from torchlean_nb.hypers import Hyper
 from torchlean_nb.race.contenders import Contender, contenders
 from torchlean_nb.race.fair_grid import grids, longer, open_ends
 from torchlean_nb.race.problems import Problem, problem_of
-from torchlean_nb.race.trial import Outcome, Trial, run_trials
+from torchlean_nb.race.sweep import compute
+from torchlean_nb.race.trial import Outcome, Trial
 from torchlean_nb.trace import judging
 from torchlean_nb.trace.contest import Contest, Entry
 from torchlean_nb.trace.fair import FairTrace
@@ -98,6 +100,9 @@ def fair(
         if c.schedule is not None or c.paths > 1:
             raise CapabilityError(f"fair: {c.name} brings {'a schedule' if c.schedule else 'arrays'}",
                                   "the grid is of plain learning rates", "tl.race.sweep(...)")  # fmt: skip
+        if optim.row(c.rule.name).update is not c.rule.update:
+            raise CapabilityError(f"fair: {c.name} is no optimizer that can be found by its name",
+                                  "a run is told by names and numbers", "tl.extend.optimizer")  # fmt: skip
     found = [grids(entries, lr, p.kind, points, ratio) for p in problems]
     common = not isinstance(lr, Mapping)
     rounds = points if extend is True else Hyper(kind="int", low=0).check("fair", "extend", int(extend))
@@ -173,11 +178,6 @@ class _Runs:
             target = max((v for v in best if math.isfinite(v)), default=math.nan)
         p = self.problem
         return Contest(p.name, p.kind, p.unit, self.at, self.seeds, target, self.last)
-
-
-def compute(trials: Sequence[Trial], executor: Any, results: Any, progress: bool | None) -> list[Outcome]:
-    """Outcomes of trials."""
-    return [run_trials([t])[0] for t in trials]
 
 
 def _problems(on: Any) -> list[Problem]:

@@ -21,7 +21,7 @@ from torchlean_nb.render.stills import words
 from torchlean_nb.trace import judging
 from torchlean_nb.trace.contest import Contest, Entry
 
-WIDTH, HEIGHT = 340, 236
+WIDTH, HEIGHT, ALONE = 340, 220, 480
 INKS = (None, "#E69F00", "#56B4E9", "#CC79A7", "#0072B2", "#009E73")  # the first is the colour of the text
 SHAPES = (
     "M-4 0a4 4 0 1 0 8 0a4 4 0 1 0 -8 0z", "M-3.6 -3.6h7.2v7.2h-7.2z", "M0 -4.6L4.5 3.4H-4.5z", "M0 -5L5 0L0 5L-5 0z",
@@ -83,35 +83,35 @@ def axis(c: Contest, metric: str) -> str:
     return _AXES[metric].format(c.unit, fmt(c.target, 3))
 
 
-def sensitivity(c: Contest, metric: str = "best") -> str:
+def sensitivity(c: Contest, metric: str = "best", width: float = WIDTH) -> str:
     """A line for each contender: median over the seeds against the rate, the seeds as a band around it."""
     scores = [c.scores(e.name, metric) for e in c.entries]
     with np.errstate(invalid="ignore"):
         middles = [np.median(s, axis=1) for s in scores]
-    xs, ys = _scales(c, scores, middles, metric)
+    xs, ys = _scales(c, scores, middles, metric, width - _LEFT - _RIGHT)
     low, top = _TOP + _STRIP, HEIGHT - _LOW
     body = [words(_LEFT, 16, fit(visible(c.problem), 170, 11.5, bold=True) or "…", "b"),
-            words(WIDTH - _RIGHT, 16, axis(c, metric), "s e"),
-            words(WIDTH - _RIGHT, HEIGHT - 6, "learning rate", "s e")]  # fmt: skip
+            words(width - _RIGHT, 16, axis(c, metric), "s e"),
+            words(width - _RIGHT, HEIGHT - 6, "learning rate", "s e")]  # fmt: skip
     for v in xs.ticks() if xs else ():
         body += [f'<path class="ax" d="M{num(xs(v))} {low}V{top}"/>', words(xs(v), top + 14, fmt(v, 3), "s m")]
     for v in ys.ticks() if ys else ():
-        body += [f'<path class="ax" d="M{_LEFT} {num(ys(v))}H{WIDTH - _RIGHT}"/>',
+        body += [f'<path class="ax" d="M{_LEFT} {num(ys(v))}H{width - _RIGHT}"/>',
                  words(_LEFT - 6, ys(v) + 3.5, fmt(v, 3), "s e")]  # fmt: skip
     if any(not np.isfinite(m).all() for m in middles):
         word = "never" if metric == "steps" else "diverged"
         body.append(words(_LEFT - 6, _TOP + 9, word, "s e"))
     for i, (e, s, m) in enumerate(zip(c.entries, scores, middles, strict=True)):
-        body.append(f'<g data-c="{i}">{"".join(_entry(e, i, s, m, metric, xs, ys))}</g>')
+        body.append(f'<g data-c="{i}">{"".join(_entry(e, i, s, m, metric, xs, ys, width))}</g>')
     return "".join(body)
 
 
 def _scales(
-    c: Contest, scores: Sequence[np.ndarray], middles: Sequence[np.ndarray], metric: str
+    c: Contest, scores: Sequence[np.ndarray], middles: Sequence[np.ndarray], metric: str, wide: float
 ) -> tuple[Scale | None, Scale | None]:
     rates = np.concatenate([e.rates for e in c.entries])
     rates = rates[np.isfinite(rates) & (rates > 0)]
-    wide, tall = WIDTH - _LEFT - _RIGHT, HEIGHT - _LOW - _TOP - _STRIP
+    tall = HEIGHT - _LOW - _TOP - _STRIP
     xs = Scale(rates.min() / 1.6, rates.max() * 1.6, _LEFT, wide, True) if rates.size else None
     seen = np.concatenate([m[np.isfinite(m)] for m in middles])
     lows = np.concatenate([s.min(axis=1)[np.isfinite(m)] for s, m in zip(scores, middles, strict=True)])
@@ -133,9 +133,9 @@ def _scales(
 
 
 def _entry(
-    e: Entry, i: int, s: np.ndarray, m: np.ndarray, metric: str, xs: Scale | None, ys: Scale | None
+    e: Entry, i: int, s: np.ndarray, m: np.ndarray, metric: str, xs: Scale | None, ys: Scale | None, width: float,
 ) -> Iterator[str]:
-    wide = WIDTH - _LEFT - _RIGHT
+    wide = width - _LEFT - _RIGHT
     ok, best = np.isfinite(m), judging.best_rate(s)
     if np.isnan(e.rates).any():  # a rule without a rate: one line across
         if ys and ok.any():
@@ -179,8 +179,8 @@ def _stretches(ok: np.ndarray) -> list[list[int]]:
     return out
 
 
-def slope(contests: Sequence[Contest], metric: str = "best") -> str:
-    """Places on every problem, and a line for each contender from one to the next; shared places are framed."""
+def slope(contests: Sequence[Contest], metric: str = "best") -> tuple[str, float]:
+    """Places on every problem with a line for each contender, shared places framed; and how tall that is."""
     names = list(dict.fromkeys(name for c in contests for name in c))
     orders = [[*c.ranking(metric)] for c in contests]
     left, right = 104, WIDTH - 104
@@ -206,4 +206,4 @@ def slope(contests: Sequence[Contest], metric: str = "best") -> str:
                 said = f"{said} {place(c, name, metric)}" if side == 0 else f"{place(c, name, metric)} {said}"
                 parts.append(words(x + (-14 if side == 0 else 14), y + 3.5, said, "e" if side == 0 else ""))
         body.append(f'<g data-c="{i}">{"".join(parts)}</g>')
-    return "".join(body)
+    return "".join(body), 52 + gap * (len(names) - 1) + 22

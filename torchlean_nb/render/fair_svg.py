@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from torchlean_nb.render.escape import visible
-from torchlean_nb.render.fair_panel import HEIGHT, WIDTH, mark, place, sensitivity, slope
+from torchlean_nb.render.fair_panel import ALONE, HEIGHT, WIDTH, mark, place, sensitivity, slope
 from torchlean_nb.render.fair_text import amount
 from torchlean_nb.render.glyphs import fit
 from torchlean_nb.render.routes import num
@@ -30,12 +30,13 @@ def fair_svg(trace: FairTrace, metric: str = "best") -> str:
     >>> fair_svg(FairTrace([])).startswith("<svg")
     True
     """
-    panels = [sensitivity(c, metric) for c in trace.contests]
+    size = ALONE if len(trace) == 1 else WIDTH
+    panels = [sensitivity(c, metric, size) for c in trace.contests]
     if len(trace) > 1:
-        panels.append(slope(trace.contests, metric))
+        panels.append(slope(trace.contests, metric)[0])
     names = list(dict.fromkeys(name for c in trace.contests for name in c))
     across = 2 if len(panels) > 1 else 1
-    width = max(across * (WIDTH + _GAP) - _GAP, 420 if trace.contests else 200)
+    width = max(across * (size + _GAP) - _GAP, 200)
     body = [f"<style>{_style()}</style>"]
     for k, panel in enumerate(panels):
         x, y = k % across * (WIDTH + _GAP), k // across * (HEIGHT + _GAP)

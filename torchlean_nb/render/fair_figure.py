@@ -1,0 +1,77 @@
+"""A fair comparison as a matplotlib figure: loss against learning rate, one panel for each problem."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from torchlean_nb.render.escape import visible
+from torchlean_nb.render.fair_panel import INKS, axis, place
+from torchlean_nb.render.theme import LIGHT
+from torchlean_nb.trace import judging
+from torchlean_nb.trace.contest import Contest
+from torchlean_nb.trace.fair import FairTrace
+
+_MARKS = "os^DvP"
+
+
+def fair_figure(trace: FairTrace, metric: str = "best", title: str | None = None) -> Any:
+    """Medians over the seeds as lines, the seeds as bands; a dotted ring marks a best rate on the edge of its grid.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> len(fair_figure(FairTrace([])).axes)
+    0
+    """
+    from matplotlib.figure import Figure  # noqa: PLC0415 - a second of import that few pictures need
+
+    n = len(trace)
+    across = min(2, max(1, n))
+    fig = Figure(figsize=(4.2 * across, 3.1 * max(1, -(-n // across))), layout="constrained")
+    names = list(dict.fromkeys(name for c in trace.contests for name in c))
+    for k, c in enumerate(trace.contests):
+        _panel(fig.add_subplot(-(-n // across), across, k + 1), c, names, metric)
+    if title:
+        fig.suptitle(visible(title), fontsize=11, parse_math=False)
+    return fig
+
+
+def _panel(ax: Any, c: Contest, names: list[str], metric: str) -> None:
+    for name in c:
+        i, e, scores = names.index(name), c[name], c.scores(name, metric)
+        ink = INKS[i % len(INKS)] or LIGHT["text"]
+        with np.errstate(invalid="ignore"):
+            middle = np.median(scores, axis=1)
+        there, best = np.isfinite(middle), judging.best_rate(scores)
+        if np.isnan(e.rates).any():
+            if there.any():
+                ax.axhline(middle[0], color=ink, ls="--", lw=1.5)
+            ax.plot([], [], color=ink, ls="--")
+        elif there.any():
+            gaps = np.where(there, middle, np.nan)
+            ax.plot(e.rates, gaps, color=ink, lw=1.5, marker=_MARKS[i % len(_MARKS)], ms=5, mec="white", mew=0.5)
+            most = np.where(np.isfinite(scores), scores, np.nan).max(axis=1)
+            ax.fill_between(e.rates, np.where(there, scores.min(axis=1), np.nan), np.where(there, most, np.nan),
+                            color=ink, alpha=0.16, lw=0)  # fmt: skip
+            if judging.edge(scores):
+                ax.plot(e.rates[best], middle[best], "o", ms=13, mfc="none", mec=LIGHT["text"], mew=1, ls="")
+    for name in c:
+        i = names.index(name)
+        style = {"color": INKS[i % len(INKS)] or LIGHT["text"], "marker": _MARKS[i % len(_MARKS)], "ms": 5, "lw": 1.5}
+        ax.plot([], [], label="_" + name, **style)
+    handles = ax.lines[-len(c.entries):]
+    legend = ax.legend(handles, [""] * len(handles), fontsize=7, frameon=False)
+    for text, name in zip(legend.get_texts(), c, strict=True):
+        text.set_text(f"{place(c, name, metric)} {visible(name, 40)}")
+        text.set_parse_math(False)
+    ax.set(xscale="log", yscale="log" if all((c.scores(n, metric) > 0).all() for n in c) else "linear")
+    ax.set_xlabel("learning rate", fontsize=8)
+    ax.set_ylabel(axis(c, metric), fontsize=8)
+    ax.set_title(visible(c.problem, 60), loc="left", fontsize=9, parse_math=False)
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.tick_params(labelsize=7)
