@@ -6,8 +6,8 @@ shows an array, `ScheduleDesigner` shapes learning rates, `UpdateAnatomy` takes 
 optimizer's step apart; `ShapePuzzle`, `LossExplorer` and `GradientCloud` belong to lessons,
 `Gallery` shows pictures made beforehand. `TrainingDashboard` shows trainings, `DecisionBoundary` what a
 model says everywhere while it learns, `ConfusionView` what it takes for what. `ProgramView` steps through what
-``tl.compile`` made. `RaceArena` races optimizers over a surface. The front end is plain
-JavaScript in ``render/static``.
+``tl.compile`` made. `Leaderboard` judges optimizers fairly, `RaceArena` races them over a surface.
+`LandscapeExplorer` shows planes through a loss. The front end is plain JavaScript in ``render/static``.
 """
 
 from torchlean_nb.widgets.anatomy import UpdateAnatomy as UpdateAnatomy
@@ -17,6 +17,8 @@ from torchlean_nb.widgets.gallery import Gallery as Gallery
 from torchlean_nb.widgets.gradient_cloud import GradientCloud as GradientCloud
 from torchlean_nb.widgets.gradient_ledger import GradientLedger as GradientLedger
 from torchlean_nb.widgets.graph_stepper import GraphStepper as GraphStepper
+from torchlean_nb.widgets.landscape_explorer import LandscapeExplorer as LandscapeExplorer
+from torchlean_nb.widgets.leaderboard import Leaderboard as Leaderboard
 from torchlean_nb.widgets.loss_explorer import LossExplorer as LossExplorer
 from torchlean_nb.widgets.program_view import ProgramView as ProgramView
 from torchlean_nb.widgets.race_arena import RaceArena as RaceArena
@@ -27,6 +29,7 @@ from torchlean_nb.widgets.tensor_view import TensorView as TensorView
 from torchlean_nb.widgets.training_dashboard import TrainingDashboard as TrainingDashboard
 
 __all__ = [
-    "ConfusionView", "DecisionBoundary", "Gallery", "GradientCloud", "GradientLedger", "GraphStepper", "LossExplorer",
-    "ProgramView", "RaceArena", "ScheduleDesigner", "ShapePuzzle", "TapeTable", "TensorView", "TrainingDashboard", "UpdateAnatomy",
+    "ConfusionView", "DecisionBoundary", "Gallery", "GradientCloud", "GradientLedger", "GraphStepper",
+    "LandscapeExplorer", "Leaderboard", "LossExplorer", "ProgramView", "RaceArena", "ScheduleDesigner", "ShapePuzzle",
+    "TapeTable", "TensorView", "TrainingDashboard", "UpdateAnatomy",
 ]  # fmt: skip
