@@ -87,7 +87,7 @@ def test_contenders_begin_alike_and_get_the_same_batches():
 
 def test_a_trial_on_a_network_is_what_the_trainer_does():
     model, task, data, held = NETWORKS["moons_mlp"].make(1)
-    trainer = tl.Trainer(model, task, tl.optim.rules["adam"].with_hypers(lr=0.03), seed=1,
+    trainer = tl.Trainer(model, task, lambda params: tl.optim.Adam(params, lr=0.03, fused=True), seed=1,
                          init=NETWORKS["moons_mlp"].init)  # fmt: skip
     result = trainer.fit(data, epochs=3, batch_size=32, validation=held, progress=False)
     found = run_trial(trial("moons_mlp", seed=1))

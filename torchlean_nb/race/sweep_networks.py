@@ -9,7 +9,7 @@ import numpy as np
 
 from torchlean_nb import optim
 from torchlean_nb.data import DataLoader, Dataset
-from torchlean_nb.errors import HyperparameterError, quote
+from torchlean_nb.errors import CapabilityError, HyperparameterError, quote
 from torchlean_nb.minimizers.table import Method
 from torchlean_nb.race.problems import Problem
 from torchlean_nb.race.sweep_keys import digest_of_arrays
@@ -93,12 +93,20 @@ def made(problem: Problem, seed: int) -> tuple[Any, Any, Any, Any]:
 
 
 def optimizer_of(name: str, hypers: dict[str, Any]) -> Any:
-    """A function from parameters to the optimizer."""
+    """A function from parameters to the optimizer, of flat arrays where the rule has a program."""
     rule = optim.row(name)
     for argument, parts in rule.tuples.items():
         hypers[argument] = tuple(hypers.pop(part) for part in parts)
-    kind = class_of_method(rule) if isinstance(rule, Method) else class_of(rule)
-    return lambda params: kind(params, **hypers)
+    if isinstance(rule, Method):
+        return lambda params: class_of_method(rule)(params, **hypers)
+
+    def made(params: Any) -> Any:
+        try:
+            return class_of(rule)(params, fused="numpy", **hypers)
+        except CapabilityError:
+            return class_of(rule)(params, **hypers)
+
+    return made
 
 
 def rate_of(trial: Any) -> Any:
