@@ -5,7 +5,7 @@ const RACE_ARROWS = [
   ["tl-ra-m", 0.82],
   ["tl-ra-s", 0.6],
 ];
-const RACE_BOX = { wide: 158, row: 15, top: 20, foot: 8 };
+const RACE_BOX = { row: 15, top: 20, foot: 8 };
 
 /** What one record says: the three arrows with their names, and on a quadratic the place along the axes of its bowl. */
 export function raceStep(race, track, at, last) {
@@ -37,18 +37,19 @@ export function raceFocus() {
   const cross = s("path", { class: "tl-ra-cross" }),
     feet = s("path", { class: "tl-ra-feet" }),
     axes = s("g", null, cross, feet);
-  const back = s("rect", { class: "tl-ra-back", rx: 4, width: RACE_BOX.wide }),
+  const back = s("rect", { class: "tl-ra-back", rx: 4 }),
     title = s("text", { class: "tl-ra-title", x: 10, y: 16 }),
     line = (key) => {
       const name = s("text", { x: key ? 34 : 10 }),
-        value = s("text", { x: RACE_BOX.wide - 10, "text-anchor": "end" });
+        value = s("text", { "text-anchor": "end" });
       return { el: s("g", null, key, name, value), name, value };
     };
   const key = ([cls]) => s("g", { transform: "translate(10 -3.5)" }, s("path", { class: `tl-ra-arrow ${cls}`, d: "M0 0H12" }), s("path", { class: `tl-ra-tip ${cls}`, d: "M-2-4L6 0-2 4z", transform: "translate(12 0)" }));
   const rows = [line(null), ...RACE_ARROWS.map((a) => line(key(a))), line(null), line(null)],
     box = s("g", { class: "tl-ra-box" }, back, title, rows.map((r) => r.el));
   let corner = [8, 8],
-    height = 0;
+    height = 0,
+    width = 158;
 
   /** How many lines the box has: of the chosen contender, whatever the step. */
   const count = (view) => 2 + (view.race.tracks.some((t) => t.mx) ? 2 : 1) + (view.race.surface.eigen ? 2 : 0);
@@ -57,20 +58,23 @@ export function raceFocus() {
     axes,
     arrows,
     box,
-    block: () => (box.style.display === "none" ? [] : [[...corner, RACE_BOX.wide, height]]),
+    block: () => (box.style.display === "none" ? [] : [[...corner, width, height]]),
     right: () => corner[0] > 8,
     /** The corner in which the box hides least. */
     renew(view, drawn, wide, tall) {
+      width = wide < 400 ? 134 : 158;
+      back.setAttribute("width", width);
+      rows.forEach((r) => r.value.setAttribute("x", width - 10));
       height = RACE_BOX.top + RACE_BOX.row * count(view) + RACE_BOX.foot;
       const corners = [
         [8, tall - height - 8],
-        [wide - RACE_BOX.wide - 8, tall - height - 8],
+        [wide - width - 8, tall - height - 8],
         [8, 8],
       ];
       const hidden = ([x, y]) => {
         let n = 0;
         drawn.forEach((w, i) => {
-          if (view.on(i)) for (let j = 0; j <= w.last; j++) if (w.x[j] > x - 6 && w.x[j] < x + RACE_BOX.wide + 6 && w.y[j] > y - 6 && w.y[j] < y + height + 6) n += i === view.chosen() ? 3 : 1;
+          if (view.on(i)) for (let j = 0; j <= w.last; j++) if (w.x[j] > x - 6 && w.x[j] < x + width + 6 && w.y[j] > y - 6 && w.y[j] < y + height + 6) n += i === view.chosen() ? 3 : 1;
         });
         return n;
       };
@@ -94,7 +98,7 @@ export function raceFocus() {
         y = way.y[at];
       halo.style.display = hovered ? "" : "none";
       if (hovered) halo.setAttribute("transform", `translate(${x.toFixed(1)} ${y.toFixed(1)})`);
-      title.textContent = `${raceShort(way.track.label, 15)} at ${race.steps[at]}`;
+      title.textContent = `${raceShort(way.track.label, width > 140 ? 15 : 11)} at ${race.steps[at]}`;
       let place = RACE_BOX.top - 5;
       const say = (row, name, value) => {
         row.el.style.display = "";

@@ -14,7 +14,7 @@ export function raceMap(view) {
     names = layer("names"),
     focus = raceFocus(),
     ring = s("circle", { r: 6, class: "tl-ra-start" }),
-    begin = s("text", { class: "tl-ra-halo", y: 4 }, "start"),
+    begin = s("text", { class: "tl-ra-halo" }, "start"),
     start = s("g", { class: "tl-ra-begin" }, ring, begin),
     foot = s("text", { class: "tl-ra-halo tl-ra-foot" });
   const svg = s("svg", { role: "group", class: "tl-ra-svg" }, fills, lines, tags, goals, ways, focus.axes, focus.arrows, start, marks, names, focus.box, foot);
@@ -154,10 +154,11 @@ export function raceMap(view) {
   function place() {
     const [x, y] = held || view.race.start;
     start.setAttribute("transform", `translate(${px(x).toFixed(1)} ${py(y).toFixed(1)})`);
-    const left = px(x) > 50;
-    begin.setAttribute("x", left ? -10 : 10);
-    begin.setAttribute("text-anchor", left ? "end" : "start");
-    blocks = [...focus.block(), [px(x) - 8, py(y) - 8, 16, 16], [px(x) + (left ? -36 : 8), py(y) - 7, 28, 14], [wide - 104, 0, 104, 30]];
+    // Left of it, where the paths seldom go; above it at the rim.
+    const [u, v] = px(x) > 50 ? [-34, 4] : [-4, py(y) > 26 ? -10 : 19];
+    begin.setAttribute("x", u);
+    begin.setAttribute("y", v);
+    blocks = [...focus.block(), [px(x) - 8, py(y) - 8, 16, 16], [px(x) + u - 2, py(y) + v - 11, 28, 14], [wide - 104, 0, 104, 30]];
     ring.setAttribute("aria-valuenow", x);
     ring.setAttribute("aria-valuetext", `x ${short(x)}, y ${short(y)}`);
   }

@@ -64,9 +64,9 @@ export function racePlots(view) {
     tall = 151,
     data = null;
   const plots = [0, 1].map(() => racePlot(view));
-  const el = h("div", { class: "tl-ra-plots" }, plots.map((p) => p.svg));
+  const el = h("div", { class: "tl-ra-plots" }, plots.map((p) => h("div", null, p.svg)));
   const size = () => {
-    const w = Math.round(el.clientWidth);
+    const w = Math.round(el.firstChild.clientWidth);
     if (!w || w === wide) return false;
     wide = w;
     return true;
