@@ -22,7 +22,8 @@ export function raceBar(view) {
   const { live } = view;
   let made = "",
     numbers = [],
-    formulas = false;
+    formulas = false,
+    tried = null;
   const ask = (edit) => view.ask(edit);
 
   /** Text box that is left alone while it is typed in. `read(text)` gives an edit or words of refusal. */
@@ -83,13 +84,15 @@ export function raceBar(view) {
 
   // -- a formula of one's own --------------------------------------------------------------
   const refusal = h("p", { class: "tl-rc-refused", role: "alert", hidden: true });
-  const own = typed("Formula in x and y", 0, () => view.race.surface.text || "", (text) => {
-    if (text.trim()) ask({ do: "surface", text: text.trim() });
+  const own = typed("Formula in x and y", 0, () => tried ?? view.race.surface.text ?? "", (text) => {
+    tried = text.trim() || null;
+    if (tried) ask({ do: "surface", text: tried });
   });
   own.box.placeholder = "(1 - x)**2 + 100*(y - x**2)**2";
   const formulaRow = h("div", { class: "tl-rc-own", hidden: true }, field("f(x, y) =", own.box), refusal);
   function pick() {
     formulas = surface.value === RACE_OWN;
+    tried = null;
     refuse("");
     if (!formulas) ask({ do: "surface", name: surface.value });
     formulaRow.hidden = !formulas;
@@ -149,6 +152,7 @@ export function raceBar(view) {
       choices();
       sliders();
       formulas = !!now.text;
+      tried = null;
       refuse("");
       made = key;
     }

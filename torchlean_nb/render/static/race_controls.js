@@ -125,3 +125,69 @@ export function raceKnob(knob, { label, live, send, say, waits }) {
   show(knob.value);
   return { slider, box, update };
 }
+
+const RACE_KEPT = ["step", "chosen", "off", "view", "table", "speed", "race"];
+
+/** What a pasted text says of a state: its known entries, or words of refusal. */
+export function raceStateOf(text) {
+  let given = null;
+  try {
+    given = JSON.parse(text);
+  } catch (e) {
+    return `This is not JSON: ${e.message}.`;
+  }
+  if (given === null || typeof given !== "object" || Array.isArray(given)) return "A state is an object: {\u2026}.";
+  const kept = Object.fromEntries(RACE_KEPT.filter((k) => k in given).map((k) => [k, given[k]]));
+  return Object.keys(kept).length ? kept : `Nothing here is of a state: expected some of ${RACE_KEPT.join(", ")}.`;
+}
+
+/** Entry of the export menu that opens the whole state as JSON, to be copied, or pasted and applied. */
+export function raceStateExports(view) {
+  const text = h("textarea", { rows: "7", spellcheck: "false", "aria-label": "State as JSON" }),
+    said = h("p", { class: "tl-num", role: "status" }),
+    button = (word, title, onclick) => h("button", { type: "button", title, onclick }, word);
+  const copy = () => {
+    text.select();
+    const done = () => (said.textContent = "Copied. Paste it here, or give it to RaceArena(state=\u2026).");
+    const chosen = () => (document.execCommand && document.execCommand("copy") ? done() : (said.textContent = "Selected: copy it by Ctrl+C."));
+    if (navigator.clipboard) navigator.clipboard.writeText(text.value).then(done, chosen);
+    else chosen();
+  };
+  const apply = () => {
+    const given = raceStateOf(text.value);
+    if (typeof given === "string") {
+      said.textContent = given;
+      return;
+    }
+    const other = given.race && JSON.stringify(given.race) !== JSON.stringify(view.f.state.race);
+    if (!view.live) delete given.race;
+    view.f.set(given);
+    said.textContent = other && !view.live ? "Step, choice and view are taken over; to run the race of this state takes Python." : "Taken over.";
+  };
+  const close = () => {
+    pop.hidden = true;
+    view.f.root.focus();
+  };
+  const pop = h(
+    "div",
+    { class: "tl-pop tl-rc-state", role: "dialog", "aria-label": "State of the arena", hidden: true },
+    h("p", { class: "tl-about" }, "All that is seen, as text: what runs, from where, on which surface, and what is shown of it."),
+    text,
+    h("div", { class: "tl-rc-line" }, button("Copy", "Copy the state", copy), button("Apply", "Take over the state that stands here", apply), button("Close", "Close (Escape)", close)),
+    said,
+  );
+  pop.addEventListener("keydown", (e) => {
+    if (e.key !== "Escape") return;
+    e.stopPropagation();
+    close();
+  });
+  const open = () => {
+    if (!pop.isConnected) view.f.root.firstElementChild.append(pop);
+    text.value = JSON.stringify(view.f.state);
+    said.textContent = "";
+    pop.hidden = false;
+    // The menu gives the focus back to the frame once it is done.
+    queueMicrotask(() => text.select());
+  };
+  return [["State: copy or paste \u2026", open]];
+}

@@ -119,7 +119,7 @@ const RACE_MOST = 0.99;
 export function raceRates(view) {
   const picture = h("div"),
     reading = h("p", { class: "tl-num tl-rc-reading", "aria-live": "polite" }),
-    take = h("button", { type: "button", title: "Give the contender the rate and momentum that leave least", onclick: () => choose(plan.best.lr, plan.best.beta) }, "Take the best"),
+    take = h("button", { type: "button", title: "Give the contender the rate and momentum that leave least", onclick: () => choose({ lr: plan.best.lr, momentum: plan.best.beta }) }, "Take the best"),
     note = h("p", { class: "tl-num" }),
     el = h("div", { class: "tl-rc-rates" }, picture, h("div", { class: "tl-rc-under" }, reading, take), note);
   let plan = null,
@@ -127,14 +127,12 @@ export function raceRates(view) {
     drawn = "",
     regions = ["", []];
 
-  /** Sets the chosen contender's two numbers in Python, as far as their ranges go. */
-  function choose(lr, beta, tag) {
+  /** Sets numbers of the chosen contender in Python, where it has both. */
+  function choose(numbers, tag) {
     const { track, mine } = plan;
     if (!view.live || !mine || !mine.both) return false;
-    for (const [name, value] of [["lr", lr], ["momentum", beta]]) {
-      const knob = track.knobs.find((k) => k.name === name);
-      if (value !== knob.value) view.ask({ do: "hyper", index: view.chosen(), name, value, tag: tag && `rates ${name}` });
-    }
+    for (const [name, value] of Object.entries(numbers))
+      if (tag || value !== track.knobs.find((k) => k.name === name).value) view.ask({ do: "hyper", index: view.chosen(), name, value, tag: tag && `${tag} ${name}` });
     return true;
   }
   /** The sentence under the map: of the cursor, or else of the contender. */
@@ -265,7 +263,7 @@ export function raceRates(view) {
     svg.addEventListener("pointerleave", () => hover(null));
     svg.addEventListener("click", (e) => {
       const at = place(e);
-      if (at && !choose(at.lr, at.beta) && mine) view.say(mine.both ? "Choosing a rate needs Python: run this in a notebook." : `${plan.track.name} has no momentum to set here.`);
+      if (at && !choose({ lr: at.lr, momentum: at.beta }) && mine) view.say(mine.both ? "Choosing a rate needs Python: run this in a notebook." : `${plan.track.name} has no momentum to set here.`);
     });
     const by_ = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
     svg.addEventListener("keydown", (e) => {
@@ -277,7 +275,7 @@ export function raceRates(view) {
         far = e.shiftKey ? 5 : 1,
         lr = move[0] ? raceNext(from.lr, move[0] * far) : from.lr,
         beta = Math.max(0, Math.min(RACE_MOST, Number((from.beta + 0.01 * far * move[1]).toFixed(3))));
-      choose(lr, beta, "keys");
+      choose(move[0] ? { lr } : { momentum: beta }, "rates");
       hover({ lr, beta });
     });
     // The keys keep their place when the map is drawn anew under them.

@@ -115,7 +115,8 @@ function raceRow(view, i, track, opened) {
     const chosen = view.chosen() === i,
       last = view.race.steps.at(-1),
       out = t.ended >= 0;
-    row.className = `${chosen ? "tl-sel" : ""} ${view.on(i) ? "" : "tl-rc-off"}`;
+    row.classList.toggle("tl-sel", chosen);
+    row.classList.toggle("tl-rc-off", !view.on(i));
     row.setAttribute("aria-current", String(chosen));
     pick.setAttribute("aria-pressed", String(chosen));
     pick.title = live ? `${t.label || t.name}: choose; double click, F2, or Enter once it is chosen, to rename` : t.label || t.name;

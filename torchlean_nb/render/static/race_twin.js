@@ -17,12 +17,13 @@ export function raceTelling(steps, tracks, now) {
 /** The twin of the pictures: positions, losses and distances. */
 export function raceTwin(view) {
   const el = h("div", { class: "tl-rc-twin", tabindex: "0", role: "region", "aria-label": "The race as tables" });
-  const number = (v, n = 5) => h("td", { class: "tl-n" }, Number.isNaN(v) ? "\u2013" : short(v, n));
+  /** What was sent has no more digits than these. */
+  const number = (v, n) => h("td", { class: "tl-n" }, Number.isNaN(v) ? "\u2013" : short(v, n));
   const head = (names) => h("thead", null, h("tr", null, names.map((n, i) => h("th", { scope: "col", class: i && n !== "status" && n !== "contender" ? "tl-n" : "" }, n))));
   const values = (t, at) => {
     const { race } = view,
       i = raceHead(race, t, at);
-    return [number(t.x[i]), number(t.y[i]), number(t.loss[i]), number(raceFar(race.surface.goals, t.x[i], t.y[i]))];
+    return [number(t.x[i], 4), number(t.y[i], 4), number(t.loss[i], 3), number(raceFar(race.surface.goals, t.x[i], t.y[i]), 3)];
   };
   const COLUMNS = ["x", "y", "loss", "distance to the minimum"];
 
@@ -43,7 +44,7 @@ export function raceTwin(view) {
         null,
         shown.map((e) => {
           const i = raceHead(race, e[0], at);
-          return h("tr", { class: e[1] === view.chosen() ? "tl-sel" : "" }, name(e), values(e[0], at), number(Math.hypot(e[0].gx[i], e[0].gy[i])), h("td", null, e[0].status));
+          return h("tr", { class: e[1] === view.chosen() ? "tl-sel" : "" }, name(e), values(e[0], at), number(Math.hypot(e[0].gx[i], e[0].gy[i]), 3), h("td", null, e[0].status));
         }),
       ),
     );
