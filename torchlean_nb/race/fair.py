@@ -102,7 +102,7 @@ def fair(
                                   "the grid is of plain learning rates", "tl.race.sweep(...)")  # fmt: skip
         if optim.row(c.rule.name).update is not c.rule.update:
             raise CapabilityError(f"fair: {c.name} is no optimizer that can be found by its name",
-                                  "a run is told by names and numbers", "tl.extend.optimizer")  # fmt: skip
+                                  "a run is told by names and numbers", "tl.extend.update_rule")  # fmt: skip
     found = [grids(entries, lr, p.kind, points, ratio) for p in problems]
     common = not isinstance(lr, Mapping)
     rounds = points if extend is True else Hyper(kind="int", low=0).check("fair", "extend", int(extend))

@@ -42,31 +42,28 @@ def fair_figure(trace: FairTrace, metric: str = "best", title: str | None = None
 
 
 def _panel(ax: Any, c: Contest, names: list[str], metric: str) -> None:
+    from matplotlib.lines import Line2D  # noqa: PLC0415 - comes with the figure
+
+    handles = []
     for name in c:
         i, e, scores = names.index(name), c[name], c.scores(name, metric)
         ink = INKS[i % len(INKS)] or LIGHT["text"]
-        with np.errstate(invalid="ignore"):
-            middle = np.median(scores, axis=1)
+        style = {"color": ink, "marker": _MARKS[i % len(_MARKS)], "ms": 5, "lw": 1.5, "mec": "white", "mew": 0.5}
+        handles.append(Line2D([], [], **style))
+        least, middle, most = scores.min(axis=1), np.median(scores, axis=1), scores.max(axis=1)
         there, best = np.isfinite(middle), judging.best_rate(scores)
+        if not there.any():
+            continue
         if np.isnan(e.rates).any():
-            if there.any():
-                ax.axhline(middle[0], color=ink, ls="--", lw=1.5)
-            ax.plot([], [], color=ink, ls="--")
-        elif there.any():
-            gaps = np.where(there, middle, np.nan)
-            ax.plot(e.rates, gaps, color=ink, lw=1.5, marker=_MARKS[i % len(_MARKS)], ms=5, mec="white", mew=0.5)
-            most = np.where(np.isfinite(scores), scores, np.nan).max(axis=1)
-            ax.fill_between(e.rates, np.where(there, scores.min(axis=1), np.nan), np.where(there, most, np.nan),
-                            color=ink, alpha=0.16, lw=0)  # fmt: skip
-            if judging.edge(scores):
-                ax.plot(e.rates[best], middle[best], "o", ms=13, mfc="none", mec=LIGHT["text"], mew=1, ls="")
-    for name in c:
-        i = names.index(name)
-        style = {"color": INKS[i % len(INKS)] or LIGHT["text"], "marker": _MARKS[i % len(_MARKS)], "ms": 5, "lw": 1.5}
-        ax.plot([], [], label="_" + name, **style)
-    handles = ax.lines[-len(c.entries):]
-    legend = ax.legend(handles, [""] * len(handles), fontsize=7, frameon=False)
-    for text, name in zip(legend.get_texts(), c, strict=True):
+            ax.axhline(middle[0], color=ink, ls="--", lw=1.5)
+            continue
+        least, middle, most = (np.where(there & np.isfinite(v), v, np.nan) for v in (least, middle, most))
+        ax.plot(e.rates, middle, **style)
+        ax.fill_between(e.rates, least, most, color=ink, alpha=0.16, lw=0)
+        if judging.edge(scores):
+            ax.scatter(e.rates[best], middle[best], s=170, fc="none", ec=LIGHT["text"], lw=1, ls=":")
+    legend = ax.legend(handles, [""] * len(handles), fontsize=7, frameon=False) if handles else None
+    for text, name in zip(legend.get_texts() if legend else (), c, strict=True):
         text.set_text(f"{place(c, name, metric)} {visible(name, 40)}")
         text.set_parse_math(False)
     ax.set(xscale="log", yscale="log" if all((c.scores(n, metric) > 0).all() for n in c) else "linear")

@@ -109,6 +109,8 @@ def sensitivity(c: Contest, metric: str = "best", width: float = WIDTH) -> str:
 def _scales(
     c: Contest, scores: Sequence[np.ndarray], middles: Sequence[np.ndarray], metric: str, wide: float
 ) -> tuple[Scale | None, Scale | None]:
+    if not c.entries:
+        return None, None
     rates = np.concatenate([e.rates for e in c.entries])
     rates = rates[np.isfinite(rates) & (rates > 0)]
     tall = HEIGHT - _LOW - _TOP - _STRIP

@@ -153,7 +153,7 @@ class Contest:
                                        f"{len(seeds)} seeds and {len(at)} records")  # fmt: skip
             names.add(e.name)
         object.__setattr__(self, "target", float(numbers(self.target, "target", ndim=0)))
-        for key, value in (("at", at), ("entries", entries), ("seeds", seeds)):
+        for key, value in (("at", at), ("entries", entries), ("seeds", seeds), ("_values", {})):
             object.__setattr__(self, key, value)
 
     def __getitem__(self, name: str) -> Entry:
@@ -182,7 +182,9 @@ class Contest:
 
     def values(self, metric: str = "best") -> dict[str, np.ndarray]:
         """One number for each seed and contender."""
-        return {name: judging.per_seed(self.scores(name, metric), metric) for name in self}
+        if metric not in self._values:
+            self._values[metric] = {name: judging.per_seed(self.scores(name, metric), metric) for name in self}
+        return dict(self._values[metric])
 
     def ranking(self, metric: str = "best") -> dict[str, int]:
         """Places from the first to the last; equal ones where the seeds do not agree who is ahead."""
