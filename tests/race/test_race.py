@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import torchlean_nb as tl
 from torchlean_nb import errors, surfaces
 from torchlean_nb.minimizers import Method
-from torchlean_nb.race import contenders, running
+from torchlean_nb.race import contenders, heats
 from torchlean_nb.race.engine import facade
 from torchlean_nb.shells.program import Program
 from torchlean_nb.trace.race import RaceTrace, Track
@@ -62,7 +62,7 @@ def test_floats_arrays_and_the_optimizer_itself_agree_to_the_last_bit(rule):
 
 @pytest.mark.parametrize("name", ["sgd", "adam", "rmsprop", "adagrad", "lion"])
 def test_few_paths_do_run_in_python_floats(name, monkeypatch):
-    monkeypatch.setattr(running, "_by_arrays", None)
+    monkeypatch.setattr(heats, "lockstep", None)
     r = tl.race([name], on="rosenbrock", start=STARTS[:3], steps=5)
     assert r.tracks[0].losses.shape == (6, 3)
 
@@ -90,7 +90,7 @@ def test_a_value_for_each_path_is_the_path_of_that_value():
 def test_paths_by_the_thousand_are_those_of_smaller_crowds(monkeypatch):
     start = np.random.default_rng(0).uniform(-2, 2, (50, 2))
     whole = tl.race(["adam"], on="ackley", start=start, steps=9)
-    monkeypatch.setattr(running, "CHUNK", 16)
+    monkeypatch.setattr(heats, "CHUNK", 16)
     assert tl.race(["adam"], on="ackley", start=start, steps=9) == whole
 
 
@@ -114,6 +114,42 @@ def test_what_looks_at_everything_runs_as_it_does_alone(name):
                 bent = [np.array(f.curvature(z)[::2])] if "curvature" in row.needs else None
                 opt.step(known(z)[1], known(z)[0] if "value" in row.needs else None, bent)
             assert np.array_equal(r.positions[k + 1, :, i], opt.params["z"])
+
+
+@pytest.mark.parametrize("surface", ["rosenbrock", "noisy_quadratic"])
+def test_contenders_in_step_are_those_that_run_by_themselves(surface):
+    what = {"a": "adam", "b": ("sgd", {"lr": 1e-4}), "c": ("momentum", {"lr": np.geomspace(1e-5, 1.0, 9)}),
+            "d": ("asgd", {"lr": 5.0}), "e": ("rprop", {"lr": tl.schedules.cosine(0.2, total=30)}),
+            "f": "optimistic_gd"}  # fmt: skip
+    given = {"on": surface, "start": STARTS, "steps": 30}
+    whole = tl.race(what, **given)
+    assert (whole["c"].ended >= 0).any() and (whole["d"].ended >= 0).all()
+    for name, spec in what.items():
+        assert tl.race({name: spec}, **given).tracks == (whole[name],)
+    sparse = tl.race(what, every=7, **given)
+    for t in sparse.tracks:
+        assert np.array_equal(t.losses, whole[t.name].losses[sparse.steps])
+
+
+def test_floats_of_half_the_width_are_recorded_as_such():
+    r = tl.race(["adam", "sgd"], start=STARTS, steps=5, dtype="float32")
+    assert {t.positions.dtype for t in r.tracks} == {np.dtype("f4")} and RaceTrace.from_json(r.to_json()) == r
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_rates_far_too_high_end_paths_and_nobody_warns(dtype):
+    what = {}
+    for name in tl.race.applicable():
+        row = tl.optim.row(name)
+        what |= {name: (name, {"lr": 1e9 if row.hypers["lr"].high > 1e9 else 0.5}) if "lr" in row.hypers else name}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        r = tl.race(what, on="goldstein_price", steps=8, dtype=dtype)
+    assert [*r] == [*what] and r.status == "finished"
+    assert sum(t.ended[0] >= 0 for t in r.tracks) > 50
+    for t in r.tracks:
+        assert np.isfinite(t.positions).all()
+        assert t.evaluations[0] >= (8 if t.ended[0] < 0 else t.ended[0])
 
 
 def test_a_path_that_runs_away_is_marked_and_stays_and_the_others_go_on():
@@ -183,16 +219,17 @@ def test_what_cannot_run_is_refused_with_a_reason(arguments, error):
         tl.race(**arguments)
 
 
-def test_stopped_it_gives_the_contenders_that_had_finished(monkeypatch):
-    whole = running._track
+@pytest.mark.parametrize("n", [1, 5000])
+def test_stopped_it_gives_the_contenders_that_had_finished(monkeypatch, n):
+    whole = heats.Heat.track
 
-    def stopped(c, *rest):
+    def stopped(self, c, paths):
         if c.name == "adam":
             raise KeyboardInterrupt
-        return whole(c, *rest)
+        return whole(self, c, paths)
 
-    monkeypatch.setattr(running, "_track", stopped)
-    r = tl.race(["sgd", "adam", "rmsprop"], steps=5)
+    monkeypatch.setattr(heats.Heat, "track", stopped)
+    r = tl.race(["sgd", "adam", "rmsprop"], start=np.tile(STARTS[0], (n, 1)), steps=5)
     assert [*r] == ["sgd"] and r.status == "interrupted"
 
 

@@ -18,8 +18,10 @@ from torchlean_nb.backend.namespace import numpy_namespace
 from torchlean_nb.errors import TorchLeanError
 from torchlean_nb.minimizers.table import Method
 from torchlean_nb.race.contenders import Contender
-from torchlean_nb.race.engine import Paths, curvature, each_alone, limit_of, march, rates, together
+from torchlean_nb.race.engine import Paths, curvature, each_alone, limit_of, march
 from torchlean_nb.race.field import field
+from torchlean_nb.race.lockstep import lockstep
+from torchlean_nb.race.programs import rates
 from torchlean_nb.surfaces import Surface, surface_of
 from torchlean_nb.trace.race import Track
 from torchlean_nb.updates import UpdateRule
@@ -188,11 +190,12 @@ def _again(who: Contender | None, surface: Surface, start: np.ndarray, steps: in
     """All positions of one path, shape (steps + 1, 2); None where nobody knows how it goes."""
     if who is None:
         return None
-    begin, kind = start.reshape(2, 1).copy(), start.dtype
-    at, paths = field(surface, 1, kind.name), Paths(begin, steps + 1, limit_of(surface))
-    step = each_alone(who, at, surface, begin, paths.evaluations) if who.alone else together(who, (2, 1), kind)
-    draw = iter(noise[..., None])
-    for _ in march(step, at, begin, paths, range(steps + 1), (lambda _: next(draw)) if len(noise) else None):
+    begin, when, draw = start.reshape(2, 1).copy(), range(steps + 1), iter(noise[..., None])
+    shake = (lambda _: next(draw)) if len(noise) else None
+    if not who.alone:
+        return lockstep([who], surface, begin, when, shake)[0].positions[..., 0]
+    at, paths = field(surface, 1, begin.dtype.name), Paths(begin, steps + 1, limit_of(surface))
+    for _ in march(each_alone(who, at, surface, begin, paths.evaluations), at, begin, paths, when, shake):
         pass
     return paths.positions[..., 0]
 

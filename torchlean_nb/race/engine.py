@@ -1,14 +1,8 @@
-"""Paths of one contender: all at once as arrays, or each with an optimizer of its own.
-
-Rules that treat each coordinate alone run on arrays of shape (2, n): by the program that fused optimizers run, or,
-where a hyperparameter differs from path to path, by the rule itself. The numbers are those that each path would
-have by itself.
-"""
+"""Paths: what is recorded of them, which have ended, and how those go that need an optimizer each."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache
 from types import SimpleNamespace
 from typing import Any
 
@@ -20,11 +14,10 @@ from torchlean_nb.errors import CapabilityError, TorchLeanError
 from torchlean_nb.minimizers.table import Method
 from torchlean_nb.race.contenders import Contender
 from torchlean_nb.race.field import Field
+from torchlean_nb.race.programs import rates
 from torchlean_nb.shells.closure import class_of_method
 from torchlean_nb.shells.optimizer import class_of
-from torchlean_nb.shells.program import Program
 from torchlean_nb.surfaces import Surface
-from torchlean_nb.updates import UpdateRule
 
 Step = Callable[[np.ndarray, np.ndarray, int], np.ndarray]
 FAR = 1e6  # how many times the size of the picture a path may go
@@ -47,8 +40,8 @@ class Paths:
     """
 
     def __init__(self, start: np.ndarray, records: int, limit: float):
-        n = start.shape[1]
-        self.positions, self.losses = np.empty((records, 2, n)), np.empty((records, n))
+        n, kind = start.shape[1], start.dtype
+        self.positions, self.losses = np.empty((records, 2, n), kind), np.empty((records, n), kind)
         self.ended, self.count, self.limit = np.full(n, -1), 0, limit
         self.evaluations, self.compiling = np.full(n, -1), 0.0
         self._square = limit * limit
@@ -61,15 +54,19 @@ class Paths:
 
     def kept(self, k: int, old: np.ndarray, new: np.ndarray) -> np.ndarray:
         """The new positions, those of paths that ended, or end with step k, as they were."""
-        dead, flat = self._dead, new.ravel()
-        if dead.size:
-            new[:, dead] = old[:, dead]
+        self.hold(old, new)
+        flat = new.ravel()
         if not flat.dot(flat) < self._square:  # NaN is not smaller either
             out = ~(np.abs(new) <= self.limit).all(axis=0)
             new[:, out] = old[:, out]
             self.ended[out & (self.ended < 0)] = k
             self._dead = np.flatnonzero(self.ended >= 0)
         return new
+
+    def hold(self, old: np.ndarray, new: np.ndarray) -> None:
+        """Leave paths that have ended where they were."""
+        if self._dead.size:
+            new[:, self._dead] = old[:, self._dead]
 
     def close(self) -> None:
         """Nobody writes into the record any more."""
@@ -85,67 +82,6 @@ class Paths:
     def over(self) -> bool:
         """Whether every path has ended."""
         return self._dead.size == self.ended.size
-
-
-def together(contender: Contender, shape: tuple[int, int], dtype: Any) -> Step:
-    """A function ``step(p, g, k) -> new p`` for all paths of a rule that treats each coordinate alone."""
-    if contender.paths == 1:
-        try:
-            return fused(contender, shape, dtype)
-        except CapabilityError:  # which some rules cannot be
-            pass
-    return by_the_rule(contender, shape, dtype)
-
-
-def rates(contender: Contender) -> Callable[[int], Any]:
-    """Learning rate of step k."""
-    fixed = contender.hypers.get("lr", 0.0)
-    return contender.schedule or (lambda k: fixed)
-
-
-@lru_cache(maxsize=128)
-def program_of(rule: UpdateRule, hypers: tuple[tuple[str, Any], ...], kind: str) -> Program:
-    """The program of a rule with these numbers.
-
-    Raises
-    ------
-    CapabilityError
-        When the rule has none.
-    """
-    return Program.best(rule, dict(hypers), np.dtype(kind), False)
-
-
-def fused(contender: Contender, shape: tuple[int, int], dtype: Any) -> Step:
-    """Steps by the program of the rule, from one set of arrays into another.
-
-    Raises
-    ------
-    CapabilityError
-        When the rule has none.
-    """
-    rule, hypers = contender.rule, contender.hypers
-    program = program_of(rule, tuple(hypers.items()), np.dtype(dtype).char)
-    size, rate = shape[0] * shape[1], rates(contender)
-    first = rule.start(np.ones(2, dtype), SimpleNamespace(**hypers))
-    numbers = tuple(float(first[k]) for k in program.numbers)
-    sets = [[np.empty(size, dtype) for _ in (*program.slots, "p")] for _ in range(2)]
-    scratch = [np.empty(size, t) for t in program.temporaries.values()]
-
-    def step(p: np.ndarray, g: np.ndarray, k: int) -> np.ndarray:
-        nonlocal numbers
-        if k == 0:
-            slots = rule.start(p.ravel(), SimpleNamespace(**hypers))
-            for name, a in zip(program.slots, sets[1], strict=False):
-                a[:] = slots[name] / program.factors[name]
-        old, new = sets[1 - k % 2], sets[k % 2]
-        found = program.prepare(k + 1, rate(k), numbers)
-        if found is None:
-            raise CapabilityError(f"{rule.class_name}: the numbers of step {k} need the rule itself")
-        numbers = found
-        program.run(g.ravel(), p.ravel(), *old[:-1], *new, *scratch)
-        return new[-1].reshape(shape)
-
-    return step
 
 
 def by_the_rule(contender: Contender, shape: tuple[int, int], dtype: Any) -> Step:

@@ -65,9 +65,10 @@ def _own(surface: Surface, x: Any, y: Any) -> tuple[Any, Any]:
     return surface(x, y), functions.stack(list(surface.slope(x, y)))
 
 
-def lone(surface: Surface) -> Graph:
+@lru_cache(maxsize=128)
+def lone(surface: Surface, dtype: str = "float64") -> Graph:
     """Primitives of value and slopes at one point, whose coordinates are its inputs."""
-    point = [np.zeros(()), np.zeros(())]
+    point = [np.zeros((), dtype), np.zeros((), dtype)]
     if surface.gradient is None:
-        return simplified(lower(lambda x, y: surface(x, y), point, (0, 1), "float64")[0])
-    return simplified(lower(lambda x, y: (surface(x, y), *surface.slope(x, y)), point, None, "float64")[0])
+        return simplified(lower(lambda x, y: surface(x, y), point, (0, 1), dtype)[0])
+    return simplified(lower(lambda x, y: (surface(x, y), *surface.slope(x, y)), point, None, dtype)[0])

@@ -20,7 +20,7 @@ from torchlean_nb.compiler import scalars
 from torchlean_nb.errors import CapabilityError
 from torchlean_nb.race import field
 from torchlean_nb.race.contenders import Contender
-from torchlean_nb.race.engine import program_of, rates
+from torchlean_nb.race.programs import program_of
 from torchlean_nb.shells.program import Program
 from torchlean_nb.surfaces import Surface
 from torchlean_nb.updates import UpdateRule
@@ -67,7 +67,7 @@ def compiled(contender: Contender, surface: Surface) -> tuple[Loop, float]:
 
 def is_compiled(contender: Contender, surface: Surface) -> bool:
     """Whether numba has compiled this pair already."""
-    return (contender.rule, tuple(contender.hypers.items()), surface) in _READY
+    return bool(_READY) and (contender.rule, tuple(contender.hypers.items()), surface) in _READY
 
 
 _READY: set[Any] = set()
@@ -112,38 +112,6 @@ def _the_same_everywhere(rule: UpdateRule, hypers: dict[str, Any], program: Prog
     """Whether slots begin alike wherever the parameters are."""
     a, b = (rule.start(np.full(2, v), SimpleNamespace(**hypers)) for v in (1.0, -3.5))
     return all((a[k] == b[k]).all() for k in program.slots)
-
-
-def rows(contender: Contender, steps: int) -> list[tuple[float, ...]]:
-    """The scalars of the rule's program in every step.
-
-    Raises
-    ------
-    CapabilityError
-        Where one is not finite.
-    """
-    if contender.schedule is None:
-        return _rows(contender.rule, tuple(contender.hypers.items()), steps)
-    return _scalars(contender.rule, tuple(contender.hypers.items()), steps, rates(contender))
-
-
-@lru_cache(maxsize=128)
-def _rows(rule: UpdateRule, hypers: tuple[tuple[str, Any], ...], steps: int) -> list[tuple[float, ...]]:
-    rate = dict(hypers).get("lr", 0.0)
-    return _scalars(rule, hypers, steps, lambda k: rate)
-
-
-def _scalars(
-    rule: UpdateRule, hypers: tuple[tuple[str, Any], ...], steps: int, rate: Callable[[int], float]
-) -> list[tuple[float, ...]]:
-    program, first = program_of(rule, hypers, "d"), rule.start(np.ones(2), SimpleNamespace(**dict(hypers)))
-    numbers, out = tuple(float(first[k]) for k in program.numbers), []
-    for k in range(steps):
-        numbers = program.prepare(k + 1, rate(k), numbers)
-        if numbers is None:
-            raise CapabilityError(f"{rule.class_name}: the numbers of step {k} need the rule itself")
-        out.append(tuple(program.now.tolist()))
-    return out
 
 
 def _python(body: list[str], program: Program, start: dict[str, float]) -> str:

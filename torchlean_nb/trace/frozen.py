@@ -17,6 +17,14 @@ from torchlean_nb.errors import TraceFormatError, quote
 _WORDS = {math.inf: "Infinity", -math.inf: "-Infinity"}
 
 
+def _some_nan(a: np.ndarray) -> bool:
+    """Whether there is a NaN: nothing else makes a sum of squares NaN."""
+    flat = a.reshape(-1)
+    with np.errstate(all="ignore"):
+        total = flat.dot(flat)
+    return bool(total != total)
+
+
 def numbers(values: Any, what: str, dtype: type = np.float64, ndim: int = 1) -> np.ndarray:
     """Read-only copy of real numbers as an array of `dtype`; every NaN becomes the same NaN.
 
@@ -34,7 +42,7 @@ def numbers(values: Any, what: str, dtype: type = np.float64, ndim: int = 1) -> 
         given = np.asarray(values)
         # What its maker has closed and nobody else looks into need not be copied.
         closed = given is values and given.base is None and not given.flags.writeable and given.flags.c_contiguous
-        if closed and given.dtype == dtype and given.ndim == ndim and np.equal(given, given).all():
+        if closed and given.dtype == dtype and given.ndim == ndim and not _some_nan(given):
             return given
         given = given.astype(dtype) if given.size == 0 and given.ndim == ndim else given
         if given.dtype.kind not in ("iu" if np.dtype(dtype).kind in "iu" else "fiub"):

@@ -1,0 +1,166 @@
+"""Who runs how: few paths in Python floats, many as arrays in step with each other, some rules one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from torchlean_nb.errors import CapabilityError
+from torchlean_nb.minimizers.table import Method
+from torchlean_nb.race.contenders import Contender
+from torchlean_nb.race.engine import Paths, each_alone, limit_of, march
+from torchlean_nb.race.field import field
+from torchlean_nb.race.lockstep import lockstep
+from torchlean_nb.race.loops import compiled, is_compiled, lone
+from torchlean_nb.race.programs import rows
+from torchlean_nb.surfaces import Surface
+from torchlean_nb.trace.race import Track
+
+FEW = 4  # paths that are quicker one by one in Python floats
+CHUNK = 4096  # paths whose arrays stay in the cache together
+CREW = 16384  # paths of all contenders that are worth one call for the surface
+BRIEF = 2e7  # updates so soon done that nobody wants to keep half of them
+
+
+@dataclass(frozen=True)
+class Heat:
+    """What is the same for all contenders of a race.
+
+    Parameters
+    ----------
+    surface : Surface
+    points : ndarray, shape (2, n)
+        Where the paths begin.
+    when : list of int
+        Steps before which is recorded; the last ends the race.
+    every : int
+    seed : int
+        Of the noise.
+    engine : str
+    tell : callable
+        Is told of updates made.
+    """
+
+    surface: Surface
+    points: np.ndarray
+    when: list[int]
+    every: int
+    seed: int
+    engine: str
+    tell: Callable[[int], Any]
+
+    def tracks(self, entries: Sequence[Contender]) -> Iterator[tuple[int, Track, float]]:
+        """Number of a contender, its track, and the seconds numba took to compile it, as they finish."""
+        crowd = []
+        for i, c in enumerate(entries):
+            self._check(c)
+            if c.alone:
+                yield i, self.track(c, self.one_by_one(c)), 0.0
+            elif (paths := self.by_loop(c)) is not None:
+                yield i, self.track(c, paths), paths.compiling
+            else:
+                crowd.append(i)
+        n, steps = self.points.shape[1], self.when[-1]
+        size = max(1, CREW // n) if n * steps * len(crowd) < BRIEF else 1
+        for a in range(0, len(crowd), size):
+            crew = crowd[a : a + size]
+            for i, paths in zip(crew, self.in_step([entries[i] for i in crew]), strict=True):
+                yield i, self.track(entries[i], paths), 0.0
+
+    def _check(self, c: Contender) -> None:
+        if self.engine in ("python", "numba") and not self._plain(c):
+            raise CapabilityError(
+                f"race: {c.name} cannot run with engine={self.engine!r}",
+                "that takes one set of numbers, coordinates alone, float64 and no noise",
+                "engine='auto'",
+            )
+
+    def _plain(self, c: Contender) -> bool:
+        return c.paths == 1 and not c.alone and not self.surface.noise and self.points.dtype == np.float64
+
+    def _paths(self) -> Paths:
+        return Paths(self.points, len(self.when), limit_of(self.surface))
+
+    def track(self, c: Contender, paths: Paths) -> Track:
+        """The frozen record of paths that are through."""
+        if not isinstance(c.rule, Method):  # one gradient a step, the last one that led nowhere among them
+            paths.evaluations[:] = np.where(paths.ended < 0, self.when[-1], paths.ended + 1)
+        paths.close()
+        hypers = {k: tuple(v.tolist()) if isinstance(v, np.ndarray) else _said(v) for k, v in c.hypers.items()}
+        hypers |= {"lr": _said(c.schedule)} if c.schedule else {}
+        return Track(c.name, c.rule.name, paths.positions, paths.losses, paths.ended, hypers, paths.evaluations)
+
+    def _noise(self) -> Callable[[tuple[int, ...]], np.ndarray] | None:
+        rng, deviation, kind = np.random.default_rng(self.seed), self.surface.noise, self.points.dtype
+        return (lambda shape: deviation * rng.standard_normal(shape, kind)) if deviation else None
+
+    def one_by_one(self, c: Contender) -> Paths:
+        """Each path with an optimizer of its own."""
+        n, kind, paths = self.points.shape[1], self.points.dtype.name, self._paths()
+        step = each_alone(c, field(self.surface, 1, kind), self.surface, self.points, paths.evaluations)
+        with np.errstate(all="ignore"):
+            for _ in march(step, field(self.surface, n, kind), self.points, paths, self.when, self._noise()):
+                self.tell(n)
+        return paths
+
+    def in_step(self, crew: Sequence[Contender]) -> list[Paths]:
+        """Contenders in step with each other, so many paths at once as stay in the cache."""
+        n = self.points.shape[1]
+        if n <= CHUNK or self.surface.noise:
+            return lockstep(crew, self.surface, self.points, self.when, self._noise(), self.tell)
+        found = [self._paths() for _ in crew]
+        for a in range(0, n, CHUNK):
+            cut = slice(a, min(a + CHUNK, n))
+            points = np.ascontiguousarray(self.points[:, cut])
+            parts = lockstep([_cut(c, cut) for c in crew], self.surface, points, self.when, None, self.tell)
+            for paths, part in zip(found, parts, strict=True):
+                paths.put(cut, part)
+        return found
+
+    def by_loop(self, c: Contender) -> Paths | None:
+        """All paths by a loop over single ones; None where that cannot be, or arrays are quicker."""
+        n, steps = self.points.shape[1], self.when[-1]
+        if not (steps and self._plain(c)):
+            return None
+        native = self.engine == "numba" or (self.engine == "auto" and is_compiled(c, self.surface))
+        if not native and not (self.engine == "python" or (self.engine == "auto" and n <= FEW)):
+            return None
+        paths = self._paths()
+        try:
+            with np.errstate(all="ignore"):
+                (self._native if native else self._floats)(c, paths, rows(c, steps))
+        except CapabilityError:
+            if self.engine in ("python", "numba"):
+                raise
+            return None
+        except (ArithmeticError, ValueError):  # where Python has no number, arrays have inf and nan
+            return None
+        self.tell(n * steps)
+        return paths
+
+    def _native(self, c: Contender, paths: Paths, table: list[tuple[float, ...]]) -> None:
+        loop, paths.compiling = compiled(c, self.surface)
+        numbers = np.array(table).reshape(len(table), -1)
+        loop(self.points, numbers, self.every, paths.limit, paths.positions, paths.losses, paths.ended)
+
+    def _floats(self, c: Contender, paths: Paths, table: list[tuple[float, ...]]) -> None:
+        loop = lone(c, self.surface)
+        for i, (x, y) in enumerate(self.points.T.tolist()):
+            xs, ys, values, paths.ended[i] = loop(x, y, table, self.every, paths.limit)
+            parts = (paths.positions[:, 0, i], paths.positions[:, 1, i], paths.losses[:, i])
+            for a, found in zip(parts, (xs, ys, values), strict=True):
+                a[: len(found)] = found
+                a[len(found) :] = found[-1]
+
+
+def _cut(c: Contender, cut: slice) -> Contender:
+    if c.paths == 1:
+        return c
+    return replace(c, hypers={k: v[cut] if isinstance(v, np.ndarray) else v for k, v in c.hypers.items()})
+
+
+def _said(v: Any) -> Any:
+    return v if isinstance(v, int | float | str | bool | tuple | None) else getattr(v, "__name__", None) or repr(v)
