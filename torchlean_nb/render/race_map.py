@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.path import Path
 
 ASPECT, BOX = 0.75, 1000.0
-_FINE, _COARSE, _LOG_FROM = (121, 91), 41, 25.0
+_FINE, _COARSE, _LOG_FROM = (161, 121), 41, 25.0
 _LONG = 9000
 _STEPS = {1: (1.0, 2.0, 5.0), 2: (1.0, 3.0), 3: (1.0,)}
 Window = tuple[float, float, float, float]

@@ -22,6 +22,7 @@ from torchlean_nb.surfaces import Surface
 from torchlean_nb.trace.race import RaceTrace, Track
 
 MOST = 1001  # records of a path that are drawn
+_LATEX = 3000  # characters of a formula that is shown as one
 _ROUGH = 2e-3  # share of a gradient that an arrow may be wrong by
 
 
@@ -51,8 +52,8 @@ def race_payload(
     first = [float(stands[0].x[0]), float(stands[0].y[0])] if stands else [0.0, 0.0]
     sent = zip(stands, marks, held(trace), strict=True)
     return {
-        "title": title, "serial": serial, "dtype": str(trace.meta.get("dtype", "float64")),
-        "seed": trace.meta.get("seed", 0), "every": trace.meta.get("every", 1), "target": target, "start": first,
+        "title": title, "serial": serial, "dtype": visible(trace.meta.get("dtype", "float64"), 20),
+        "seed": _whole(trace.meta.get("seed"), 0), "every": _whole(trace.meta.get("every"), 1), "target": target, "start": first,
         "steps": even(trace.steps[records(trace)], 1.0),
         "surface": drawn or surface_payload(trace, surface, seen_window(trace, stands)),
         "surfaces": list(surfaces), "rules": list(rules), "equal": equal, "unequal": unequal,
@@ -92,8 +93,8 @@ def surface_payload(trace: RaceTrace, surface: Surface | None, seen: Window) -> 
     latex = about.get("latex")
     return {
         "name": visible(name, 60), "label": visible(about.get("label") or name, 60),
-        "text": about.get("text") if isinstance(about.get("text"), str) else None,
-        "mathml": mathml(f"f(x, y) = {latex}") if isinstance(latex, str) else "",
+        "text": visible(about["text"], 600) if isinstance(about.get("text"), str) else None,
+        "mathml": mathml(f"f(x, y) = {latex}") if isinstance(latex, str) and len(latex) < _LATEX else "",
         "domain": [float(f"{v:.12g}") for v in seen],
         "goals": [[float(x), float(y)] for x, y in about.get("goals", ())],
         "lowest": plain_number(float(about.get("lowest", -np.inf))), "noise": float(about.get("noise", 0.0)),
@@ -143,8 +144,11 @@ def track_payload(
 def _anatomy(s: Standing, trace: RaceTrace, surface: Surface | None, who: Contender | None) -> Replay | None:
     if surface is None or not len(trace.steps):
         return None
-    seed = trace.meta.get("seed", 0)
-    return replay(surface, s.track, trace.steps, seed=seed if isinstance(seed, int) else 0, contender=who)
+    return replay(surface, s.track, trace.steps, seed=_whole(trace.meta.get("seed"), 0), contender=who)
+
+
+def _whole(v: Any, otherwise: int) -> int:
+    return v if isinstance(v, int) and not isinstance(v, bool) else otherwise
 
 
 def _knobs(t: Track, who: Contender | None) -> list[dict[str, Any]]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from torchlean_nb.errors import HyperparameterError, UnknownNameError
+from torchlean_nb.hypers import Hyper
 from torchlean_nb.optim import row
 from torchlean_nb.race.field import field
 from torchlean_nb.race.rates import CHOSEN
@@ -37,6 +39,7 @@ class Standing:
     reached: int
     evaluations: int
     status: str
+    hypers: Mapping[str, Hyper]
 
 
 def standings(trace: RaceTrace, surface: Surface | None, target: float | None) -> list[Standing]:
@@ -62,7 +65,7 @@ def standing(t: Track, trace: RaceTrace, surface: Surface | None, target: float 
     status = f"diverged at {ended + 1}" if ended >= 0 else f"converged at {converged}" if converged >= 0 else "ran"
     return Standing(
         t, label(t), x, y, loss, slopes, ended, converged, float(good.min()) if good.size else math.nan, reached,
-        max(asked, 0), status,
+        max(asked, 0), status, _row(t).hypers if _row(t) else {},
     )  # fmt: skip
 
 
@@ -77,10 +80,16 @@ def label(t: Track) -> str:
         return _LABELS[t.name]
     if t.name != t.rule:
         return visible(t.name, 40)
+    rule = _row(t)
+    return visible(rule.class_name if rule else t.name, 40)
+
+
+def _row(t: Track) -> Any:
+    """Row of a contender's rule; None where it was the user's own and is gone."""
     try:
-        return visible(row(t.rule).class_name, 40)
-    except UnknownNameError:  # a row of the user's own may be gone
-        return visible(t.name, 40)
+        return row(t.rule)
+    except UnknownNameError:
+        return None
 
 
 def surface_of_trace(trace: RaceTrace) -> Surface | None:
@@ -105,15 +114,15 @@ def gradients(surface: Surface | None, points: np.ndarray) -> np.ndarray:
 
 def equalities(trace: RaceTrace, stands: list[Standing]) -> tuple[list[str], list[str]]:
     """What is equal across the contenders, and what is not."""
-    noise, dtype = float(trace.surface.get("noise", 0.0)), str(trace.meta.get("dtype", "float64"))
-    gradients_ = f"noise of seed {trace.meta.get('seed', 0)}" if noise else "exact gradients"
+    noise, dtype = float(trace.surface.get("noise", 0.0)), visible(trace.meta.get("dtype", "float64"), 20)
+    gradients_ = f"noise of seed {visible(trace.meta.get('seed', 0), 20)}" if noise else "exact gradients"
     equal = ["start", f"{int(trace.steps[-1])} steps", gradients_, dtype]
     unequal = []
     for s in stands:
         per = s.evaluations / max(1, _moved(s.ended, s.converged, int(trace.steps[-1])))
         if per > 1.05:
             unequal.append(f"{s.label} takes {fmt(per, 2)} evaluations a step")
-    chosen = str(trace.meta.get("rates", ""))
+    chosen = visible(trace.meta.get("rates", ""), 80)
     if len(stands) > 1 and chosen:
         (equal if chosen == CHOSEN else unequal).append(chosen)
     return equal, unequal

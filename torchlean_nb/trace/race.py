@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from torchlean_nb.errors import TraceFormatError, UnknownNameError, did_you_mean, quote
+from torchlean_nb.errors import BackendError, TraceFormatError, UnknownNameError, did_you_mean, quote
 from torchlean_nb.trace.arrays import decode_array, encode_array, same_array
+from torchlean_nb.trace.formats import renderer
 from torchlean_nb.trace.frozen import check_format, dumps, freeze, increasing, loads, numbers, plain, write_text
 
 FORMAT = "torchlean_nb.race/1"
@@ -52,8 +56,10 @@ class Track:
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not isinstance(self.rule, str):
             raise TraceFormatError(f"trace: a track is called {quote(self.name)}", "a name is text")
-        where = numbers(self.positions, f"positions of {quote(self.name)}", ndim=3)
-        losses = numbers(self.losses, f"losses of {quote(self.name)}", ndim=2)
+        where, losses = (
+            numbers(a, f"{what} of {quote(self.name)}", np.float32 if _is_short(a) else np.float64, ndim)
+            for a, what, ndim in ((self.positions, "positions", 3), (self.losses, "losses", 2))
+        )
         count = losses.shape[1]
         none = np.full(count, -1)
         ended = numbers(none if self.ended is None else self.ended, "ended", np.int64)
@@ -226,22 +232,109 @@ class RaceTrace:
 
     __hash__ = None
 
-    # -- display ---------------------------------------------------------------------------
-    def to_text(self) -> str:
-        """A table: of each contender where it came to, its lowest loss, and how many paths ended early."""
-        head = ("contender", "paths", "best loss", "last loss", "where", "ended early")
-        return _table([head, *map(self._row, self.tracks)])
+    def __reduce__(self) -> Any:
+        return type(self).from_json, (self.to_json(),)
 
-    def _row(self, t: Track) -> tuple[str, ...]:
-        out = int((t.ended >= 0).sum())
-        i = int(np.nanargmin(t.best)) if np.isfinite(t.best).any() else 0
-        early = f"at step {t.ended[0]}" if len(t) == 1 and out else f"{out} of {len(t)}" if out else "none"
-        x, y = t.final[:, i]
-        return t.name, str(len(t)), f"{t.best[i]:.6g}", f"{t.losses[-1, i]:.6g}", f"({x:.6g}, {y:.6g})", early
+    # -- tables ------------------------------------------------------------------------------
+    def to_csv(self, path: str | Path | None = None) -> str:
+        """Table with a row for every record of every path; also written to `path`.
+
+        Numbers have the digits that give them back exactly. A name that a spreadsheet would take for a formula gets
+        an apostrophe in front.
+        """
+        out = io.StringIO()
+        table = csv.writer(out, lineterminator="\n")
+        columns = self._columns()
+        table.writerow(columns)
+        safe = ["'" + n if n[:1] in ("=", "+", "-", "@", "\t", "\r", "\n") else n for n in columns.pop("contender")]
+        table.writerows(zip(safe, *(map(repr, v) for v in columns.values()), strict=True))
+        if path is not None:
+            write_text(path, out.getvalue())
+        return out.getvalue()
+
+    def to_frame(self) -> Any:
+        """The same table as a pandas DataFrame.
+
+        Raises
+        ------
+        BackendError
+            Without pandas.
+        """
+        try:
+            pandas = import_module("pandas")
+        except ImportError:
+            raise BackendError("race: to_frame needs the package pandas", "to_csv needs nothing",
+                               "pip install torchlean_nb[frame]") from None  # fmt: skip
+        return pandas.DataFrame(self._columns())
+
+    def _columns(self) -> dict[str, list[Any]]:
+        """Columns of the table: contender, path, step, x, y, loss."""
+        out: dict[str, list[Any]] = {k: [] for k in ("contender", "path", "step", "x", "y", "loss")}
+        for t in self.tracks:
+            for i in range(len(t)):
+                values = (t.positions[:, 0, i], t.positions[:, 1, i], t.losses[:, i])
+                out["contender"] += [t.name] * len(self.steps)
+                out["path"] += [i] * len(self.steps)
+                out["step"] += self.steps.tolist()
+                for k, v in zip("x y loss".split(), values, strict=True):
+                    out[k] += v.tolist()
+        return out
+
+    # -- display ---------------------------------------------------------------------------
+    def render(self, fmt: str, **options: Any) -> Any:
+        """This race in any registered format (`RENDERERS`)."""
+        return renderer(f"race_{fmt}")(self, **options)
+
+    def to_text(self, **options: Any) -> str:
+        """Table of the contenders at a step, by default the last, what is equal, and a sentence."""
+        return self.render("text", **options)
+
+    def to_svg(self, **options: Any) -> str:
+        """Self-contained picture of the race at a step."""
+        return self.render("svg", **options)
+
+    def to_html(self, path: str | Path | None = None, **options: Any) -> str:
+        """Page that scrubs and toggles without a kernel or a network; also written to `path`."""
+        return self.render("html", path=path, **options)
+
+    def to_gif(self, path: str | Path, **options: Any) -> None:
+        """Write the race as an animation."""
+        self.render("gif", path=path, **options)
+
+    def to_png(self, path: str | Path, **options: Any) -> None:
+        """Write the picture of a step."""
+        self.render("png", path=path, **options)
+
+    def plot(self, **options: Any) -> Any:
+        """Matplotlib figure of the map and the losses, or the map alone on the given ``ax``."""
+        return self.render("figure", **options)
+
+    def show(self, **options: Any) -> Any:
+        """The arena, for the last line of a cell; learning rates that nobody set are chosen by one grid for all."""
+        return self.render("widget", **options)
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        text = {"text/plain": repr(self)}
+        return text if not len(self) else {"image/svg+xml": self.to_svg(), **text}
 
     def __repr__(self) -> str:
         last = int(self.steps[-1]) if len(self.steps) else 0
-        return f"Race on {self.surface.get('name', '?')}, {last} steps, {self.status}\n{self.to_text()}"
+        head = ("contender", "paths", "best loss", "last loss", "where", "ended early")
+        table = _table([head, *map(_row, self.tracks)])
+        return f"Race on {self.surface.get('name', '?')}, {last} steps, {self.status}\n{table}"
+
+
+def _row(t: Track) -> tuple[str, ...]:
+    """Of a contender where it came to, its lowest loss, and how many paths ended early."""
+    out = int((t.ended >= 0).sum())
+    i = int(np.nanargmin(t.best)) if np.isfinite(t.best).any() else 0
+    early = f"at step {t.ended[0]}" if len(t) == 1 and out else f"{out} of {len(t)}" if out else "none"
+    x, y = t.final[:, i]
+    return quote(t.name)[1:-1], str(len(t)), f"{t.best[i]:.6g}", f"{t.losses[-1, i]:.6g}", f"({x:.6g}, {y:.6g})", early
+
+
+def _is_short(a: Any) -> bool:
+    return isinstance(a, np.ndarray) and a.dtype == np.float32
 
 
 def _table(rows: Iterable[tuple[str, ...]]) -> str:

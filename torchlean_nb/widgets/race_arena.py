@@ -18,8 +18,8 @@ from torchlean_nb.render.files import write
 from torchlean_nb.render.html import page
 from torchlean_nb.render.race_choices import rule_choices, surface_choices
 from torchlean_nb.render.race_edit import EDITS, edited
-from torchlean_nb.render.race_payload import held, race_payload, surface_payload, track_payload
-from torchlean_nb.render.race_standing import equalities, standing, standings, surface_of_trace
+from torchlean_nb.render.race_payload import held, race_payload, track_payload
+from torchlean_nb.render.race_standing import equalities, standings, surface_of_trace
 from torchlean_nb.trace.race import RaceTrace
 from torchlean_nb.widgets.base import View, read_state
 
@@ -29,7 +29,10 @@ DEFAULT = {
     "Nesterov": ("nesterov", {"lr": 1e-3}),
     "RMSprop": ("rmsprop", {"lr": 0.02}),
     "Adam": ("adam", {"lr": 0.2}),
-    "L-BFGS": ("lbfgs", {"max_iter": 1, "max_eval": 25, "history_size": 5, "line_search_fn": "strong_wolfe"}),
+    "L-BFGS": (
+        "lbfgs",
+        {"max_iter": 1, "max_eval": 25, "history_size": 5, "line_search_fn": "strong_wolfe", "tolerance_change": 0.0},
+    ),
 }
 DEFAULT_ON = "rosenbrock"
 
@@ -190,7 +193,7 @@ class RaceArena(View):
         else:
             free = (m for m in count() if m not in names.values())
             marks = tuple(names[c.name] if c.name in names else next(free) for c in new.entries)
-        other = new.surface is not old.surface or do in ("defaults", "start") and not self._seen(new.start)
+        other = new.surface is not old.surface or (do in ("defaults", "start") and not self._seen(new.start))
         self._setup, self.trace, self._marks, self._target = new, trace, marks, new.target
         self._surface = None if other else self._surface
         self.steps = int(trace.steps[-1])

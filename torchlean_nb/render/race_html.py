@@ -1,0 +1,46 @@
+"""A race as a page of its own, which scrubs and toggles."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from torchlean_nb.render.files import write
+from torchlean_nb.render.html import page
+from torchlean_nb.render.race_payload import race_payload
+from torchlean_nb.render.race_scene import scene
+from torchlean_nb.trace.race import RaceTrace
+
+
+def race_html(
+    trace: RaceTrace, path: str | Path | None = None, step: int | None = None, target: float | None = None,
+    title: str | None = None, **options: Any,
+) -> str:  # fmt: skip
+    """Page of some fifty kilobytes that steps through a race without a kernel or a network.
+
+    Parameters
+    ----------
+    trace : RaceTrace
+    path : str or Path, optional
+        File the page is also written to.
+    step : int, optional
+        Step it opens at; the last by default.
+    target : float, optional
+        Loss that counts as reached; a hundredth above the lowest value by default.
+    title : str, optional
+    **options
+        ``presentation``, ``controls``: as for the widget.
+
+    Examples
+    --------
+    >>> import torchlean_nb as tl
+    >>> race_html(tl.race("sgd", on="sphere", steps=10)).startswith("<!doctype html>")
+    True
+    """
+    seen = scene(trace, step, target)
+    title = title or "Optimizer race"
+    text = page("RaceArena", race_payload(trace, title=title, target=seen.target), step=seen.step, title=title,
+                options=options | {"title": title}, packed=True)  # fmt: skip
+    if path is not None:
+        write(Path(path), text)
+    return text
