@@ -99,11 +99,13 @@ export function frame({ model, el }, spec) {
   );
 
   // -- state: drawn at once, told to Python when the hand rests ------------------------------------
-  let saving = 0;
+  let saving = 0,
+    known = model.get("state") || {};
   const save = () => {
     clearTimeout(saving);
     saving = setTimeout(() => {
-      model.set("state", { ...state });
+      known = { ...state };
+      model.set("state", known);
       model.set("step", state.step);
       model.save_changes();
     }, 150);
@@ -125,9 +127,12 @@ export function frame({ model, el }, spec) {
   const fromStep = f.guard(() => {
     if (model.get("step") !== state.step) take({ step: model.get("step") });
   });
+  // Only what is new there: the rest may be of before a move that has not been told yet.
   const fromState = f.guard(() => {
-    const given = model.get("state") || {};
-    if (JSON.stringify({ ...state, ...given }) !== JSON.stringify(state)) take(given);
+    const given = model.get("state") || {},
+      fresh = Object.entries(given).filter(([k, v]) => JSON.stringify(v) !== JSON.stringify(known[k]));
+    known = given;
+    if (fresh.some(([k, v]) => JSON.stringify(v) !== JSON.stringify(state[k]))) take(Object.fromEntries(fresh));
   });
   model.on("change:step", fromStep);
   model.on("change:state", fromState);

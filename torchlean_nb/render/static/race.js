@@ -91,7 +91,8 @@ function raceArena({ model, el }, race, mail, again) {
     off = () => (Array.isArray(f.state.off) ? f.state.off : []),
     look = () => (RACE_VIEWS.includes(f.state.view) ? f.state.view : "map"),
     said = h("p", { class: "tl-ra-said", role: "alert", hidden: true });
-  let seen = "";
+  let seen = "",
+    framed = "";
 
   /** What every part sees and may ask for. */
   const view = {
@@ -124,7 +125,7 @@ function raceArena({ model, el }, race, mail, again) {
     /** Whether an edit of this kind is under way. */
     waits: (what) => mail.waiting().some((e) => e.do === what),
     redraw() {
-      seen = "";
+      seen = framed = "";
       f.draw();
     },
   };
@@ -192,9 +193,13 @@ function raceArena({ model, el }, race, mail, again) {
       for (const [name, part] of Object.entries(looks)) part.el.hidden = !!f.state.table || name !== look();
       twin.el.hidden = !f.state.table;
       around.forEach((part) => part.draw());
-      pictures.forEach((part) => part.renew());
       if (look() === "rates") rates.draw();
       seen = key;
+    }
+    const from = JSON.stringify([key, f.state.camera, f.state.turn]);
+    if (from !== framed) {
+      pictures.forEach((part) => part.renew());
+      framed = from;
     }
     if (f.state.table) twin.draw();
     else if (look() !== "rates") looks[look()].draw();

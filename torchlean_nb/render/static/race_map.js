@@ -17,7 +17,10 @@ export function raceMap(view) {
     begin = s("text", { class: "tl-ra-halo" }, "start"),
     start = s("g", { class: "tl-ra-begin" }, ring, begin),
     foot = s("text", { class: "tl-ra-halo tl-ra-foot" });
-  const svg = s("svg", { role: "group", class: "tl-ra-svg" }, fills, lines, tags, goals, ways, focus.axes, focus.arrows, start, marks, names, focus.box, foot);
+  // To a screen reader the start alone: the sentence and the tables say the rest.
+  const below = s("g", { "aria-hidden": "true" }, fills, lines, tags, goals, ways, focus.axes, focus.arrows),
+    above = s("g", { "aria-hidden": "true" }, marks, names, focus.box, foot),
+    svg = s("svg", { role: "group", class: "tl-ra-svg" }, below, start, above);
   const knob = (text, label, act) => h("button", { type: "button", class: "tl-i", "aria-label": label, title: label, onclick: () => view.f.guard(act)() }, text);
   const el = h(
     "div",
@@ -41,6 +44,11 @@ export function raceMap(view) {
     const [left, right, bottom, top] = view.race.surface.domain;
     return { x: (left + right) / 2, y: (bottom + top) / 2, by: Math.min(wide / (right - left), tall / (top - bottom)) };
   };
+  /** Middle and width of what is seen, as the state keeps it: null for the whole. */
+  const kept = () => {
+    const c = view.f.state.camera;
+    camera = Array.isArray(c) && c.length === 3 && c.every(Number.isFinite) && c[2] > 0 ? { x: c[0], y: c[1], by: wide / c[2] } : null;
+  };
   const seen = () => camera || home();
   const px = (x) => wide / 2 + (x - seen().x) * seen().by,
     py = (y) => tall / 2 - (y - seen().y) * seen().by;
@@ -50,9 +58,8 @@ export function raceMap(view) {
     return [((e.clientX - box.left) * wide) / box.width, ((e.clientY - box.top) * tall) / box.height];
   };
   const look = (next) => {
-    camera = next;
     spots = null;
-    view.redraw();
+    view.f.set({ camera: next && [next.x, next.y, wide / next.by] });
   };
   const whole = () => look(null);
   function zoom(factor, u = wide / 2, v = tall / 2) {
@@ -138,6 +145,7 @@ export function raceMap(view) {
   }
 
   function renew() {
+    kept();
     svg.setAttribute("viewBox", `0 0 ${wide} ${tall}`);
     svg.setAttribute("aria-label", `Map of ${view.race.surface.label}: paths of ${view.race.tracks.length} contenders; what they show is said below and in the table`);
     paths();

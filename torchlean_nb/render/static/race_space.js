@@ -1,6 +1,6 @@
 // RaceArena: the surface in space. Orthographic, far cells first; the paths lie on it, pale where a hill hides them.
 
-const RACE_TURN = { turn: -0.5, tilt: 0.62 };
+const RACE_TURN = [-0.5, 0.62];
 const RACE_LIFT = 0.55;
 
 /**
@@ -57,16 +57,15 @@ export function raceSpace(view) {
     ground = document.createElement("canvas");
   let wide = 404,
     tall = 303,
-    camera = { ...RACE_TURN },
-    see = raceCamera(camera.turn, camera.tilt),
+    see = null,
     ways = [],
     inks = {},
     hand = null;
 
-  const scale = () => Math.min(wide / 1.5, tall / 1.25);
+  const scale = () => Math.min(wide / 1.5, tall / 1.32);
   const to = (x, y, z) => {
     const [u, v] = see.screen(x, y, z);
-    return [wide / 2 + u * scale(), tall / 2 + 4 + v * scale()];
+    return [wide / 2 + u * scale(), tall / 2 - 2 + v * scale()];
   };
   const context = (of) => {
     const by = window.devicePixelRatio || 1;
@@ -128,6 +127,12 @@ export function raceSpace(view) {
     const [left, right, bottom, top] = view.race.surface.domain,
       front = see.towards[1] < 0 ? 0 : 1,
       side = see.towards[0] < 0 ? 0 : 1;
+    c.strokeStyle = inks.line;
+    c.lineWidth = 1;
+    c.beginPath();
+    [c.moveTo(...to(1 - side, front, 0)), c.lineTo(...to(side, front, 0)), c.lineTo(...to(side, 1 - front, 0))];
+    for (const [x, y] of [[1 - side, front], [side, front], [side, 1 - front]]) [c.moveTo(...to(x, y, 0)), c.lineTo(...to(x, y, raceHeight(view.race.surface.grid, x, y)))];
+    c.stroke();
     c.fillStyle = `rgb(${inks.ink.join(" ")})`;
     c.font = '10.5px "Segoe UI","Helvetica Neue",Helvetica,Arial,sans-serif';
     c.textAlign = "center";
@@ -187,10 +192,10 @@ export function raceSpace(view) {
       c.globalAlpha = 1;
       let k = end;
       while (k > 0 && !ways[i][k]) k--;
-      if (ways[i][k]) heads.push({ i, x: ways[i][k][0], y: ways[i][k][1], gone: k < end, rank: i === front ? -Infinity : race.tracks[i].loss[end] });
+      if (ways[i][k]) heads.push({ i, x: ways[i][k][0], y: ways[i][k][1], gone: race.tracks[i].ended >= 0 && race.tracks[i].ended <= race.steps[at] ? " (diverged)" : k < end ? " (outside)" : "", rank: i === front ? -Infinity : race.tracks[i].loss[end] });
     }
     words(c, heads, front);
-    canvas.setAttribute("aria-label", `${race.surface.label} as a surface, seen from ${Math.round((camera.turn * 180) / Math.PI)} degrees; ${shown.length} paths on it. The sentence below and the table say what they show.`);
+    canvas.setAttribute("aria-label", `${race.surface.label} as a surface, seen from ${Math.round((angles()[0] * 180) / Math.PI)} degrees; ${shown.length} paths on it. The sentence below and the table say what they show.`);
   }
   /** The part of a path that is seen, or that is hidden. */
   function trace(c, points, end, hidden) {
@@ -232,7 +237,7 @@ export function raceSpace(view) {
       c.restore();
     });
     heads.sort((a, b) => (a.rank === b.rank ? 0 : a.rank < b.rank || Number.isNaN(b.rank) ? -1 : 1));
-    const named = heads.slice(0, 12).map((p) => ({ ...p, text: raceShort(tracks[p.i].label) + (p.gone ? " (outside)" : "") }));
+    const named = heads.slice(0, 12).map((p) => ({ ...p, text: raceShort(tracks[p.i].label) + p.gone }));
     named.forEach((p) => (p.wide = raceWide(p.text, p.i === front)));
     racePlaced(named, [], wide, tall).forEach((place, n) => {
       const p = named[n];
@@ -257,15 +262,15 @@ export function raceSpace(view) {
     if (el.hidden) return;
     fits();
     dyes();
-    see = raceCamera(camera.turn, camera.tilt);
+    see = raceCamera(...angles());
     surface();
     trails();
   }
-  function turn(by, tip) {
-    camera = { turn: camera.turn + by, tilt: Math.max(0.15, Math.min(1.45, camera.tilt + tip)) };
-    renew();
-    draw();
-  }
+  const angles = () => {
+    const given = view.f.state.turn;
+    return Array.isArray(given) && given.length === 2 && given.every(Number.isFinite) ? given : RACE_TURN;
+  };
+  const turn = (by, tip) => view.f.set({ turn: [angles()[0] + by, Math.max(0.15, Math.min(1.45, angles()[1] + tip))] });
   const KEYS = { ArrowLeft: [-0.12, 0], ArrowRight: [0.12, 0], ArrowUp: [0, 0.08], ArrowDown: [0, -0.08] };
   const key = (e) => {
     if (!KEYS[e.key]) return;
