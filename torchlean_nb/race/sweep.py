@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import sys
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -96,9 +96,13 @@ def sweep(
         grid.add(c, rates)
     points = _POINTS.check("sweep", "curves", curves)
     _ERRORS.check("sweep", "errors", errors)
-    done = Done()
+    file, executor = _file(results, points), check_executor(executor)
+    done = Done(file.known(grid.trials) if file else {})
+    if file and file.lines and not done.found:
+        warnings.warn(f"sweep: none of the {len(file.lines)} results in {file.path} is of this sweep; they stay, and "
+                      "new ones are added", stacklevel=2)  # fmt: skip
     try:
-        gather(grid.trials, done, points, executor, results, progress, errors == "raise")
+        gather(grid.trials, done, points, executor, file, progress, errors == "raise")
     except KeyboardInterrupt:
         return grid.trace(done, points, "interrupted")
     except ToolError as e:
@@ -118,8 +122,9 @@ def compute(
     >>> [o.status for o in compute([Trial("sphere", "sgd", {"lr": v}, budget=40) for v in (0.1, 9.0)])]
     ['finished', 'diverged']
     """
-    done = Done()
-    gather(trials, done, points, executor, results, progress, True)
+    file = _file(results, points)
+    done = Done(file.known(trials) if file else {})
+    gather(trials, done, points, check_executor(executor), file, progress, True)
     return [done.found[i] for i in range(len(trials))]
 
 
@@ -131,35 +136,37 @@ class Done:
     failed: dict[int, Exception] = field(default_factory=dict)
 
 
+def _file(results: Any, points: int) -> Results | None:
+    return None if results is None else Results(results, points)
+
+
 def gather(
-    trials: Sequence[Trial], done: Done, points: int, executor: Any, results: Any, progress: bool | None, strict: bool,
+    trials: Sequence[Trial], done: Done, points: int, executor: Any, file: Results | None, progress: bool | None,
+    strict: bool,
 ) -> None:  # fmt: skip
-    """Compute trials into `done`, which stands at any moment for those that have finished."""
-    executor = check_executor(executor)
-    file = None if results is None else Results(results, points)
-    if file is not None:
-        done.found.update(file.known(trials))
+    """Compute what is missing in `done`, which stands at any moment for those that have finished."""
     missing = [i for i in range(len(trials)) if i not in done.found]
     jobs = [[missing[k] for k in unit] for unit in units([trials[i] for i in missing])]
     work = [[trials[i] for i in job] for job in jobs]
     shown = someone_looks() if progress is None else progress
-    crew = serially(work, points) if executor is None else by_an_executor(work, points, executor)
-    with (
-        one_thread(), closing(crew),
-        tqdm(total=len(trials), initial=len(done.found), disable=not shown, unit="trial") as bar,
-    ):  # fmt: skip
-        for n, outcomes in crew:
-            pairs = [*zip(jobs[n], outcomes, strict=True)]
-            whole = {i: o for i, o in pairs if isinstance(o, Outcome) and o.status != "interrupted"}
+    with one_thread(), tqdm(total=len(trials), initial=len(done.found), disable=not shown, unit="trial") as bar:
+
+        def take(n: int, outcomes: Sequence[Any]) -> BaseException | None:
+            failed = {i: e for i, e in zip(jobs[n], outcomes, strict=True) if isinstance(e, Exception)}
+            whole = {i: o for i, o in zip(jobs[n], outcomes, strict=True) if i not in failed}
+            part = {i for i, o in whole.items() if o.status == "interrupted"}
+            new = {i: o for i, o in whole.items() if i not in part and i not in done.found}
+            done.found.update(new)
+            done.failed.update(failed)
             if file is not None:
-                file.add((trials[i], o) for i, o in whole.items())
-            done.found.update(whole)
-            done.failed.update((i, e) for i, e in pairs if isinstance(e, Exception))
-            bar.update(len(pairs))
-            if any(isinstance(o, Outcome) and o.status == "interrupted" for o in outcomes):
-                raise KeyboardInterrupt
-            if strict and done.failed:
-                raise next(iter(done.failed.values()))
+                file.add((trials[i], o) for i, o in new.items())
+            bar.update(len(new) + len(failed))
+            return KeyboardInterrupt() if part else next(iter(failed.values()), None) if strict else None
+
+        if executor is None:
+            serially(work, points, take)
+        else:
+            by_an_executor(work, points, take, executor)
 
 
 class _Grid:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
 from contextlib import AbstractContextManager, nullcontext
 from functools import cache
@@ -22,6 +22,7 @@ TRIES = 3
 BLOCK, ALONE = 500, 20  # trials that go together on a surface, and where each has an optimizer of its own
 HERE = f"{os.getpid()} {uuid4().hex}"
 Found = list[Outcome | Exception]
+Take = Callable[[int, Found], BaseException | None]
 
 
 def one_thread() -> AbstractContextManager[Any]:
@@ -83,22 +84,30 @@ def at_work(trials: Sequence[Trial], points: int, home: str, token: str) -> Foun
     return attempt(trials, points)
 
 
-def serially(jobs: Sequence[Sequence[Trial]], points: int) -> Iterator[tuple[int, Found]]:
-    """The number of each job and its outcomes."""
+def serially(jobs: Sequence[Sequence[Trial]], points: int, take: Take) -> None:
+    """Compute jobs one after the other; `take` gets the number of each and its outcomes, and may give a reason to stop.
+
+    Raises
+    ------
+    BaseException
+        The reason.
+    """
     for n, trials in enumerate(jobs):
-        yield n, attempt(trials, points)
+        _heed(take(n, attempt(trials, points)))
 
 
-def by_an_executor(jobs: Sequence[Sequence[Trial]], points: int, executor: Executor) -> Iterator[tuple[int, Found]]:
-    """The same in the order in which they finish.
+def by_an_executor(jobs: Sequence[Sequence[Trial]], points: int, take: Take, executor: Executor) -> None:
+    """The same in the order in which jobs finish.
 
-    Jobs that are lost with a worker are given out again. Stopped by KeyboardInterrupt, or closed, it takes back what
-    has not begun, and hands over what is there.
+    Jobs that are lost with a worker are given out again. When it is stopped, what has not begun is taken back, and what
+    has finished is taken.
 
     Raises
     ------
     ToolError
         When the executor takes no more work, or has lost a job several times.
+    BaseException
+        The reason to stop.
     """
     landed: SimpleQueue[Future[Found]] = SimpleQueue()
     waiting: dict[Future[Found], int] = {}
@@ -123,33 +132,36 @@ def by_an_executor(jobs: Sequence[Sequence[Trial]], points: int, executor: Execu
                 future = landed.get(timeout=1.0)  # without one, Stop is not heard on every system
             except Empty:
                 continue
-            n = waiting.pop(future)
+            n = waiting[future]
             try:
                 found = future.result()
             except (BrokenExecutor, CancelledError) as e:
+                del waiting[future]
                 give(n, f"{type(e).__name__}: {e}")
+                continue
             except Exception as e:
-                yield n, [e] * len(jobs[n])
-            else:
-                yield n, found
+                found = [e] * len(jobs[n])
+            reason = take(n, found)
+            del waiting[future]  # not before: what is half taken when Stop comes is taken once more
+            _heed(reason)
     except (KeyboardInterrupt, ToolError):
-        yield from _there(waiting)
+        for future in waiting:
+            future.cancel()
+        for future, n in waiting.items():
+            if future.done() and not future.cancelled() and future.exception() is None:
+                take(n, future.result())
         raise
     finally:
         for future in waiting:
             future.cancel()
 
 
+def _heed(reason: BaseException | None) -> None:
+    if reason is not None:
+        raise reason
+
+
 _AGAIN = "run the same call again with results=: it computes what is missing"
-
-
-def _there(waiting: dict[Future[Found], int]) -> Iterator[tuple[int, Found]]:
-    """What has landed and was not looked at yet."""
-    for future in waiting:
-        future.cancel()
-    for future, n in waiting.items():
-        if future.done() and not future.cancelled() and future.exception() is None:
-            yield n, future.result()
 
 
 def check_executor(executor: Any) -> Any:

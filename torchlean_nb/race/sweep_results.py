@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -72,9 +71,6 @@ class Results:
             outcome = self.lines.get(self.key(trial))
             if outcome is not None:
                 found[i] = Outcome.from_dict(outcome)
-        if self.lines and not found:
-            warnings.warn(f"sweep: none of the {len(self.lines)} results in {self.path} is of this sweep; they stay, "
-                          "and new ones are added", stacklevel=4)  # fmt: skip
         return found
 
     def add(self, found: Iterable[tuple[Trial, Outcome]]) -> None:
