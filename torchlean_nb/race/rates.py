@@ -13,7 +13,7 @@ from torchlean_nb.trace.race import RaceTrace
 
 GRID = (1e-4, 3e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1, 0.3)
 LARGE = 0.5  # a rate of such a size is a share of a step that the rule has found for itself
-CHOSEN = f"rates chosen by the same grid of {len(GRID)}"
+CHOSEN, BY_HAND, ONE = f"rates chosen by the same grid of {len(GRID)}", "rates set by hand", "one learning rate only"
 
 
 def unset(contender: Contender) -> bool:
@@ -50,5 +50,5 @@ def note(entries: Sequence[Contender], found: Sequence[Contender]) -> str:
     if any(a is not b for a, b in zip(entries, found, strict=True)):
         hand = [c.name for c in found if "lr" in c.given or c.schedule is not None]
         return CHOSEN if not hand else f"{CHOSEN}, some set by hand"
-    return "rates set by hand" if any("lr" in c.given or c.schedule for c in found) else "one learning rate only"
+    return BY_HAND if any("lr" in c.given or c.schedule for c in found) else ONE
 

@@ -13,7 +13,7 @@ from torchlean_nb.errors import CapabilityError, HyperparameterError, UnknownNam
 from torchlean_nb.hypers import Hyper
 from torchlean_nb.race.anatomy import read
 from torchlean_nb.race.contenders import Contender, contenders
-from torchlean_nb.race.rates import note, tuned, unset
+from torchlean_nb.race.rates import BY_HAND, ONE, note, tuned, unset
 from torchlean_nb.race.running import run
 from torchlean_nb.surfaces import Surface, surface_of
 from torchlean_nb.trace.race import RaceTrace, Track
@@ -74,11 +74,16 @@ class Setup:
         found = tuple(tuned(self.entries, self.run))
         return replace(self, entries=found, rates=note(self.entries, found))
 
+    @property
+    def searching(self) -> bool:
+        """Whether learning rates that nobody set are looked for; else they are those of the rows."""
+        return self.rates != ONE
+
     # -- one thing changed -----------------------------------------------------------------
     def elsewhere(self, **changes: Any) -> Setup:
         """Something all contenders share changed; rates found by a grid were found for what was before."""
-        rates = self.rates if not any(map(unset, self.entries)) or self.rates.startswith("one") else ELSEWHERE
-        return replace(self, **{"rates": rates, **changes})
+        searched = "grid" in self.rates and any(map(unset, self.entries))
+        return replace(self, **{"rates": ELSEWHERE if searched else self.rates, **changes})
 
     def aiming(self, target: float | None) -> Setup:
         """Another target."""
@@ -88,7 +93,7 @@ class Setup:
         """On another surface, from where that begins; rates that nobody set are chosen anew."""
         surface = surface_of(what)
         new = replace(self, surface=surface, start=surface.start, target=usual_target(surface))
-        return new.tuned() if self.rates and not self.rates.startswith("one") else new
+        return new.tuned() if self.searching else new
 
     def with_hyper(self, i: int, name: str, value: Any) -> Setup:
         """One hyperparameter of one contender set by hand."""
@@ -104,13 +109,13 @@ class Setup:
         changed = replace(c, name=self.free(" ".join(words), i), hypers=flat, given=c.given | {name}, schedule=schedule)
         entries = (*self.entries[:i], changed, *self.entries[i + 1 :])
         by_hand = name == "lr" or not self.rates
-        return replace(self, entries=entries, rates="rates set by hand" if by_hand else self.rates)
+        return replace(self, entries=entries, rates=BY_HAND if by_hand else self.rates)
 
     def with_contender(self, what: Any) -> Setup:
         """One more contender, its learning rate chosen as those of the others were."""
         (new,) = contenders([what])
         new = replace(new, name=self.free(new.name))
-        (new,) = tuned([new], self.run)
+        (new,) = tuned([new], self.run) if self.searching else (new,)
         return replace(self, entries=(*self.entries, new))
 
     def without(self, i: int) -> Setup:
@@ -208,7 +213,7 @@ def setup_from(data: Mapping[str, Any], like: Setup | None = None) -> Setup:
     target = None if data.get("target") is None else numeric("target", data["target"])
     return Setup(
         surface, point(data.get("start", surface.start)), count(data.get("steps", 200)), tuple(entries), target,
-        seed_of(data.get("seed", 0)), rates=str(data.get("rates", "rates set by hand"))[:80],
+        seed_of(data.get("seed", 0)), rates=str(data.get("rates", BY_HAND))[:80],
     )  # fmt: skip
 
 

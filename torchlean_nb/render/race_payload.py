@@ -53,7 +53,8 @@ def race_payload(
     sent = zip(stands, marks, held(trace), strict=True)
     return {
         "title": title, "serial": serial, "dtype": visible(trace.meta.get("dtype", "float64"), 20),
-        "seed": _whole(trace.meta.get("seed"), 0), "every": _whole(trace.meta.get("every"), 1), "target": target, "start": first,
+        "seed": _whole(trace.meta.get("seed"), 0), "every": _whole(trace.meta.get("every"), 1),
+        "target": target, "start": first,
         "steps": even(trace.steps[records(trace)], 1.0),
         "surface": drawn or surface_payload(trace, surface, seen_window(trace, stands)),
         "surfaces": list(surfaces), "rules": list(rules), "equal": equal, "unequal": unequal,

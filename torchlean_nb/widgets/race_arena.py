@@ -97,6 +97,9 @@ class RaceArena(View):
             self._setup, self.trace = _of_trace(what, target, lr)
         else:
             self._setup = setup_of(_usual(what, on), on, start, steps, target, seed, lr)
+            if what is None:  # they are the arena's own: on another surface others are looked for
+                ours = (replace(c, given=c.given - {"lr"}) for c in self._setup.entries)
+                self._setup = replace(self._setup, entries=tuple(ours))
             self.trace = None if "race" in given else self._setup.run()
         if "race" in given:
             self._setup = setup_from(given["race"], self._setup)
