@@ -98,7 +98,8 @@ def lanczos(
 def _found(alphas: list[float], betas: list[float], basis: list[np.ndarray]) -> Krylov:
     off = np.array(betas[:-1])
     values, small = np.linalg.eigh(np.diag(alphas) + np.diag(off, 1) + np.diag(off, -1))
-    return Krylov(values, abs(betas[-1] * small[-1]), small[0], np.stack(basis[: len(alphas)]), small)
+    rounding = np.finfo(float).eps * abs(values).max()
+    return Krylov(values, abs(betas[-1] * small[-1]) + rounding, small[0], np.stack(basis[: len(alphas)]), small)
 
 
 def _unit(v: np.ndarray) -> np.ndarray:

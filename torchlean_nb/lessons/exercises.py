@@ -3,9 +3,12 @@
 from torchlean_nb.lessons import (
     accumulation,
     adaptive,
+    curvature,
     descent,
+    fair,
     graph,
     initialisation,
+    landscapes,
     layers,
     losses,
     noise,
@@ -19,7 +22,7 @@ from torchlean_nb.lessons import (
 from torchlean_nb.lessons.row import Exercise
 
 LESSONS = (
-    start, graph, tape, accumulation, layers, losses, descent, adaptive, rates, noise, initialisation, resume,
-    two_schedules, published,
+    start, graph, tape, accumulation, layers, losses, descent, adaptive, rates, noise, initialisation, curvature,
+    landscapes, resume, two_schedules, published, fair,
 )  # fmt: skip
 EXERCISES: dict[str, Exercise] = {row.id: row for lesson in LESSONS for row in lesson.ROWS}
