@@ -20,12 +20,25 @@ from torchlean_nb.shells.optimizer import class_of
 from torchlean_nb.surfaces import Surface
 
 Step = Callable[[np.ndarray, np.ndarray, int], np.ndarray]
+PAGED = 1 << 22  # bytes from which on NumPy asks for large pages
 FAR = 1e6  # how many times the size of the picture a path may go
 
 
 def limit_of(surface: Surface) -> float:
     """Farthest a coordinate may go."""
     return FAR * max(1.0, *map(abs, surface.domain))
+
+
+def rooms(count: int, records: int, n: int, dtype: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Room for positions and losses of some contenders, of shapes (count, records, 2, n) and (count, records, n).
+
+    It is one array, and not a small one where it is of some size: then it comes in large pages, which saves more time
+    than most races take.
+    """
+    cut, item = count * records * 2 * n, np.dtype(dtype).itemsize
+    size = cut // 2 * 3
+    whole = np.empty(max(size, PAGED // item) if size * item > PAGED // 16 else size, dtype)
+    return whole[:cut].reshape(count, records, 2, n), whole[cut:size].reshape(count, records, n)
 
 
 class Paths:
@@ -37,11 +50,13 @@ class Paths:
     records : int
     limit : float
         Farthest a coordinate may go.
+    room : tuple of ndarray, optional
+        Where positions and losses are kept, of shapes (records, 2, n) and (records, n).
     """
 
-    def __init__(self, start: np.ndarray, records: int, limit: float):
-        n, kind = start.shape[1], start.dtype
-        self.positions, self.losses = np.empty((records, 2, n), kind), np.empty((records, n), kind)
+    def __init__(self, start: np.ndarray, records: int, limit: float, room: tuple[np.ndarray, ...] | None = None):
+        n = start.shape[1]
+        self.positions, self.losses = room or [a[0] for a in rooms(1, records, n, start.dtype)]
         self.ended, self.count, self.limit = np.full(n, -1), 0, limit
         self.evaluations, self.compiling = np.full(n, -1), 0.0
         self._square = limit * limit
@@ -70,7 +85,7 @@ class Paths:
 
     def close(self) -> None:
         """Nobody writes into the record any more."""
-        for a in (self.positions, self.losses, self.ended, self.evaluations):
+        for a in (self.positions, self.losses, self.losses.base, self.ended, self.evaluations):
             a.setflags(write=False)
 
     def put(self, cut: slice, part: Paths) -> None:

@@ -15,8 +15,8 @@ import numpy as np
 from torchlean_nb.backend.namespace import numpy_namespace
 from torchlean_nb.errors import CapabilityError
 from torchlean_nb.race.contenders import Contender
-from torchlean_nb.race.engine import Paths, limit_of
-from torchlean_nb.race.programs import passes, program_of, rates, rows
+from torchlean_nb.race.engine import Paths, limit_of, rooms
+from torchlean_nb.race.programs import passes, program_of, rates, table
 from torchlean_nb.race.straight import slopes
 from torchlean_nb.surfaces import Surface
 
@@ -46,17 +46,18 @@ def lockstep(
     both, g = np.empty((2, count, 2, n), points.dtype), np.empty((count, 2, n), points.dtype)
     both[0] = points
     looks, values = _looks(surface, both, g)
-    found = [Paths(points, len(when), limit_of(surface)) for _ in crew]
+    places, losses = rooms(count, len(when), n, points.dtype)
+    found = [Paths(points, len(when), limit_of(surface), room) for room in zip(places, losses, strict=True)]
     moves = [lane(c, points.dtype, steps)(*both[:, i], g[i]) for i, c in enumerate(crew)]
     blocks = [[flat[a : a + DOT] for a in range(0, flat.size, DOT)] for flat in both.reshape(2, -1)]
-    square, hurt, k = limit_of(surface) ** 2, False, 0
+    square, hurt, k, row = limit_of(surface) ** 2, False, 0, 0
     with np.errstate(all="ignore"):
         for k in range(steps):
             here, there, whole = both[k & 1], both[~k & 1], k in due
             looks[k & 1](whole)
             if whole:
-                for paths, p, v in zip(found, here, values, strict=True):
-                    paths.record(p, v)
+                places[:, row], losses[:, row] = here, values
+                row += 1
             if hurt and all(paths.over for paths in found):
                 break
             if noise is not None:
@@ -78,9 +79,7 @@ def lockstep(
         else:
             k = steps
         looks[k & 1](True)
-    for paths, p, v in zip(found, both[k & 1], values, strict=True):
-        while paths.count < len(when):
-            paths.record(p, v)
+    places[:, row:], losses[:, row:] = both[k & 1][:, None], values[:, None]
     return found
 
 
@@ -116,11 +115,10 @@ def lane(contender: Contender, dtype: Any, steps: int) -> Callable[[np.ndarray, 
 def _fused(contender: Contender, dtype: np.dtype[Any], steps: int) -> Any:
     rule, h = contender.rule, SimpleNamespace(**contender.hypers)
     program = program_of(rule, tuple(contender.hypers.items()), dtype.char)
-    table = rows(contender, steps, dtype.char)
+    numbers, still = table(contender, steps, dtype.char)
     run, now = passes(program)
-    still = all(row == table[0] for row in table)
-    now[:] = table[0] if table else 0.0
-    numbers = np.array(table, dtype)
+    if steps:
+        now[:] = numbers[0]
 
     def bind(a: np.ndarray, b: np.ndarray, g: np.ndarray) -> Move:
         first, second = ([np.empty(a.size, dtype) for _ in program.slots] for _ in range(2))

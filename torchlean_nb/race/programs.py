@@ -74,6 +74,30 @@ def _scalars(
     return out
 
 
+def table(contender: Contender, steps: int, kind: str) -> tuple[np.ndarray, bool]:
+    """The same as an array, shape (steps, scalars), and whether all rows are alike.
+
+    Raises
+    ------
+    CapabilityError
+        Where a scalar is not finite.
+    """
+    if contender.schedule is None:
+        return _table(contender.rule, tuple(contender.hypers.items()), steps, kind)
+    return _tabled(rows(contender, steps, kind), kind)
+
+
+@lru_cache(maxsize=128)
+def _table(rule: UpdateRule, hypers: Hypers, steps: int, kind: str) -> tuple[np.ndarray, bool]:
+    return _tabled(_rows(rule, hypers, steps, kind), kind)
+
+
+def _tabled(found: list[tuple[float, ...]], kind: str) -> tuple[np.ndarray, bool]:
+    return np.array(found, kind).reshape(len(found), len(found[0]) if found else 0), all(
+        row == found[0] for row in found
+    )
+
+
 def passes(program: Program) -> tuple[Callable[..., None], np.ndarray]:
     """The program's passes with numbers of their own, and those numbers, which the caller sets before each step."""
     now = np.empty(len(program.k), program.dtype)

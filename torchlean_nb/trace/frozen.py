@@ -17,6 +17,12 @@ from torchlean_nb.errors import TraceFormatError, quote
 _WORDS = {math.inf: "Infinity", -math.inf: "-Infinity"}
 
 
+def _is_closed(a: np.ndarray) -> bool:
+    """Whether nobody writes into an array, nor into the one it is a part of."""
+    whole = a if a.base is None else a.base
+    return isinstance(whole, np.ndarray) and whole.base is None and not (a.flags.writeable or whole.flags.writeable)
+
+
 def _some_nan(a: np.ndarray) -> bool:
     """Whether there is a NaN: nothing else makes a sum of squares NaN."""
     flat = a.reshape(-1)
@@ -41,7 +47,7 @@ def numbers(values: Any, what: str, dtype: type = np.float64, ndim: int = 1) -> 
     try:
         given = np.asarray(values)
         # What its maker has closed and nobody else looks into need not be copied.
-        closed = given is values and given.base is None and not given.flags.writeable and given.flags.c_contiguous
+        closed = given is values and _is_closed(given) and given.flags.c_contiguous
         if closed and given.dtype == dtype and given.ndim == ndim and not _some_nan(given):
             return given
         given = given.astype(dtype) if given.size == 0 and given.ndim == ndim else given
