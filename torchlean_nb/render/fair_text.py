@@ -79,7 +79,8 @@ def row(c: Contest, name: str, metric: str) -> tuple[str, ...]:
 def heading(c: Contest) -> str:
     """Problem, budget, seeds and rates."""
     counts = sorted({len(e.rates) for e in c.entries})
-    many = f"{counts[0]} rates each" if len(counts) == 1 else f"{' or '.join(map(str, counts))} rates"
+    each = "1 rate each" if counts == [1] else f"{counts[0]} rates each"
+    many = each if len(counts) == 1 else f"{' or '.join(map(str, counts))} rates"
     seeds = f"{len(c.seeds)} seed{'s' if len(c.seeds) > 1 else ''}"
     return f"{visible(c.problem, 60)}: {c.budget} {c.unit}, {seeds}, {many}"
 
