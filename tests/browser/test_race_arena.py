@@ -199,6 +199,15 @@ def test_views_change_by_key_and_the_surface_turns(six):
     expect(six.locator(".tl-ra-svg")).to_be_visible()
 
 
+def test_it_plays_and_stops_at_the_end(six):
+    six.locator(".tl").focus()
+    six.get_by_label("Speed").select_option("4")
+    six.locator(".tl").focus()
+    press(six, "Home", "Space")
+    expect(six.locator(".tl")).to_have_attribute("data-step", "200", timeout=30_000)
+    expect(six.get_by_role("button", name="Play")).to_be_visible()
+
+
 def test_a_drag_in_a_plot_scrubs(six):
     plot = six.locator(".tl-ra-plot").first
     box = plot.bounding_box()
@@ -383,6 +392,18 @@ def test_of_a_drag_one_edit_is_under_way_and_the_latest_waits(live):
     answer(live, sent[1]["serial"], payload=from_there(sent[1]["at"], sent[1]["serial"]))
     assert live.locator(".tl-ra-old").count() == 0
     assert len(asked(live)) == 2
+
+
+def test_another_start_on_the_same_ground_moves_the_paths_alone(live):
+    ground = "() => [...document.querySelectorAll('.tl-ra-fills, .tl-ra-lines, .tl-ra-tags, .tl-ra-goals')]" \
+             ".map((g) => g.outerHTML).join('')"
+    payload = race_payload(raced(), target=0.01)
+    there = from_there((-1.45, 2.0), 3)
+    before, line = live.evaluate(ground), live.locator(".tl-ra-line").first
+    d = line.get_attribute("d")
+    answer(live, 3, payload=there | {"surface": payload["surface"]})
+    assert live.evaluate(ground) == before
+    assert live.locator(".tl-ra-line").first.get_attribute("d") != d
 
 
 def test_an_answer_replaces_one_path_and_moves_nothing_else(live):

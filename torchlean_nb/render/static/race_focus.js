@@ -5,6 +5,8 @@ const RACE_ARROWS = [
   ["tl-ra-m", 0.82],
   ["tl-ra-s", 0.6],
 ];
+// What rows call the running mean of gradients, in a reader's words.
+const RACE_MOMENTS = { buf: "momentum", momentum_buffer: "momentum", m: "first moment", exp_avg: "first moment" };
 const RACE_BOX = { row: 15, top: 20, foot: 8 };
 
 /** What one record says: the three arrows with their names, and on a quadratic the place along the axes of its bowl. */
@@ -14,7 +16,7 @@ export function raceStep(race, track, at, last) {
     moved = track.mx && Number.isFinite(track.mx[at]);
   const arrows = [
     { name: "\u2212gradient", x: -track.gx[at], y: -track.gy[at] },
-    moved ? { name: `\u2212${raceShort(track.moment || "momentum", 14)}`, x: -track.mx[at], y: -track.my[at] } : null,
+    moved ? { name: `\u2212${raceShort(RACE_MOMENTS[track.moment] || track.moment || "momentum", 14)}`, x: -track.mx[at], y: -track.my[at] } : null,
     next ? { name: by > 1 ? `next ${by} steps` : "next step", x: track.x[at + 1] - track.x[at], y: track.y[at + 1] - track.y[at] } : null,
   ];
   const { eigen } = race.surface,
@@ -49,7 +51,8 @@ export function raceFocus() {
     box = s("g", { class: "tl-ra-box" }, back, title, rows.map((r) => r.el));
   let corner = [8, 8],
     height = 0,
-    width = 158;
+    width = 158,
+    last = -1;
 
   /** How many lines the box has: of the chosen contender, whatever the step. */
   const count = (view) => 2 + (view.race.tracks.some((t) => t.mx) ? 2 : 1) + (view.race.surface.eigen ? 2 : 0);
@@ -78,8 +81,11 @@ export function raceFocus() {
         });
         return n;
       };
-      const cost = corners.map(hidden);
-      corner = corners[cost.indexOf(Math.min(...cost))];
+      const cost = corners.map(hidden),
+        best = cost.indexOf(Math.min(...cost));
+      // It does not jump for little.
+      if (last < 0 || cost[last] > 2 * cost[best] + 15) last = best;
+      corner = corners[last];
       box.setAttribute("transform", `translate(${corner[0]} ${corner[1]})`);
       const { eigen } = view.race.surface;
       axes.style.display = eigen ? "" : "none";

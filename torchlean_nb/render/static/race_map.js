@@ -2,6 +2,9 @@
 
 const RACE_LABELS = 12;
 
+/** Whether two surfaces look the same on the map. */
+const raceSame = (a, b) => a === b || (!!a && String(a.domain) === String(b.domain) && String(a.contours.lines) === String(b.contours.lines));
+
 /** Contours and paths; the start can be dragged where Python is there to race again. */
 export function raceMap(view) {
   const layer = (name, attrs) => s("g", { class: `tl-ra-${name}`, ...attrs });
@@ -36,6 +39,7 @@ export function raceMap(view) {
     drawn = [],
     spots = null,
     blocks = [],
+    minima = [],
     pointed = "",
     rim = false;
 
@@ -93,11 +97,11 @@ export function raceMap(view) {
       move = `translate(${px(left)} ${py(top)}) scale(${by})`,
       { contours } = surface,
       last = Math.max(1, contours.fills.length);
-    if (fills.of !== surface) {
-      fills.of = surface;
+    if (!raceSame(fills.of, surface)) {
       fills.replaceChildren(...contours.fills.map((d, i) => s("path", { d, "fill-opacity": (0.3 * i) / last })));
       lines.replaceChildren(...contours.lines.map((d) => s("path", { d })), s("path", { class: "tl-ra-edge", d: `M0 0H1000V${1000 * surface.aspect}H0Z` }));
     }
+    fills.of = surface;
     fills.setAttribute("transform", move);
     lines.setAttribute("transform", move);
     lines.lastChild.style.visibility = camera ? "" : "hidden";
@@ -109,13 +113,16 @@ export function raceMap(view) {
     }
     tags.replaceChildren(...spots.map((p) => s("text", { class: "tl-ra-halo", x: p.x.toFixed(1), y: (p.y + 3.5).toFixed(1), "text-anchor": "middle" }, contours.labels[p.level])));
     const inside = surface.goals.map(([x, y]) => [px(x), py(y)]).filter(([u, v]) => u > 0 && u < wide && v > 0 && v < tall);
-    goals.replaceChildren(
-      ...inside.map(([u, v], i) => {
-        const right = u < wide - 60;
-        const word = i === 0 && s("text", { class: "tl-ra-halo", x: right ? 8 : -8, y: v > tall - 22 ? -8 : 16, "text-anchor": right ? "start" : "end" }, inside.length > 1 ? "minima" : "minimum");
-        return s("g", { transform: `translate(${u.toFixed(1)} ${v.toFixed(1)})` }, s("path", { class: "tl-ra-goal", d: "M-5 0h10M0-5v10" }), word);
-      }),
-    );
+    const cross = ([u, v]) => s("path", { class: "tl-ra-goal", d: "M-5 0h10M0-5v10", transform: `translate(${u.toFixed(1)} ${v.toFixed(1)})` });
+    goals.replaceChildren(...inside.map(cross));
+    minima = inside.map(([u, v]) => [u - 5, v - 5, 10, 10]);
+    if (!inside.length) return;
+    const [u, v] = inside[0],
+      word = inside.length > 1 ? "minima" : "minimum",
+      x = u < wide - 60 ? u + 8 : u - 8 - raceWide(word),
+      y = v > tall - 22 ? v - 8 : v + 16;
+    goals.append(s("text", { class: "tl-ra-halo", x: x.toFixed(1), y: y.toFixed(1) }, word));
+    minima.push([x, y - 10, raceWide(word), 13]);
   }
 
   function paths() {
@@ -166,7 +173,8 @@ export function raceMap(view) {
     const [u, v] = px(x) > 50 ? [-34, 4] : [-4, py(y) > 26 ? -10 : 19];
     begin.setAttribute("x", u);
     begin.setAttribute("y", v);
-    blocks = [...focus.block(), [px(x) - 8, py(y) - 8, 16, 16], [px(x) + u - 2, py(y) + v - 11, 28, 14], [wide - 104, 0, 104, 30]];
+    const numbers = spots.map((p) => [p.x - 12, p.y - 7, 24, 13]);
+    blocks = [...focus.block(), ...minima, ...numbers, [px(x) - 8, py(y) - 8, 16, 16], [px(x) + u - 2, py(y) + v - 11, 28, 14], [wide - 104, 0, 104, 30]];
     ring.setAttribute("aria-valuenow", x);
     ring.setAttribute("aria-valuetext", `x ${short(x)}, y ${short(y)}`);
   }
@@ -178,6 +186,7 @@ export function raceMap(view) {
       front = view.chosen(),
       heads = [];
     let lost = 0;
+    if (!drawn.length) return;
     drawn.forEach((w, i) => {
       if (!view.on(i)) return;
       const j = Math.min(raceHead(race, w.track, at), w.last);
@@ -310,7 +319,8 @@ export function raceMap(view) {
     whole,
     take() {
       if (!hand && !view.waits("start")) held = null;
-      if (fills.of !== view.race.surface) spots = null;
+      // Another race on the same ground leaves its numbers where they are.
+      if (!raceSame(fills.of, view.race.surface)) spots = null;
     },
     fits() {
       const w = Math.round(svg.parentElement.clientWidth);

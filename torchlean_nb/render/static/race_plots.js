@@ -67,8 +67,13 @@ export function racePlots(view) {
   const el = h("div", { class: "tl-ra-plots" }, plots.map((p) => h("div", null, p.svg)));
   const size = () => {
     const w = Math.round(el.firstChild.clientWidth);
-    if (!w || w === wide) return false;
+    const { stage, panel } = view.f,
+      beside = panel.parentElement.offsetTop === stage.offsetTop,
+      high = beside ? Math.round((stage.clientWidth * view.race.surface.aspect) / 2) : 0,
+      t = Math.max(140, Math.min(240, high || 151));
+    if (!w || (w === wide && t === tall)) return false;
     wide = w;
+    tall = t;
     return true;
   };
   return {

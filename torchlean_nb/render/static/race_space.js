@@ -258,6 +258,7 @@ export function raceSpace(view) {
     });
   }
 
+  /** The ground anew: another angle, size, surface or theme. */
   function renew() {
     if (el.hidden) return;
     fits();
