@@ -191,6 +191,7 @@ def test_a_surface_is_chosen_and_a_formula_of_ones_own_is_sent_by_enter(live):
     expect(page.locator(".tl-rc-own [role=alert]")).to_have_text("surface: there is no 'oops'")
     expect(box).to_have_attribute("aria-invalid", "true")
     expect(box).to_have_value("x**2 + oops")
+    expect(page.locator(".tl-ra-said")).to_be_hidden()
 
 
 def test_the_numbers_of_a_surface_are_sliders_too(live):
@@ -354,10 +355,18 @@ def test_a_contender_is_added_from_a_list_that_is_searched(live):
 
 
 def test_the_padlock_lists_what_is_equal_and_the_badge_what_is_not(live):
-    page = live()
+    page = live(change=lambda data: data.update(unequal=["one", "two"]))
     equal = page.get_by_role("list", name="Equal for all contenders")
     expect(equal.get_by_role("listitem")).to_have_text(payload()["equal"])
-    expect(page.locator(".tl-rc-warn")).to_have_text(f"not equal: {'; '.join(payload()['unequal'])}")
+    badge = page.locator(".tl-rc-warn")
+    expect(badge).to_have_text("not equal: one; two")
+    answer_of = payload() | {"equal": [], "unequal": [f"u{i}" for i in range(9)]}
+    page.get_by_role("button", name="Defaults").click()
+    answer(page, payload=answer_of)
+    expect(page.locator(".tl-rc-lock")).to_contain_text("nothing is equal")
+    expect(badge).to_contain_text("not equal: u0; u1; u2")
+    badge.get_by_role("button", name="and 6 more").click()
+    expect(badge).to_have_text("not equal: u0; u1; u2; u3; u4; u5; u6; u7; u8")
 
 
 def test_the_rate_map_marks_the_best_and_sets_what_is_pointed_at(live):
@@ -424,7 +433,7 @@ def test_the_table_twin_says_where_everyone_is(alone):
     expect(first.locator("caption")).to_have_text("At step 0 on Rosenbrock")
     expect(first.get_by_role("rowheader")).to_have_text(["SGD", "Momentum", "Nesterov", "RMSprop", "Adam", "L-BFGS"])
     cells = first.get_by_role("row").nth(5).get_by_role("cell").all_inner_texts()
-    assert cells[:4] == ["\u22121.5", "2", "12.5", "2.69"]
+    assert cells[:4] == ["\u22121.500", "2.000", "12.5", "2.69"]
     page.locator(".tl").focus()
     page.keyboard.press("End")
     expect(first.locator("caption")).to_have_text("At step 60 on Rosenbrock")
@@ -489,6 +498,17 @@ def test_the_whole_state_is_copied_and_pasted_back(alone):
     expect(page.locator(".tl-rc-state [role=status]")).to_contain_text("not JSON")
     text.press("Escape")
     expect(text).to_be_hidden()
+
+
+def test_the_race_of_a_pasted_state_is_asked_for(live):
+    page = live()
+    page.get_by_role("button", name="Export").click()
+    page.get_by_role("menuitem", name="State: copy or paste").click()
+    race = {"surface": {"name": "beale"}, "steps": 50}
+    page.get_by_label("State as JSON").fill(json.dumps({"step": 9, "race": race}))
+    page.get_by_role("button", name="Apply").click()
+    assert sent(page) == [{"do": "race", "race": race}]
+    expect(page.locator(".tl-count b")).to_have_text("9")
 
 
 CHECKS = """() => {

@@ -59,11 +59,11 @@ export function raceBar(view) {
   };
 
   const surface = h("select", { "aria-label": "Surface", disabled: !live, onchange: () => pick() });
-  const start = typed("Start as x, y", 84, () => raceXY(view.race.start), (text) => {
+  const start = typed("Start as x, y", 78, () => raceXY(view.race.start), (text) => {
     const at = racePoint(text);
     return at ? ask({ do: "start", at }) : `start: \u201c${text}\u201d is not two numbers, such as \u22121.5, 2.`;
   });
-  const steps = typed("Steps", 46, () => String(view.race.steps.at(-1)), (text) => ask({ do: "steps", text }));
+  const steps = typed("Steps", 42, () => String(view.race.steps.at(-1)), (text) => ask({ do: "steps", text }));
   const target = typed("Target loss", 50, () => (view.race.target === null ? "" : short(view.race.target, 4)), aim, false);
   const noise = typed("Noise of the gradients, standard deviation", 42, () => short(view.race.surface.noise || 0, 4), number("noise", 0, (value) => ({ do: "noise", value }), 0));
   const seed = typed("Seed", 40, () => String(view.race.seed), (text) => (/^\s*\d+\s*$/.test(text) ? ask({ do: "seed", value: Number(text) }) : `seed: \u201c${text}\u201d is not a whole number from 0 on.`));
@@ -88,6 +88,7 @@ export function raceBar(view) {
     tried = text.trim() || null;
     if (tried) ask({ do: "surface", text: tried });
   });
+  target.box.placeholder = "none";
   own.box.placeholder = "(1 - x)**2 + 100*(y - x**2)**2";
   const formulaRow = h("div", { class: "tl-rc-own", hidden: true }, field("f(x, y) =", own.box), refusal);
   function pick() {
@@ -103,8 +104,10 @@ export function raceBar(view) {
     const mine = !!text && !formulaRow.hidden;
     refusal.hidden = !mine;
     refusal.textContent = mine ? text : "";
-    if (mine) own.box.setAttribute("aria-invalid", "true");
-    else own.box.removeAttribute("aria-invalid");
+    if (mine) {
+      own.box.setAttribute("aria-invalid", "true");
+      view.say("");
+    } else own.box.removeAttribute("aria-invalid");
   }
 
   // -- views and resets --------------------------------------------------------------------

@@ -15,7 +15,7 @@ export function racePoint(text) {
 }
 
 /** A value as its box shows it. */
-export const raceText = (v) => (typeof v === "number" ? short(v, 6) : v === null || v === undefined ? "none" : String(v));
+export const raceText = (v) => (typeof v === "number" ? short(v, 4) : v === null || v === undefined ? "none" : String(v));
 
 const raceRound = (low, high, v, digits) => Math.min(high, Math.max(low, Number(v.toPrecision(digits))));
 
@@ -61,11 +61,15 @@ export function raceKnob(knob, { label, live, send, say, waits }) {
     stops = raceStops(knob),
     wanted = false,
     typing = false,
-    held = false;
+    held = false,
+    shown = knob;
   const show = (v) => {
     if (knob.kind === "bool") box.checked = !!v;
     else if (knob.kind === "choice") box.value = String(now.choices.indexOf(v));
-    else box.value = raceText(v);
+    else {
+      box.value = raceText(v);
+      box.title = typeof v === "number" ? String(v) : "";
+    }
     if (!slider) return;
     slider.value = String(raceNearest(stops, typeof v === "number" ? v : stops[0], now.log));
     slider.setAttribute("aria-valuetext", raceText(v));
@@ -118,12 +122,17 @@ export function raceKnob(knob, { label, live, send, say, waits }) {
     now = next;
     // A scale that changed under the hand would carry the value away.
     if (typing || held || (wanted && waits())) return;
-    stops = raceStops(next);
-    if (slider) slider.max = String(stops.length - 1);
+    if (slider && (shown.low !== next.low || shown.high !== next.high || shown.log !== next.log)) {
+      stops = raceStops(next);
+      slider.max = String(stops.length - 1);
+    }
+    shown = next;
     settle();
   }
   show(knob.value);
-  return { slider, box, update };
+  /** Whether it shows what is not said by Python. */
+  const ahead = () => wanted || typing;
+  return { slider, box, update, ahead };
 }
 
 const RACE_KEPT = ["step", "chosen", "off", "view", "table", "speed", "race"];
@@ -159,9 +168,10 @@ export function raceStateExports(view) {
       said.textContent = given;
       return;
     }
-    const other = given.race && JSON.stringify(given.race) !== JSON.stringify(view.f.state.race);
-    if (!view.live) delete given.race;
-    view.f.set(given);
+    const { race, ...rest } = given,
+      other = race && JSON.stringify(race) !== JSON.stringify(view.f.state.race);
+    view.f.set(rest);
+    if (other && view.live) view.ask({ do: "race", race });
     said.textContent = other && !view.live ? "Step, choice and view are taken over; to run the race of this state takes Python." : "Taken over.";
   };
   const close = () => {

@@ -2,7 +2,8 @@
 // and the larger eigenvalue of it is what every step leaves of the distance.
 
 const RACE_DESCENTS = new Set(["sgd", "heavy_ball", "momentum", "nesterov", "nesterov_agd", "table_momentum"]);
-const RACE_DIGIT_STEPS = [1, 2, 3, 5, 10, 20, 50, 100, 200, 500, 1000];
+const RACE_DIGIT_STEPS = [3, ...[0, 1, 2, 3, 4, 5].flatMap((e) => [1, 2, 5].map((m) => m * 10 ** e))].sort((a, b) => a - b);
+const RACE_LEVELS = 8;
 
 /** Larger magnitude of the roots of z^2 - trace z + det. */
 export function raceRadius(trace, det) {
@@ -37,7 +38,9 @@ export function raceOptimum(kind, eigen, plain = false) {
     [lr, beta] = [4 / (a + b) ** 2, ((b - a) / (b + a)) ** 2];
   }
   lr /= damp;
-  return { lr, beta, factor: raceFactor(kind, eigen, lr, beta) };
+  const factor = raceFactor(kind, eigen, lr, beta);
+  // On a round bowl one step arrives, but for the rounding.
+  return { lr, beta, factor: factor < 1e-12 ? 0 : factor };
 }
 
 /** Steps that divide the distance by ten; infinite where it does not shrink. */
@@ -55,21 +58,25 @@ export function raceDescent(track) {
   return { kind: { nesterov, damp, decay: of("weight_decay") || 0 }, lr: of("lr"), beta: beta || 0, both: beta !== undefined };
 }
 
-/** Learning rates between which a factor is at most `level`, for one momentum: it falls and then rises. Null: nowhere. */
-export function raceBetween(factor, low, high, level) {
+/** Logarithm of the rate, between two, that leaves least for one momentum: a factor falls and then rises. */
+export function raceLowest(factor, low, high) {
   let [a, b] = [Math.log(low), Math.log(high)];
-  const at = (u) => factor(Math.exp(u));
-  for (let i = 0; i < 60; i++) {
+  for (let i = 0; i < 32; i++) {
     const [p, q] = [a + (b - a) / 3, b - (b - a) / 3];
-    if (at(p) <= at(q)) b = q;
+    if (factor(Math.exp(p)) <= factor(Math.exp(q))) b = q;
     else a = p;
   }
-  const best = (a + b) / 2;
+  return (a + b) / 2;
+}
+
+/** Rates between which a factor is at most `level`, around that of `best`; null where it is nowhere. */
+export function raceBetween(factor, low, high, level, best = raceLowest(factor, low, high)) {
+  const at = (u) => factor(Math.exp(u));
   if (!(at(best) <= level)) return null;
   const edge = (outside) => {
     if (at(outside) <= level) return Math.exp(outside);
     let [inside, out] = [best, outside];
-    for (let i = 0; i < 30; i++) {
+    for (let i = 0; i < 24; i++) {
       const mid = (inside + out) / 2;
       if (at(mid) <= level) inside = mid;
       else out = mid;
@@ -80,9 +87,13 @@ export function raceBetween(factor, low, high, level) {
 }
 
 /** Outline of where a factor is at most `level`, as points (rate, momentum), rows of momentum from low to high. */
-export function raceRegion(factor, low, high, betas, level) {
-  const row = (beta) => raceBetween((lr) => factor(lr, beta), low, high, level),
-    rows = betas.map((beta) => [beta, row(beta)]),
+export function raceRegion(factor, low, high, betas, level, lowest = new Map()) {
+  const row = (beta) => {
+    const of = (lr) => factor(lr, beta);
+    if (!lowest.has(beta)) lowest.set(beta, raceLowest(of, low, high));
+    return raceBetween(of, low, high, level, lowest.get(beta));
+  };
+  const rows = betas.map((beta) => [beta, row(beta)]),
     inside = rows.map(([, r]) => r !== null),
     first = inside.indexOf(true),
     last = inside.lastIndexOf(true);
@@ -112,7 +123,7 @@ export function raceRateAxis(kind, eigen, rates) {
 }
 
 const raceOf = (lr, beta) => `\u03b1 = ${short(lr, 3)}, \u03b2 = ${short(beta, 3)}`;
-const raceReads = (factor) => (factor < 1 ? `a step leaves ${short(factor, 3)} of the distance, ${short(raceDigit(factor), 3)} steps gain a digit` : factor > 1 ? `diverges, a step makes the distance ${short(factor, 3)} times as large` : "gains nothing");
+const raceReads = (factor) => (factor < 1e-12 ? "one step arrives" : factor < 1 ? `a step leaves ${short(factor, 3)} of the distance, ${short(raceDigit(factor), 3)} steps gain a digit` : factor > 1 ? `diverges, a step makes the distance ${short(factor, 3)} times as large` : "gains nothing");
 const RACE_MOST = 0.99;
 
 /** The map of the chosen contender's rule, or why there is none. */
@@ -194,8 +205,9 @@ export function raceRates(view) {
     const cacheKey = JSON.stringify([kind, eigen, axis]);
     if (regions[0] !== cacheKey) {
       const betas = Array.from({ length: 56 }, (_, i) => (RACE_MOST * i) / 55),
-        steps = RACE_DIGIT_STEPS.filter((n) => 10 ** (-1 / n) > best.factor).reverse();
-      const found = [Infinity, ...steps].map((n) => ({ n, points: raceRegion(factor, ...axis, betas, n === Infinity ? 1 : 10 ** (-1 / n)) }));
+        steps = RACE_DIGIT_STEPS.filter((n) => 10 ** (-1 / n) > best.factor).slice(0, RACE_LEVELS).reverse(),
+        lowest = new Map();
+      const found = [Infinity, ...steps].map((n) => ({ n, points: raceRegion(factor, ...axis, betas, n === Infinity ? 1 : 10 ** (-1 / n), lowest) }));
       regions = [cacheKey, found.filter((r) => r.points.length)];
     }
     const bands = regions[1].map(({ n, points }, i, list) =>
@@ -207,7 +219,7 @@ export function raceRates(view) {
       free = (x, y, reach) => taken.every(([u, v]) => Math.abs(u - x) > reach || Math.abs(v - y) > 18),
       shift = [-22, 20, -50, 48, -78, 76].filter((d) => by + d > box.top + 12 && by + d < box.top + box.tall - 22),
       said = by + (shift.find((d) => free(bx + 66 * side, by + d, 74)) ?? shift[0]);
-    taken.push(...[0, 1, 2, 3, 4].map((k) => [bx + 30 * k * side, said]));
+    taken.push(...[0, 1, 2, 3, 4].flatMap((k) => [[bx + 30 * k * side, said], [bx + 30 * k * side, said + 13]]));
     /** Steps a digit, printed on the slow side of a region about a third of the way up. */
     const labels = regions[1].slice(1).map(({ n, points }) => {
       const [lr, b] = points[Math.floor(points.length / 2 / 3)],
@@ -224,7 +236,7 @@ export function raceRates(view) {
       { class: "tl-rc-best" },
       s("path", { d: `M${bx - 6} ${by}h12M${bx} ${by - 6}v12` }),
       s("text", { class: "tl-xp-halo tl-xp-said", ...anchor, y: said }, raceOf(best.lr, best.beta)),
-      s("text", { class: "tl-xp-halo", ...anchor, y: said + 13 }, `best: ${short(best.factor, 3)} a step`),
+      s("text", { class: "tl-xp-halo", ...anchor, y: said + 13 }, best.factor ? `best: ${short(best.factor, 3)} a step` : "best: one step"),
     );
     const places = all.map(({ t, i, d }) =>
       s(

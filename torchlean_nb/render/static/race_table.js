@@ -110,11 +110,15 @@ function raceRow(view, i, track, opened) {
     box.select();
   }
 
-  let marked = "";
+  let marked = "",
+    drawn = [];
   function update(t) {
     const chosen = view.chosen() === i,
       last = view.race.steps.at(-1),
-      out = t.ended >= 0;
+      out = t.ended >= 0,
+      now = [t, t.toTarget, view.race.target, last, chosen, view.on(i)];
+    if (now.every((v, j) => v === drawn[j]) && ![...knobs.values()].some((k) => k.ahead())) return;
+    drawn = now;
     row.classList.toggle("tl-sel", chosen);
     row.classList.toggle("tl-rc-off", !view.on(i));
     row.setAttribute("aria-current", String(chosen));
@@ -154,11 +158,16 @@ export function raceTable(view) {
   let rows = [],
     made = "",
     mounted = false;
-  const kind = (t) => [t.rule, t.name, t.knobs.map((k) => [k.name, k.kind, k.choices, raceSlides(k)])];
+  const kinds = new WeakMap();
+  /** What a row is made for; another one needs another row. */
+  const kind = (t) => {
+    if (!kinds.has(t)) kinds.set(t, JSON.stringify([t.rule, t.name, t.knobs.map((k) => [k.name, k.kind, k.choices, raceSlides(k)])]));
+    return kinds.get(t);
+  };
 
   function draw() {
     const { tracks } = view.race,
-      key = JSON.stringify([view.live, tracks.map(kind)]);
+      key = tracks.map(kind).join();
     if (!mounted) mount();
     if (key !== made) {
       const held = [...body.children].findIndex((r) => r.contains(document.activeElement));

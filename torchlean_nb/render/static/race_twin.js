@@ -17,13 +17,17 @@ export function raceTelling(steps, tracks, now) {
 /** The twin of the pictures: positions, losses and distances. */
 export function raceTwin(view) {
   const el = h("div", { class: "tl-rc-twin", tabindex: "0", role: "region", "aria-label": "The race as tables" });
-  /** What was sent has no more digits than these. */
-  const number = (v, n) => h("td", { class: "tl-n" }, Number.isNaN(v) ? "\u2013" : short(v, n));
+  // What was sent has no more digits than these.
+  const cell = (text) => h("td", { class: "tl-n" }, text === "NaN" ? "\u2013" : text),
+    number = (v) => cell(short(v, 3));
   const head = (names) => h("thead", null, h("tr", null, names.map((n, i) => h("th", { scope: "col", class: i && n !== "status" && n !== "contender" ? "tl-n" : "" }, n))));
+  /** Cells of a track at a record; places with as many decimals as the map is wide. */
   const values = (t, at) => {
-    const { race } = view,
-      i = raceHead(race, t, at);
-    return [number(t.x[i], 4), number(t.y[i], 4), number(t.loss[i], 3), number(raceFar(race.surface.goals, t.x[i], t.y[i]), 3)];
+    const { steps, surface } = view.race,
+      i = raceHead({ steps }, t, at),
+      [left, right] = surface.domain,
+      place = (v) => cell(Math.abs(v) < 1e5 ? fixed(v, Math.max(0, 3 - Math.floor(Math.log10(right - left)))) : short(v, 4));
+    return [place(t.x[i]), place(t.y[i]), number(t.loss[i]), number(raceFar(surface.goals, t.x[i], t.y[i]))];
   };
   const COLUMNS = ["x", "y", "loss", "distance to the minimum"];
 
@@ -44,7 +48,7 @@ export function raceTwin(view) {
         null,
         shown.map((e) => {
           const i = raceHead(race, e[0], at);
-          return h("tr", { class: e[1] === view.chosen() ? "tl-sel" : "" }, name(e), values(e[0], at), number(Math.hypot(e[0].gx[i], e[0].gy[i]), 3), h("td", null, e[0].status));
+          return h("tr", { class: e[1] === view.chosen() ? "tl-sel" : "" }, name(e), values(e[0], at), number(Math.hypot(e[0].gx[i], e[0].gy[i])), h("td", null, e[0].status));
         }),
       ),
     );
