@@ -153,6 +153,8 @@ def test_a_slider_runs_its_contender_alone(asked):
         ("add", {"rule": "momentum"}, lambda w: w.trace["momentum"].hypers["momentum"] == 0.9),
         ("remove", {"index": 0}, lambda w: [*w.trace] == ["Adam"] and w.payload["tracks"][0]["colour"] == 1),
         ("rename", {"index": 0, "name": " quick "}, lambda w: [*w.trace] == ["quick", "Adam"]),
+        ("race", {"race": {"surface": {"name": "beale"}, "steps": 5}},
+         lambda w: w.steps == 5 and w.trace.surface["name"] == "beale" and [*w.trace] == [*TWO]),
         ("hyper", {"index": 0, "name": "nesterov", "value": False}, lambda w: True),
         ("hyper", {"index": 1, "name": "amsgrad", "value": True}, lambda w: w.trace["Adam"].hypers["amsgrad"] is True),
         ("hyper", {"index": 1, "name": "lr", "value": "0.25"}, lambda w: w.trace["Adam"].hypers["lr"] == 0.25),
@@ -178,7 +180,9 @@ def test_an_edit_is_carried_out_and_told(asked, do, more, check):
         ("hyper", {"index": 0, "name": "beta9", "value": 1}), ("hyper", {"index": 0, "name": "lr", "value": -1}),
         ("hyper", {"index": 0, "name": "lr", "value": float("nan")}), ("hyper", {"index": 0, "name": "lr"}),
         ("hyper", {"index": 0, "name": "nesterov", "value": True}), ("number", {"name": "q", "value": 1}),
-        ("hyper", {"index": 1, "name": "amsgrad", "value": "yes"}),
+        ("hyper", {"index": 1, "name": "amsgrad", "value": "yes"}), ("race", {}), ("race", {"race": 3}),
+        ("race", {"race": {"contenders": [{"rule": ["sgd"]}]}}), ("race", {"race": {"numbers": 3}}),
+        ("race", {"race": {"surface": 3}}), ("race", {"race": {"noise": "loud"}}),
     ],
 )  # fmt: skip
 def test_a_refusal_says_why_and_changes_nothing(asked, do, more):
@@ -272,7 +276,7 @@ def test_a_state_saved_before_an_edit_does_not_undo_it(asked):
     assert asked.w.state["race"]["start"] == [0.5, 0.5] and asked.w.chosen == 1
 
 
-@pytest.mark.parametrize("race", [None, 3, {}, {"contenders": 3}, {"contenders": []}, {"contenders": [3]},
+@pytest.mark.parametrize("race", [None, 3, {"contenders": 3}, {"contenders": []}, {"contenders": [3]},
                                   {"contenders": [{"name": "a", "rule": "adm", "hypers": {}}]}])  # fmt: skip
 def test_a_state_that_holds_no_race_is_refused(race):
     with pytest.raises(TorchLeanError):

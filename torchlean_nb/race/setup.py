@@ -194,27 +194,42 @@ def setup_from(data: Mapping[str, Any], like: Setup | None = None) -> Setup:
     ------
     HyperparameterError, UnknownNameError, ShapeError
     """
-    if not isinstance(data, Mapping) or not isinstance(data.get("contenders"), list | tuple):
+    if not isinstance(data, Mapping) or (like is None and not data.get("contenders")):
         raise HyperparameterError("race: this state has no race", None, "paste what .now shows")
-    name = data.get("surface", "rosenbrock")
-    own = like is not None and name == like.surface.name
-    surface = surface_of(name) if not own else like.surface  # type: ignore[union-attr]
-    surface = surface.with_numbers(**dict(data.get("numbers") or {})).with_noise(float(data.get("noise", 0.0)))
-    rules = {c.rule.name: c.rule for c in like.entries} if like else {}
-    entries: list[Contender] = []
-    for c in data["contenders"]:
-        if not isinstance(c, Mapping) or not isinstance(c.get("hypers"), Mapping):
-            raise HyperparameterError(f"race: {quote(c, 60)} is no contender", None, "paste what .now shows")
-        (made,) = contenders([(rules.get(c.get("rule"), c.get("rule")), dict(c["hypers"]))])
-        given = frozenset(map(str, c["given"])) if isinstance(c.get("given"), list | tuple) else made.given
-        entries.append(replace(made, name=str(c.get("name", made.name))[:60], given=given))
-    if not entries or len({c.name for c in entries}) < len(entries):
-        raise HyperparameterError("race: contenders need names, each its own")
-    target = None if data.get("target") is None else numeric("target", data["target"])
+    given = {**(like.plain() if like and "contenders" not in data else {}), **data}
+    who = given.get("contenders")
+    if not isinstance(who, list | tuple) or not who:
+        raise HyperparameterError(f"race: contenders={quote(who, 60)}", "a list of at least one")
+    entries = tuple(_entry(c, {e.rule.name: e.rule for e in like.entries} if like else {}) for c in who)
+    if len({c.name for c in entries}) < len(entries):
+        raise HyperparameterError("race: two contenders have one name")
+    surface = _surface_from(data, like)
+    target = None if given.get("target") is None else numeric("target", given["target"])
     return Setup(
-        surface, point(data.get("start", surface.start)), count(data.get("steps", 200)), tuple(entries), target,
-        seed_of(data.get("seed", 0)), rates=str(data.get("rates", BY_HAND))[:80],
+        surface, point(data.get("start", surface.start)), count(given.get("steps", 200)), entries, target,
+        seed_of(given.get("seed", 0)), rates=str(given.get("rates", BY_HAND))[:80],
     )  # fmt: skip
+
+
+def _surface_from(data: Mapping[str, Any], like: Setup | None) -> Surface:
+    if like is not None and data.get("surface", like.surface.name) == like.surface.name:
+        found = like.surface
+    else:
+        found = surface_of(data.get("surface", "rosenbrock"))
+    numbers, noise = data.get("numbers") or {}, data.get("noise")
+    if not isinstance(numbers, Mapping):
+        raise HyperparameterError(f"race: numbers={quote(numbers, 60)}", "an object of numbers")
+    found = found.with_numbers(**{str(k): v for k, v in numbers.items()})
+    return found if noise is None else found.with_noise(noise)
+
+
+def _entry(c: Any, rules: Mapping[str, Any]) -> Contender:
+    if not isinstance(c, Mapping) or not isinstance(c.get("hypers", {}), Mapping):
+        raise HyperparameterError(f"race: {quote(c, 60)} is no contender", None, "paste what .now shows")
+    rule = rules.get(c.get("rule"), c.get("rule")) if isinstance(c.get("rule"), str) else c.get("rule")
+    (made,) = contenders([(rule, dict(c.get("hypers", {})))])
+    given = frozenset(map(str, c["given"])) if isinstance(c.get("given"), list | tuple) else made.given
+    return replace(made, name=str(c.get("name", made.name))[:60], given=given)
 
 
 def usual_target(surface: Surface) -> float | None:

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from torchlean_nb.errors import HyperparameterError, quote
-from torchlean_nb.race.setup import Setup, count, numeric, point, seed_of
+from torchlean_nb.race.setup import Setup, count, numeric, point, seed_of, setup_from
 from torchlean_nb.render.escape import visible
 from torchlean_nb.surfaces import surface_of
 
 EDITS = ("start", "hyper", "surface", "number", "noise", "steps", "target", "seed", "add", "remove", "rename",
-         "defaults", "rewind")  # fmt: skip
+         "race", "defaults", "rewind")  # fmt: skip
 _NONE = ("", "none", "-", "\u2212")
 
 
@@ -47,6 +47,8 @@ def edited(setup: Setup, do: str, m: Mapping[str, Any]) -> tuple[Setup, list[int
         text = m.get("text", m.get("value"))
         none = text is None or (isinstance(text, str) and text.strip().lower() in _NONE)
         return setup.aiming(None if none else numeric("target", text)), []
+    if do == "race":
+        return setup_from(m.get("race"), setup), None
     if do == "add":
         return setup.with_contender(_key(m, "rule")), [len(setup.entries)]
     i = _index(setup, m)

@@ -169,7 +169,8 @@ class RaceArena(View):
         do : str
             ``"start"`` (at), ``"hyper"`` (index, name, value), ``"surface"`` (name or text), ``"number"`` (name,
             value), ``"noise"`` and ``"seed"`` (value), ``"steps"`` and ``"target"`` (text), ``"add"`` (rule),
-            ``"remove"`` (index), ``"rename"`` (index, name), ``"defaults"``, ``"rewind"``.
+            ``"remove"`` (index), ``"rename"`` (index, name), ``"race"`` (race, as in the state), ``"defaults"``,
+            ``"rewind"``.
 
         Raises
         ------
