@@ -28,6 +28,27 @@ def test_batches_change_nothing_but_rounding(batch):
     np.testing.assert_allclose(cut.gradient(v), whole.gradient(v), atol=1e-12)
 
 
+@pytest.mark.parametrize("batch", [9, 4096])
+@pytest.mark.parametrize("norm", [(), (tl.nn.BatchNorm1d(6),)], ids=["plain", "batch norm"])
+def test_many_vectors_together_are_each_of_them_alone(batch, norm):
+    at = Objective(trained(norm=norm)[0], batch=batch)
+    points = at.centre + np.random.default_rng(0).standard_normal((150, at.size))
+    assert at.lanes == 64
+    np.testing.assert_allclose(at.many(points), [at(p) for p in points], rtol=1e-12)
+    assert at.many(points[:0]).shape == (0,)
+
+
+def test_what_cannot_be_batched_goes_one_by_one(monkeypatch):
+    at = Objective(trained()[0])
+    monkeypatch.setattr(Objective, "_wide", None)
+    assert at.lanes == 1 and at.many(at.centre[None]).tolist() == [at(at.centre)]
+
+
+def test_large_arrays_leave_room_for_few_vectors(monkeypatch):
+    monkeypatch.setattr("torchlean_nb.landscape.objective.WORDS", 64 * 6 * 5)
+    assert Objective(trained()[0]).lanes == 5
+
+
 def test_gradient_and_hessian_are_those_of_the_values():
     at, rng = Objective(trained()[0]), np.random.default_rng(3)
     v = rng.standard_normal(at.size)

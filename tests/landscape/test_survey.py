@@ -93,15 +93,17 @@ def test_each_cell_is_the_loss_at_its_parameters(seen):
     at, plane = Objective(trainer), seen["pca"]
     rows, _ = components(path.values, at.centre)
     for j, i in ((0, 0), (3, 1), (4, 4)):
-        assert plane.losses[j, i] == at(at.centre + plane.a[i] * rows[0] + plane.b[j] * rows[1])
-    assert seen["random"].losses[2, 2] == at(at.centre) == seen["filter-normalised"].losses[2, 2]
+        there = at(at.centre + plane.a[i] * rows[0] + plane.b[j] * rows[1])
+        assert plane.losses[j, i] == pytest.approx(there, rel=1e-12)
+    for kind in ("random", "filter-normalised"):
+        assert seen[kind].losses[2, 2] == pytest.approx(at(at.centre), rel=1e-12)
 
 
 def test_the_path_is_measured_where_it_was_and_ends_at_the_origin(seen):
     trainer, path = trained()
     at = Objective(trainer)
     assert seen.path.steps.tolist() == path.steps.tolist()
-    assert seen.path.losses.tolist() == [at(p) for p in path.values]
+    np.testing.assert_allclose(seen.path.losses, [at(p) for p in path.values], rtol=1e-12)
     for plane in seen.planes:
         np.testing.assert_allclose(plane.positions[-1], 0, atol=1e-12)
         assert plane.residuals[-1] == pytest.approx(0, abs=1e-12)
@@ -155,7 +157,7 @@ def test_the_model_is_only_read():
     assert (digest(trainer), trainer.runner.mode) == before
 
 
-@pytest.mark.parametrize("at", [10, 2000, 6000, 12_000, 30_000, 70_000])
+@pytest.mark.parametrize("at", [10, 2000, 30_000, 150_000, 270_000, 285_000])
 def test_stopped_anywhere_the_model_is_as_before_and_what_is_there_is_right(at):
     trainer, path = fitted(steps=8)
     before, stop = digest(trainer), Stop(at)
@@ -177,24 +179,25 @@ def test_stopped_anywhere_the_model_is_as_before_and_what_is_there_is_right(at):
 
 def test_a_plane_that_was_stopped_has_holes(monkeypatch):
     trainer, path = trained()
-    once, calls = Objective.__call__, []
+    once, calls = Objective.many, []
 
-    def counted(self, at):
-        calls.append(1)
-        if len(calls) > len(path) + 11:
+    def counted(self, points):
+        calls.append(len(points))
+        if sum(calls) > len(path) + 12:
             raise KeyboardInterrupt
-        return once(self, at)
+        return once(self, points)
 
-    monkeypatch.setattr(Objective, "__call__", counted)
+    monkeypatch.setattr(Objective, "many", counted)
+    monkeypatch.setattr(Objective, "lanes", 4)
     found = tl.landscape(trainer, trajectory=path, points=4)
     assert found.status == "interrupted" and [*found] == ["pca"]
-    assert np.isfinite(found["pca"].losses).ravel().tolist() == [True] * 11 + [False] * 5
+    assert np.isfinite(found["pca"].losses).ravel().tolist() == [True] * 12 + [False] * 4
 
 
 def test_an_error_in_the_middle_changes_nothing(monkeypatch):
     trainer, path = fitted(steps=8)
     before = digest(trainer)
-    monkeypatch.setattr(Objective, "__call__", lambda self, at: 1 / 0)
+    monkeypatch.setattr(Objective, "many", lambda self, points: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         tl.landscape(trainer, trajectory=path, points=4)
     assert digest(trainer) == before

@@ -132,7 +132,8 @@ def rescalings(
                 f"from {before:.6g} to {value:.6g}: what is between them is no ReLU",
             )
         even = filter_normalised(d, theta, at.shapes)
-        found.append(Rescaling(c, ts, [at(theta + t * d) for t in ts], [at(theta + t * even) for t in ts], value))
+        raw, normalised = (at.many(theta + ts[:, None] * direction) for direction in (d, even))
+        found.append(Rescaling(c, ts, raw, normalised, value))
     return tuple(found)
 
 

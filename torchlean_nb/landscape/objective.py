@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from torchlean_nb.compiler import Program
+from torchlean_nb.compiler.vectorize import vmap
 from torchlean_nb.data import Dataset
 from torchlean_nb.engine.data import as_data
-from torchlean_nb.errors import CapabilityError, HandleTypeError, NonScalarError, ShapeError, quote
+from torchlean_nb.errors import CapabilityError, HandleTypeError, NonScalarError, ShapeError, TorchLeanError, quote
 from torchlean_nb.hypers import Hyper
 from torchlean_nb.nn import Layer, Module
 from torchlean_nb.nn.place import Pass, Place
@@ -23,6 +24,7 @@ from torchlean_nb.train.feed import dataset_of, pair
 from torchlean_nb.train.task import find_task
 
 ROWS = 4096
+LANES, WORDS = 64, 1 << 21  # at most so many vectors at once, and numbers in their largest array
 _BATCH = Hyper(ROWS, low=1, kind="int")
 
 
@@ -108,6 +110,32 @@ class Objective:
         """Loss and accuracy; the accuracy is NaN where there are no classes."""
         return self._mean(at)
 
+    def many(self, points: np.ndarray) -> np.ndarray:
+        """Mean loss at each row of an array of vectors, `lanes` of them at a time.
+
+        One program for all of them: for small models the way in and out of NumPy costs more than the numbers.
+        """
+        points = np.asarray(points, np.float64)
+        found = [self._together(points[k : k + self.lanes]) for k in range(0, len(points), self.lanes)]
+        return np.concatenate([np.zeros(0), *found])
+
+    @cached_property
+    def lanes(self) -> int:
+        """How many vectors go through the model together."""
+        widest = max(int(np.prod(line.shape, dtype=int)) for line in self._program.graph.lines)
+        room = max(1, min(LANES, WORDS // max(widest, self.size)))
+        return room if room > 1 and self._wide is not None else 1
+
+    def _together(self, points: np.ndarray) -> np.ndarray:
+        if self.lanes == 1:
+            return np.array([self(p) for p in points])
+        short = self.lanes - len(points)
+        parts = self.split(np.concatenate([points, np.repeat(points[-1:], short, axis=0)]) if short else points)
+        total = np.zeros(self.lanes)
+        for given, count, _ in self._batches:
+            total += self._wide(*parts, *self.rest.values(), *given) * (count / self.rows)
+        return total[: len(points)]
+
     def _mean(self, at: Any) -> tuple[float, float]:
         parts, total, right = self.split(at), 0.0, 0.0
         for given, count, y in self._batches:
@@ -137,19 +165,19 @@ class Objective:
 
     # -- vectors ---------------------------------------------------------------------------
     def split(self, vector: Any) -> list[np.ndarray]:
-        """Arrays of the parameters, in order, from one vector.
+        """Arrays of the parameters, in order, from one vector; of several, one above the other, stacks of them.
 
         Raises
         ------
         ShapeError
         """
         vector = np.asarray(vector, dtype=np.float64)
-        if vector.shape != (self.size,):
+        if vector.shape[-1:] != (self.size,):
             raise ShapeError(f"landscape: a vector of shape {vector.shape} for {self.size} parameters")
         parts, end = [], 0
         for shape in self.shapes.values():
             start, end = end, end + int(np.prod(shape, dtype=int))
-            parts.append(vector[start:end].reshape(shape).astype(self.dtype))
+            parts.append(vector[..., start:end].reshape(*vector.shape[:-1], *shape).astype(self.dtype))
         return parts
 
     def join(self, values: Mapping[str, Any]) -> np.ndarray:
@@ -184,6 +212,18 @@ class Objective:
             return value, out
 
         return Program(loss, [*self.split(self.centre), *self.rest.values(), *given], tuple(range(len(self.shapes))))
+
+    @cached_property
+    def _wide(self) -> Program | None:
+        """The same for many vectors at once; None of a model that cannot be batched."""
+        f, given = self._program.f, self._batches[0][0]
+        shared = [*self.rest.values(), *given]
+        axes = (0,) * len(self.shapes) + (None,) * len(shared)
+        two = self.split(np.stack([self.centre] * 2))
+        try:
+            return Program(vmap(lambda *args: f(*args)[0], axes), [*two, *shared])
+        except TorchLeanError:
+            return None
 
     def _batch(self, batch: tuple[np.ndarray, ...]) -> tuple[list[np.ndarray], int, np.ndarray]:
         """What the program takes beside the parameters, the number of rows, and the targets as they were given."""

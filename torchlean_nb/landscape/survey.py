@@ -124,17 +124,20 @@ def _compute(
     work: _Work, kinds: list[str], n: int, half: Any, seed: int, tell: Callable[[int], Any]
 ) -> None:
     at = work.at
-    for i, point in enumerate(work.points):
-        work.losses[i] = at(point)
-        tell(1)
+    for k in range(0, len(work.points), at.lanes):
+        some = work.points[k : k + at.lanes]
+        work.losses[k : k + len(some)] = at.many(some)
+        tell(len(some))
     for kind in kinds:
         directions = _directions(work, kind, seed)
         left, right, bottom, top = _bounds(work, directions, kind, half)
         a, b, losses = np.linspace(left, right, n), np.linspace(bottom, top, n), np.full((n, n), np.nan)
         work.grids.append((kind, directions, a, b, losses))
-        for j, i in np.ndindex(n, n):
-            losses[j, i] = at(at.centre + a[i] * directions[0] + b[j] * directions[1])
-            tell(1)
+        places = np.stack([np.tile(a, n), np.repeat(b, n)], axis=1)
+        for k in range(0, n * n, at.lanes):
+            some = places[k : k + at.lanes]
+            losses.flat[k : k + len(some)] = at.many(at.centre + some @ directions)
+            tell(len(some))
 
 
 def _directions(work: _Work, kind: str, seed: int) -> np.ndarray:
