@@ -63,7 +63,9 @@ export function raceSays(race, on, chosen, at) {
   const hits = running.filter((t) => t.toTarget >= 0 && t.toTarget <= k);
   let goal = "";
   if (race.target !== null)
-    goal = hits.length ? ` (target reached by ${raceList(hits.map((t) => `${t.name} at ${t.toTarget}`))})` : "; nobody is at the target yet";
+    goal = hits.length
+      ? ` (target reached by ${raceList(hits.map((t) => `${t.name} at ${t.toTarget}`))})`
+      : "; nobody is at the target yet";
   const mine = race.tracks[chosen],
     h = mine ? raceHead(race, mine, at) : 0;
   let last = "";
@@ -80,9 +82,11 @@ export function raceSays(race, on, chosen, at) {
   if (level && fit.length > 1) return [`At step ${k} all stand at loss ${short(loss(best), 3)}${goal}.${last}`, "", ""];
   return [`At step ${k} `, best.name, ` leads with loss ${short(loss(best), 3)}${goal}.${last}`];
 }
-const raceList = (words) => (words.length > 4 ? `${words.slice(0, 3).join(", ")} and ${words.length - 3} more` : words.join(", "));
+const raceList = (words) =>
+  words.length > 4 ? `${words.slice(0, 3).join(", ")} and ${words.length - 3} more` : words.join(", ");
 
-const raceMeta = (race) => [race.surface.noise ? "noisy gradients" : "exact gradients", race.dtype, `seed ${race.seed}`].join(" \u00b7 ");
+const raceMeta = (race) =>
+  [race.surface.noise ? "noisy gradients" : "exact gradients", race.dtype, `seed ${race.seed}`].join(" \u00b7 ");
 
 /** The widget for one number of steps; `again(race)` opens it anew for another one. */
 function raceArena({ model, el }, race, mail, again) {
@@ -111,7 +115,10 @@ function raceArena({ model, el }, race, mail, again) {
     },
     /** Asks Python for an edit; of edits that share a `tag`, as those of one drag do, only the latest waits. */
     ask(edit) {
-      if (!live) return view.say("No Python stands behind this page: it scrubs and toggles, but another race has to be run in a notebook.");
+      if (!live)
+        return view.say(
+          "No Python stands behind this page: it scrubs and toggles, but another race has to be run in a notebook.",
+        );
       view.say("");
       mail.ask(edit);
       return wait();
@@ -164,7 +171,15 @@ function raceArena({ model, el }, race, mail, again) {
         "-": () => map.zoom(1 / 1.5),
         0: () => map.whole(),
       },
-      exports: [...fileExports(() => f, model, "race", () => map.svg), ...raceStateExports(view)],
+      exports: [
+        ...fileExports(
+          () => f,
+          model,
+          "race",
+          () => map.svg,
+        ),
+        ...raceStateExports(view),
+      ],
       draw: () => paint(),
     },
   );
@@ -238,8 +253,12 @@ function raceArena({ model, el }, race, mail, again) {
     say: view.say,
     guard: f.guard,
     /** The control that has the focus, by its name, so that another arena can give it back. */
-    focus: () => f.root.contains(document.activeElement) && (document.activeElement.getAttribute("aria-label") || race.title),
-    refocus: (name) => ([...f.root.querySelectorAll("[aria-label]")].find((e) => e.getAttribute("aria-label") === name) || f.root).focus(),
+    focus: () =>
+      f.root.contains(document.activeElement) && (document.activeElement.getAttribute("aria-label") || race.title),
+    refocus: (name) =>
+      (
+        [...f.root.querySelectorAll("[aria-label]")].find((e) => e.getAttribute("aria-label") === name) || f.root
+      ).focus(),
     /** `keep`: what is seen now is seen again by the next one. */
     destroy(keep = false) {
       if (keep) ["state", "step"].forEach((k) => model.set(k, k === "step" ? f.state.step : { ...f.state }));

@@ -16,12 +16,30 @@ export function raceStep(race, track, at, last) {
     moved = track.mx && Number.isFinite(track.mx[at]);
   const arrows = [
     { name: "\u2212gradient", x: -track.gx[at], y: -track.gy[at] },
-    moved ? { name: `\u2212${raceShort(RACE_MOMENTS[track.moment] || track.moment || "momentum", 14)}`, x: -track.mx[at], y: -track.my[at] } : null,
-    next ? { name: by > 1 ? `next ${by} steps` : "next step", x: track.x[at + 1] - track.x[at], y: track.y[at + 1] - track.y[at] } : null,
+    moved
+      ? {
+          name: `\u2212${raceShort(RACE_MOMENTS[track.moment] || track.moment || "momentum", 14)}`,
+          x: -track.mx[at],
+          y: -track.my[at],
+        }
+      : null,
+    next
+      ? {
+          name: by > 1 ? `next ${by} steps` : "next step",
+          x: track.x[at + 1] - track.x[at],
+          y: track.y[at + 1] - track.y[at],
+        }
+      : null,
   ];
   const { eigen } = race.surface,
     off = eigen && [track.x[at] - eigen.centre[0], track.y[at] - eigen.centre[1]];
-  const along = eigen ? eigen.values.map((value, i) => ({ value, by: off[0] * eigen.vectors[i][0] + off[1] * eigen.vectors[i][1], vector: eigen.vectors[i] })) : [];
+  const along = eigen
+    ? eigen.values.map((value, i) => ({
+        value,
+        by: off[0] * eigen.vectors[i][0] + off[1] * eigen.vectors[i][1],
+        vector: eigen.vectors[i],
+      }))
+    : [];
   return { arrows, along, loss: track.loss[at] };
 }
 
@@ -35,7 +53,12 @@ export function raceFocus() {
   };
   const shafts = RACE_ARROWS.map(arrow),
     halo = s("circle", { class: "tl-ra-ring", r: 8.5 }),
-    arrows = s("g", { class: "tl-ra-arrows" }, shafts.map((a) => a.el), halo);
+    arrows = s(
+      "g",
+      { class: "tl-ra-arrows" },
+      shafts.map((a) => a.el),
+      halo,
+    );
   const cross = s("path", { class: "tl-ra-cross" }),
     feet = s("path", { class: "tl-ra-feet" }),
     axes = s("g", null, cross, feet);
@@ -46,9 +69,21 @@ export function raceFocus() {
         value = s("text", { "text-anchor": "end" });
       return { el: s("g", null, key, name, value), name, value };
     };
-  const key = ([cls]) => s("g", { transform: "translate(10 -3.5)" }, s("path", { class: `tl-ra-arrow ${cls}`, d: "M0 0H12" }), s("path", { class: `tl-ra-tip ${cls}`, d: "M-2-4L6 0-2 4z", transform: "translate(12 0)" }));
+  const key = ([cls]) =>
+    s(
+      "g",
+      { transform: "translate(10 -3.5)" },
+      s("path", { class: `tl-ra-arrow ${cls}`, d: "M0 0H12" }),
+      s("path", { class: `tl-ra-tip ${cls}`, d: "M-2-4L6 0-2 4z", transform: "translate(12 0)" }),
+    );
   const rows = [line(null), ...RACE_ARROWS.map((a) => line(key(a))), line(null), line(null)],
-    box = s("g", { class: "tl-ra-box" }, back, title, rows.map((r) => r.el));
+    box = s(
+      "g",
+      { class: "tl-ra-box" },
+      back,
+      title,
+      rows.map((r) => r.el),
+    );
   let corner = [8, 8],
     height = 0,
     width = 158,
@@ -77,7 +112,10 @@ export function raceFocus() {
       const hidden = ([x, y]) => {
         let n = 0;
         drawn.forEach((w, i) => {
-          if (view.on(i)) for (let j = 0; j <= w.last; j++) if (w.x[j] > x - 6 && w.x[j] < x + width + 6 && w.y[j] > y - 6 && w.y[j] < y + height + 6) n += i === view.chosen() ? 3 : 1;
+          if (view.on(i))
+            for (let j = 0; j <= w.last; j++)
+              if (w.x[j] > x - 6 && w.x[j] < x + width + 6 && w.y[j] > y - 6 && w.y[j] < y + height + 6)
+                n += i === view.chosen() ? 3 : 1;
         });
         return n;
       };
@@ -138,7 +176,10 @@ export function raceFocus() {
         span = 4000 / Math.abs(px(1) - px(0)),
         to = (k, i) => `${px(cx + k * along[i].vector[0]).toFixed(1)} ${py(cy + k * along[i].vector[1]).toFixed(1)}`;
       cross.setAttribute("d", `M${to(-span, 0)}L${to(span, 0)}M${to(-span, 1)}L${to(span, 1)}`);
-      feet.setAttribute("d", `M${px(cx).toFixed(1)} ${py(cy).toFixed(1)}L${to(along[0].by, 0)}L${x.toFixed(1)} ${y.toFixed(1)}L${to(along[1].by, 1)}Z`);
+      feet.setAttribute(
+        "d",
+        `M${to(0, 0)}L${to(along[0].by, 0)}L${x.toFixed(1)} ${y.toFixed(1)}L${to(along[1].by, 1)}Z`,
+      );
     },
   };
 }

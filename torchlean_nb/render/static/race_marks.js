@@ -21,11 +21,16 @@ export const raceHue = (track) => RACE_HUES[track.colour % RACE_HUES.length];
 export const raceShape = (track) => RACE_MARKS[track.marker % RACE_MARKS.length];
 
 /** Its mark as a path of an SVG, around 0. */
-export const raceMark = (track) => s("path", { class: "tl-ra-mark", d: raceShape(track), style: { fill: raceHue(track) } });
+export const raceMark = (track) =>
+  s("path", { class: "tl-ra-mark", d: raceShape(track), style: { fill: raceHue(track) } });
 
 /** The same as a small picture of its own, for tables. */
 export const raceChip = (track) =>
-  s("svg", { class: "tl-ra-chip", viewBox: "-7 -6 14 12", width: 14, height: 12, "aria-hidden": "true" }, raceMark(track));
+  s(
+    "svg",
+    { class: "tl-ra-chip", viewBox: "-7 -6 14 12", width: 14, height: 12, "aria-hidden": "true" },
+    raceMark(track),
+  );
 
 /** A name as a label can carry it. */
 export const raceShort = (name, most = 22) => (name.length > most ? `${name.slice(0, most - 1)}\u2026` : name);
@@ -76,7 +81,28 @@ export function raceCorners(d) {
     });
 }
 
-const SPOTS = [[12, -12], [12, 4], [12, 18], [-12, -12], [-12, 4], [-12, 18], [26, -20], [-26, -20], [26, 30], [-26, 30], [40, -36], [-40, -36], [40, 46], [-40, 46], [60, 4], [-60, 4], [30, -56], [-30, -56], [30, 66], [-30, 66]];
+const SPOTS = [
+  [12, -12],
+  [12, 4],
+  [12, 18],
+  [-12, -12],
+  [-12, 4],
+  [-12, 18],
+  [26, -20],
+  [-26, -20],
+  [26, 30],
+  [-26, 30],
+  [40, -36],
+  [-40, -36],
+  [40, 46],
+  [-40, 46],
+  [60, 4],
+  [-60, 4],
+  [30, -56],
+  [-30, -56],
+  [30, 66],
+  [-30, 66],
+];
 
 /**
  * Places of labels beside heads `[{x, y, wide, was}]`, most important first: `{x, y, end, spot}` each, `end` for text
@@ -84,7 +110,9 @@ const SPOTS = [[12, -12], [12, 4], [12, 18], [-12, -12], [-12, 4], [-12, 18], [2
  */
 export function racePlaced(heads, blocks, wide, tall) {
   const taken = [...blocks, ...heads.map((p) => [p.x - 6, p.y - 6, 12, 12])];
-  const over = (a, b) => Math.max(0, Math.min(a[0] + a[2], b[0] + b[2]) - Math.max(a[0], b[0])) * Math.max(0, Math.min(a[1] + a[3], b[1] + b[3]) - Math.max(a[1], b[1]));
+  const over = (a, b) =>
+    Math.max(0, Math.min(a[0] + a[2], b[0] + b[2]) - Math.max(a[0], b[0])) *
+    Math.max(0, Math.min(a[1] + a[3], b[1] + b[3]) - Math.max(a[1], b[1]));
   return heads.map((p) => {
     let best = null;
     SPOTS.forEach(([dx, dy], spot) => {

@@ -51,10 +51,19 @@ export function racePanels(race) {
     curves: race.tracks.map((t) => (above ? t.loss.map((v) => v - base) : t.loss)),
     target: race.target === null ? null : race.target - base,
   };
-  const away = (t) => t.x.map((x, i) => goals.reduce((m, g) => Math.min(m, Math.hypot(x - g[0], t.y[i] - g[1])), Infinity));
+  const away = (t) =>
+    t.x.map((x, i) => goals.reduce((m, g) => Math.min(m, Math.hypot(x - g[0], t.y[i] - g[1])), Infinity));
   const second = goals.length
-    ? { title: `distance to the ${goals.length > 1 ? "nearest " : ""}minimum`, curves: race.tracks.map(away), target: null }
-    : { title: "length of the gradient", curves: race.tracks.map((t) => t.gx.map((v, i) => Math.hypot(v, t.gy[i]))), target: null };
+    ? {
+        title: `distance to the ${goals.length > 1 ? "nearest " : ""}minimum`,
+        curves: race.tracks.map(away),
+        target: null,
+      }
+    : {
+        title: "length of the gradient",
+        curves: race.tracks.map((t) => t.gx.map((v, i) => Math.hypot(v, t.gy[i]))),
+        target: null,
+      };
   return [loss, second];
 }
 
@@ -64,7 +73,11 @@ export function racePlots(view) {
     tall = 151,
     data = null;
   const plots = [0, 1].map(() => racePlot(view));
-  const el = h("div", { class: "tl-ra-plots" }, plots.map((p) => h("div", null, p.svg)));
+  const el = h(
+    "div",
+    { class: "tl-ra-plots" },
+    plots.map((p) => h("div", null, p.svg)),
+  );
   const size = () => {
     const w = Math.round(el.firstChild.clientWidth);
     const { stage, panel } = view.f,
@@ -104,7 +117,18 @@ function racePlot(view) {
     marks = s("g"),
     title = s("text", { class: "tl-ra-title", y: 14 }),
     value = s("text", { y: 14, "text-anchor": "end" }),
-    svg = s("svg", { class: "tl-ra-plot", role: "img" }, s("defs", null, s("clipPath", { id }, window_)), axes, pale, done, knife, marks, title, value);
+    svg = s(
+      "svg",
+      { class: "tl-ra-plot", role: "img" },
+      s("defs", null, s("clipPath", { id }, window_)),
+      axes,
+      pale,
+      done,
+      knife,
+      marks,
+      title,
+      value,
+    );
   let lines = [],
     span = null,
     wide = 0,
@@ -123,7 +147,10 @@ function racePlot(view) {
     wide = w;
     last = race.steps.at(-1) || 1;
     const on = race.tracks.map((_, i) => i).filter(view.on);
-    span = raceSpan(on.map((i) => next.curves[i]), next.target !== null && next.target > 0 ? [next.target] : []);
+    span = raceSpan(
+      on.map((i) => next.curves[i]),
+      next.target !== null && next.target > 0 ? [next.target] : [],
+    );
     const of = span.log ? Math.log10 : (v) => v,
       y = (v) => {
         const share = (of(Math.max(v, span.log ? 1e-300 : v)) - of(span.low)) / (of(span.high) - of(span.low));
@@ -142,17 +169,25 @@ function racePlot(view) {
     const number = (v) => {
       const t = s("text", { x: left - 5, y: (y(v) + 3.5).toFixed(1), "text-anchor": "end" });
       const e = Math.round(Math.log10(v));
-      if (span.log) t.append("10", s("tspan", { dy: -4, class: "tl-ra-power" }, `${e < 0 ? "\u2212" : ""}${Math.abs(e)}`));
+      if (span.log)
+        t.append("10", s("tspan", { dy: -4, class: "tl-ra-power" }, `${e < 0 ? "\u2212" : ""}${Math.abs(e)}`));
       else t.append(short(v, 3));
       return t;
     };
     axes.replaceChildren(
       ...rows.flatMap((v) => [rule(v), number(v)]),
-      ...raceTicks(last).map((k) => s("text", { x: x(k).toFixed(1), y: foot + 13, "text-anchor": x(k) > right - 10 ? "end" : "middle" }, k)),
+      ...raceTicks(last).map((k) =>
+        s("text", { x: x(k).toFixed(1), y: foot + 13, "text-anchor": x(k) > right - 10 ? "end" : "middle" }, k),
+      ),
     );
     const { target } = next;
-    const inside = target !== null && (!span.log || target > 0) && of(target) >= of(span.low) && of(target) <= of(span.high);
-    if (inside) axes.append(s("path", { class: "tl-ra-goal-line", d: `M${left} ${y(target).toFixed(1)}H${right}` }), targetWord(on, y, left, right, top));
+    const inside =
+      target !== null && (!span.log || target > 0) && of(target) >= of(span.low) && of(target) <= of(span.high);
+    if (inside)
+      axes.append(
+        s("path", { class: "tl-ra-goal-line", d: `M${left} ${y(target).toFixed(1)}H${right}` }),
+        targetWord(on, y, left, right, top),
+      );
     lines = on.map((i) => {
       const t = race.tracks[i],
         end = raceHead(race, t, race.steps.length - 1),
@@ -177,15 +212,34 @@ function racePlot(view) {
   function targetWord(on, y, left, right, top) {
     const { race } = view,
       level = y(panel.target);
-    const crowd = (from, to, a, b) => on.reduce((n, i) => n + panel.curves[i].reduce((m, v, j) => m + (race.steps[j] >= from * last && race.steps[j] <= to * last && y(v) > a && y(v) < b ? 1 : 0), 0), 0);
+    const crowd = (from, to, a, b) =>
+      on.reduce(
+        (n, i) =>
+          n +
+          panel.curves[i].reduce(
+            (m, v, j) =>
+              m + (race.steps[j] >= from * last && race.steps[j] <= to * last && y(v) > a && y(v) < b ? 1 : 0),
+            0,
+          ),
+        0,
+      );
     const spots = [
       [1, -3, right, "end"],
       [1, 11, right, "end"],
       [0, -3, left + 3, "start"],
       [0, 11, left + 3, "start"],
-    ].map(([end, dy, at, anchor]) => ({ dy, at, anchor, cost: level + dy < top + 8 ? 1e9 : crowd(end ? 0.84 : 0, end ? 1 : 0.16, level + dy - 10, level + dy + 2) }));
+    ].map(([end, dy, at, anchor]) => ({
+      dy,
+      at,
+      anchor,
+      cost: level + dy < top + 8 ? 1e9 : crowd(end ? 0.84 : 0, end ? 1 : 0.16, level + dy - 10, level + dy + 2),
+    }));
     const best = spots.reduce((a, b) => (b.cost < a.cost ? b : a));
-    return s("text", { class: "tl-ra-halo", x: best.at, y: (level + best.dy).toFixed(1), "text-anchor": best.anchor }, "target");
+    return s(
+      "text",
+      { class: "tl-ra-halo", x: best.at, y: (level + best.dy).toFixed(1), "text-anchor": best.anchor },
+      "target",
+    );
   }
 
   function draw(at) {
@@ -216,5 +270,10 @@ function racePlot(view) {
     view.f.guard(scrub)(e);
   });
   svg.addEventListener("pointermove", (e) => view.f.guard(scrub)(e));
-  return { svg, renew, draw, wait: () => lines.forEach((l) => [l.all, l.line].forEach((p) => p.classList.toggle("tl-ra-old", view.stale(l.i)))) };
+  return {
+    svg,
+    renew,
+    draw,
+    wait: () => lines.forEach((l) => [l.all, l.line].forEach((p) => p.classList.toggle("tl-ra-old", view.stale(l.i)))),
+  };
 }

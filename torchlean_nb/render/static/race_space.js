@@ -20,7 +20,7 @@ export function raceCamera(turn, tilt) {
     },
     depth: (x, y) => -(n * (x - 0.5) + c * (y - 0.5)),
     /** A step towards the eye: along the ground, and how much higher the ray is after it. */
-    towards: [-n, -c, (up / Math.max(flat, 1e-6)) / RACE_LIFT],
+    towards: [-n, -c, up / Math.max(flat, 1e-6) / RACE_LIFT],
   };
 }
 
@@ -33,7 +33,9 @@ export function raceHeight({ n, h: heights }, x, y) {
     a = u - i,
     b = v - j,
     k = j * n + i;
-  return (heights[k] * (1 - a) + heights[k + 1] * a) * (1 - b) + (heights[k + n] * (1 - a) + heights[k + n + 1] * a) * b;
+  return (
+    (heights[k] * (1 - a) + heights[k + 1] * a) * (1 - b) + (heights[k + n] * (1 - a) + heights[k + n + 1] * a) * b
+  );
 }
 
 /** Whether the surface hides one of its points from the eye. */
@@ -51,7 +53,12 @@ export function raceHidden(grid, camera, x, y) {
 
 /** The surface as a canvas that turns, with a text that says what it shows. */
 export function raceSpace(view) {
-  const canvas = h("canvas", { class: "tl-ra-canvas", tabindex: 0, role: "img", onkeydown: (e) => view.f.guard(key)(e) }),
+  const canvas = h("canvas", {
+      class: "tl-ra-canvas",
+      tabindex: 0,
+      role: "img",
+      onkeydown: (e) => view.f.guard(key)(e),
+    }),
     note = h("p", { class: "tl-ra-hint" }, "Drag, or use the arrow keys, to turn it."),
     el = h("div", { class: "tl-ra-space" }, canvas, note),
     ground = document.createElement("canvas");
@@ -83,8 +90,19 @@ export function raceSpace(view) {
       probe.style.color = name;
       return getComputedStyle(probe).color;
     };
-    const dye = (name) => colour(name).match(/[\d.]+/g).slice(0, 3).map(Number);
-    inks = { bg: dye("var(--bg)"), ink: dye("var(--text2)"), text: colour("var(--text)"), back: colour("var(--bg)"), line: colour("var(--line2)"), hues: view.race.tracks.map((t) => colour(raceHue(t))) };
+    const dye = (name) =>
+      colour(name)
+        .match(/[\d.]+/g)
+        .slice(0, 3)
+        .map(Number);
+    inks = {
+      bg: dye("var(--bg)"),
+      ink: dye("var(--text2)"),
+      text: colour("var(--text)"),
+      back: colour("var(--bg)"),
+      line: colour("var(--line2)"),
+      hues: view.race.tracks.map((t) => colour(raceHue(t))),
+    };
     probe.remove();
   }
 
@@ -101,7 +119,12 @@ export function raceSpace(view) {
     for (const j of along)
       for (const i of across) {
         const k = j * n + i,
-          corners = [[i, j, heights[k]], [i + 1, j, heights[k + 1]], [i + 1, j + 1, heights[k + n + 1]], [i, j + 1, heights[k + n]]],
+          corners = [
+            [i, j, heights[k]],
+            [i + 1, j, heights[k + 1]],
+            [i + 1, j + 1, heights[k + n + 1]],
+            [i, j + 1, heights[k + n]],
+          ],
           mean = (corners[0][2] + corners[1][2] + corners[2][2] + corners[3][2]) / 4,
           slope = (corners[1][2] + corners[2][2] - corners[0][2] - corners[3][2]) * last * 0.012,
           share = Math.max(0.02, Math.min(0.6, 0.05 + 0.4 * mean + slope)),
@@ -115,8 +138,16 @@ export function raceSpace(view) {
         c.strokeStyle = inks.line;
         c.globalAlpha = 0.35;
         c.beginPath();
-        if (i % 4 === 0) [c.moveTo(...to(i / last, j / last, corners[0][2])), c.lineTo(...to(i / last, (j + 1) / last, corners[3][2]))];
-        if (j % 4 === 0) [c.moveTo(...to(i / last, j / last, corners[0][2])), c.lineTo(...to((i + 1) / last, j / last, corners[1][2]))];
+        if (i % 4 === 0)
+          [
+            c.moveTo(...to(i / last, j / last, corners[0][2])),
+            c.lineTo(...to(i / last, (j + 1) / last, corners[3][2])),
+          ];
+        if (j % 4 === 0)
+          [
+            c.moveTo(...to(i / last, j / last, corners[0][2])),
+            c.lineTo(...to((i + 1) / last, j / last, corners[1][2])),
+          ];
         c.stroke();
         c.globalAlpha = 1;
       }
@@ -131,7 +162,12 @@ export function raceSpace(view) {
     c.lineWidth = 1;
     c.beginPath();
     [c.moveTo(...to(1 - side, front, 0)), c.lineTo(...to(side, front, 0)), c.lineTo(...to(side, 1 - front, 0))];
-    for (const [x, y] of [[1 - side, front], [side, front], [side, 1 - front]]) [c.moveTo(...to(x, y, 0)), c.lineTo(...to(x, y, raceHeight(view.race.surface.grid, x, y)))];
+    for (const [x, y] of [
+      [1 - side, front],
+      [side, front],
+      [side, 1 - front],
+    ])
+      [c.moveTo(...to(x, y, 0)), c.lineTo(...to(x, y, raceHeight(view.race.surface.grid, x, y)))];
     c.stroke();
     c.fillStyle = `rgb(${inks.ink.join(" ")})`;
     c.font = '10.5px "Segoe UI","Helvetica Neue",Helvetica,Arial,sans-serif';
@@ -182,7 +218,10 @@ export function raceSpace(view) {
         old = view.stale(i) ? 0.4 : 1;
       for (const hidden of [true, false]) {
         trace(c, ways[i], end, hidden);
-        for (const [width, colour, alpha] of [[i === front ? 4.5 : 3.5, inks.back, 0.6], [i === front ? 2.25 : 1.5, inks.hues[i], 1]]) {
+        for (const [width, colour, alpha] of [
+          [i === front ? 4.5 : 3.5, inks.back, 0.6],
+          [i === front ? 2.25 : 1.5, inks.hues[i], 1],
+        ]) {
           c.lineWidth = width;
           c.strokeStyle = colour;
           c.globalAlpha = alpha * old * (hidden ? 0.25 : 1);
@@ -192,10 +231,26 @@ export function raceSpace(view) {
       c.globalAlpha = 1;
       let k = end;
       while (k > 0 && !ways[i][k]) k--;
-      if (ways[i][k]) heads.push({ i, x: ways[i][k][0], y: ways[i][k][1], gone: race.tracks[i].ended >= 0 && race.tracks[i].ended <= race.steps[at] ? " (diverged)" : k < end ? " (outside)" : "", rank: i === front ? -Infinity : race.tracks[i].loss[end] });
+      if (ways[i][k])
+        heads.push({
+          i,
+          x: ways[i][k][0],
+          y: ways[i][k][1],
+          gone:
+            race.tracks[i].ended >= 0 && race.tracks[i].ended <= race.steps[at]
+              ? " (diverged)"
+              : k < end
+                ? " (outside)"
+                : "",
+          rank: i === front ? -Infinity : race.tracks[i].loss[end],
+        });
     }
     words(c, heads, front);
-    canvas.setAttribute("aria-label", `${race.surface.label} as a surface, seen from ${Math.round((angles()[0] * 180) / Math.PI)} degrees; ${shown.length} paths on it. The sentence below and the table say what they show.`);
+    canvas.setAttribute(
+      "aria-label",
+      `${race.surface.label} as a surface, ${shown.length} paths on it; ` +
+        `the sentence below and the table say what it shows`,
+    );
   }
   /** The part of a path that is seen, or that is hidden. */
   function trace(c, points, end, hidden) {
