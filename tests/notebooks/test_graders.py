@@ -29,7 +29,7 @@ def answers(row, found):
 
 def numbers(text):
     """Numbers that stand alone in a text, not parts of names or ids such as 01.dw or lesson 02."""
-    text = re.sub(r"\blesson \d\d\b|\b\d\d\.[a-z]\w*", " ", text)
+    text = re.sub(r"\blesson (\d\d|C\d)\b|\b(\d\d|C\d)\.[a-z]\w*", " ", text)
     return [float(n) for n in re.findall(r"(?<![\w.*])-?\d+(?:\.\d+)?(?:e-?\d+)?(?![\w*])", text)]
 
 
@@ -168,7 +168,7 @@ def test_what_cannot_be_read_has_its_own_kind_of_error():
 
 @pytest.mark.parametrize("row", ROWS, ids=ids(ROWS))
 def test_a_row_is_complete(row):
-    assert re.fullmatch(r"\d\db?\.[a-z]+", row.id)
+    assert re.fullmatch(r"(\d\db?|C\d)\.[a-z]+", row.id)
     assert row.prompt.endswith(("?", ".", "]."))
     assert row.wrong and all(key in MISCONCEPTIONS for key, _ in row.wrong)
     assert hint(row.id).lines == (row.hint,)
@@ -200,7 +200,8 @@ def test_every_misconception_is_used_and_fits_on_a_line():
         ("13.fix", "rate"), ("21.before", 0.038059), ("21.updates", 420), ("21.harmless", "stream"),
         ("21.single", "rounding"), ("20.first", "second"), ("20.count", 0.4), ("20.place", 800), ("20.float", 4),
         ("20.missing", "streams"), ("20b.bits", "none"), ("20b.bytes", 48000), ("20b.arrays", 1),
-        ("20b.branch", "value"), ("20b.mask", "constant"),
+        ("20b.branch", "value"), ("20b.mask", "constant"), ("C1.same", "adam"), ("C1.best", 0.305),
+        ("C1.edge", 1.62), ("C1.place", "shared"), ("C1.toy", 1),
     ],
 )  # fmt: skip
 def test_known_numbers_come_out(exercise, answer):
