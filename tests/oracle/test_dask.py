@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import signal
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,11 +19,11 @@ import torchlean_nb as tl
 distributed = pytest.importorskip("distributed")
 # What sockets and threads of a killed worker leave behind is not ours to judge.
 LEFT = ("ResourceWarning", "pytest.PytestUnraisableExceptionWarning", "pytest.PytestUnhandledThreadExceptionWarning")
-pytestmark = [pytest.mark.timeout(110), *(pytest.mark.filterwarnings(f"ignore::{name}") for name in LEFT)]
+pytestmark = [pytest.mark.timeout(300), *(pytest.mark.filterwarnings(f"ignore::{name}") for name in LEFT)]
 
-GRID = {"optimizers": ["sgd", "adam"], "on": "digits_mlp", "lr": [0.003, 0.03, 0.3], "seeds": 3, "epochs": 3,
-        "schedules": [None, tl.schedules.cosine(1.0, total=126)], "curves": 4}  # fmt: skip
-TRIALS = 36
+GRID = {"optimizers": ["sgd", "adam"], "on": "digits_mlp", "lr": [0.003, 0.03, 0.3], "seeds": 2, "epochs": 1,
+        "schedules": [None, tl.schedules.cosine(1.0, total=43)], "curves": 4}  # fmt: skip
+TRIALS = 24
 
 
 @pytest.fixture(scope="module")
@@ -34,8 +36,10 @@ def client(tmp_path_factory):
     }  # fmt: skip
     with (
         dask.config.set(settings),
-        distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=True, host="127.0.0.1",
-                                 dashboard_address=None, silence_logs=logging.CRITICAL) as cluster,  # fmt: skip
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, processes=True, host="127.0.0.1", dashboard_address="127.0.0.1:0",
+            silence_logs=logging.CRITICAL,
+        ) as cluster,
         distributed.Client(cluster) as client,
     ):
         yield client
@@ -67,7 +71,7 @@ def when(file, count, act, seen):
     """In a thread: do something as soon as so many results are in the file."""
 
     def wait():
-        stop = time.monotonic() + 60
+        stop = time.monotonic() + 200
         while len(lines(file)) < count and time.monotonic() < stop:
             time.sleep(0.005)
         seen.append(len(lines(file)))
@@ -79,15 +83,15 @@ def when(file, count, act, seen):
 
 
 def test_a_killed_worker_loses_no_result_and_the_numbers_are_the_same(client, serial, tmp_path, capsys, monkeypatch):
-    client.wait_for_workers(2, timeout=60)
+    client.wait_for_workers(2, timeout=200)
     before = client.run(os.getpid)
     victim = min(before.values())
     assert len({*before.values(), os.getpid()}) == 3, "two processes beside this one"
     file, seen = tmp_path / "runs.jsonl", []
-    killer = when(file, 5, lambda: os.kill(victim, signal.SIGKILL), seen)
+    killer = when(file, 4, lambda: os.kill(victim, signal.SIGKILL), seen)
     found = tl.race.sweep(**GRID, executor=client.get_executor(), results=file, progress=True)
     killer.join()
-    assert 5 <= seen[0] < TRIALS, "it was killed in the middle"
+    assert 4 <= seen[0] < TRIALS, "it was killed in the middle"
     assert victim not in client.run(os.getpid).values()
     assert found == serial and found.to_json() == serial.to_json() and found.status == "finished"
     assert {*found["status"]} == {"finished"} and len(found) == TRIALS
@@ -98,7 +102,7 @@ def test_a_killed_worker_loses_no_result_and_the_numbers_are_the_same(client, se
 
 
 def test_stop_keeps_what_had_finished_and_another_call_goes_on_from_there(client, serial, tmp_path):
-    client.wait_for_workers(2, timeout=60)
+    client.wait_for_workers(2, timeout=200)
     file, seen = tmp_path / "runs.jsonl", []
     presses = when(file, 4, lambda: os.kill(os.getpid(), signal.SIGINT), seen)
     part = tl.race.sweep(**GRID, executor=client.get_executor(), results=file)
@@ -127,3 +131,18 @@ def test_a_problem_of_a_notebook_travels_and_its_failures_come_back(client):
     on_a_surface = {"on": lambda x, y: x * x + slope * y * y, "lr": np.geomspace(1e-3, 1, 700), "steps": 30}
     assert tl.race.sweep(["adam"], **on_a_surface, executor=client.get_executor()) == tl.race.sweep(
         ["adam"], **on_a_surface)  # fmt: skip
+
+
+def test_the_page_on_sweeps_runs_as_pasted(client, tmp_path, monkeypatch):
+    page = (Path(__file__).parents[2] / "docs" / "sweeps.md").read_text(encoding="utf-8")
+    grid = re.search(r"^grid = .*$", page, re.MULTILINE).group()
+    here, there = re.findall(r"```python dask.*?\n(.*?)```", page, re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    names = {"__name__": "__main__", "tl": tl}
+    exec(grid, names)
+    serial = tl.race.sweep(**names["grid"])
+    exec(here.replace("n_workers=2", "n_workers=1"), names)
+    assert names["found"] == serial
+    exec(there.replace("tcp://scheduler:8786", client.scheduler.address), names)
+    assert names["found"] == serial and len(lines(tmp_path / "remote.jsonl")) == 8
+    names["client"].close()

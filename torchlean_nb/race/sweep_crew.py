@@ -119,7 +119,7 @@ def by_an_executor(jobs: Sequence[Sequence[Trial]], points: int, take: Take, exe
             raise ToolError(f"sweep: the executor lost the same work {TRIES} times", why, _AGAIN)
         try:
             future = executor.submit(at_work, jobs[n], points, HERE, uuid4().hex)
-        except RuntimeError as e:
+        except Exception as e:  # each kind of executor has errors of its own for this
             raise ToolError(f"sweep: {type(executor).__name__} takes no more work", why or str(e), _AGAIN) from e
         waiting[future] = n
         future.add_done_callback(landed.put)
