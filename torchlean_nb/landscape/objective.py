@@ -24,7 +24,7 @@ from torchlean_nb.train.feed import dataset_of, pair
 from torchlean_nb.train.task import find_task
 
 ROWS = 4096
-LANES, WORDS = 64, 1 << 21  # at most so many vectors at once, and numbers in their largest array
+LANES, WORDS = 64, 1 << 18  # at most so many vectors at once, and numbers in their largest array, to stay in cache
 _BATCH = Hyper(ROWS, low=1, kind="int")
 
 
