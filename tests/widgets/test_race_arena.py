@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import zlib
-from base64 import b64decode
 from xml.etree import ElementTree
 
 import numpy as np
@@ -14,6 +12,7 @@ from _payloads import PAYLOADS
 
 import torchlean_nb as tl
 from torchlean_nb.errors import HyperparameterError, TorchLeanError, UnknownNameError
+from torchlean_nb.render.packing import unpacked
 from torchlean_nb.render.race_code import decoded
 from torchlean_nb.updates import RULES
 from torchlean_nb.widgets import RaceArena
@@ -290,27 +289,30 @@ def test_whoever_is_switched_off_is_in_no_twin(asked):
 
 
 # -- twins -----------------------------------------------------------------------------------------
-def unpacked(page):
+LETTERS = re.compile(r'letters="([^"]+)"')
+
+
+def contents(page):
     """Style, data and code of a packed page."""
-    return json.loads(zlib.decompress(b64decode(re.search(r'atob\("([^"]+)"\)', page)[1])))
+    return json.loads(unpacked(LETTERS.search(page)[1], int(re.search(r"bytes.length=(\d+);", page)[1])))
 
 
 def test_the_page_is_small_and_holds_everything_but_choices(tmp_path):
     w = RaceArena(title="Six")
     text = w.to_html(tmp_path / "six.html")
     assert text == (tmp_path / "six.html").read_text() == w.to_html()
-    css, data, code = unpacked(text)
+    css, data, code = contents(text)
     data = json.loads(data)
     assert data["payload"]["tracks"] == w.payload["tracks"] and data["payload"]["rules"] == []
     assert "standalone(document)" in code and ".tl" in css
-    assert len(text) < 85_000 and not re.search(r"https?://|src=|href=", re.sub(r'atob\("[^"]+"\)', "", text))
+    assert len(text) < 85_000 and not re.search(r"https?://|src=|href=", LETTERS.sub("", text))
 
 
 @pytest.mark.parametrize("name", PAYLOADS[:30], ids=[ascii(p)[:30] for p in PAYLOADS[:30]])
 def test_a_title_is_only_text(name):
     w = RaceArena({"x": ("sgd", {"lr": 0.1})}, on="sphere", steps=2, title=name)
-    page = re.sub(r'atob\("[^"]+"\)', "", w.to_html())
-    plain = re.sub(r'atob\("[^"]+"\)', "", RaceArena(w.trace, title="x").to_html())
+    page = LETTERS.sub("", w.to_html())
+    plain = LETTERS.sub("", RaceArena(w.trace, title="x").to_html())
     assert page.count("<") == plain.count("<")
 
 

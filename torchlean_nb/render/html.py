@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import json
 import re
-import zlib
-from base64 import b64encode
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from torchlean_nb.errors import UnknownNameError, did_you_mean
-from torchlean_nb.render import theme
+from torchlean_nb.render import packing, theme
 from torchlean_nb.render.escape import html as escape
 from torchlean_nb.render.escape import json_for_script
 from torchlean_nb.render.files import write
+from torchlean_nb.render.packing import needed
 from torchlean_nb.render.payload import graph_payload
 from torchlean_nb.trace.graph import GraphTrace
 
@@ -41,9 +40,11 @@ _PACKED = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>
 <style></style></head><body><div id="widget">This page needs JavaScript and a browser of 2023 or later.</div>
 <script type="module">
-const bytes=Uint8Array.from(atob("{packed}"),(c)=>c.charCodeAt(0));
-const text=await new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"))).text();
-const [css,data,code]=JSON.parse(text);
+const letters="{packed}",bytes=[],at=(i)=>{{const c=letters.charCodeAt(i);return c-33-(c>34)-(c>60)-(c>92)}};
+for(let i=0,b=0,n=0;i<letters.length;i+=2){{b|=(at(i)+91*at(i+1))<<n;n+=13;for(;n>7;n-=8,b>>=8)bytes.push(b&255)}}
+bytes.length={size};
+const stream=new Blob([new Uint8Array(bytes)]).stream().pipeThrough(new DecompressionStream("deflate"));
+const [css,data,code]=JSON.parse(await new Response(stream).text());
 document.querySelector("style").textContent=css;
 document.getElementById("widget").textContent="";
 for(const [type,id,body] of [["application/json","data",data],["module","code",code]]){{
@@ -96,9 +97,10 @@ def page(
     esm, css = assets(kind)
     data = {"kind": kind, "payload": payload, "options": dict(options or {}), "state": dict(state or {}), "step": step}
     if packed:
-        whole = json.dumps([_GROUND + css, json.dumps(data, allow_nan=False), f"{esm}\nstandalone(document);\n"])
-        text = b64encode(zlib.compress(whole.encode(), 9)).decode()
-        return _PACKED.format(title=escape(title), packed=text)
+        code = f"{esm}\nstandalone(document);\n"
+        whole = json.dumps([_GROUND + needed(css, esm), json.dumps(data, allow_nan=False), code])
+        letters, size = packing.packed(whole)
+        return _PACKED.format(title=escape(title), packed=letters, size=size)
     return _PAGE.format(title=escape(title), css=css, data=json_for_script(data), esm=esm)
 
 
