@@ -411,6 +411,19 @@ def test_the_rate_map_of_a_rule_without_momentum_has_its_own_best(live):
     assert sent(page) == []
 
 
+def test_without_python_the_rate_map_is_read_by_keys(alone):
+    page = alone("quadratic", state={"view": "rates"})
+    pad, reading = page.locator(".tl-rc-ratemap"), page.locator(".tl-rc-reading")
+    for _ in range(30):
+        pad.press("Shift+ArrowDown")
+    pad.press("ArrowLeft")
+    expect(reading).to_contain_text("\u03b1 = 0.018, \u03b2 = 0: a step leaves 0.982 of the distance, 127 steps")
+    expect(page.locator(".tl-count b")).to_have_text("30")
+    expect(page.get_by_role("button", name="Take the best")).to_be_hidden()
+    pad.click(position={"x": 150, "y": 100})
+    expect(page.get_by_role("alert").filter(has_text="needs Python")).to_be_visible()
+
+
 def test_where_there_is_no_rate_map_it_says_why(live):
     page = live(state={"view": "rates"})
     expect(page.locator(".tl-rc-rates")).to_contain_text("the Hessian of this surface changes from place to place")

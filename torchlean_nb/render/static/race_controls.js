@@ -115,6 +115,7 @@ export function raceKnob(knob, { label, live, send, say, waits }) {
       onpointerdown: () => (held = true),
       onpointerup: letGo,
       onpointercancel: letGo,
+      onchange: letGo,
     });
 
   /** Shows a knob of the same name with another value or range. */
