@@ -1,8 +1,8 @@
 """Make the pictures of the README from the real widgets: ``python docs/pictures.py``.
 
 Needs the `browser` extra and a Chromium (`CHROMIUM` names another one than the system's).
-Writes into ``docs/img``: ``stepper.gif``, and ``stepper``, ``designer``, ``anatomy``, ``dashboard``, ``boundary`` and
-``program``, light and ``_dark``. A name after the command makes that picture only.
+Writes into ``docs/img``: ``stepper.gif``, and ``stepper``, ``designer``, ``anatomy``, ``dashboard``, ``boundary``,
+``program``, ``arena``, ``leaderboard`` and ``landscape``, light and ``_dark``. A name after the command makes that picture only.
 """
 
 import io
@@ -88,6 +88,27 @@ def two_schedules() -> tl.widgets.ProgramView:
     return tl.widgets.ProgramView(p.value_and_grad, step=21, title="Loss and gradient, compiled")
 
 
+def six_optimizers() -> tl.widgets.RaceArena:
+    """Six optimizers in Rosenbrock's valley, taken apart at step 60."""
+    return tl.widgets.RaceArena(step=60, state={"chosen": 1})
+
+
+def three_judged() -> tl.widgets.Leaderboard:
+    """Three optimizers on a surface and on the digits, judged alike."""
+    names = ["sgd", "momentum", "adam"]
+    return tl.race.fair(names, on=["rosenbrock", "digits_mlp"], seeds=3, progress=False).show()
+
+
+def one_plane() -> tl.widgets.LandscapeExplorer:
+    """The path of a training on the digits over the plane of its two principal components."""
+    train = tl.data.load_digits().split(0.25, seed=0)[0]
+    model = tl.nn.Sequential(tl.nn.Linear(64, 32), tl.nn.ReLU(), tl.nn.Linear(32, 10))
+    path = tl.landscape.Trajectory()
+    trainer = tl.Trainer(model, "classification", "adam", schedule=0.01)
+    trainer.fit(train, epochs=5, batch_size=64, callbacks=path, progress=False)
+    return tl.landscape(trainer, train, plane=["pca", "random"], trajectory=path, progress=False).show()
+
+
 def still(browser: Browser, widget: tl.widgets.base.View, file: Path) -> None:
     """A widget as it opens, light and dark."""
     widget.to_html(file)
@@ -102,7 +123,8 @@ def still(browser: Browser, widget: tl.widgets.base.View, file: Path) -> None:
 
 
 STILLS = {"designer": three_rates, "anatomy": three_updates, "dashboard": three_runs, "boundary": two_moons,
-          "program": two_schedules}  # fmt: skip
+          "program": two_schedules, "arena": six_optimizers, "leaderboard": three_judged,
+          "landscape": one_plane}  # fmt: skip
 
 
 def main(wanted: list[str]) -> None:

@@ -24,3 +24,13 @@ def test_the_examples_of_the_readme_run_as_pasted(tmp_path):
 def test_the_examples_of_the_page_on_training_run_as_pasted(tmp_path):
     blocks, out = pasted("docs/training.md", tmp_path)
     assert len(blocks) >= 2 and out.startswith("steps=") and (tmp_path / "run.tl").exists()
+
+
+def test_the_examples_of_the_page_on_races_run_as_pasted(tmp_path):
+    blocks, out = pasted("docs/races.md", tmp_path)
+    assert len(blocks) >= 5 and out.startswith("Race on Rosenbrock") and (tmp_path / "race.html").exists()
+
+
+def test_the_examples_of_the_page_on_sweeps_run_as_pasted(tmp_path):
+    blocks, out = pasted("docs/sweeps.md", tmp_path)
+    assert len(blocks) >= 3 and "rosenbrock" in out
