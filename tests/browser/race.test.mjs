@@ -94,6 +94,12 @@ test("contour paths are read back as corners", () => {
   assert.deepEqual(w.raceCorners("M10 20l5-5-3 4M0 0l1 1"), [[10, 20, 15, 15, 12, 19], [0, 0, 1, 1]]);
 });
 
+test("a move that goes nowhere is no path", () => {
+  assert.equal(w.raceTidy("M1 2lM3 4l1 1M5 6l"), "M3 4l1 1");
+  assert.equal(w.raceTidy("M3 4l1 1M5 6l-1-1"), "M3 4l1 1M5 6l-1-1");
+  assert.equal(w.raceTidy(""), "");
+});
+
 test("labels stay in the picture and off each other, for every crowd", () => {
   let seed = 1;
   const random = () => (seed = (seed * 16807) % 2147483647) / 2147483647;

@@ -67,6 +67,10 @@ def pages(tmp_path_factory):
     written(folder / "diverged.html", raced(SIX | {"SGD": ("sgd", {"lr": 3e-3})}), state={"step": 120, "chosen": 4})
     written(folder / "bowl.html", raced(["sgd", "adam"], "quadratic", (3.0, 1.0), 50), state={"step": 20})
     written(folder / "saddle.html", raced(["sgd", "adam"], "saddle", (-1.5, 0.01), 50), target=None)
+    written(folder / "one.html", raced(["sgd"], steps=1))
+    written(folder / "boom.html", raced({"a": ("sgd", {"lr": 1e9})}, steps=30))
+    written(folder / "gold.html", raced(["adam", "rmsprop"], "goldstein_price", (-1.5, 0.6), 30))
+    written(folder / "bare.html", raced(["sgd"], steps=10), controls=["scrubber"])
     written(folder / "sparse.html", raced(["sgd", "adam"], steps=100, every=5))
     twelve = ("sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw", "adagrad", "adadelta", "nadam", "radam",
               "amsgrad", "lion")  # fmt: skip
@@ -276,6 +280,15 @@ def test_a_bowl_has_its_axes_and_a_saddle_the_gradient_for_the_distance(watch, p
     saddle = watch(pages / "saddle.html").page
     assert saddle.locator(".tl-ra-plot .tl-ra-title").all_text_contents() == ["loss", "length of the gradient"]
     assert saddle.locator(".tl-ra-goal-line").count() == 0
+
+
+@pytest.mark.parametrize("name", ["one", "boom", "gold", "bare", "bowl", "saddle"])
+def test_odd_races_are_quiet_in_every_view_and_at_both_ends(watch, pages, name):
+    page = watch(pages / f"{name}.html").page
+    page.locator(".tl").focus()
+    press(page, "Home", "v", "End", "v", "Home", "v", "End", "x", "Home", "x", "f", "t", "End")
+    assert page.locator(".tl-err").is_hidden()
+    assert page.evaluate(OVERFLOW) <= 0
 
 
 def test_of_a_sparse_record_each_key_moves_one_record(watch, pages):

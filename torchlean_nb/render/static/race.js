@@ -1,6 +1,8 @@
 // RaceArena: optimizers on one surface. Python races them; everything that moves with the step is drawn here.
 
 const RACE_SILENT_MS = 4000;
+// Edits that leave the paths as they are.
+const RACE_CALM = ["target", "rewind", "rename"];
 const RACE_VIEWS = ["map", "space", "rates"];
 
 /** Edits on their way to Python: one at a time; of a drag, which shares a tag, only the latest waits. */
@@ -128,7 +130,7 @@ function raceArena({ model, el }, race, mail, again) {
       said.textContent = text;
     },
     /** Whether the path of a track is of before an edit that is under way. */
-    stale: (i) => mail.waiting().some((e) => e.index === undefined || e.index === i),
+    stale: (i) => mail.waiting().some((e) => !RACE_CALM.includes(e.do) && (e.index === undefined || e.index === i)),
     /** Whether an edit of this kind is under way. */
     waits: (what) => mail.waiting().some((e) => e.do === what),
     redraw() {
@@ -238,6 +240,7 @@ function raceArena({ model, el }, race, mail, again) {
       view.race = next;
       if (next.steps.at(-1) !== last) return again(next);
       f.root.querySelector(".tl-bar .tl-meta").textContent = raceMeta(next);
+      view.say("");
       pictures.forEach((part) => part.take());
       view.redraw();
       return wait();

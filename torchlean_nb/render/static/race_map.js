@@ -111,6 +111,7 @@ export function raceMap(view) {
     );
     paths();
     const busy = [start, ...surface.goals].map(([x, y]) => [px(x), py(y)]);
+    if (surface.goals.length) busy.push([busy[1][0] + 36, busy[1][1] + 12]);
     for (const w of drawn) for (let i = 0; i <= w.last; i += 8) busy.push([w.x[i], w.y[i]]);
     ground.draw(plane, surface, busy.slice(0, 300));
     focus.renew(view, drawn, wide, tall);
@@ -286,6 +287,7 @@ export function raceMap(view) {
     pointermove: move,
     pointerup: up,
     pointerleave: leave,
+    pointercancel: () => (hand = null),
     wheel,
   }))
     svg.addEventListener(name, (e) => view.f.guard(fn)(e), name === "wheel" ? { passive: false } : {});

@@ -69,6 +69,9 @@ export function raceLine(x, y, count) {
   return d;
 }
 
+/** A path without moves that no line follows, which are no path. */
+export const raceTidy = (d) => d.replace(/M[^Ml]*l?(?=M|$)/g, "");
+
 /** Corners of a path of moves and relative lines, one list `[x, y, x, y, ...]` for each move. */
 export function raceCorners(d) {
   return d

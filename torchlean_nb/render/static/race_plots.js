@@ -81,7 +81,7 @@ export function racePlots(view) {
   const size = () => {
     const w = Math.round(el.firstChild.clientWidth);
     const { stage, panel } = view.f,
-      beside = panel.parentElement.offsetTop === stage.offsetTop,
+      beside = panel.offsetParent && panel.parentElement.offsetTop === stage.offsetTop,
       high = beside ? Math.round((stage.clientWidth * view.race.surface.aspect) / 2) : 0,
       t = Math.max(140, Math.min(240, high || 151));
     if (!w || (w === wide && t === tall)) return false;
