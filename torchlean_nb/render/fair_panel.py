@@ -67,9 +67,10 @@ def look(i: int, kind: str, how: str = "stroke") -> str:
 
 
 def mark(i: int, x: float, y: float, size: float = 1.0) -> str:
-    """Marker of a contender."""
+    """Marker of a contender; hollow where the colours begin again."""
     where = f"translate({num(x)} {num(y)}) scale({size:g})"
-    return f'<path {look(i, "cm", "fill")} transform="{where}" d="{SHAPES[i % len(SHAPES)]}"/>'
+    drawn = look(i, "cm", "fill") if i < len(INKS) else look(i % len(INKS), "ch")
+    return f'<path {drawn} transform="{where}" d="{SHAPES[i % len(SHAPES)]}"/>'
 
 
 def place(c: Contest, name: str, metric: str) -> str:
@@ -124,7 +125,7 @@ def _scales(
         # What is far above where everybody began says no more than that it is.
         start = 3 * float(np.median(np.concatenate([e.curves[..., 0].ravel() for e in c.entries])))
         high = min(high, start) if start > low else high
-    log = low > 0
+    log = low > 0 and (metric != "steps" or high > 20 * low)
     if log:
         low, high = low / 1.15, max(high, low * 1.01) * 1.15
     else:
@@ -187,11 +188,12 @@ def slope(contests: Sequence[Contest], metric: str = "best") -> tuple[str, float
     orders = [[*c.ranking(metric)] for c in contests]
     left, right = 104, WIDTH - 104
     at = [left + (right - left) * k / max(1, len(contests) - 1) for k in range(len(contests))]
+    room = (right - left) / max(1, len(contests) - 1) - 6
     gap = min(26.0, (HEIGHT - 62) / max(1, len(names) - 1))
     level = [{name: 52 + gap * k for k, name in enumerate(order)} for order in orders]
     body = [words(WIDTH / 2, 14, "places", "b m")]
     for k, (c, x) in enumerate(zip(contests, at, strict=True)):
-        body.append(words(x, 31, fit(visible(c.problem), 2 * min(50.0, left - 8), 10.5) or "…", "s m"))
+        body.append(words(x, 31, fit(visible(c.problem), min(110.0, room), 10.5) or "…", "s m"))
         found = c.ranking(metric)
         for shared in {p for p in found.values() if [*found.values()].count(p) > 1}:
             heights = [level[k][name] for name in found if found[name] == shared]

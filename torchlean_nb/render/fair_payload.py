@@ -36,8 +36,7 @@ def fair_payload(trace: FairTrace) -> dict[str, Any]:
         "says": {m: [[sentence(c, n, m) if n in c else "" for c in contests] for n in names] for m in judging.METRICS},
         "moves": {m: " ".join(f"{line}." for line in changes(trace, m)) for m in judging.METRICS},
         "equal": _equal(trace), "prints": _prints(trace),
-        "unfair": [_said(trace, f) for f in trace.flags if f.unfair],
-        "notes": [[_said(trace, f), _index(names, f.contender)] for f in trace.flags if not f.unfair],
+        "unfair": _said(trace, True), "notes": _said(trace, False),
         "head": TWIN, "twin": {m: _twin(trace, names, m) for m in drawn},
     }  # fmt: skip
 
@@ -73,10 +72,13 @@ def _equal(trace: FairTrace) -> list[list[str]]:
     """Chips: what was equal on every problem, and the evidence."""
     found = [dict(referee.equal(c)) for c in trace.contests]
     chips = []
-    for key in found[0] if found else ():
-        if not all(key in f for f in found):
+    for key in dict.fromkeys(k for f in found for k in f):
+        # A surface has no data, so there is no order of it.
+        asked = [f for f, c in zip(found, trace.contests, strict=True)
+                 if key != "order of the data" or c.kind != "surface"]  # fmt: skip
+        if not all(key in f for f in asked):
             continue
-        said = list(dict.fromkeys(f[key] for f in found))
+        said = list(dict.fromkeys(f[key] for f in asked))
         text = " · ".join(said)
         if key in ("first parameters", "order of the data"):  # their short form; the whole of it stands below
             short = " ".join(word[:6] for word in text.split()) if len(trace) == 1 else ""
@@ -97,12 +99,13 @@ def _prints(trace: FairTrace) -> list[list[str]]:
     return rows
 
 
-def _said(trace: FairTrace, flag: referee.Flag) -> str:
-    return visible(f"{flag.problem}: {flag.text}" if len(trace) > 1 else flag.text)
-
-
-def _index(names: list[str], name: str) -> int:
-    return names.index(name) if name in names else -1
+def _said(trace: FairTrace, unfair: bool) -> list[str]:
+    """Remarks with their problems, once each; those that hold everywhere without."""
+    where: dict[str, list[str]] = {}
+    for flag in trace.flags:
+        if flag.unfair == unfair:
+            where.setdefault(flag.text, []).append(flag.problem)
+    return [visible(text if len(on) == len(trace) else f"{', '.join(on)}: {text}") for text, on in where.items()]
 
 
 def _twin(trace: FairTrace, names: list[str], metric: str) -> list[list[Any]]:

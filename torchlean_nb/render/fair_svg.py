@@ -16,7 +16,8 @@ from torchlean_nb.trace.fair import FairTrace
 _GAP, _ROW, _NAME, _CELL = 12, 17, 150, 120
 _STYLE = (
     ".tl-scene .ct{stroke:@text}.tl-scene .cf{fill:@text}.tl-scene .cm{stroke:@text;stroke-width:.8}"
-    ".tl-scene .ax{stroke:@line;fill:none}.tl-scene .tie{fill:@bg3;stroke:@line2;stroke-dasharray:2 2}"
+    ".tl-scene .ch{fill:@bg;stroke-width:2}.tl-scene .ax{stroke:@line;fill:none}"
+    ".tl-scene .tie{fill:@bg3;stroke:@line2;stroke-dasharray:2 2}"
     ".tl-scene .ce{fill:none;stroke:@text;stroke-width:1.25;stroke-dasharray:3 2}.tl-scene .ca{stroke-dasharray:none}"
 )
 _SHAPES = ".tl-scene :is(.cl,.cx){fill:none;stroke-width:1.75}.tl-scene .cb{stroke:none;fill-opacity:.16}"

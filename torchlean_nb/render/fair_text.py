@@ -43,8 +43,9 @@ def sentence(c: Contest, name: str, metric: str) -> str:
     lost = int((~np.isfinite(e.losses)).any(axis=1).sum())
     at = "" if metric == "median" else f" at rate {fmt(rate(c, name, metric), 3)}"
     seeds = f", {fmt(v.min(), 3)} to {fmt(v.max(), 3)} over {len(v)} seeds" if len(v) > 1 else ""
-    said = f"{visible(c.problem, 40)}: {visible(name, 40)} is at place {place(c, name, metric)}, " \
-           f"{axis(c, metric)} {amount(c, v, metric)}{at}{seeds}"  # fmt: skip
+    what = f"{amount(c, v, metric)} to a loss of {fmt(c.target, 3)}" if metric == "steps" else \
+        f"{axis(c, metric)} {amount(c, v, metric)}"  # fmt: skip
+    said = f"{visible(c.problem, 40)}: {visible(name, 40)} is at place {place(c, name, metric)}, {what}{at}{seeds}"
     return f"{said}; diverged at {lost} of {len(e.rates)} rates." if lost else f"{said}."
 
 
@@ -79,8 +80,8 @@ def row(c: Contest, name: str, metric: str) -> tuple[str, ...]:
 def heading(c: Contest) -> str:
     """Problem, budget, seeds and rates."""
     counts = sorted({len(e.rates) for e in c.entries})
-    each = "1 rate each" if counts == [1] else f"{counts[0]} rates each"
-    many = each if len(counts) == 1 else f"{' or '.join(map(str, counts))} rates"
+    rates = " or ".join(map(str, counts)) or "no"
+    many = f"{rates} {'rate' if counts == [1] else 'rates'}{' each' if len(counts) == 1 else ''}"
     seeds = f"{len(c.seeds)} seed{'s' if len(c.seeds) > 1 else ''}"
     return f"{visible(c.problem, 60)}: {c.budget} {c.unit}, {seeds}, {many}"
 

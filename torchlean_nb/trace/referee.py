@@ -11,6 +11,7 @@ import numpy as np
 from torchlean_nb.trace import judging
 from torchlean_nb.trace.contest import Contest, Entry
 
+PAIRS = 3  # of contenders that are named where seeds disagree
 CLOSE = 1e-6  # two grids have one ratio when their logarithms differ by no more
 
 
@@ -126,12 +127,11 @@ def _seeds(c: Contest) -> list[Flag]:
     if len(c.seeds) == 1:
         text = "one seed: how much of it is luck is not known"
         return [Flag("one seed", c.problem, "", text)] if c.kind != "surface" else []
-    values, out = c.values("best"), []
-    order = [*c.ranking("best")]
-    for a, b in pairwise(order):
+    values, pairs = c.values("best"), []
+    for a, b in pairwise(c.ranking("best")):
         both = np.isfinite(values[a]).any() and np.isfinite(values[b]).any()
         if both and not judging.ahead(values[a], values[b]) and not np.array_equal(values[a], values[b]):
-            n = int((values[a] < values[b]).sum())
-            text = f"the seeds disagree: {a} is ahead of {b} in {n} of {len(c.seeds)}"
-            out.append(Flag("seeds disagree", c.problem, a, text))
-    return out
+            pairs.append(f"{a} is ahead of {b} in {int((values[a] < values[b]).sum())} of {len(c.seeds)}")
+    more = f", and {len(pairs) - PAIRS} pairs more" if len(pairs) > PAIRS else ""
+    text = f"the seeds disagree: {', '.join(pairs[:PAIRS])}{more}"
+    return [Flag("seeds disagree", c.problem, "", text)] if pairs else []

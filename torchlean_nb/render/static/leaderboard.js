@@ -103,7 +103,7 @@ function render({ model, el }) {
     }),
     body = h("tbody"),
     board = h("div", { class: "tl-lb-board" }, h("table", null, h("thead", null, h("tr", null, h("th"), h("th", { scope: "col" }, "contender"), ranks)), body)),
-    notes = h("ul", { class: "tl-lb-notes", "aria-label": "Remarks of the referee" }, p.notes.map(([text]) => h("li", null, boardSign(BOARD_WARN), h("span", null, text)))),
+    notes = h("ul", { class: "tl-lb-notes", "aria-label": "Remarks of the referee" }, p.notes.map((text) => h("li", null, boardSign(BOARD_WARN), h("span", null, text)))),
     panels = h("div", { class: "tl-lb-panels" }),
     twin = h("div", { class: "tl-grid tl-lb-twin", tabindex: "0", role: "region", "aria-label": "All numbers" });
   f.stage.append(panels, twin);
