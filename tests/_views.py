@@ -1,5 +1,6 @@
 """Every widget with one name wherever a name can be."""
 
+import _fair
 import _programs
 import _traces
 import numpy as np
@@ -29,5 +30,6 @@ MAKE = {
     "cloud": lambda name: tl.widgets.GradientCloud({name: np.eye(2)}, axes=(name, name), word=name, steps=name),
     "confusion": lambda name: tl.widgets.ConfusionView(([0, 1], [0, 0]), np.eye(2), labels=(name, "b"), title=name),
     "program": lambda name: tl.widgets.ProgramView(_programs.named(name)),
+    "leaderboard": lambda name: tl.widgets.Leaderboard(_fair.both(first=name), title=name),
     "boundary": lambda name: tl.widgets.DecisionBoundary(film(name, name)),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _fair
 import _programs
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from torchlean_nb.widgets import (
     DecisionBoundary,
     Gallery,
     GradientCloud,
+    Leaderboard,
     LossExplorer,
     ProgramView,
     ShapePuzzle,
@@ -39,6 +41,7 @@ VIEWS = {
     "gallery": (lambda: Gallery(deck("side")), ["ArrowRight"]),
     "confusion": (lambda: ConfusionView([[30, 1, 4], [0, 25, 2], [3, 0, 44]], labels=["a", "b", "c"]), ["ArrowDown"]),
     "program": (lambda: ProgramView(_programs.trace(), step=9), ["ArrowRight"]),
+    "leaderboard": (lambda: Leaderboard(_fair.both()), ["ArrowDown"]),
     "boundary": (lambda: DecisionBoundary(film()), ["Home"]),
 }
 EVERY = pytest.mark.parametrize("name", VIEWS)

@@ -44,6 +44,14 @@ def test_fingerprints_are_there_for_every_problem_and_seed():
     assert any("order of the data" in text for text in odd["unfair"])
 
 
+def test_a_surface_has_no_order_of_data_and_that_is_not_held_against_the_networks():
+    c = _fair.surface()
+    entries = [_fair.entry(e.name, e.rates, 1e-3, 1.0, orders=()) for e in c.entries]
+    c = Contest(c.problem, c.kind, c.unit, c.at, c.seeds, c.target, entries)
+    chips = dict(FairTrace([c, _fair.network()]).show().payload["equal"])
+    assert chips["order of the data"] == " ".join(_fair.ORDERS) and "first parameters" in chips
+
+
 def test_the_table_twin_has_every_rate_of_everybody():
     p = _fair.both().show().payload
     assert len(p["twin"]["best"]) == 2 * 3 * 5

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from types import SimpleNamespace
 
+import _fair
 import _programs
 import _traces
 import numpy as np
@@ -49,6 +50,7 @@ KINDS = {
     "cloud": lambda **o: tl.widgets.GradientCloud({"a": np.eye(2), "b": np.ones((3, 2))}, **o),
     "confusion": lambda **o: tl.widgets.ConfusionView([[3, 1, 0], [0, 2, 1], [0, 0, 4]], **o),
     "program": lambda **o: tl.widgets.ProgramView(_programs.line(), **o),
+    "leaderboard": lambda **o: tl.widgets.Leaderboard(_fair.both(), **o),
     "boundary": lambda **o: tl.widgets.DecisionBoundary(film(), **o),
 }
 EVERY = pytest.mark.parametrize("make", KINDS.values(), ids=KINDS)
