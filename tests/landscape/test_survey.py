@@ -219,7 +219,8 @@ def test_a_bar_counts_the_points(capsys):
 @pytest.mark.parametrize("options", [
     {"plane": "flat"}, {"plane": []}, {"plane": ["random", "random"]}, {"plane": "pca"}, {"points": 1},
     {"span": 0}, {"span": -1}, {"span": "wide"}, {"span": (1, 0, 0, 1)}, {"span": (0, 1)}, {"span": np.nan},
-    {"trajectory": np.zeros((3, 5))}, {"trajectory": Trajectory()}, {"rescale": (0,)}, {"batch": 0.5},
+    {"trajectory": np.zeros((3, 5))}, {"trajectory": Trajectory()}, {"rescale": (0,)}, {"batch": 0.5}, {"name": 3},
+    {"lines": ["a"]},
 ], ids=str)  # fmt: skip
 def test_what_makes_no_plane_is_refused(options):
     with pytest.raises(TorchLeanError):

@@ -102,7 +102,8 @@ def survey(
         raise CapabilityError("landscape: one parameter makes no plane", None, "tl.landscape.line(a, b, data)")
     steps, path = _path(at, trajectory)
     kinds, n = _kinds(plane, len(path) > 0), _POINTS.check("landscape", "points", points)
-    half = _span(span)
+    half, lines = _span(span), tuple(lines)
+    LandscapeTrace(name, lines=lines)  # what it would refuse at the end is refused before anything is computed
     work = _Work(at, path, steps, np.full(len(path), np.nan))
     shown = someone_looks() if progress is None else bool(progress)
     tables: tuple[Any, ...] = ()
@@ -116,7 +117,7 @@ def survey(
     meta = {"parameters": at.size, "samples": at.rows, "loss": at.loss.name, "seed": seed, "status": work.status}
     return LandscapeTrace(
         name, [_plane(work, *grid) for grid in work.grids], Path(steps, work.losses) if len(path) else None,
-        tables, tuple(lines), work.spectrum, meta,
+        tables, lines, work.spectrum, meta,
     )  # fmt: skip
 
 
