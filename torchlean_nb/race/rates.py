@@ -26,7 +26,8 @@ def unset(contender: Contender) -> bool:
 def tuned(entries: Sequence[Contender], run: Callable[[dict[str, Any]], RaceTrace]) -> list[Contender]:
     """The contenders, those whose rate nobody set with the one of the grid that leads lowest.
 
-    Low is the median loss of the last tenth of the race, so that no lucky moment counts.
+    Low is the median loss of the last tenth of the race, so that no lucky moment counts. A rate whose path leaves the
+    domain of the surface is taken only when all do.
 
     Parameters
     ----------
@@ -38,10 +39,14 @@ def tuned(entries: Sequence[Contender], run: Callable[[dict[str, Any]], RaceTrac
 
 
 def _best(c: Contender, run: Callable[[dict[str, Any]], RaceTrace]) -> float:
-    spec = (c.rule, {**c.hypers, "lr": np.array(GRID)})
-    track = run({c.name: spec}).tracks[0]
+    race = run({c.name: (c.rule, {**c.hypers, "lr": np.array(GRID)})})
+    track = race.tracks[0]
     last = track.losses[-max(1, len(track.losses) // 10) :]
     worth = np.where((track.ended < 0) & np.isfinite(last).all(axis=0), np.median(last, axis=0), np.inf)
+    left, right, bottom, top = race.surface["domain"]
+    x, y = track.positions[:, 0], track.positions[:, 1]
+    inside = ((x >= left) & (x <= right) & (y >= bottom) & (y <= top)).all(axis=0) & np.isfinite(worth)
+    worth = np.where(inside, worth, np.inf) if inside.any() else worth
     return float(GRID[int(np.argmin(worth))]) if np.isfinite(worth).any() else float(c.hypers["lr"])
 
 

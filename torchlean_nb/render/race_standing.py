@@ -19,6 +19,7 @@ from torchlean_nb.render.numbers import fmt
 from torchlean_nb.surfaces import Surface, surface_of
 from torchlean_nb.trace.race import RaceTrace, Track
 
+_NAMED = 3
 REST = 1e-7  # slope at which a path is said to have converged
 _LABELS = {"sgd": "SGD", "momentum": "Momentum", "nesterov": "Nesterov", "lbfgs": "L-BFGS", "bfgs": "BFGS"}
 
@@ -122,6 +123,8 @@ def equalities(trace: RaceTrace, stands: list[Standing]) -> tuple[list[str], lis
         per = s.evaluations / max(1, _moved(s.ended, s.converged, int(trace.steps[-1])))
         if per > 1.05:
             unequal.append(f"{s.label} takes {fmt(per, 2)} evaluations a step")
+    if len(unequal) > _NAMED:
+        unequal[_NAMED:] = [f"{len(unequal) - _NAMED} more take more than one"]
     chosen = visible(trace.meta.get("rates", ""), 80)
     if len(stands) > 1 and chosen:
         (equal if chosen == CHOSEN else unequal).append(chosen)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -22,7 +23,7 @@ from torchlean_nb.trace.race import RaceTrace
 WIDTH, MAP = 700.0, 404.0
 TALL = MAP * ASPECT
 _TOP, _ROW, _PAD = 36.0, 22.0, 12.0
-_MOST = 24  # contenders in the table
+_MOST = 24  # contenders in a picture
 _SET, _COLUMNS, _STATUS = 150, (("best loss", 424.0), ("to target", 500.0), ("evaluations", 576.0)), 592
 _RULES = """
 .tl-race text{font-family:@font;font-size:10.5px;fill:@text;font-variant-numeric:tabular-nums}
@@ -83,11 +84,11 @@ def race_svg(
     """
     if theme not in (None, "light", "dark"):
         raise HyperparameterError(f"race: theme={quote(theme)}", "None, 'light' or 'dark'")
-    seen = scene(trace, step, target, on, chosen)
+    seen, left_out = _fewer(scene(trace, step, target, on, chosen))
     body, low = _head(seen), _TOP + TALL
     body += [_map(seen), *_plot(seen, 0), *_plot(seen, 1)]
     low = _fair(seen, body, low)
-    low = _table(seen, body, low)
+    low = _table(seen, body, low, left_out)
     body.append(_said(seen.sentence(), _PAD, low + 18))
     size = f'width="{num(WIDTH)}" height="{num(low + 28)}"'
     return (
@@ -95,6 +96,14 @@ def race_svg(
         f' role="img" aria-label="{escape(seen.sentence())}"><style>{rules(theme)}</style>'
         f'<rect class="g" {size}/>{"".join(body)}</svg>'
     )
+
+
+def _fewer(seen: Scene) -> tuple[Scene, int]:
+    """The scene with no more contenders than can be told apart, those with the lowest losses, and how many are not."""
+    if len(seen.on) <= _MOST:
+        return seen, 0
+    low = sorted(seen.on, key=lambda i: (i != seen.chosen, not seen.stands[i].best < math.inf, seen.stands[i].best))
+    return replace(seen, on=tuple(sorted(low[:_MOST]))), len(seen.on) - _MOST
 
 
 def rules(theme: str | None) -> str:
@@ -275,12 +284,12 @@ def _fair(seen: Scene, body: list[str], low: float) -> float:
     return low
 
 
-def _table(seen: Scene, body: list[str], low: float) -> float:
+def _table(seen: Scene, body: list[str], low: float, left_out: int) -> float:
     y = low + 14
     body += [_text(_PAD + 20, y, "contender", "s"), _text(_SET, y, "settings", "s"),
              *(_text(x, y, word, "s e") for word, x in _COLUMNS), _text(_STATUS, y, "status", "s")]  # fmt: skip
     y += 4
-    for i in seen.on[:_MOST]:
+    for i in seen.on:
         s = seen.stands[i]
         body.append(f'<path class="rule" d="M{num(_PAD)} {num(y)}H{num(WIDTH - _PAD)}"/>')
         text = y + 14.5
@@ -289,8 +298,8 @@ def _table(seen: Scene, body: list[str], low: float) -> float:
                  _text(_SET, text, fit(settings(s), 212), "s"), _text(_STATUS, text, fit(status, 100))]  # fmt: skip
         body += [_text(x, text, v, "e") for v, (_, x) in zip((best, reached, evaluations), _COLUMNS, strict=True)]
         y += _ROW
-    if len(seen.on) > _MOST:
-        body.append(_text(_PAD + 20, y + 14, f"and {len(seen.on) - _MOST} more", "s"))
+    if left_out:
+        body.append(_text(_PAD + 20, y + 14, f"and {left_out} more, whose losses were higher", "s"))
         y += _ROW
     body.append(f'<path class="rule" d="M0 {num(y)}H{num(WIDTH)}"/>')
     return y

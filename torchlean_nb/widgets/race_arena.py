@@ -35,6 +35,7 @@ DEFAULT = {
     ),
 }
 DEFAULT_ON = "rosenbrock"
+MOST_TUNED = 40  # contenders of a race that is run eight times more to be shown
 
 
 class RaceArena(View):
@@ -314,7 +315,7 @@ def _of_trace(trace: RaceTrace, target: float | None, lr: str | None) -> tuple[S
         setup = setup_of_trace(trace, target)
     except CapabilityError:
         return None, trace
-    alone = trace.source is not None and all(len(t) == 1 for t in trace.tracks)
+    alone = trace.source is not None and all(len(t) == 1 for t in trace.tracks) and len(trace) <= MOST_TUNED
     if lr == "auto" and alone and any(map(unset, setup.entries)) and "grid" not in setup.rates:
         setup = setup.tuned()
         return setup, setup.run()
