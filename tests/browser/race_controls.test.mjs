@@ -62,7 +62,12 @@ test("every slider reaches both ends, whole numbers stay whole, and what has no 
     if (knob.kind === "int") assert.ok(stops.every(Number.isInteger));
     stops.forEach((v, i) => assert.equal(w.raceNearest(stops, v, knob.log), i));
   }
-  for (const knob of [{ kind: "bool", low: 0, high: 1 }, { kind: "float", low: 0, high: null }, { kind: "float", low: 1, high: 1 }, { kind: "float", low: 0, high: Infinity }])
+  for (const knob of [
+    { kind: "bool", low: 0, high: 1 },
+    { kind: "float", low: 0, high: null },
+    { kind: "float", low: 1, high: 1 },
+    { kind: "float", low: 0, high: Infinity },
+  ])
     assert.deepEqual(w.raceStops(knob), []);
   assert.equal(w.raceStops({ kind: "float", low: 0, high: 0.999, log: false })[90], 0.9);
 });
@@ -76,7 +81,13 @@ test("a value between two stops goes to the nearer one, by ratio on a log scale"
 
 test("the learning rate and the next number that slides stand in the row, the rest below", () => {
   const k = (name, kind = "float", high = 1) => ({ name, kind, low: 0, high, log: false });
-  const { first, second, rest } = w.raceTelltale([k("nesterov", "bool"), k("alpha"), k("lr"), k("eps"), k("etas", "choice")]);
+  const { first, second, rest } = w.raceTelltale([
+    k("nesterov", "bool"),
+    k("alpha"),
+    k("lr"),
+    k("eps"),
+    k("etas", "choice"),
+  ]);
   assert.deepEqual([first.name, second.name, rest.map((r) => r.name)], ["lr", "alpha", ["nesterov", "eps", "etas"]]);
   const none = w.raceTelltale([k("memory", "int", 20)]);
   assert.deepEqual([none.first, none.second.name, none.rest], [undefined, "memory", []]);
@@ -88,9 +99,18 @@ test("a search finds by all its words, beginnings first", () => {
     { name: "sgd", label: "SGD", group: "descent" },
     { name: "adamw", label: "AdamW", group: "adaptive" },
   ];
-  assert.deepEqual(w.raceSearch(rules, "adam").map((r) => r.name), ["adamw", "nadam"]);
-  assert.deepEqual(w.raceSearch(rules, "adaptive n").map((r) => r.name), ["nadam"]);
-  assert.deepEqual(w.raceSearch(rules, "descent sgd").map((r) => r.name), ["sgd"]);
+  assert.deepEqual(
+    w.raceSearch(rules, "adam").map((r) => r.name),
+    ["adamw", "nadam"],
+  );
+  assert.deepEqual(
+    w.raceSearch(rules, "adaptive n").map((r) => r.name),
+    ["nadam"],
+  );
+  assert.deepEqual(
+    w.raceSearch(rules, "descent sgd").map((r) => r.name),
+    ["sgd"],
+  );
   assert.deepEqual(w.raceSearch(rules, "zz"), []);
   assert.equal(w.raceSearch(rules, " ").length, 3);
 });
@@ -98,7 +118,10 @@ test("a search finds by all its words, beginnings first", () => {
 test("a target is reached at the first record at or below it, and not after a path has ended", () => {
   const steps = [0, 5, 10, 15],
     track = { loss: [4, 2, 1, 0.5], ended: -1 };
-  assert.deepEqual([5, 4, 2, 1.5, 0.5, 0.4].map((t) => w.raceReach(steps, track, t)), [0, 0, 5, 10, 15, -1]);
+  assert.deepEqual(
+    [5, 4, 2, 1.5, 0.5, 0.4].map((t) => w.raceReach(steps, track, t)),
+    [0, 0, 5, 10, 15, -1],
+  );
   assert.equal(w.raceReach(steps, { loss: [4, NaN, 1, 1], ended: 5 }, 1), -1);
   assert.equal(w.raceReach(steps, track, null), -1);
 });
@@ -118,7 +141,12 @@ test("the optimum of a bowl of condition 100 is that of the books", () => {
 
 test("no rate and momentum on a fine grid leave less than the optimum", () => {
   for (const kind of [DESCENT, NESTEROV, { nesterov: false, damp: 0.5 }, { nesterov: false, decay: 2 }])
-    for (const eigen of [[1, 100], [0.04, 1], [3, 3], [2, 18]]) {
+    for (const eigen of [
+      [1, 100],
+      [0.04, 1],
+      [3, 3],
+      [2, 18],
+    ]) {
       const best = w.raceOptimum(kind, eigen);
       for (let i = 0; i <= 150; i++)
         for (let j = 0; j <= 99; j++) {
@@ -130,7 +158,12 @@ test("no rate and momentum on a fine grid leave less than the optimum", () => {
 
 test("the factor is what a long run of the rule grows by", () => {
   for (const kind of [DESCENT, NESTEROV, { nesterov: false, damp: 0.4 }, { nesterov: false, decay: 0.5 }])
-    for (const [lr, beta] of [[0.012, 0], [0.03, 0.5], [0.005, 0.95], [0.045, 0.9]])
+    for (const [lr, beta] of [
+      [0.012, 0],
+      [0.03, 0.5],
+      [0.005, 0.95],
+      [0.045, 0.9],
+    ])
       for (const value of [1, 20, 100]) near(w.raceFactor(kind, [value], lr, beta), grown(kind, value, lr, beta), 2e-3);
 });
 
@@ -165,7 +198,9 @@ test("a saddle has no optimum, and the axis of rates has the best one and the co
 
 test("who steps by one linear map is known by its rule and numbers", () => {
   const track = (rule, values) => ({ rule, knobs: Object.entries(values).map(([name, value]) => ({ name, value })) });
-  const sgd = w.raceDescent(track("sgd", { lr: 0.1, momentum: 0.9, dampening: 0.5, weight_decay: 0.01, nesterov: false }));
+  const sgd = w.raceDescent(
+    track("sgd", { lr: 0.1, momentum: 0.9, dampening: 0.5, weight_decay: 0.01, nesterov: false }),
+  );
   assert.deepEqual(sgd, { kind: { nesterov: false, damp: 0.5, decay: 0.01 }, lr: 0.1, beta: 0.9, both: true });
   assert.equal(w.raceDescent(track("sgd", { lr: 0.1, momentum: 0, dampening: 0.5 })).kind.damp, 1);
   assert.equal(w.raceDescent(track("nesterov_agd", { lr: 0.1, momentum: 0.5 })).kind.nesterov, true);
@@ -175,14 +210,30 @@ test("who steps by one linear map is known by its rule and numbers", () => {
 
 test("the telling steps are few, in order, and have the ends, this one, and what happened", () => {
   const steps = Array.from({ length: 201 }, (_, i) => i),
-    tracks = [{ ended: 7, converged: -1, toTarget: 3 }, { ended: -1, converged: 51, toTarget: 37 }];
+    tracks = [
+      { ended: 7, converged: -1, toTarget: 3 },
+      { ended: -1, converged: 51, toTarget: 37 },
+    ];
   const picks = w.raceTelling(steps, tracks, 60);
   for (const k of [0, 3, 7, 37, 51, 60, 200]) assert.ok(picks.includes(k), String(k));
   assert.ok(picks.length <= 14);
-  assert.deepEqual([...picks].sort((a, b) => a - b), picks);
+  assert.deepEqual(
+    [...picks].sort((a, b) => a - b),
+    picks,
+  );
   assert.deepEqual(w.raceTelling([0], [], 0), [0]);
   assert.deepEqual(w.raceTelling([0, 1], [], 1), [0, 1]);
-  assert.equal(w.raceFar([[0, 0], [3, 4]], 3, 3), 1);
+  assert.equal(
+    w.raceFar(
+      [
+        [0, 0],
+        [3, 4],
+      ],
+      3,
+      3,
+    ),
+    1,
+  );
   assert.ok(Number.isNaN(w.raceFar([], 1, 1)));
 });
 

@@ -4,24 +4,38 @@ const RACE_PER_DECADE = 20;
 
 /** A number from a text box, a true minus taken as well; NaN for anything else. */
 export function raceNumber(text) {
-  const t = String(text).trim().replace(/\u2212/g, "-");
+  const t = String(text)
+    .trim()
+    .replace(/\u2212/g, "-");
   return t === "" ? NaN : Number(t);
 }
 
 /** Two numbers typed as "x, y", null for anything else. */
 export function racePoint(text) {
-  const at = String(text).replace(/[()[\]]/g, " ").trim().split(/\s*[,;]\s*|\s+/).map(raceNumber);
+  const at = String(text)
+    .replace(/[()[\]]/g, " ")
+    .trim()
+    .split(/\s*[,;]\s*|\s+/)
+    .map(raceNumber);
   return at.length === 2 && at.every(Number.isFinite) ? at : null;
 }
 
 /** A value as its box shows it. */
-export const raceText = (v) => (typeof v === "number" ? short(v, 4) : v === null || v === undefined ? "none" : String(v));
+export const raceText = (v) =>
+  typeof v === "number" ? short(v, 4) : v === null || v === undefined ? "none" : String(v);
 
 const raceRound = (low, high, v, digits) => Math.min(high, Math.max(low, Number(v.toPrecision(digits))));
 
 /** Values that the slider of a knob passes through, ascending; none without a finite range. */
 export function raceStops({ kind, low, high, log }) {
-  if ((kind !== "float" && kind !== "int") || typeof low !== "number" || typeof high !== "number" || !(high > low) || !Number.isFinite(high - low)) return [];
+  if (
+    (kind !== "float" && kind !== "int") ||
+    typeof low !== "number" ||
+    typeof high !== "number" ||
+    !(high > low) ||
+    !Number.isFinite(high - low)
+  )
+    return [];
   const out = [low];
   if (log && high > 0) {
     const from = low > 0 ? low : high * 1e-6,
@@ -50,7 +64,8 @@ export function raceNearest(stops, v, log) {
 }
 
 /** Symbol of a knob, or its name; "beta_1" with a small figure. */
-export const raceSymbol = (knob) => (knob.symbol || knob.name).replace(/_(\d)$/, (_, d) => String.fromCharCode(0x2080 + +d));
+export const raceSymbol = (knob) =>
+  (knob.symbol || knob.name).replace(/_(\d)$/, (_, d) => String.fromCharCode(0x2080 + +d));
 
 /**
  * Slider and box of a knob. `label` names it, `send(value, tag)` asks for another value. Both follow the hand at once,
@@ -96,8 +111,23 @@ export function raceKnob(knob, { label, live, send, say, waits }) {
     knob.kind === "bool"
       ? h("input", { type: "checkbox", ...given, onchange: () => want(box.checked) })
       : knob.kind === "choice"
-        ? h("select", { ...given, onchange: () => want(now.choices[+box.value]) }, knob.choices.map((c, i) => h("option", { value: String(i) }, raceText(c))))
-        : h("input", { type: "text", class: "tl-rc-n", autocomplete: "off", spellcheck: "false", inputmode: "decimal", ...given, onchange: typed, oninput: () => (typing = true), onblur: () => (typing = false), onfocus: () => box.select() });
+        ? h(
+            "select",
+            { ...given, onchange: () => want(now.choices[+box.value]) },
+            knob.choices.map((c, i) => h("option", { value: String(i) }, raceText(c))),
+          )
+        : h("input", {
+            type: "text",
+            class: "tl-rc-n",
+            autocomplete: "off",
+            spellcheck: "false",
+            inputmode: "decimal",
+            ...given,
+            onchange: typed,
+            oninput: () => (typing = true),
+            onblur: () => (typing = false),
+            onfocus: () => box.select(),
+          });
   const letGo = () => {
     held = false;
     update(now);
@@ -159,7 +189,10 @@ export function raceStateExports(view) {
   const copy = () => {
     text.select();
     const done = () => (said.textContent = "Copied. Paste it here, or give it to RaceArena(state=\u2026).");
-    const chosen = () => (document.execCommand && document.execCommand("copy") ? done() : (said.textContent = "Selected: copy it by Ctrl+C."));
+    const chosen = () =>
+      document.execCommand && document.execCommand("copy")
+        ? done()
+        : (said.textContent = "Selected: copy it by Ctrl+C.");
     if (navigator.clipboard) navigator.clipboard.writeText(text.value).then(done, chosen);
     else chosen();
   };
@@ -173,7 +206,10 @@ export function raceStateExports(view) {
       other = race && JSON.stringify(race) !== JSON.stringify(view.f.state.race);
     view.f.set(rest);
     if (other && view.live) view.ask({ do: "race", race });
-    said.textContent = other && !view.live ? "Step, choice and view are taken over; to run the race of this state takes Python." : "Taken over.";
+    said.textContent =
+      other && !view.live
+        ? "Step, choice and view are taken over; to run the race of this state takes Python."
+        : "Taken over.";
   };
   const close = () => {
     pop.hidden = true;
@@ -182,9 +218,19 @@ export function raceStateExports(view) {
   const pop = h(
     "div",
     { class: "tl-pop tl-rc-state", role: "dialog", "aria-label": "State of the arena", hidden: true },
-    h("p", { class: "tl-about" }, "All that is seen, as text: what runs, from where, on which surface, and what is shown of it."),
+    h(
+      "p",
+      { class: "tl-about" },
+      "All that is seen, as text: what runs, from where, on which surface, and what is shown of it.",
+    ),
     text,
-    h("div", { class: "tl-rc-line" }, button("Copy", "Copy the state", copy), button("Apply", "Take over the state that stands here", apply), button("Close", "Close (Escape)", close)),
+    h(
+      "div",
+      { class: "tl-rc-line" },
+      button("Copy", "Copy the state", copy),
+      button("Apply", "Take over the state that stands here", apply),
+      button("Close", "Close (Escape)", close),
+    ),
     said,
   );
   pop.addEventListener("keydown", (e) => {

@@ -1,9 +1,19 @@
 // RaceArena: what is equal across the contenders, and what is not.
 
 const raceLockIcon = () =>
-  s("svg", { class: "tl-rc-padlock", viewBox: "0 0 13 14", "aria-hidden": "true" }, s("path", { d: "M3.5 6V4a3 3 0 0 1 6 0v2" }), s("rect", { x: 1.5, y: 6, width: 10, height: 7.5, rx: 1.5 }));
+  s(
+    "svg",
+    { class: "tl-rc-padlock", viewBox: "0 0 13 14", "aria-hidden": "true" },
+    s("path", { d: "M3.5 6V4a3 3 0 0 1 6 0v2" }),
+    s("rect", { x: 1.5, y: 6, width: 10, height: 7.5, rx: 1.5 }),
+  );
 const raceWarnIcon = () =>
-  s("svg", { class: "tl-rc-alert", viewBox: "0 0 13 13", "aria-hidden": "true" }, s("path", { d: "M6.5 1L12.5 12H.5z" }), s("path", { d: "M6.5 5v3.4M6.5 9.6v1.2" }));
+  s(
+    "svg",
+    { class: "tl-rc-alert", viewBox: "0 0 13 13", "aria-hidden": "true" },
+    s("path", { d: "M6.5 1L12.5 12H.5z" }),
+    s("path", { d: "M6.5 5v3.4M6.5 9.6v1.2" }),
+  );
 
 const RACE_UNEQUAL = 3;
 

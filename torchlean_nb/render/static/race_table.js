@@ -12,7 +12,8 @@ export function raceTelltale(knobs) {
 }
 
 const raceCell = (cls, label, ...inside) => h("td", { role: "cell", class: cls, "data-label": label }, inside);
-const raceSmall = (text, label, onclick, more) => h("button", { type: "button", class: "tl-i tl-rc-small", "aria-label": label, title: label, onclick, ...more }, text);
+const raceSmall = (text, label, onclick, more) =>
+  h("button", { type: "button", class: "tl-i tl-rc-small", "aria-label": label, title: label, onclick, ...more }, text);
 
 /** One contender: its row, the row of its other numbers, and what brings them up to date. */
 function raceRow(view, i, track, opened) {
@@ -26,7 +27,8 @@ function raceRow(view, i, track, opened) {
       live,
       waits: () => view.stale(i),
       say: view.say,
-      send: (value, tag) => view.ask({ do: "hyper", index: i, name: knob.name, value, tag: tag && `hyper ${i} ${knob.name}` }),
+      send: (value, tag) =>
+        view.ask({ do: "hyper", index: i, name: knob.name, value, tag: tag && `hyper ${i} ${knob.name}` }),
     });
     knobs.set(knob.name, control);
     return control;
@@ -34,23 +36,38 @@ function raceRow(view, i, track, opened) {
   const slot = (knob, cls, label, plain) => {
     if (!knob) return raceCell(`${cls} tl-rc-none`, label, h("span", { class: "tl-meta" }, "none"));
     const { slider, box } = made(knob);
-    return raceCell(cls, label, h("span", { class: "tl-rc-knob" }, slider, box, !plain && h("span", { class: "tl-rc-sym", title: knob.name }, raceSymbol(knob))));
+    return raceCell(
+      cls,
+      label,
+      h(
+        "span",
+        { class: "tl-rc-knob" },
+        slider,
+        box,
+        !plain && h("span", { class: "tl-rc-sym", title: knob.name }, raceSymbol(knob)),
+      ),
+    );
   };
   const on = h("input", { type: "checkbox", onchange: () => view.toggle(i) }),
     title = h("span", { class: "tl-rc-name" }),
     mark = h("span"),
-    pick = h("button", {
-      type: "button",
-      class: "tl-rc-pick",
-      onclick: () => view.choose(i),
-      ondblclick: () => rename(),
-      onkeydown: (e) => {
-        if (e.key !== "F2" && !(e.key === "Enter" && view.chosen() === i)) return;
-        e.preventDefault();
-        e.stopPropagation();
-        rename();
+    pick = h(
+      "button",
+      {
+        type: "button",
+        class: "tl-rc-pick",
+        onclick: () => view.choose(i),
+        ondblclick: () => rename(),
+        onkeydown: (e) => {
+          if (e.key !== "F2" && !(e.key === "Enter" && view.chosen() === i)) return;
+          e.preventDefault();
+          e.stopPropagation();
+          rename();
+        },
       },
-    }, mark, title),
+      mark,
+      title,
+    ),
     best = raceCell("tl-n tl-rc-best-loss", "best loss"),
     reach = raceCell("tl-n tl-rc-reach", "to target"),
     count = raceCell("tl-n tl-rc-count", "evaluations"),
@@ -74,7 +91,18 @@ function raceRow(view, i, track, opened) {
   );
   const field = (knob) => {
     const { slider, box } = made(knob);
-    return h("label", { class: "tl-rc-field", title: knob.name }, h("span", null, knob.name, knob.symbol && raceSymbol(knob) !== knob.name ? [" ", h("i", null, raceSymbol(knob))] : null), slider, box);
+    return h(
+      "label",
+      { class: "tl-rc-field", title: knob.name },
+      h(
+        "span",
+        null,
+        knob.name,
+        knob.symbol && raceSymbol(knob) !== knob.name ? [" ", h("i", null, raceSymbol(knob))] : null,
+      ),
+      slider,
+      box,
+    );
   };
   function unfold(now) {
     opened[now ? "add" : "delete"](name());
@@ -89,7 +117,13 @@ function raceRow(view, i, track, opened) {
   function rename() {
     if (!live || pick.hidden) return;
     const old = name(),
-      box = h("input", { type: "text", class: "tl-rc-rename", maxlength: "60", value: old, "aria-label": `New name of ${old}` });
+      box = h("input", {
+        type: "text",
+        class: "tl-rc-rename",
+        maxlength: "60",
+        value: old,
+        "aria-label": `New name of ${old}`,
+      });
     const end = (take) => {
       if (pick.hidden === false) return;
       pick.hidden = false;
@@ -123,7 +157,9 @@ function raceRow(view, i, track, opened) {
     row.classList.toggle("tl-rc-off", !view.on(i));
     row.setAttribute("aria-current", String(chosen));
     pick.setAttribute("aria-pressed", String(chosen));
-    pick.title = live ? `${t.label || t.name}: choose; double click, F2, or Enter once it is chosen, to rename` : t.label || t.name;
+    pick.title = live
+      ? `${t.label || t.name}: choose; double click, F2, or Enter once it is chosen, to rename`
+      : t.label || t.name;
     on.checked = view.on(i);
     on.setAttribute("aria-label", `${t.name} on`);
     title.textContent = t.name;
@@ -149,7 +185,19 @@ function raceRow(view, i, track, opened) {
 export function raceTable(view) {
   const heads = ["", "contender", "learning rate", "second", "best loss", "to target", "evaluations", "status", ""],
     number = (n) => ["best loss", "to target", "evaluations"].includes(n),
-    head = h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, heads.map((n) => (n ? h("th", { role: "columnheader", scope: "col", class: number(n) ? "tl-n" : "" }, n) : h("td", { role: "cell" }))))),
+    head = h(
+      "thead",
+      { role: "rowgroup" },
+      h(
+        "tr",
+        { role: "row" },
+        heads.map((n) =>
+          n
+            ? h("th", { role: "columnheader", scope: "col", class: number(n) ? "tl-n" : "" }, n)
+            : h("td", { role: "cell" }),
+        ),
+      ),
+    ),
     body = h("tbody", { role: "rowgroup" }),
     empty = h("p", { class: "tl-num" }, "No contender is left."),
     table = h("table", { role: "table", "aria-label": "Contenders" }, head, body),
@@ -161,7 +209,8 @@ export function raceTable(view) {
   const kinds = new WeakMap();
   /** What a row is made for; another one needs another row. */
   const kind = (t) => {
-    if (!kinds.has(t)) kinds.set(t, JSON.stringify([t.rule, t.name, t.knobs.map((k) => [k.name, k.kind, k.choices, raceSlides(k)])]));
+    if (!kinds.has(t))
+      kinds.set(t, JSON.stringify([t.rule, t.name, t.knobs.map((k) => [k.name, k.kind, k.choices, raceSlides(k)])]));
     return kinds.get(t);
   };
 
@@ -198,18 +247,45 @@ export function raceSearch(rules, text) {
   const words = text.toLowerCase().split(/\s+/).filter(Boolean),
     hay = (r) => `${r.name} ${r.label} ${r.group || ""}`.toLowerCase(),
     found = rules.filter((r) => words.every((w) => hay(r).includes(w))),
-    begins = (r) => words.length > 0 && (r.name.toLowerCase().startsWith(words[0]) || r.label.toLowerCase().startsWith(words[0]));
+    begins = (r) =>
+      words.length > 0 && (r.name.toLowerCase().startsWith(words[0]) || r.label.toLowerCase().startsWith(words[0]));
   return [...found.filter(begins), ...found.filter((r) => !begins(r))];
 }
 
 /** "+ Add": a box to search in and the list of rules, moved through by the arrow keys. */
 function raceAddMenu(view) {
   const id = `tl-rc-${Math.random().toString(36).slice(2)}`,
-    search = h("input", { type: "search", placeholder: "search", role: "combobox", "aria-label": "Search the rules", "aria-controls": id, "aria-expanded": "true", "aria-autocomplete": "list", autocomplete: "off", spellcheck: "false" }),
+    search = h("input", {
+      type: "search",
+      placeholder: "search",
+      role: "combobox",
+      "aria-label": "Search the rules",
+      "aria-controls": id,
+      "aria-expanded": "true",
+      "aria-autocomplete": "list",
+      autocomplete: "off",
+      spellcheck: "false",
+    }),
     list = h("div", { id, role: "listbox", "aria-label": "Rules", class: "tl-rc-rules" }),
     none = h("p", { class: "tl-num", hidden: true }, "No rule of this name can race here."),
-    pop = h("div", { class: "tl-pop tl-rc-add", role: "dialog", "aria-label": "Add a contender", hidden: true }, search, list, none),
-    button = h("button", { type: "button", "aria-haspopup": "dialog", "aria-expanded": "false", title: "Add a contender", onclick: () => toggle(pop.hidden) }, "+ Add");
+    pop = h(
+      "div",
+      { class: "tl-pop tl-rc-add", role: "dialog", "aria-label": "Add a contender", hidden: true },
+      search,
+      list,
+      none,
+    ),
+    button = h(
+      "button",
+      {
+        type: "button",
+        "aria-haspopup": "dialog",
+        "aria-expanded": "false",
+        title: "Add a contender",
+        onclick: () => toggle(pop.hidden),
+      },
+      "+ Add",
+    );
   let shown = [],
     at = 0;
   const light = (k) => {
@@ -230,8 +306,23 @@ function raceAddMenu(view) {
     shown = raceSearch(view.race.rules, search.value);
     let group = null;
     const items = shown.flatMap((r, i) => {
-      const option = h("div", { id: `${id}-${i}`, role: "option", class: "tl-rc-rule", onclick: () => take(r), onpointermove: () => at !== i && light(i) }, h("span", null, r.label), h("span", { class: "tl-meta" }, r.name === r.label ? "" : r.name)),
-        heading = !search.value.trim() && r.group && r.group !== group && h("div", { class: "tl-lab", role: "presentation" }, r.group);
+      const option = h(
+          "div",
+          {
+            id: `${id}-${i}`,
+            role: "option",
+            class: "tl-rc-rule",
+            onclick: () => take(r),
+            onpointermove: () => at !== i && light(i),
+          },
+          h("span", null, r.label),
+          h("span", { class: "tl-meta" }, r.name === r.label ? "" : r.name),
+        ),
+        heading =
+          !search.value.trim() &&
+          r.group &&
+          r.group !== group &&
+          h("div", { class: "tl-lab", role: "presentation" }, r.group);
       group = r.group;
       return [heading, option].filter(Boolean);
     });
