@@ -107,8 +107,8 @@ def holed(name="holes"):
 
 
 def named(name):
-    """A small landscape with one name wherever a name can be."""
-    losses = np.add.outer([2.0, 0.5, 2.0], [1.0, 0.5, 1.0])
-    p = Plane("random", [-1, 0, 1], [-1, 0, 1], losses, [[1, 1], [0, 0]], [3, 0], 0.02, [0.01, 0.01], [2, 2])
+    """A small landscape with one name wherever a name can be; it is flat, so that nothing is contoured."""
+    flat = np.ones((3, 3))
+    p = Plane("random", [-1, 0, 1], [-1, 0, 1], flat, [[1, 1], [0, 0]], [3, 0], 0.02, [0.01, 0.01], [2, 2])
     lines = [Line(name, [0, 0.5, 1], [2, 1, 2], [0.2, 0.6, 0.3]), Line(name, [0, 1], [2, 1])]
     return LandscapeTrace(name, [p], Path([0, 5], [4.0, 1.0]), lines=lines, spectrum=[0.9, 0.1], meta={"note": name})

@@ -15,7 +15,8 @@ from playwright.sync_api import expect
 
 from torchlean_nb.render.landscape_ground import Ground, bilinear
 from torchlean_nb.render.landscape_words import sentence
-from torchlean_nb.trace.landscape import LandscapeTrace
+from torchlean_nb.trace.landscape import LandscapeTrace, Plane
+from torchlean_nb.trace.landscape import Path as LandscapePath
 from torchlean_nb.widgets import LandscapeExplorer
 
 pytestmark = pytest.mark.browser
@@ -30,6 +31,30 @@ SOURCES = {
     "bare": lambda: LandscapeExplorer(wave(every=False)),
     "lines": lambda: LandscapeExplorer(LandscapeTrace("ends", lines=wave().lines, rescalings=wave().rescalings)),
     "hostile": lambda: LandscapeExplorer(named(HOSTILE)),
+}
+
+
+
+def odd(losses, path=2, **fields):
+    """A landscape with numbers that nobody expects."""
+    m, n = np.shape(losses)
+    spots = {"positions": np.linspace(0, 1, 2 * path).reshape(-1, 2), "residuals": np.ones(path), "explained": 0.5}
+    plane = Plane("random", np.arange(n), np.arange(m), losses, **(spots | fields if path else fields))
+    steps = LandscapePath(np.arange(path), np.linspace(2, 1, path)) if path else None
+    return LandscapeExplorer(LandscapeTrace("odd", [plane], steps), step=0)
+
+
+ODD = {
+    "one point": lambda: odd([[1.0]], 1),
+    "one row": lambda: odd([[1.0, 2.0, 3.0]]),
+    "flat": lambda: odd(np.ones((3, 3))),
+    "nothing": lambda: odd(np.full((3, 3), np.nan)),
+    "nothing, nobody": lambda: odd(np.full((3, 3), np.inf), 0),
+    "huge": lambda: odd([[1e300, 1.0], [1e-300, 5.0]]),
+    "below zero": lambda: odd([[-3.0, 1.0], [2.0, -1.0]]),
+    "lost": lambda: odd(np.eye(3), positions=[[np.nan, 1], [0, 0]], residuals=[np.nan, 1.0], explained=np.nan),
+    "far away": lambda: odd(np.eye(3) + 1, positions=[[90.0, 1], [0, 0]], residuals=[1e6, 0.0]),
+    "no length": lambda: odd(np.eye(3) + 1, lengths=[0.0, np.nan]),
 }
 
 
@@ -298,6 +323,19 @@ def test_a_step_of_the_scrubber_takes_about_a_millisecond(watch, tmp_path, view)
     )
     print(f"{view}: {spent:.2f} ms for a step")
     assert spent < 5
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_odd_numbers_are_drawn_and_not_complained_about(watch, tmp_path, name):
+    ODD[name]().to_html(tmp_path / "odd.html")
+    page = watch(tmp_path / "odd.html").page
+    page.locator(".tl").focus()
+    for key in ("v", "ArrowRight", "v", "Home", "t", "v", "End"):
+        page.keyboard.press(key)
+        expect(page.locator(".tl-err")).to_be_hidden()
+        drawn = page.locator(".ls-plot, .ls-side").evaluate_all("all => all.map((e) => e.outerHTML).join('')")
+        assert not re.search(r'="[^"]*(NaN|Infinity|undefined)', re.sub(r'aria-label="[^"]*"', "", drawn))
+    expect(page.locator(".ls-says")).to_be_visible()
 
 
 @pytest.mark.parametrize("width", [724, 480, 362])

@@ -14,13 +14,13 @@ from torchlean_nb.render.numbers import fmt
 from torchlean_nb.trace.landscape import Plane
 
 BOX = 1000
-_TIGHT, _DECADES, _LINEAR = 4.0, 1e-4, 9
+_TIGHT, _DECADES, _FLOOR, _LINEAR = 4.0, 1e-9, 1e-4, 9
 # Mantissas of the levels, by the number of decades: about a dozen in all.
 _STEPS = (
     (1.0, (1, 1.2, 1.4, 1.7, 2, 2.5, 3, 3.5, 4, 5, 6, 7, 8.5)), (2.0, (1, 1.5, 2, 3, 4, 5, 7)), (3.2, (1, 2, 3, 5)),
-    (math.inf, (1, 2, 5)),
+    (4.5, (1, 2, 5)), (7.0, (1, 3)), (math.inf, (1,)),
 )  # fmt: skip
-_FLAT, _TALL = 0.45, 1.35
+_FLAT, _TALL = 0.34, 1.35
 _ROOM, _CLEAR, _LABELS, _POINTS = 95, 40, 6, 30
 
 
@@ -70,11 +70,11 @@ class Ground:
 
     @cached_property
     def ends(self) -> tuple[float, float]:
-        """Lowest and highest loss of the scale; a logarithm shows at most four decades."""
+        """Lowest and highest loss of the scale; towards zero a logarithm shows four decades."""
         if not self.finite.size:
             return 0.0, 1.0
         low, high = float(self.finite.min()), float(self.finite.max())
-        return (max(low, high * _DECADES), high) if self.log else (low, high)
+        return (high * _FLOOR, high) if self.log and low < high * _DECADES else (low, high)
 
     @cached_property
     def levels(self) -> list[float]:

@@ -123,13 +123,14 @@ def _map(ground: Ground, trace: LandscapeTrace, at: int, body: list[str]) -> flo
              f"{words(0, 0, fit(names[1], tall - 60)).partition('>')[2]}"]  # fmt: skip
     notes = []
     if len(plane.residuals) and np.isfinite(plane.residuals[at]):
-        scaled = "to scale" if fits else "not to scale"
+        scaled = "to scale" if ground.stretch == 1 else "on the scale of the first direction"
+        scaled = scaled if fits else "not to scale"
         notes.append(f"The ring is the distance from the plane, {fmt(plane.residuals[at], 3)}, {scaled}.")
     if ground.stretch != 1:
         notes.append(f"The second direction is drawn {fmt(ground.stretch, 3)} times as long.")
     lost = int((~np.isfinite(plane.losses)).sum())
     if lost:
-        notes.append(f"{lost} of {plane.losses.size} points of the grid have no number: dark.")
+        notes.append(f"{lost} of {plane.losses.size} points of the grid have no number: solid.")
     body += [words(_LEFT, low + 29 + 14 * i, fit(said, SIDE), "s") for i, said in enumerate(notes)]
     return low + 29 + 14 * len(notes)
 

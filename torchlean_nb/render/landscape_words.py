@@ -56,8 +56,10 @@ def meter(plane: Plane) -> tuple[str, str]:
     >>> meter(Plane("pca", **flat, explained=0.993))
     ('fine', 'This plane explains 99.3 % of the path.')
     """
-    if not len(plane.residuals) or math.isnan(plane.explained):
+    if not len(plane.residuals):
         return "none", "No path was recorded: this plane explains nothing of where the training went."
+    if math.isnan(plane.explained):
+        return "none", "How much of the path this plane explains cannot be told."
     said = f"This plane explains {percent(plane.explained)} of the path"
     for bound, level, warning in _FLAGS:
         if plane.explained < bound:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from torchlean_nb.render.escape import visible
 from torchlean_nb.render.landscape_payload import check, given, landscape_payload, shown
 from torchlean_nb.render.landscape_svg import landscape_svg
 from torchlean_nb.render.landscape_text import landscape_text
-from torchlean_nb.render.landscape_words import choose, heading, meter, sentence
+from torchlean_nb.render.landscape_words import choose, meter, sentence
 from torchlean_nb.widgets.base import View, read_state
 
 
@@ -59,7 +60,7 @@ class LandscapeExplorer(View):
         super().__init__(
             landscape_payload(self.trace, note), steps=max(0, len(self.trace.path.steps) - 1) if self.trace.path else 0,
             step=step, controls=controls, presentation=presentation, state=first | read_state(state),
-            title=title or heading(self.trace).split(",")[0],
+            title=title or visible(self.trace.name, 60) or "Loss landscape",
         )  # fmt: skip
 
     @property

@@ -70,7 +70,9 @@ export function landValue(land, a, b) {
 /** Height of a loss on the scale of the contours, from 0 to 1. */
 export function landHeight(land, v) {
   if (!(land.high > land.low)) return Number.isFinite(v) ? 0 : NaN;
-  const share = land.log ? Math.log(Math.max(v, land.low) / land.low) / Math.log(land.high / land.low) : (v - land.low) / (land.high - land.low);
+  const share = land.log
+    ? Math.log(Math.max(v, land.low) / land.low) / Math.log(land.high / land.low)
+    : (v - land.low) / (land.high - land.low);
   return Number.isFinite(v) ? Math.max(0, Math.min(1.12, share)) : NaN;
 }
 
@@ -143,7 +145,9 @@ export function landNearest(list, v) {
 export function landSays(data, land, k) {
   if (!data.steps.length) {
     const good = land.z.filter(Number.isFinite);
-    const span = good.length ? `from ${short(Math.min(...good), 4)} to ${short(Math.max(...good), 4)}` : "nowhere a number";
+    const span = good.length
+      ? `from ${short(Math.min(...good), 4)} to ${short(Math.max(...good), 4)}`
+      : "nowhere a number";
     return `The ${land.label} plane: the loss is ${span}.`;
   }
   const n = data.steps[k],
@@ -161,4 +165,3 @@ export function landProbe(land, a, b) {
     where = `(${short(+a.toPrecision(3), 3)}, ${short(+b.toPrecision(3), 3)})`;
   return Number.isFinite(v) ? `loss ${short(v, 4)} at ${where}` : `no number at ${where}`;
 }
-
