@@ -5,123 +5,25 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-from functools import cache
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
+from _arenas import CHECKS, SIX, answer, open_alone, open_live, payload, refuse, row, sent, typed
 from playwright.sync_api import expect
 
 import torchlean_nb as tl
-from torchlean_nb import surfaces
-from torchlean_nb.render.escape import json_for_script
-from torchlean_nb.render.html import assets, page
-from torchlean_nb.render.race_payload import race_payload
-
-LIVE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>live</title>
-<style>body{{margin:0;padding:12px;color-scheme:light dark;background:light-dark(#fff,#14171b)}}
-{css}</style></head><body><div id="widget"></div>
-<script type="module">{esm}
-const data = {data}, heard = {{}};
-window.sent = [];
-window.tell = (name, value) => (heard[name] || []).forEach((fn) => fn(value));
-const model = {{
-  get: (k) => data[k],
-  set: (k, v) => {{ data[k] = v; }},
-  on: (name, fn) => (heard[name] = [...(heard[name] || []), fn]),
-  off() {{}},
-  save_changes() {{}},
-  send: (m) => window.sent.push(m),
-}};
-widget.render({{ model, el: document.getElementById("widget") }});
-</script></body></html>
-"""
-SIX = {
-    "SGD": ("sgd", {"lr": 0.0015}), "Momentum": ("sgd", {"lr": 0.001, "momentum": 0.9}),
-    "Nesterov": ("sgd", {"lr": 0.001, "momentum": 0.9, "nesterov": True}), "RMSprop": ("rmsprop", {"lr": 0.02}),
-    "Adam": ("adam", {"lr": 0.2}), "L-BFGS": ("lbfgs", {}),
-}  # fmt: skip
-BOWL = {
-    "SGD": ("sgd", {"lr": 2 / 101}), "Momentum": ("sgd", {"lr": 0.02, "momentum": 0.7}), "Adam": ("adam", {"lr": 0.2}),
-}  # fmt: skip
-RULES = [
-    {"name": n, "label": lab, "group": g}
-    for n, lab, g in (("sgd", "SGD", "descent"), ("adam", "Adam", "adaptive"), ("adamw", "AdamW", "adaptive"),
-                      ("nadam", "NAdam", "adaptive"))
-]  # fmt: skip
-
-
-@cache
-def payload(case="rosenbrock"):
-    """Payload of a race: six on Rosenbrock, three on a bowl, or many."""
-    many = {f"n{i}": ("sgd", {"lr": 1e-4 * i}) for i in range(1, 16)}
-    who = {"rosenbrock": SIX, "quadratic": BOWL, "many": many}[case]
-    on = "quadratic" if case == "quadratic" else "rosenbrock"
-    trace = tl.race(who, on=on, start=(-1.5, 2.0) if on == "rosenbrock" else None, steps=60)
-    names = [{"name": n, "label": n.replace("_", " ")} for n in surfaces.SURFACES]
-    return race_payload(trace, target=0.01, serial=1, surfaces=names, rules=RULES)
 
 
 @pytest.fixture
 def live(watch, tmp_path):
-    """Opens an arena whose kernel is a list of what was sent."""
-
-    def start(case="rosenbrock", width=724, state=None, change=None, **options):
-        data = json.loads(json.dumps(payload(case)))
-        if change:
-            change(data)
-        given = {"step": 30, "chosen": 1} | (state or {})
-        esm, css = assets("RaceArena")
-        traits = {"payload": data, "options": {"title": "Race"}, "state": given, "step": given["step"]}
-        file = tmp_path / "live.html"
-        file.write_text(LIVE.format(css=css, esm=esm, data=json_for_script(traits)), encoding="utf-8")
-        opened = watch(file, width=width, **options).page
-        opened.context.set_offline(True)
-        return opened
-
-    return start
+    return partial(open_live, watch, tmp_path)
 
 
 @pytest.fixture
 def alone(watch, tmp_path):
-    """Opens the page that is exported, with the network off."""
-
-    def start(case="rosenbrock", width=724, state=None, **options):
-        given = {"step": 30, "chosen": 1} | (state or {})
-        text = page("RaceArena", payload(case), options={"title": "Race"}, state=given, step=given["step"])
-        (tmp_path / "page.html").write_text(text, encoding="utf-8")
-        opened = watch(tmp_path / "page.html", width, **options).page
-        opened.context.set_offline(True)
-        return opened
-
-    return start
-
-
-def sent(page):
-    """Edits sent so far, without what only the post office reads."""
-    keep = page.evaluate("window.sent")
-    assert all(m["kind"] == "edit" for m in keep)
-    return [{k: v for k, v in m.items() if k not in ("kind", "serial", "tag")} for m in keep]
-
-
-def answer(page, **what):
-    """The kernel answers the last edit."""
-    page.evaluate("(what) => tell('msg:custom', {kind: 'answer', serial: sent.at(-1).serial, ...what})", what)
-
-
-def refuse(page, text):
-    page.evaluate("(text) => tell('msg:custom', {kind: 'say', serial: sent.at(-1).serial, text})", text)
-
-
-def typed(page, label, text):
-    box = page.get_by_label(label, exact=True)
-    box.fill(text)
-    box.press("Enter")
-    return box
-
-
-def row(page, i):
-    return page.locator(".tl-rc-table tbody tr:not(.tl-rc-more)").nth(i)
+    return partial(open_alone, watch, tmp_path)
 
 
 def test_pure_functions_under_node():
@@ -369,75 +271,6 @@ def test_the_padlock_lists_what_is_equal_and_the_badge_what_is_not(live):
     expect(badge).to_have_text("not equal: u0; u1; u2; u3; u4; u5; u6; u7; u8")
 
 
-def test_the_rate_map_marks_the_best_and_sets_what_is_pointed_at(live):
-    page = live("quadratic", state={"view": "rates"})
-    pad = page.locator(".tl-rc-ratemap")
-    expect(pad).to_contain_text("\u03b1 = 0.0331, \u03b2 = 0.669")
-    expect(pad).to_contain_text("best: 0.818 a step")
-    reading = page.locator(".tl-rc-reading")
-    expect(reading).to_contain_text("Momentum at \u03b1 = 0.02, \u03b2 = 0.7: a step leaves 0.915 of the dist")
-    expect(reading).to_contain_text("25.9 steps gain a digit")
-    page.get_by_role("button", name="Take the best").click()
-    answer(page)
-    assert sent(page) == [
-        {"do": "hyper", "index": 1, "name": "lr", "value": pytest.approx(4 / 121)},
-        {"do": "hyper", "index": 1, "name": "momentum", "value": pytest.approx((9 / 11) ** 2)},
-    ]
-    answer(page)
-    pad.press("ArrowRight")
-    pad.press("ArrowUp")
-    answer(page)
-    assert [(m["name"], m["value"]) for m in sent(page)[2:]] == [("lr", 0.022), ("momentum", 0.71)]
-    answer(page)
-    box = pad.bounding_box()
-    pad.hover(position={"x": box["width"] - 30, "y": box["height"] * 0.6})
-    expect(reading).to_contain_text("diverges")
-    pad.click(position={"x": box["width"] * 0.3, "y": box["height"] * 0.5})
-    answer(page)
-    lr, momentum = (m["value"] for m in sent(page)[4:])
-    assert 1e-3 < lr < 0.02 and 0.4 < momentum < 0.7
-
-
-def test_the_rate_map_of_a_rule_without_momentum_has_its_own_best(live):
-    def plain(data):
-        track = data["tracks"][0]
-        track["rule"], track["knobs"] = "sgd", [k for k in track["knobs"] if k["name"] == "lr"]
-
-    page = live("quadratic", state={"view": "rates", "chosen": 0}, change=plain)
-    pad = page.locator(".tl-rc-ratemap")
-    expect(pad).to_contain_text("\u03b1 = 0.0198, \u03b2 = 0")
-    expect(pad).to_contain_text("best: 0.98 a step")
-    pad.click(position={"x": 200, "y": 100})
-    assert sent(page) == []
-
-
-def test_without_python_the_rate_map_is_read_by_keys(alone):
-    page = alone("quadratic", state={"view": "rates"})
-    pad, reading = page.locator(".tl-rc-ratemap"), page.locator(".tl-rc-reading")
-    for _ in range(30):
-        pad.press("Shift+ArrowDown")
-    pad.press("ArrowLeft")
-    expect(reading).to_contain_text("\u03b1 = 0.018, \u03b2 = 0: a step leaves 0.982 of the distance, 127 steps")
-    expect(page.locator(".tl-count b")).to_have_text("30")
-    expect(page.get_by_role("button", name="Take the best")).to_be_hidden()
-    pad.click(position={"x": 150, "y": 100})
-    expect(page.get_by_role("alert").filter(has_text="needs Python")).to_be_visible()
-
-
-def test_where_there_is_no_rate_map_it_says_why(live):
-    page = live(state={"view": "rates"})
-    expect(page.locator(".tl-rc-rates")).to_contain_text("the Hessian of this surface changes from place to place")
-    expect(page.locator(".tl-rc-ratemap")).to_have_count(0)
-
-    def saddle(data):
-        data["surface"]["eigen"]["values"] = [-2, 2]
-
-    page = live("quadratic", state={"view": "rates"}, change=saddle)
-    expect(page.locator(".tl-rc-rates")).to_contain_text("along a direction of curvature \u22122")
-    page = live("quadratic", state={"view": "rates", "chosen": 2})
-    expect(page.locator(".tl-rc-rates")).to_contain_text("Adam has no constant rate and momentum")
-
-
 def test_the_table_twin_says_where_everyone_is(alone):
     page = alone(state={"step": 0})
     page.locator(".tl").focus()
@@ -522,22 +355,6 @@ def test_the_race_of_a_pasted_state_is_asked_for(live):
     page.get_by_role("button", name="Apply").click()
     assert sent(page) == [{"do": "race", "race": race}]
     expect(page.locator(".tl-count b")).to_have_text("9")
-
-
-CHECKS = """() => {
-  const seen = [...document.querySelectorAll(':is(.tl-rc-bar, .tl-rc-table, .tl-rc-rates, .tl-bar) :is(button, input, select, [tabindex="0"])')]
-    .filter((e) => e.checkVisibility());
-  const named = (e) => e.getAttribute('aria-label') || e.closest('label') || e.textContent.trim();
-  const box = (e) => (e.type === 'checkbox' ? e.closest('label') : e).getBoundingClientRect();
-  const wide = ['.tl-rc-bar', '.tl-rc-lock', '.tl-rc-table', '.tl-rc-rates', '.tl-bar'].map((q) => document.querySelector(q))
-    .filter((e) => e.scrollWidth > e.clientWidth + 1);
-  return {
-    count: seen.length, page: document.documentElement.scrollWidth,
-    nameless: seen.filter((e) => !named(e)).map((e) => e.outerHTML),
-    small: seen.filter((e) => box(e).width < 23.9 || box(e).height < 23.9).map((e) => e.outerHTML),
-    wide: wide.map((e) => e.className),
-  };
-}"""  # noqa: E501
 
 
 @pytest.mark.parametrize("width", [724, 480, 362])
