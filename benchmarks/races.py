@@ -1,7 +1,7 @@
 """W7: optimizers racing over Rosenbrock's valley from many points, places and losses recorded; float32.
 
-A step of the measurement is a whole race. One path is in float64, as Python's numbers are, and so is numba. Rates
-are small, so that paths do not part where the last bit differs.
+A step of the measurement is a whole race. One path is in float64, as Python's numbers are. Rates are small,
+so that paths do not part where the last bit differs.
 """
 
 from __future__ import annotations
@@ -243,7 +243,7 @@ def ours(workload: str, _: float, engine: str = "numpy") -> Steps:
 
     rule, n, steps = RACES[workload]
     what, begin = _ours(rule), start(workload).T
-    options = {"dtype": "float32" if n > 1 and engine == "numpy" else "float64", "engine": engine, "progress": False}
+    options = {"dtype": "float32" if n > 1 else "float64", "engine": engine, "progress": False}
     return of(
         lambda: tl.race(what, on="rosenbrock", start=begin, steps=steps, every=every(workload), **options).tracks,
         lambda tracks: _all_ends([(t.positions, t.losses) for t in tracks]),

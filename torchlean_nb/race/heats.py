@@ -14,8 +14,9 @@ from torchlean_nb.race.contenders import Contender
 from torchlean_nb.race.engine import Paths, each_alone, limit_of, march
 from torchlean_nb.race.field import field
 from torchlean_nb.race.lockstep import lockstep
-from torchlean_nb.race.loops import compiled, is_compiled, lone
-from torchlean_nb.race.programs import rows
+from torchlean_nb.race.loops import lone
+from torchlean_nb.race.native import compiled, is_compiled, starts
+from torchlean_nb.race.programs import rows, table
 from torchlean_nb.surfaces import Surface
 from torchlean_nb.trace.race import Track
 
@@ -71,15 +72,17 @@ class Heat:
                 yield i, self.track(entries[i], paths), 0.0
 
     def _check(self, c: Contender) -> None:
-        if self.engine in ("python", "numba") and not self._plain(c):
+        if self.engine in ("python", "numba") and not self._plain(c, self.engine == "numba"):
+            wide = "float64 and " if self.engine == "python" else ""
             raise CapabilityError(
                 f"race: {c.name} cannot run with engine={self.engine!r}",
-                "that takes one set of numbers, coordinates alone, float64 and no noise",
+                f"that takes one set of numbers, coordinates alone, {wide}no noise",
                 "engine='auto'",
             )
 
-    def _plain(self, c: Contender) -> bool:
-        return c.paths == 1 and not c.alone and not self.surface.noise and self.points.dtype == np.float64
+    def _plain(self, c: Contender, native: bool) -> bool:
+        wide = native or self.points.dtype == np.float64
+        return c.paths == 1 and not c.alone and not self.surface.noise and wide
 
     def _paths(self) -> Paths:
         return Paths(self.points, len(self.when), limit_of(self.surface))
@@ -123,15 +126,17 @@ class Heat:
     def by_loop(self, c: Contender) -> Paths | None:
         """All paths by a loop over single ones; None where that cannot be, or arrays are quicker."""
         n, steps = self.points.shape[1], self.when[-1]
-        if not (steps and self._plain(c)):
+        if not (steps and self._plain(c, True)):
             return None
-        native = self.engine == "numba" or (self.engine == "auto" and is_compiled(c, self.surface))
-        if not native and not (self.engine == "python" or (self.engine == "auto" and n <= FEW)):
+        known = self.engine == "auto" and is_compiled(c, self.surface, self.points.dtype.char)
+        native = self.engine == "numba" or known
+        few = self._plain(c, False) and (self.engine == "python" or (self.engine == "auto" and n <= FEW))
+        if not native and not few:
             return None
         paths = self._paths()
         try:
             with np.errstate(all="ignore"):
-                (self._native if native else self._floats)(c, paths, rows(c, steps))
+                (self._native if native else self._floats)(c, paths)
         except CapabilityError:
             if self.engine in ("python", "numba"):
                 raise
@@ -141,15 +146,19 @@ class Heat:
         self.tell(n * steps)
         return paths
 
-    def _native(self, c: Contender, paths: Paths, table: list[tuple[float, ...]]) -> None:
-        loop, paths.compiling = compiled(c, self.surface)
-        numbers = np.array(table).reshape(len(table), -1)
-        loop(self.points, numbers, self.every, paths.limit, paths.positions, paths.losses, paths.ended)
+    def _native(self, c: Contender, paths: Paths) -> None:
+        kind = self.points.dtype.char
+        numbers, _ = table(c, self.when[-1], "d")
+        loop, paths.compiling = compiled(c, self.surface, kind)
+        loop(
+            self.points, numbers.astype(kind, copy=False), self.every, paths.limit, starts(c, self.surface, kind),
+            paths.positions, paths.losses, paths.ended,
+        )  # fmt: skip
 
-    def _floats(self, c: Contender, paths: Paths, table: list[tuple[float, ...]]) -> None:
-        loop = lone(c, self.surface)
+    def _floats(self, c: Contender, paths: Paths) -> None:
+        loop, numbers = lone(c, self.surface), rows(c, self.when[-1])
         for i, (x, y) in enumerate(self.points.T.tolist()):
-            xs, ys, values, paths.ended[i] = loop(x, y, table, self.every, paths.limit)
+            xs, ys, values, paths.ended[i] = loop(x, y, numbers, self.every, paths.limit)
             parts = (paths.positions[:, 0, i], paths.positions[:, 1, i], paths.losses[:, i])
             for a, found in zip(parts, (xs, ys, values), strict=True):
                 a[: len(found)] = found

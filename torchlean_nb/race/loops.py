@@ -1,16 +1,14 @@
-"""Paths one after the other: the surface's statements and the rule's on Python floats, or as a loop of numba.
+"""Paths one after the other: the surface's statements and the rule's on Python floats.
 
 An array of two numbers costs as much as one of two hundred, so a few paths are quicker in floats; the bits are those
-of the arrays. numba takes a second or two to compile a pair of surface and rule, and then beats both.
+of the arrays.
 """
 
 from __future__ import annotations
 
-import importlib
 import math
 from collections.abc import Callable
 from functools import lru_cache
-from time import perf_counter
 from types import SimpleNamespace
 from typing import Any
 
@@ -20,7 +18,7 @@ from torchlean_nb.compiler import scalars
 from torchlean_nb.errors import CapabilityError
 from torchlean_nb.race import field
 from torchlean_nb.race.contenders import Contender
-from torchlean_nb.race.programs import program_of
+from torchlean_nb.race.programs import Hypers, program_of
 from torchlean_nb.shells.program import Program
 from torchlean_nb.surfaces import Surface
 from torchlean_nb.updates import UpdateRule
@@ -40,7 +38,7 @@ class Floats:
 FLOATS = Floats()
 
 Loop = Callable[..., Any]
-BLOCK = 512  # paths whose state fits the first cache
+Parts = tuple[list[str], Program, tuple[str, ...], dict[str, float]]
 
 
 def lone(contender: Contender, surface: Surface) -> Loop:
@@ -51,32 +49,48 @@ def lone(contender: Contender, surface: Surface) -> Loop:
     CapabilityError
         When the rule or the surface cannot be written so.
     """
-    return _loop(contender.rule, tuple(contender.hypers.items()), surface, False)[0]
+    return _loop(contender.rule, tuple(contender.hypers.items()), surface)
 
 
-def compiled(contender: Contender, surface: Surface) -> tuple[Loop, float]:
-    """The loop over all paths as numba compiles it, and the seconds that took.
+@lru_cache(maxsize=128)
+def _loop(rule: UpdateRule, hypers: Hypers, surface: Surface) -> Loop:
+    body, program, called, start = _parts(rule, hypers, surface, False)
+    return _made(_python(body, program, start), called)
+
+
+@lru_cache(maxsize=128)
+def _made(text: str, called: tuple[str, ...]) -> Loop:
+    space: dict[str, Any] = {"np": FLOATS, **{name: getattr(np, name) for name in called}}
+    exec(text, space)
+    return space["run"]
+
+
+def parts(contender: Contender, surface: Surface, native: bool = False) -> Parts:
+    """What a loop is made of: statements of the surface, the program, what is called, first values of the slots.
 
     Raises
     ------
     CapabilityError
-        When numba is not installed, or the rule or the surface cannot be written so.
+        When the rule or the surface cannot be written so.
     """
-    return _loop(contender.rule, tuple(contender.hypers.items()), surface, True)
-
-
-def is_compiled(contender: Contender, surface: Surface) -> bool:
-    """Whether numba has compiled this pair already."""
-    return bool(_READY) and (contender.rule, tuple(contender.hypers.items()), surface) in _READY
-
-
-_READY: set[Any] = set()
+    return _parts(contender.rule, tuple(contender.hypers.items()), surface, native)
 
 
 @lru_cache(maxsize=128)
-def _loop(rule: UpdateRule, hypers: tuple[tuple[str, Any], ...], surface: Surface, native: bool) -> tuple[Loop, float]:
+def _parts(rule: UpdateRule, hypers: Hypers, surface: Surface, native: bool) -> Parts:
     h = dict(hypers)
     program = program_of(rule, hypers, "d")
+    lines, found, called = _statements(surface, native)
+    first = rule.start(np.ones(2), SimpleNamespace(**h))
+    start = {k: first[k] / program.factors[k] for k in program.slots}
+    if any(a[0] != a[1] for a in start.values()) or not _the_same_everywhere(rule, h, program):
+        raise CapabilityError(f"race: the state of {rule.class_name} depends on where it starts")
+    body = [*lines, f"g_0, g_1, value = {found[1]}, {found[2]}, {found[0]}"]
+    return body, program, called, {k: float(a[0]) for k, a in start.items()}
+
+
+@lru_cache(maxsize=64)
+def _statements(surface: Surface, native: bool) -> tuple[list[str], list[str], tuple[str, ...]]:
     graph = field.lone(surface)
     if not scalars.fits(graph) and any(x.shape for x in graph.lines):
         raise CapabilityError(f"race: {surface.name} is no formula of lone numbers")
@@ -84,28 +98,7 @@ def _loop(rule: UpdateRule, hypers: tuple[tuple[str, Any], ...], surface: Surfac
         lines, found, called = scalars.statements(graph, ("x", "y"), *(("np.{}({})",) if native else ()))
     except KeyError as e:
         raise CapabilityError(f"race: {surface.name} on single numbers", f"NumPy has no function for {e}") from None
-    first = rule.start(np.ones(2), SimpleNamespace(**h))
-    start = {k: first[k] / program.factors[k] for k in program.slots}
-    if any(a[0] != a[1] for a in start.values()) or not _the_same_everywhere(rule, h, program):
-        raise CapabilityError(f"race: the state of {rule.class_name} depends on where it starts")
-    body = [*lines, f"g_0, g_1, value = {found[1]}, {found[2]}, {found[0]}"]
-    values = {k: float(a[0]) for k, a in start.items()}
-    text = (_native if native else _python)(body, program, values)
-    space: dict[str, Any] = {"np": np if native else FLOATS, **{name: getattr(np, name) for name in called}}
-    began = perf_counter()
-    exec(text, space)
-    run = space["run"]
-    if native:
-        try:
-            numba = importlib.import_module("numba")
-        except ImportError:
-            raise CapabilityError("race: engine='numba' needs the package numba", None, "pip install numba") from None
-        run = numba.njit(error_model="numpy")(run)
-        sizes = ((2, 1), (1, len(program.k)), (2, 2, 1), (2, 1))
-        points, table, where, losses = map(np.zeros, sizes)
-        run(points, table, 1, 1.0, where, losses, np.zeros(1, np.int64))
-        _READY.add((rule, hypers, surface))
-    return run, perf_counter() - began
+    return lines, found, tuple(sorted(called))
 
 
 def _the_same_everywhere(rule: UpdateRule, hypers: dict[str, Any], program: Program) -> bool:
@@ -129,33 +122,4 @@ def _python(body: list[str], program: Program, start: dict[str, float]) -> str:
         *(f"    {k}_0 = {k}_1 = {v!r}" for k, v in start.items()), f"    for {scalar} in rows:",
         *(f"        {line}" for line in inside), *(f"    {line}" for line in (*body, *record)),
         "    return xs, ys, values, ended", "",
-    ])  # fmt: skip
-
-
-def _native(body: list[str], program: Program, start: dict[str, float]) -> str:
-    """Blocks of paths that stay in the cache; inner loops over few arrays and without a branch, as LLVM likes them."""
-    pull = ["x, y = p[j], p[w + j]", *body, "g[j], g[w + j] = g_0, g_1"]
-    keep = ["x, y = p[j], p[w + j]", *body, "where[r, 0, a + j], where[r, 1, a + j], losses[r, a + j] = x, y, value"]
-    move = [
-        "p_ = p[j]", "g_ = g[j]", *(f"{k}_ = {k}[j]" for k in start), *program.element("_"),
-        *(f"{k}[j] = new_{k}_" for k in start), "p[j] = new_p_", "fine &= abs(new_p_) <= limit",
-    ]  # fmt: skip
-    back = [
-        "if ended[a + j] >= 0 or not (abs(p[j]) <= limit and abs(p[w + j]) <= limit):",
-        "    p[j], p[w + j] = old[j], old[w + j]", "    ended[a + j] = k if ended[a + j] < 0 else ended[a + j]",
-    ]  # fmt: skip
-    return "\n".join([
-        "def run(points, rows, every, limit, where, losses, ended):", "    n = points.shape[1]",
-        f"    for a in range(0, n, {BLOCK}):", f"        w, r = min({BLOCK}, n - a), 0",
-        "        p, g, old = np.empty(2 * w), np.empty(2 * w), np.empty(2 * w)",
-        "        p[:w], p[w:] = points[0, a : a + w], points[1, a : a + w]",
-        *(f"        {k} = np.full(2 * w, {v!r})" for k, v in start.items()),
-        "        for k in range(rows.shape[0]):", *(f"            {k} = rows[k, {i}]" for i, k in enumerate(program.k)),
-        "            if k % every == 0:", "                for j in range(w):",
-        *(f"                    {line}" for line in keep), "                r += 1",
-        "            for j in range(w):", *(f"                {line}" for line in pull), "            old[:] = p",
-        "            fine = True", "            for j in range(2 * w):", *(f"                {line}" for line in move),
-        "            if not fine:", "                for j in range(w):",
-        *(f"                    {line}" for line in back),
-        "        for j in range(w):", *(f"            {line}" for line in keep), "",
     ])  # fmt: skip
