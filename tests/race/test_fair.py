@@ -78,6 +78,11 @@ def test_one_grid_is_for_all_and_a_mapping_gives_each_its_own():
     assert grid(0.1, what=["sgd", ("adam", {"lr": 0.5})])[1] == [0.5]
 
 
+def test_a_rule_that_finds_its_own_length_of_step_has_its_grid_around_its_own_rate():
+    assert grid(None, ["sgd", "lbfgs", "adadelta"]) == [grid(None)[0], [0.1, 1.0, 10.0], [0.1, 1.0, 10.0]]
+    assert grid(0.1, ["lbfgs"]) == [[0.01, 0.1, 1.0]]
+
+
 def run(losses, lr=(0.1, 1.0, 10.0)):
     losses = np.asarray(losses, float)[:, None]
     shape = losses.shape

@@ -99,6 +99,8 @@ ODD = {
         Entry("a", "a", [0.1, 1.0], [[[1.0, -2.0]] * 2, [[1.0, -3.0]] * 2], [[-1, -1]] * 2, [[1, 1]] * 2)])]),
     "losses of zero": FairTrace([Contest("p", "surface", "steps", [0, 1], [0], 0.0, [
         Entry("a", "a", [0.1], [[[0.0, 0.0]]], [[-1]], [[1]])])]),
+    "tiny losses": FairTrace([Contest("p", "surface", "steps", [0, 1], [0], 0.0, [
+        Entry("a", "a", [0.1, 1.0, 2.0], [[[3.0, 0.0]], [[3.0, 1e-300]], [[3.0, 2.0]]], [[-1]] * 3, [[1]] * 3)])]),
     "no rate": FairTrace([Contest("p", "surface", "steps", [0, 1], [0], 1.0, [
         Entry("a", "a", [np.nan], [[[2.0, 1.0]]], [[-1]], [[1]])])]),
     "one record": FairTrace([Contest("p", "surface", "steps", [0], [0], 1.0, [

@@ -55,7 +55,8 @@ def fair(
         Surfaces, ``"digits_mlp"``, ``"digits_cnn"``, ``"moons_mlp"``, or `tl.race.problem`.
     lr : float, array_like or mapping, optional
         One grid for all: its middle, or its rates. A mapping gives these to each name, for a rate means something
-        else in each rule. By default one grid for all around 0.03 on networks, and around 0.01 on surfaces.
+        else in each rule. By default one grid for all around 0.03 on networks, and around 0.01 on surfaces; only rules
+        that find the length of a step themselves, with a default of 0.5 or more, have theirs around that default.
     points : int
     ratio : float
         Between neighbours, more than 1.

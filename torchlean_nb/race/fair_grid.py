@@ -9,11 +9,12 @@ import numpy as np
 
 from torchlean_nb.errors import HyperparameterError, UnknownNameError, did_you_mean, quote
 from torchlean_nb.race.contenders import Contender
+from torchlean_nb.race.rates import LARGE
 from torchlean_nb.trace import judging
 from torchlean_nb.trace.contest import Entry
 
-# Middle of the grid that everybody gets unless told; rates of rules that divide by the size of the gradient lie above
-# it on surfaces, those of the others below.
+# Middle of the grid unless told; rates of rules that divide by the size of the gradient lie above it on surfaces, those
+# of the others below.
 MIDDLE = {"surface": 0.01, "network": 10**-1.5}
 
 def around(middle: float, points: int, ratio: float) -> np.ndarray:
@@ -47,7 +48,7 @@ def grids(entries: Sequence[Contender], lr: Any, kind: str, points: int, ratio: 
             out.append(np.array([float(c.hypers["lr"])]))
         else:
             wanted = own.get(c.name) if isinstance(lr, Mapping) else lr
-            rates = _rates(MIDDLE[kind] if wanted is None else wanted, points, ratio)
+            rates = _rates(_middle(c, kind) if wanted is None else wanted, points, ratio)
             for rate in rates.tolist():
                 c.rule.resolve({**c.hypers, "lr": rate})
             out.append(rates)
@@ -57,6 +58,11 @@ def grids(entries: Sequence[Contender], lr: Any, kind: str, points: int, ratio: 
 def fixed(c: Contender) -> bool:
     """Whether somebody else chose the rate of a contender."""
     return "lr" in c.given
+
+
+def _middle(c: Contender, kind: str) -> float:
+    own = c.rule.hypers["lr"].default
+    return own if isinstance(own, float | int) and own >= LARGE else MIDDLE[kind]
 
 
 def _rates(wanted: Any, points: int, ratio: float) -> np.ndarray:

@@ -66,7 +66,8 @@ def _panel(ax: Any, c: Contest, names: list[str], metric: str) -> None:
     for text, name in zip(legend.get_texts() if legend else (), c, strict=True):
         text.set_text(f"{place(c, name, metric)} {visible(name, 40)}")
         text.set_parse_math(False)
-    ax.set(xscale="log", yscale="log" if all((c.scores(n, metric) > 0).all() for n in c) else "linear")
+    scores = np.concatenate([c.scores(n, metric).ravel() for n in c] or [np.zeros(0)])
+    ax.set(xscale="log", yscale="log" if (scores >= 0).all() and (scores > 0).any() else "linear")
     ax.set_xlabel("learning rate", fontsize=8)
     ax.set_ylabel(axis(c, metric), fontsize=8)
     ax.set_title(visible(c.problem, 60), loc="left", fontsize=9, parse_math=False)

@@ -22,6 +22,7 @@ from torchlean_nb.trace import judging
 from torchlean_nb.trace.contest import Contest, Entry
 
 WIDTH, HEIGHT, ALONE = 340, 220, 480
+FLOOR = 1e-16  # share of the largest loss below which one is as good as another
 INKS = (None, "#E69F00", "#56B4E9", "#CC79A7", "#0072B2", "#009E73")  # the first is the colour of the text
 SHAPES = (
     "M-4 0a4 4 0 1 0 8 0a4 4 0 1 0 -8 0z", "M-3.6 -3.6h7.2v7.2h-7.2z", "M0 -4.6L4.5 3.4H-4.5z", "M0 -5L5 0L0 5L-5 0z",
@@ -43,9 +44,9 @@ class Scale:
 
     def __call__(self, v: float) -> float:
         """Place of a number, at an end where it is beyond."""
+        v = min(max(v, self.low), self.high)
         low, high, v = (math.log(x) for x in (self.low, self.high, v)) if self.log else (self.low, self.high, v)
-        share = (v - low) / (high - low)
-        return self.start + self.size * min(1.0, max(0.0, share))
+        return self.start + self.size * (v - low) / (high - low)
 
     def ticks(self) -> list[float]:
         """Round numbers between the ends."""
@@ -125,8 +126,9 @@ def _scales(
         # What is far above where everybody began says no more than that it is.
         start = 3 * float(np.median(np.concatenate([e.curves[..., 0].ravel() for e in c.entries])))
         high = min(high, start) if start > low else high
-    log = low > 0 and (metric != "steps" or high > 20 * low)
+    log = low >= 0 < high and (metric != "steps" or high > 20 * low > 0)
     if log:
+        low = max(low, high * FLOOR)
         low, high = low / 1.15, max(high, low * 1.01) * 1.15
     else:
         room = 0.05 * (high - low or 1.0)
