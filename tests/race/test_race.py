@@ -14,6 +14,8 @@ from torchlean_nb import errors, surfaces
 from torchlean_nb.minimizers import Method
 from torchlean_nb.race import contenders, heats
 from torchlean_nb.race.engine import facade
+from torchlean_nb.race.field import field
+from torchlean_nb.race.straight import slopes
 from torchlean_nb.shells.program import Program
 from torchlean_nb.trace.race import RaceTrace, Track
 from torchlean_nb.updates import RULES
@@ -198,6 +200,45 @@ def test_any_function_of_two_tensors_runs_and_one_that_mixes_points_is_refused()
         tl.race(["sgd"], on=lambda x, y: (x * y).sum(), start=STARTS)
     with pytest.raises(errors.HandleTypeError):
         tl.race(["sgd"], on=lambda x, y: x * y if x > 0 else y, start=STARTS)
+
+
+WAYS = {
+    "operators": lambda x, y: (1 - x) ** 2 + 5.0 * (y - x * x) ** 2,
+    "where": lambda x, y: tl.where(x > 9, x, (1 - x) ** 2) + 5.0 * tl.abs(y - tl.square(x)) ** 2,
+    "functions": lambda x, y: tl.square(1 - x) + 5.0 * tl.square(y - x * x),
+    "ufuncs": lambda x, y: np.square(1 - x) + np.multiply(5.0, np.square(np.subtract(y, x * x))),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_function_is_written_with_operators_functions_or_ufuncs(way):
+    want = tl.race(["adam", "newton", "lamb"], on=surfaces.rosenbrock.with_numbers(b=5.0), start=STARTS, steps=20)
+    r = tl.race(["adam", "newton", "lamb"], on=WAYS[way], start=STARTS, steps=20)
+    for a, b in zip(r.tracks, want.tracks, strict=True):
+        assert np.allclose(a.positions, b.positions, rtol=1e-7, atol=1e-9)
+        assert np.array_equal(a.evaluations, b.evaluations)
+
+
+@pytest.mark.parametrize(("surface", "kind"), [(s, k) for s in sorted(surfaces.SURFACES) for k in ("f4", "f8")])
+def test_straight_calls_have_the_bits_of_the_compiled_program(surface, kind):
+    on, p = surfaces.surface_of(surface), np.random.default_rng(1).uniform(-2, 2, (2, 11)).astype(kind)
+    g, values = np.empty_like(p), np.empty(11, kind)
+    run = slopes(on, p, g, values)
+    with np.errstate(all="ignore"):
+        run(True)
+        want = field(on, 11, p.dtype.name)(p)
+    assert np.array_equal(values, want[0]) and np.array_equal(g, want[1])
+    g[:], p[0, 0] = 0, 0.25
+    with np.errstate(all="ignore"):
+        run(False)
+    assert np.array_equal(g[:, 1:], want[1][:, 1:]) and not np.array_equal(g[:, 0], want[1][:, 0])
+
+
+def test_what_numpy_cannot_do_in_one_call_is_done_by_the_compiled_program():
+    r = tl.race({"a": "sgd", "b": "adam"}, on="erf(x) + relu(y)^2 + max(x, y)*x", start=STARTS, steps=3)
+    for i in (0, 5):
+        one = tl.race({"b": "adam"}, on="erf(x) + relu(y)^2 + max(x, y)*x", start=STARTS[i], steps=3)
+        assert np.array_equal(one["b"].positions[..., 0], r["b"].positions[..., i])
 
 
 @pytest.mark.parametrize(("arguments", "error"), [

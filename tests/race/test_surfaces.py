@@ -83,6 +83,21 @@ def test_a_surface_is_found_by_name_or_made_of_a_function():
     assert "Hessian" not in own.card() and own.text is None
 
 
+def test_names_for_menus_are_those_of_the_field():
+    labels = {n: s.label for n, s in SURFACES.items()}
+    assert labels["six_hump_camel"] == "Six-hump camel" and labels["mccormick"] == "McCormick"
+    assert len({*labels.values()}) == len(labels) and all(v[0].isupper() and "_" not in v for v in labels.values())
+
+
+def test_noisy_surfaces_are_the_plain_ones_measured_with_an_error():
+    assert {n for n, s in SURFACES.items() if s.noise} == {"noisy_quadratic", "noisy_rosenbrock", "noisy_sphere"}
+    for name in ("quadratic", "rosenbrock", "sphere"):
+        noisy, plain = SURFACES[f"noisy_{name}"], SURFACES[name]
+        a, b, c = (tl.race(["sgd"], on=noisy, steps=4, seed=s).tracks[0].positions for s in (0, 0, 1))
+        assert np.array_equal(a, b) and not np.array_equal(a, c)
+        assert tl.race(["sgd"], on=noisy.with_noise(0), steps=4).tracks == tl.race(["sgd"], on=plain, steps=4).tracks
+
+
 def test_a_name_is_taken_once():
     with pytest.raises(errors.RuleError, match="sphere"):
         surface(None, None, latex="x", domain=(0, 1, 0, 1))(surfaces.sphere.f)

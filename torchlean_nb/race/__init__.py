@@ -1,8 +1,9 @@
 """Optimizer races: ``tl.race(["sgd", "adam"], on="rosenbrock")``, the same rules as `torchlean_nb.optim`.
 
-``contenders`` reads what runs, ``field`` gives value and gradient of a surface at many points, ``engine`` moves all
-paths at once as arrays, ``loops`` one by one in Python floats or numba, ``running`` puts them together. ``applicable``
-tells who can race, ``anatomy`` what a step of a path was made of.
+``running`` starts a race: ``contenders`` reads what runs, ``heats`` decides how. ``lockstep`` moves all paths of all
+contenders as arrays, on ``straight`` calls for the surface and the ``programs`` of the rules; ``loops`` are of Python
+floats, ``native`` ones of numba; ``engine`` keeps records and moves what needs an optimizer for each path, on the
+compiled ``field``. ``applicable`` tells who can race, ``anatomy`` what a step of a path was made of.
 """
 
 import sys
