@@ -55,8 +55,14 @@ test("the sentence names the leader, who is at the target, and the last step of 
 test("who has diverged does not lead", () => {
   const gone = track("gone", [4, 9, 9, 9], [-5, -1e9, NaN, NaN], { ended: 1 });
   const r = race([gone, track("b", [4, 3, 2, 1], [16, 9, 4, 1])], { target: null });
-  assert.equal(w.raceSays(r, all, 0, 2).join(""), "At step 2 b leads with loss 4. gone diverged at step 1.");
+  assert.equal(w.raceSays(r, all, 0, 2).join(""), "At step 2 b leads with loss 4. gone diverged at step 2.");
   assert.match(w.raceSays(race([gone], { target: null }), all, 0, 3).join(""), /every contender has diverged/);
+});
+
+test("who no longer moves has converged, or moves less than the digits tell", () => {
+  const still = (more) => race([track("a", [4, 0, 0, 0], [16, 0, 0, 0], more)], { target: null });
+  assert.match(w.raceSays(still({ converged: 1 }), all, 0, 3).join(""), /a has converged\.$/);
+  assert.match(w.raceSays(still(), all, 0, 3).join(""), /a hardly moves\.$/);
 });
 
 test("several steps between two records are called so", () => {

@@ -122,7 +122,9 @@ def track_payload(
     """One contender with its path; `who` it is where the plain data does not say everything."""
     t, about, kept = s.track, trace.surface, records(trace)
     goals = np.array(about.get("goals", ()), float).reshape(-1, 2)
-    near = goals[0] if len(goals) else np.array([s.x[0], s.y[0]])
+    last = np.array([s.x[-1], s.y[-1]])
+    # The goal it went to: what is sent is exact in proportion to the distance from there.
+    near = min(goals, key=lambda g: float(np.hypot(*(g - last))), default=np.array([s.x[0], s.y[0]]))
     lowest = float(about.get("lowest", -np.inf))
     parts = _anatomy(s, trace, surface, who)
     many = f"path 1 of {len(t)}" if len(t) > 1 else ""

@@ -54,35 +54,43 @@ export function raceHead(race, track, at) {
   return Math.min(at, race.steps[before] < track.ended ? Math.min(before + 1, race.steps.length - 1) : before);
 }
 
+/** Whether a track has diverged by step k: it ended where the next step would have left all bounds. */
+export const raceOut = (track, k) => track.ended >= 0 && track.ended < k;
+
 /** The sentence of a record, as pieces of which the second is the leader's name. */
 export function raceSays(race, on, chosen, at) {
   const k = race.steps[at],
     running = race.tracks.filter((t, i) => on(i));
   if (!running.length) return [`At step ${k} no contender is switched on.`, "", ""];
   const loss = (t) => t.loss[raceHead(race, t, at)],
-    out = (t) => t.ended >= 0 && t.ended <= k,
+    out = (t) => raceOut(t, k),
     fit = running.filter((t) => Number.isFinite(loss(t)) && !out(t));
   const hits = running.filter((t) => t.toTarget >= 0 && t.toTarget <= k);
   let goal = "";
   if (race.target !== null)
     goal = hits.length
-      ? ` (target reached by ${raceList(hits.map((t) => `${t.name} at ${t.toTarget}`))})`
+      ? ` (target reached by ${raceList(hits.map((t) => `${t.label} at ${t.toTarget}`))})`
       : "; nobody is at the target yet";
   const mine = race.tracks[chosen],
     h = mine ? raceHead(race, mine, at) : 0;
   let last = "";
-  if (mine && on(chosen) && out(mine)) last = ` ${mine.name} diverged at step ${mine.ended}.`;
+  if (mine && on(chosen) && out(mine)) last = ` ${mine.label} diverged at step ${mine.ended + 1}.`;
   else if (mine && on(chosen) && h > 0) {
     const by = race.steps[h] - race.steps[h - 1],
       long = Math.hypot(mine.x[h] - mine.x[h - 1], mine.y[h] - mine.y[h - 1]);
-    last = ` ${mine.name}\u2019s last ${by > 1 ? `${by} steps together were` : "step was"} ${short(long, 2)} long.`;
+    // Places travel with a finite number of digits: what they do not tell is not 0.
+    if (long > 0)
+      last = ` ${mine.label}\u2019s last ${by > 1 ? `${by} steps together were` : "step was"} ${short(long, 2)} long.`;
+    else
+      last =
+        mine.converged >= 0 && mine.converged <= k ? ` ${mine.label} has converged.` : ` ${mine.label} hardly moves.`;
   }
   if (!fit.length) return [`At step ${k} every contender has diverged${goal}.${last}`, "", ""];
   const best = fit.reduce((a, t) => (loss(t) < loss(a) ? t : a));
   // Losses travel with four digits.
   const level = fit.every((t) => Math.abs(loss(t) - loss(best)) <= 1e-3 * Math.abs(loss(best)));
   if (level && fit.length > 1) return [`At step ${k} all stand at loss ${short(loss(best), 3)}${goal}.${last}`, "", ""];
-  return [`At step ${k} `, best.name, ` leads with loss ${short(loss(best), 3)}${goal}.${last}`];
+  return [`At step ${k} `, best.label, ` leads with loss ${short(loss(best), 3)}${goal}.${last}`];
 }
 const raceList = (words) =>
   words.length > 4 ? `${words.slice(0, 3).join(", ")} and ${words.length - 3} more` : words.join(", ");

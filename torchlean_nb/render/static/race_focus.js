@@ -156,7 +156,7 @@ export function raceFocus() {
           size = raceArrow(long) * RACE_ARROWS[i][1],
           { el, under, line: shaft, tip } = shafts[i];
         rows[i + 1].el.style.display = "none";
-        if (a) say(rows[i + 1], a.name, short(long, 3));
+        if (a) say(rows[i + 1], a.name, i === 2 && !long ? "\u2248 0" : short(long, 3));
         el.style.display = size ? "" : "none";
         if (!size) return;
         // One scale for both axes: on the screen the direction is the true one.

@@ -113,7 +113,8 @@ export function raceGround() {
         { contours } = surface,
         last = Math.max(1, contours.fills.length);
       if (!raceSame(of, surface)) {
-        fills.replaceChildren(...contours.fills.map((d, i) => s("path", { d: raceTidy(d), "fill-opacity": (0.3 * i) / last })));
+        const band = (d, i) => s("path", { d: raceTidy(d), "fill-opacity": (0.3 * i) / last });
+        fills.replaceChildren(...contours.fills.map(band));
         const edge = s("path", { class: "tl-ra-edge", d: `M0 0H1000V${1000 * surface.aspect}H0Z` });
         lines.replaceChildren(...contours.lines.map((d) => s("path", { d: raceTidy(d) })), edge);
       }

@@ -165,7 +165,7 @@ export function raceMap(view) {
         `translate(${x.toFixed(1)} ${y.toFixed(1)})${i === front ? " scale(1.25)" : ""}`,
       );
       if (out) lost++;
-      const over = w.track.ended >= 0 && w.track.ended <= race.steps[at],
+      const over = raceOut(w.track, race.steps[at]),
         said = raceShort(w.track.label) + (over ? " (diverged)" : out ? " (outside)" : "");
       if (said !== w.said) {
         w.said = said;

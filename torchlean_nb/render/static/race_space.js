@@ -236,12 +236,7 @@ export function raceSpace(view) {
           i,
           x: ways[i][k][0],
           y: ways[i][k][1],
-          gone:
-            race.tracks[i].ended >= 0 && race.tracks[i].ended <= race.steps[at]
-              ? " (diverged)"
-              : k < end
-                ? " (outside)"
-                : "",
+          gone: raceOut(race.tracks[i], race.steps[at]) ? " (diverged)" : k < end ? " (outside)" : "",
           rank: i === front ? -Infinity : race.tracks[i].loss[end],
         });
     }
