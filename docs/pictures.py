@@ -2,7 +2,8 @@
 
 Needs the `browser` extra and a Chromium (`CHROMIUM` names another one than the system's).
 Writes into ``docs/img``: ``stepper.gif``, and ``stepper``, ``designer``, ``anatomy``, ``dashboard``, ``boundary``,
-``program``, ``arena``, ``leaderboard`` and ``landscape``, light and ``_dark``. A name after the command makes that picture only.
+``program``, ``arena``, ``leaderboard`` and ``landscape``, light and ``_dark``. A name after
+the command makes that picture only.
 """
 
 import io
