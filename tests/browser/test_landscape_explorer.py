@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -213,6 +214,15 @@ def test_the_cursor_says_the_loss_between_the_points(page):
     expect(said).to_have_text("")
 
 
+def test_a_flat_map_keeps_its_words_inside(watch, tmp_path):
+    at, spots = np.linspace(-1, 1, 9), [[0.5, 0.5], [0, 0]]
+    plane = Plane("pca", at, at, 1 + at**2 + at[:, None] ** 2, spots, [0.1, 0], 0.9, [0.8, 0.1], [3, 1.1])
+    LandscapeExplorer(LandscapeTrace("slim", [plane], LandscapePath([0, 1], [2, 1]))).to_html(tmp_path / "slim.html")
+    page = watch(tmp_path / "slim.html").page
+    picture, name = page.locator(".ls-plot").bounding_box(), page.locator(".ls-plot .ls-axis").last.bounding_box()
+    assert picture["y"] <= name["y"] and name["y"] + name["height"] <= picture["y"] + picture["height"]
+
+
 def test_holes_are_hatched_and_said(watch, pages):
     page = watch(pages / "holes.html").page
     assert page.locator(".ls-hole").get_attribute("d").count("M") == 24
@@ -294,6 +304,36 @@ def test_the_state_opens_another_page_as_it_was(watch, tmp_path, page):
     for what in (".tl-stage", ".tl-panel", ".ls-meter", ".tl-count"):
         assert again.locator(what).inner_text() == page.locator(what).inner_text()
     assert again.locator(".ls-drops").get_attribute("d") == page.locator(".ls-drops").get_attribute("d")
+
+
+@pytest.mark.parametrize("view", ["map", "surface", "off the plane"])
+def test_the_picture_is_saved_as_a_file_of_its_own(page, tmp_path, view):
+    page.get_by_role("button", name=view).click()
+    page.get_by_role("button", name="Export").click()
+    with page.expect_download() as got:
+        page.get_by_role("menuitem", name="SVG of this step").click()
+    got.value.save_as(tmp_path / "step.svg")
+    picture = (tmp_path / "step.svg").read_text(encoding="utf-8")
+    assert "var(" not in picture and "class=" not in picture
+    assert len(list(ElementTree.fromstring(picture).iter())) > 20
+
+
+def test_a_turn_of_the_surface_takes_a_few_milliseconds(watch, tmp_path):
+    LandscapeExplorer(wave(), state={"view": "surface"}).to_html(tmp_path / "turn.html")
+    page = watch(tmp_path / "turn.html").page
+    spent = page.evaluate(
+        """() => {
+      const room = document.querySelector(".ls-room"), times = [];
+      for (let k = 0; k < 60; k++) {
+        const start = performance.now();
+        room.dispatchEvent(new KeyboardEvent("keydown", { key: k % 2 ? "ArrowRight" : "ArrowUp", bubbles: true }));
+        times.push(performance.now() - start);
+      }
+      return times.sort((a, b) => a - b)[30];
+    }"""
+    )
+    print(f"{spent:.2f} ms for a turn")
+    assert spent < 50
 
 
 def test_hostile_names_are_text(watch, pages):

@@ -307,34 +307,13 @@ export function landLinePanel(data, guard, { choose, scrub }) {
 
 /** Everything as tables: planes, the path in this one, rescaled layers, lines. */
 export function landTables(data, land) {
-  const table = (title, head, rows) =>
-    rows.length && [
-      h("p", { class: "tl-lab" }, title),
-      h(
-        "table",
-        { class: "tl-grid ls-table" },
-        h(
-          "thead",
-          null,
-          h(
-            "tr",
-            null,
-            head.map((t) => h("th", null, t)),
-          ),
-        ),
-        h(
-          "tbody",
-          null,
-          rows.map((r) =>
-            h(
-              "tr",
-              null,
-              r.map((v) => h("td", null, v)),
-            ),
-          ),
-        ),
-      ),
-    ];
+  const table = (title, head, rows) => {
+    const cls = head.map((_, i) => (rows.every((r) => /^$|^[\u2212\d\u221e]|^no /.test(r[i])) ? "tl-n" : null));
+    const line = (tag, cells) => h("tr", null, ...cells.map((v, i) => h(tag, { class: cls[i] }, v)));
+    const body = rows.map((r) => line("td", r));
+    const whole = h("table", { class: "tl-grid ls-table" }, h("thead", null, line("th", head)), h("tbody", null, body));
+    return rows.length && [h("p", { class: "tl-lab" }, title), whole];
+  };
   const number = (v, n = 5) => (Number.isFinite(v) ? short(v, n) : "no number");
   return [
     table(

@@ -31,7 +31,9 @@ function landGround(land, hatch) {
       style: { "fill-opacity": (0.03 + (0.19 * (i + 1)) / land.fills.length).toFixed(3) },
     }),
   );
-  const lines = land.lines.map((d) => s("path", { class: "ls-line", d: d || null }));
+  const lines = land.lines.map((d) =>
+    s("path", { class: "ls-line", d: d || null, "vector-effect": "non-scaling-stroke" }),
+  );
   return s(
     "g",
     null,
@@ -119,7 +121,7 @@ export function landMap(data, land) {
         "text-anchor": "middle",
         transform: `translate(${-left + 11} ${(tall / 2).toFixed(1)}) rotate(-90)`,
       },
-      land.axes[1],
+      tall > 190 ? land.axes[1] : land.axes[1].split(",")[0],
     ),
   );
 
