@@ -10,7 +10,7 @@ export function raceTelling(steps, tracks) {
   const last = steps.length - 1,
     happened = tracks.flatMap((t) => [t.ended, t.converged, t.toTarget]).filter((k) => k >= 0);
   const events = [...new Set(happened.map((k) => raceRecord(steps, k)))].sort((a, b) => a - b).slice(0, 4),
-    even = Array.from({ length: 7 }, (_, i) => Math.round(last ** ((i + 1) / 8)));
+    even = Array.from({ length: 9 }, (_, i) => Math.round(last ** ((i + 1) / 10)));
   return [...new Set([0, ...events, ...even, last])].filter((r) => r <= last).sort((a, b) => a - b);
 }
 
