@@ -115,6 +115,14 @@ def test_rules_and_functions_of_ones_own_race():
         del RULES["my_descent"]
 
 
+def test_a_sparse_record_in_another_type_stays_so_when_edited_and_restored():
+    w = RaceArena(tl.race(TWO, on="sphere", steps=40, every=7, dtype="float32"))
+    w.edit("hyper", index=1, name="lr", value=0.2)
+    assert w.trace.steps.tolist() == [0, 7, 14, 21, 28, 35, 40]
+    again = RaceArena(state=w.now)
+    assert again.trace.tracks == w.trace.tracks and again.trace.meta["dtype"] == "float32"
+
+
 def test_paths_without_end_many_paths_and_all_rules_have_an_arena():
     w = RaceArena([("sgd", {"lr": np.array([0.1, 0.2])})], on="sphere", steps=5)
     assert "path 1 of 2" in w.payload["tracks"][0]["note"]

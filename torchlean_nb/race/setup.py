@@ -18,10 +18,11 @@ from torchlean_nb.race.running import run
 from torchlean_nb.surfaces import Surface, surface_of
 from torchlean_nb.trace.race import RaceTrace, Track
 
-MOST_STEPS = 10_000
+MOST_STEPS = 100_000
 ELSEWHERE = "rates chosen for another race"
 _STEPS = Hyper(kind="int", low=1, high=MOST_STEPS)
 _SEED = Hyper(kind="int", low=0, high=2**32 - 1)
+_EVERY = Hyper(kind="int", low=1, none=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +41,8 @@ class Setup:
     dtype : str
     rates : str
         How the learning rates were chosen.
+    every : int, optional
+        Steps between records.
 
     Examples
     --------
@@ -56,11 +59,13 @@ class Setup:
     seed: int = 0
     dtype: str = "float64"
     rates: str = ""
+    every: int | None = None
 
     def run(self, entries: Any = None) -> RaceTrace:
         """Race everyone, or only these."""
         who = list(self.entries) if entries is None else entries
-        found = run(who, self.surface, self.start, self.steps, seed=self.seed, dtype=self.dtype, progress=False)
+        options = {"seed": self.seed, "dtype": self.dtype, "every": self.every, "progress": False}
+        found = run(who, self.surface, self.start, self.steps, **options)
         if found.status != "finished":
             raise KeyboardInterrupt
         return replace(found, meta={**found.meta, "rates": self.rates})
@@ -142,7 +147,7 @@ class Setup:
         return {
             "surface": {"text": s.text} if s.text else s.name, "numbers": dict(s.numbers), "noise": s.noise,
             "start": list(self.start), "steps": self.steps, "target": self.target, "seed": self.seed,
-            "rates": self.rates, "contenders": [
+            "dtype": self.dtype, "every": self.every, "rates": self.rates, "contenders": [
                 {"name": c.name, "rule": c.rule.name, "hypers": _plain(c.hypers_of(0)), "given": sorted(c.given)}
                 for c in self.entries
             ],
@@ -176,7 +181,7 @@ def setup_of_trace(trace: RaceTrace, target: float | None = None) -> Setup:
     return Setup(
         surface, (float(first[0]), float(first[1])), int(trace.steps[-1]), tuple(entries[: len(trace.tracks)]),
         usual_target(surface) if target is None else target, seed if isinstance(seed, int) else 0,
-        str(trace.meta.get("dtype", "float64")), str(trace.meta.get("rates", "")),
+        str(trace.meta.get("dtype", "float64")), str(trace.meta.get("rates", "")), trace.meta.get("every"),
     )  # fmt: skip
 
 
@@ -207,7 +212,8 @@ def setup_from(data: Mapping[str, Any], like: Setup | None = None) -> Setup:
     target = None if given.get("target") is None else numeric("target", given["target"])
     return Setup(
         surface, point(data.get("start", surface.start)), count(given.get("steps", 200)), entries, target,
-        seed_of(given.get("seed", 0)), rates=str(given.get("rates", BY_HAND))[:80],
+        seed_of(given.get("seed", 0)), str(given.get("dtype", "float64")), str(given.get("rates", BY_HAND))[:80],
+        _EVERY.check("race", "every", given.get("every")),
     )  # fmt: skip
 
 

@@ -20,8 +20,14 @@ def knobs(hypers: Mapping[str, Hyper], values: Mapping[str, Any]) -> list[dict[s
     >>> [(k["name"], k["low"], k["high"], k["log"]) for k in knobs(row("sgd").hypers, {"lr": 0.1, "momentum": 0.9})]
     [('lr', 1e-05, 1.0, True), ('momentum', 0.0, 1.0, False)]
     """
-    made = (_knob(name, h, values.get(name, h.default)) for name, h in hypers.items() if name in values)
+    ordered = sorted(hypers.items(), key=lambda item: _late(*item))
+    made = (_knob(name, h, values.get(name, h.default)) for name, h in ordered if name in values)
     return [k for k in made if k]
+
+
+def _late(name: str, h: Hyper) -> int:
+    """First comes what shapes a path; bounds that only end it, and numbers without a symbol, come last."""
+    return 1 if name.startswith(("tolerance", "eps")) or (not h.symbol and h.kind in ("int", "float")) else 0
 
 
 def _knob(name: str, h: Hyper, value: Any) -> dict[str, Any] | None:
