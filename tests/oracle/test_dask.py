@@ -7,7 +7,6 @@ import logging
 import os
 import re
 import signal
-import threading
 import time
 from pathlib import Path
 
@@ -15,15 +14,14 @@ import numpy as np
 import pytest
 
 import torchlean_nb as tl
+from torchlean_nb.race.sweep_results import Results
 
 distributed = pytest.importorskip("distributed")
 # What sockets and threads of a killed worker leave behind is not ours to judge.
 LEFT = ("ResourceWarning", "pytest.PytestUnraisableExceptionWarning", "pytest.PytestUnhandledThreadExceptionWarning")
-pytestmark = [pytest.mark.timeout(300), *(pytest.mark.filterwarnings(f"ignore::{name}") for name in LEFT)]
+pytestmark = [pytest.mark.timeout(240), *(pytest.mark.filterwarnings(f"ignore::{name}") for name in LEFT)]
 
-GRID = {"optimizers": ["sgd", "adam"], "on": "digits_mlp", "lr": [0.003, 0.03, 0.3], "seeds": 2, "epochs": 1,
-        "schedules": [None, tl.schedules.cosine(1.0, total=43)], "curves": 4}  # fmt: skip
-TRIALS = 24
+TRIALS = 16
 
 
 @pytest.fixture(scope="module")
@@ -58,62 +56,89 @@ def lives(pid):
     return True
 
 
-@pytest.fixture(scope="module")
-def serial():
-    return tl.race.sweep(**GRID)
+@pytest.fixture
+def grid(tmp_path):
+    """A grid on the digits: the first two trials that begin are free, others tell who is at work and wait for `go`."""
+    room = str(tmp_path)
+
+    def digits(seed):
+        import os
+        import time
+        from pathlib import Path
+
+        from torchlean_nb.race.problems import digits_mlp
+
+        go = Path(room) / "go"
+        for ticket in (Path(room) / "ticket 1", Path(room) / "ticket 2"):
+            try:
+                ticket.touch(exist_ok=False)
+                return digits_mlp(seed)
+            except FileExistsError:
+                continue
+        while not go.exists():
+            (Path(room) / f"pid {os.getpid()}").touch()
+            time.sleep(0.01)
+        return digits_mlp(seed)
+
+    rates = {"lr": [0.01, 0.1], "seeds": 4, "epochs": 1, "schedules": [tl.schedules.cosine(1.0, total=43)]}
+    return {"optimizers": ["sgd", "adam"], "on": tl.race.problem(digits, batch_size=32), "curves": 2, **rates}
 
 
 def lines(file):
     return file.read_text().splitlines() if file.exists() else []
 
 
-def when(file, count, act, seen):
-    """In a thread: do something as soon as so many results are in the file."""
+def after_two(monkeypatch, act):
+    """Do something as soon as two results are in the file, while the other trials wait."""
+    whole = Results.add
 
-    def wait():
-        stop = time.monotonic() + 200
-        while len(lines(file)) < count and time.monotonic() < stop:
-            time.sleep(0.005)
-        seen.append(len(lines(file)))
-        act()
+    def add(results, found):
+        whole(results, found)
+        if len(lines(results.path)) == 2:
+            act()
 
-    thread = threading.Thread(target=wait, daemon=True)
-    thread.start()
-    return thread
+    monkeypatch.setattr(Results, "add", add)
 
 
-def test_a_killed_worker_loses_no_result_and_the_numbers_are_the_same(client, serial, tmp_path, capsys, monkeypatch):
+def test_a_killed_worker_loses_no_result_and_the_numbers_are_the_same(client, grid, tmp_path, capsys, monkeypatch):
     client.wait_for_workers(2, timeout=200)
-    before = client.run(os.getpid)
-    victim = min(before.values())
-    assert len({*before.values(), os.getpid()}) == 3, "two processes beside this one"
-    file, seen = tmp_path / "runs.jsonl", []
-    killer = when(file, 4, lambda: os.kill(victim, signal.SIGKILL), seen)
-    found = tl.race.sweep(**GRID, executor=client.get_executor(), results=file, progress=True)
-    killer.join()
-    assert 4 <= seen[0] < TRIALS, "it was killed in the middle"
-    assert victim not in client.run(os.getpid).values()
+    workers = {*client.run(os.getpid).values()}
+    assert len({*workers, os.getpid()}) == 3, "two processes beside this one"
+    file, killed = tmp_path / "runs.jsonl", []
+
+    def kill():
+        while not (busy := [int(p.name.split()[1]) for p in tmp_path.glob("pid *")]):
+            time.sleep(0.01)
+        os.kill(busy[0], signal.SIGKILL)
+        killed.append(busy[0])
+        (tmp_path / "go").touch()
+
+    after_two(monkeypatch, kill)
+    found = tl.race.sweep(**grid, executor=client.get_executor(), results=file, progress=True)
+    assert {*killed} < workers and killed[0] not in client.run(os.getpid).values(), "it was at work, and it is gone"
+    assert f"{TRIALS}/{TRIALS}" in capsys.readouterr().err
+    serial = tl.race.sweep(**grid)
     assert found == serial and found.to_json() == serial.to_json() and found.status == "finished"
     assert {*found["status"]} == {"finished"} and len(found) == TRIALS
-    assert f"{TRIALS}/{TRIALS}" in capsys.readouterr().err
     assert len({json.loads(line)["key"] for line in lines(file)}) == len(lines(file)) == TRIALS
     monkeypatch.setattr("torchlean_nb.race.sweep_crew.run_trials", lambda trials: pytest.fail("it was in the file"))
-    assert tl.race.sweep(**GRID, results=file) == serial
+    assert tl.race.sweep(**grid, results=file) == serial
 
 
-def test_stop_keeps_what_had_finished_and_another_call_goes_on_from_there(client, serial, tmp_path):
+def test_stop_keeps_what_had_finished_and_another_call_goes_on_from_there(client, grid, tmp_path, monkeypatch):
     client.wait_for_workers(2, timeout=200)
-    file, seen = tmp_path / "runs.jsonl", []
-    presses = when(file, 4, lambda: os.kill(os.getpid(), signal.SIGINT), seen)
-    part = tl.race.sweep(**GRID, executor=client.get_executor(), results=file)
-    presses.join()
-    assert part.status == "interrupted" and 4 <= len(part) < TRIALS
-    rows = [[serial.row(i)[k] for k in ("optimizer", "lr", "schedule", "seed")] for i in range(TRIALS)]
-    where = [rows.index([part.row(i)[k] for k in ("optimizer", "lr", "schedule", "seed")]) for i in range(len(part))]
-    assert where == sorted(where) and np.array_equal(part["final"], serial["final"][where])
-    cut = lines(file)
-    assert tl.race.sweep(**GRID, executor=client.get_executor(), results=file) == serial
-    assert lines(file)[: len(cut)] == cut and len(lines(file)) == TRIALS
+    file = tmp_path / "runs.jsonl"
+    after_two(monkeypatch, lambda: signal.raise_signal(signal.SIGINT))
+    part = tl.race.sweep(**grid, executor=client.get_executor(), results=file)
+    assert part.status == "interrupted" and part.meta["planned"] == TRIALS
+    assert len(part) == 2 == len(lines(file))
+    (tmp_path / "go").touch()
+    serial, cut = tl.race.sweep(**grid), lines(file)
+    where = [*zip(*(serial[k] for k in ("optimizer", "lr", "seed")), strict=True)]
+    same = [where.index(key) for key in zip(*(part[k] for k in ("optimizer", "lr", "seed")), strict=True)]
+    assert same == sorted(same) and np.array_equal(part["final"], serial["final"][same])
+    assert tl.race.sweep(**grid, executor=client.get_executor(), results=file) == serial
+    assert lines(file)[:2] == cut and len(lines(file)) == TRIALS
 
 
 def test_a_problem_of_a_notebook_travels_and_its_failures_come_back(client):

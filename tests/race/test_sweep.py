@@ -225,6 +225,7 @@ def test_a_trial_that_fails_is_a_row_and_the_others_are_as_they_are(tmp_path):
     found = tl.race.sweep("sgd", **given, results=file)
     assert found["status"] == ("finished", "failed", "finished", "finished")
     assert found["error"][1] == "ZeroDivisionError: no line" and np.isnan(found["final"][1])
+    assert found.to_text().endswith("\n1 failed: ZeroDivisionError: no line")
     assert found.best()["failed"] == 1 and len(file.read_text().splitlines()) == 3
     with pytest.raises(ZeroDivisionError, match="no line"):
         tl.race.sweep("sgd", **given, errors="raise")

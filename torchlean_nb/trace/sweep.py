@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -24,6 +25,7 @@ from torchlean_nb.trace.arrays import decode_array, encode_array, same_array
 from torchlean_nb.trace.frozen import check_format, dumps, freeze, loads, numbers, plain, write_text
 
 FORMAT = "torchlean_nb.sweep/1"
+SHOWN = 3  # different errors
 SETTING = ("optimizer", "schedule", "lr")
 Column = np.ndarray | tuple[str, ...]
 Curve = tuple[np.ndarray, np.ndarray]
@@ -261,7 +263,7 @@ class SweepTrace:
 
     # -- display ---------------------------------------------------------------------------
     def to_text(self) -> str:
-        """A table: of each optimizer its best setting, and what came of it over seeds and starts."""
+        """A table: of each optimizer its best setting, and what came of it over seeds and starts; then the errors."""
         show: dict[str, Callable[[dict[str, Any]], str]] = {
             "optimizer": lambda r: r["optimizer"], "lr": lambda r: "-" if r["lr"] != r["lr"] else f"{r['lr']:.4g}",
             "schedule": lambda r: r["schedule"], "median loss": lambda r: f"{r['median']:.6g}",
@@ -270,7 +272,8 @@ class SweepTrace:
             "failed": lambda r: str(r["failed"]),
         }  # fmt: skip
         rows = [[*show], *([f(row) for f in show.values()] for row in self.ranking())]
-        return _table(rows)
+        errors = Counter(e for e in self.columns.get("error", ()) if e).most_common(SHOWN)
+        return "\n".join([_table(rows), *(f"{n} failed: {_line(e)}" for e, n in errors)])
 
     def __repr__(self) -> str:
         planned = self.meta.get("planned", len(self))
@@ -296,8 +299,12 @@ def _column(name: str, values: Any) -> Column:
     return numbers(values, f"column {quote(name)}", np.int64 if whole else np.float64)
 
 
+def _line(text: str) -> str:
+    return "".join(c if c.isprintable() else "?" for c in text)
+
+
 def _table(rows: Iterable[Sequence[str]]) -> str:
-    rows = [["".join(c if c.isprintable() else "?" for c in cell) for cell in row] for row in rows]
+    rows = [[*map(_line, row)] for row in rows]
     wide = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = ["  ".join(x.ljust(w) for x, w in zip(row, wide, strict=True)).rstrip() for row in rows]
     return "\n".join(lines)
