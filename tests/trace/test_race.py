@@ -84,6 +84,22 @@ def test_the_grid_is_really_the_best_of_its_rates():
     assert found.hypers["lr"] == min(last, key=last.get)
 
 
+def test_many_starts_are_one_race_with_rates_found_from_the_first():
+    both = tl.race(["sgd"], on="booth", start=[[-8.0, 6.0], [1.0, 1.0]], lr="auto", steps=30)
+    one = tl.race(["sgd"], on="booth", start=(-8.0, 6.0), lr="auto", steps=30)
+    assert both.tracks[0].hypers == one.tracks[0].hypers and len(both.tracks[0]) == 2
+
+
+def test_a_stop_while_rates_are_looked_for_leaves_nothing_torn(monkeypatch):
+    def stopped(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("torchlean_nb.race.rates.np.median", stopped)
+    race = tl.race(["sgd"], on="booth", lr="auto", steps=5)
+    assert (race.status, len(race), race.source[1]) == ("interrupted", 0, ())
+    assert "no contender has finished" in race.to_text()
+
+
 def test_a_notebook_shows_the_picture_and_the_words(race):
     bundle = race._repr_mimebundle_()
     assert bundle["image/svg+xml"].startswith("<svg") and "adam" in bundle["text/plain"]

@@ -34,12 +34,19 @@ def tuned(entries: Sequence[Contender], run: Callable[[dict[str, Any]], RaceTrac
     entries : sequence of Contender
     run : callable
         Races a mapping of labels to contenders.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        When a race was stopped by one.
     """
     return [replace(c, hypers={**c.hypers, "lr": _best(c, run)}) if unset(c) else c for c in entries]
 
 
 def _best(c: Contender, run: Callable[[dict[str, Any]], RaceTrace]) -> float:
     race = run({c.name: (c.rule, {**c.hypers, "lr": np.array(GRID)})})
+    if race.status != "finished":
+        raise KeyboardInterrupt
     track = race.tracks[0]
     last = track.losses[-max(1, len(track.losses) // 10) :]
     worth = np.where((track.ended < 0) & np.isfinite(last).all(axis=0), np.median(last, axis=0), np.inf)

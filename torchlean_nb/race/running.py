@@ -87,12 +87,6 @@ def run(
         raise HyperparameterError(f"race: engine={quote(engine)}", f"one of {', '.join(ENGINES)}")
     if lr not in (None, "auto"):
         raise HyperparameterError(f"race: lr={quote(lr)}", "None or 'auto'", 'tl.race([("sgd", {"lr": 0.1})])')
-    if lr == "auto":
-        grid = {"start": start, "steps": steps, "every": every, "dtype": dtype, "seed": seed, "progress": False}
-        found = tuned(entries, lambda one: run(one, surface, **grid))
-        chosen, entries = note(entries, found), found
-    else:
-        chosen = note(entries, entries)
     points = _starts(surface, start, entries, dtype)
     n = points.shape[1]
     every = max(1, math.ceil(steps * n / RECORDS)) if every is None else _count("every", every)
@@ -104,8 +98,12 @@ def run(
             facade(c, 0, points[:, 0])
     shown = steps * n * len(entries) > LONG if progress is None else progress
     done: dict[int, Track] = {}
-    status, compiling = "finished", 0.0
+    status, compiling, chosen = "finished", 0.0, note(entries, entries)
     try:
+        if lr == "auto":
+            grid = {"start": points[:, 0], "steps": steps, "every": every, "dtype": dtype, "seed": seed}
+            found = tuned(entries, lambda one: run(one, surface, **grid, progress=False))
+            chosen, entries = note(entries, found), found
         with tqdm(total=steps * n * len(entries), disable=not shown, unit="update", unit_scale=True) as bar:
             heat = Heat(surface, points, when, every, seed, engine, bar.update if shown else _nobody)
             for i, track, seconds in heat.tracks(entries):
@@ -124,7 +122,7 @@ def run(
         "rates": chosen,
     }
     meta |= {"compile_seconds": compiling} if compiling else {}
-    return RaceTrace(surface.about(), when, tracks, meta, (surface, tuple(entries)))
+    return RaceTrace(surface.about(), when, tracks, meta, (surface, tuple(entries[i] for i in sorted(done))))
 
 
 def _nobody(_: int) -> None:
