@@ -3,7 +3,8 @@
 /**
  * Builds the frame into `el` and returns it. `spec`: title, meta, steps, phases [{name, count, hue}],
  * draw(state, frame), keys {key: fn}, help [[key, text]], about, exports [[label, fn]], table (has a text twin),
- * start (state to begin with), beat (ms for a step when it plays), foot, mayLeave(), escape().
+ * start (state to begin with), beat (ms for a step when it plays), foot, mayLeave(), escape(), heard(state): the part of
+ * a state from Python that counts.
  */
 export function frame({ model, el }, spec) {
   const options = model.get("options") || {},
@@ -129,9 +130,10 @@ export function frame({ model, el }, spec) {
   });
   // Only what is new there: the rest may be of before a move that has not been told yet.
   const fromState = f.guard(() => {
-    const given = model.get("state") || {},
+    const all = model.get("state") || {},
+      given = spec.heard ? spec.heard(all) : all,
       fresh = Object.entries(given).filter(([k, v]) => JSON.stringify(v) !== JSON.stringify(known[k]));
-    known = given;
+    known = all;
     if (fresh.some(([k, v]) => JSON.stringify(v) !== JSON.stringify(state[k]))) take(Object.fromEntries(fresh));
   });
   model.on("change:step", fromStep);

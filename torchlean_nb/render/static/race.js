@@ -106,7 +106,8 @@ function raceArena({ model, el }, race, mail, again) {
     look = () => (RACE_VIEWS.includes(f.state.view) ? f.state.view : "map"),
     said = h("p", { class: "tl-ra-said", role: "alert", hidden: true });
   let seen = "",
-    framed = "";
+    framed = "",
+    last = race.serial;
 
   /** What every part sees and may ask for. */
   const view = {
@@ -190,6 +191,13 @@ function raceArena({ model, el }, race, mail, again) {
         ),
         ...raceStateExports(view),
       ],
+      // With an answer comes the state of when it was asked for: of that only the race is news.
+      heard(state) {
+        const { serial } = model.get("payload"),
+          echo = Number.isInteger(serial) && serial >= 0 && serial !== last;
+        last = serial;
+        return echo ? { race: state.race } : state;
+      },
       draw: () => paint(),
     },
   );

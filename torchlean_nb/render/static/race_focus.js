@@ -87,7 +87,8 @@ export function raceFocus() {
   let corner = [8, 8],
     height = 0,
     width = 158,
-    last = -1;
+    last = -1,
+    ground = null;
 
   /** How many lines the box has: of the chosen contender, whatever the step. */
   const count = (view) => 2 + (view.race.tracks.some((t) => t.mx) ? 2 : 1) + (view.race.surface.eigen ? 2 : 0);
@@ -115,14 +116,16 @@ export function raceFocus() {
           if (view.on(i))
             for (let j = 0; j <= w.last; j++)
               if (w.x[j] > x - 6 && w.x[j] < x + width + 6 && w.y[j] > y - 6 && w.y[j] < y + height + 6)
-                n += i === view.chosen() ? 3 : 1;
+                n += j === 0 || j === w.last ? 8 : i === view.chosen() ? 3 : 1;
         });
         return n;
       };
       const cost = corners.map(hidden),
         best = cost.indexOf(Math.min(...cost));
-      // It does not jump for little.
-      if (last < 0 || cost[last] > 2 * cost[best] + 15) last = best;
+      const place = JSON.stringify([view.f.state.camera, wide]);
+      // It does not jump for little while the ground stays.
+      if (place !== ground || cost[last] > 2 * cost[best] + 15) last = best;
+      ground = place;
       corner = corners[last];
       box.setAttribute("transform", `translate(${corner[0]} ${corner[1]})`);
       const { eigen } = view.race.surface;
