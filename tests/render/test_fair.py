@@ -137,6 +137,8 @@ def test_the_figure_has_the_lines_of_every_panel():
         for line, e in zip(ax.lines, c.entries, strict=True):
             assert np.array_equal(line.get_xdata(), e.rates)
             assert np.array_equal(np.isfinite(line.get_ydata()), np.isfinite(np.median(e.losses, axis=1)))
+        crosses = sum(len(r.get_offsets()) for r in ax.collections if r.get_gid() == "diverged")
+        assert crosses == sum(int(np.isinf(np.median(e.losses, axis=1)).sum()) for e in c.entries)
         assert len([r for r in ax.collections if r.get_sizes().tolist() == [170]]) == sum(map(bool, edges(c)))
     assert fig._suptitle.get_text() == "both"
 

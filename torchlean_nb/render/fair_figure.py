@@ -17,7 +17,9 @@ _MARKS = "os^DvP"
 
 
 def fair_figure(trace: FairTrace, metric: str = "best", title: str | None = None) -> Any:
-    """Medians over the seeds as lines, the seeds as bands; a dotted ring marks a best rate on the edge of its grid.
+    """Medians over the seeds as lines, the seeds as bands.
+
+    A ring marks a best rate on the edge of its grid, a cross a rate at which it diverged.
 
     Returns
     -------
@@ -52,6 +54,9 @@ def _panel(ax: Any, c: Contest, names: list[str], metric: str) -> None:
         handles.append(Line2D([], [], **style))
         least, middle, most = scores.min(axis=1), np.median(scores, axis=1), scores.max(axis=1)
         there, best = np.isfinite(middle), judging.best_rate(scores)
+        gone = e.rates[~there & np.isfinite(e.rates)]
+        ax.scatter(gone * 1.05 ** (i - 1), np.full(len(gone), 0.98), transform=ax.get_xaxis_transform(), marker="x",
+                   color=ink, s=18, lw=1.2, gid="diverged")  # fmt: skip
         if not there.any():
             continue
         if np.isnan(e.rates).any():
