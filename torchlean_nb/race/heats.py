@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -21,8 +22,7 @@ from torchlean_nb.surfaces import Surface
 from torchlean_nb.trace.race import Track
 
 FEW = 4  # paths that are quicker one by one in Python floats
-CHUNK = 4096  # paths whose arrays stay in the cache together
-CREW = 16384  # paths of all contenders that are worth one call for the surface
+CHUNK = 16384  # paths, of one contender or several, whose arrays stay in the cache together
 BRIEF = 2e7  # updates so soon done that nobody wants to keep half of them
 
 
@@ -65,7 +65,7 @@ class Heat:
             else:
                 crowd.append(i)
         n, steps = self.points.shape[1], self.when[-1]
-        size = max(1, CREW // n) if n * steps * len(crowd) < BRIEF else 1
+        size = max(1, CHUNK // n) if n * steps * len(crowd) < BRIEF else 1
         for a in range(0, len(crowd), size):
             crew = crowd[a : a + size]
             for i, paths in zip(crew, self.in_step([entries[i] for i in crew]), strict=True):
@@ -114,9 +114,9 @@ class Heat:
         n = self.points.shape[1]
         if n <= CHUNK or self.surface.noise:
             return lockstep(crew, self.surface, self.points, self.when, self._noise(), self.tell)
-        found = [self._paths() for _ in crew]
-        for a in range(0, n, CHUNK):
-            cut = slice(a, min(a + CHUNK, n))
+        found, width = [self._paths() for _ in crew], math.ceil(n / math.ceil(n / CHUNK))
+        for a in range(0, n, width):
+            cut = slice(a, min(a + width, n))
             points = np.ascontiguousarray(self.points[:, cut])
             parts = lockstep([_cut(c, cut) for c in crew], self.surface, points, self.when, None, self.tell)
             for paths, part in zip(found, parts, strict=True):
