@@ -223,6 +223,19 @@ def test_a_flat_map_keeps_its_words_inside(watch, tmp_path):
     assert picture["y"] <= name["y"] and name["y"] + name["height"] <= picture["y"] + picture["height"]
 
 
+def test_what_is_thinned_is_said(watch, tmp_path):
+    at, k = np.linspace(-1, 1, 151), 1200
+    spots = np.linspace(1, 0, 2 * k).reshape(-1, 2)
+    plane = Plane("random", at, at, 1 + at**2 + at[:, None] ** 2, spots, np.ones(k), 0.5)
+    trace = LandscapeTrace("long", [plane], LandscapePath(np.arange(k), np.linspace(2, 1, k)))
+    LandscapeExplorer(trace).to_html(tmp_path / "long.html")
+    page = watch(tmp_path / "long.html").page
+    said = page.locator(".tl-stage .tl-foot")
+    expect(said).to_contain_text("The cursor reads 101 by 101 of the 151 by 151 points.")
+    expect(said).to_contain_text("Of 1200 points of the path every 1.2th is shown, 1000 in all.")
+    expect(page.locator(".tl-count")).to_have_text("update 1199 of 1199")
+
+
 def test_holes_are_hatched_and_said(watch, pages):
     page = watch(pages / "holes.html").page
     assert page.locator(".ls-hole").get_attribute("d").count("M") == 24

@@ -202,6 +202,7 @@ def test_long_paths_and_fine_grids_are_thinned_and_it_is_said():
     assert note == "Of 2500 points of the path every 2.5th is shown, 1000 in all."
     sent = landscape_payload(trace, note)
     assert sent["planes"][0]["z"]["shape"] == [MOST_CELLS, MOST_CELLS] and sent["note"] == note
+    assert sent["planes"][0]["points"] == [301, 301]
     assert sent["planes"][0]["a"]["data"][0] == -2 and sent["planes"][0]["a"]["data"][-1] == 2
     assert len(json.dumps(sent)) < 300_000
     assert shown(wave()) == (wave(), "")

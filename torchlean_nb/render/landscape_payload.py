@@ -91,7 +91,7 @@ def _plane(plane: Plane, label: str) -> dict[str, Any]:
         "a": sent(plane.a[columns]), "b": sent(plane.b[rows]), "z": sent(plane.losses[np.ix_(rows, columns)], 5),
         "low": low, "high": high, "log": ground.log, "tall": ground.tall, "stretch": ground.stretch,
         "unit": ground.unit, "levels": ground.levels, "lines": ground.lines(), "fills": ground.fills(),
-        "holes": ground.holes(), "lost": int((~np.isfinite(plane.losses)).sum()),
+        "holes": ground.holes(), "points": list(plane.losses.shape), "lost": int((~np.isfinite(plane.losses)).sum()),
         "marks": ground.marks(),
         "at": sent(plane.positions), "off": sent(plane.residuals),
         "under": sent(np.array([bilinear(plane, *p) for p in plane.positions])),

@@ -124,11 +124,14 @@ function render({ model, el }) {
             : mark(s("path", { class: "ls-drop", d: "M0 -6V6" }), ring),
         ]
       : [mark(s("path", { class: "ls-end", d: "M-5 0h10m-5 -5v10" }), "the network")];
+    const [m, n] = land.points,
+      few = land.a.length < n || land.b.length < m;
     const said = [
       land.stretch === 1 ? "" : `The second direction is drawn ${short(land.stretch, 3)} times as long.`,
       land.lost
-        ? `${land.lost} of ${land.a.length * land.b.length} points of the grid have no number: ${flat ? "hatched" : "left open or hatched"}.`
+        ? `${land.lost} of ${m * n} points of the grid have no number: ${flat ? "hatched" : "left open or hatched"}.`
         : "",
+      few ? `The cursor reads ${land.a.length} by ${land.b.length} of the ${n} by ${m} points.` : "",
       data.note,
     ];
     note.textContent = said.filter(Boolean).join(" ");

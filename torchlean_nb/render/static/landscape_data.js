@@ -82,14 +82,13 @@ export function landReach(land) {
   return { fits, by: fits ? land.unit : (0.6 * LAND_REACH) / land.far };
 }
 
-/** A view from `az` around and `el` above, in degrees: `[x, y, z]` of a box around 0 to `[right, down]`, and depth. */
+/** A view from `az` around and `el` above, in degrees: `[x, y, z]` of a box around 0 to `[right, down]`. */
 export function landTurn(az, el) {
   const t = (az * Math.PI) / 180,
     e = (el * Math.PI) / 180,
     [c, d, up, flat] = [Math.cos(t), Math.sin(t), Math.cos(e), Math.sin(e)];
   return {
     put: (x, y, z) => [x * c - y * d, -(x * d + y * c) * flat - z * up],
-    depth: (x, y) => x * d + y * c,
     // Of a drawing of the ground, y down: seen through a matrix it need not be drawn anew.
     ground: [c, -d * flat, d, c * flat],
     back: [c > 0, d > 0],

@@ -321,7 +321,7 @@ export function landTables(data, land) {
       ["plane", "grid", "what it explains", "farthest point"],
       data.planes.map((p) => [
         p.label,
-        `${p.a.length} by ${p.b.length}`,
+        `${p.points[1]} by ${p.points[0]}`,
         p.says,
         p.off.length ? short(p.far, 4) : "no path",
       ]),
