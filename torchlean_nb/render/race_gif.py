@@ -149,14 +149,18 @@ class _Film:
 
     def _say(self, step: int) -> None:
         bar = self.bar.copy()
-        ImageDraw.Draw(bar).text((8, 5), f"step {step} of {self.seen.last}", fill=_INK)
+        ImageDraw.Draw(bar).text((34, 5), str(step), fill=_INK)
         self.codes[TALL:] = self._coded(bar)
 
 
 def _names(seen: Scene) -> Image.Image:
     """The line below: every colour with its name."""
     bar = Image.new("RGB", (WIDE, BAR), "white")
-    pen, x = ImageDraw.Draw(bar), 118
+    pen, of = ImageDraw.Draw(bar), f"of {seen.last}"
+    after = 38 + pen.textlength(str(seen.last))
+    pen.text((8, 5), "step", fill=_INK)
+    pen.text((after, 5), of, fill=_INK)
+    x = round(after + pen.textlength(of)) + 14
     for i in seen.on:
         name = seen.stands[i].label.replace(MINUS, "-").encode("latin-1", "replace").decode("latin-1")[:14]
         wide = round(pen.textlength(name))

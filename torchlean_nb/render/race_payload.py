@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -80,6 +81,7 @@ def seen_window(trace: RaceTrace, stands: Sequence[Standing]) -> Window:
     return window(trace.surface.get("domain", (-2.0, 2.0, -2.0, 2.0)), np.concatenate([goals, *paths]))
 
 
+@lru_cache(maxsize=16)
 def map_of(surface: Surface | None, seen: Window) -> Map:
     """Map of a surface; an empty one where it is not known."""
     if surface is None:
