@@ -388,4 +388,4 @@ def test_the_page_on_sweeps_runs_as_pasted(tmp_path, monkeypatch):
     exec("\n".join(blocks), names)
     assert len(blocks) == 5 and len(names["found"]) == 8 and len(names["more"]) == 12
     assert len((tmp_path / "runs.jsonl").read_text().splitlines()) == 12
-    assert SweepTrace.read(tmp_path / "sweep.json")["schedule"].count("constant") == 12
+    assert SweepTrace.read(tmp_path / "sweep.json")["schedule"].count("constant") == 8

@@ -120,7 +120,7 @@ def by_an_executor(jobs: Sequence[Sequence[Trial]], points: int, take: Take, exe
         try:
             future = executor.submit(at_work, jobs[n], points, HERE, uuid4().hex)
         except Exception as e:  # each kind of executor has errors of its own for this
-            raise ToolError(f"sweep: {type(executor).__name__} takes no more work", why or str(e), _AGAIN) from e
+            raise ToolError(f"sweep: {type(executor).__name__} takes no more work", _said(e), _AGAIN) from e
         waiting[future] = n
         future.add_done_callback(landed.put)
 
@@ -137,7 +137,7 @@ def by_an_executor(jobs: Sequence[Sequence[Trial]], points: int, take: Take, exe
                 found = future.result()
             except (BrokenExecutor, CancelledError) as e:
                 del waiting[future]
-                give(n, f"{type(e).__name__}: {e}")
+                give(n, _said(e))
                 continue
             except Exception as e:
                 found = [e] * len(jobs[n])
@@ -154,6 +154,10 @@ def by_an_executor(jobs: Sequence[Sequence[Trial]], points: int, take: Take, exe
     finally:
         for future in waiting:
             future.cancel()
+
+
+def _said(e: BaseException) -> str:
+    return f"{type(e).__name__}: {e}".removesuffix(": ")
 
 
 def _heed(reason: BaseException | None) -> None:
