@@ -41,7 +41,7 @@ class Heat:
     seed : int
         Of the noise.
     engine : str
-    tell : callable
+    tell : callable, optional
         Is told of updates made.
     """
 
@@ -51,7 +51,7 @@ class Heat:
     every: int
     seed: int
     engine: str
-    tell: Callable[[int], Any]
+    tell: Callable[[int], Any] | None = None
 
     def tracks(self, entries: Sequence[Contender]) -> Iterator[tuple[int, Track, float]]:
         """Number of a contender, its track, and the seconds numba took to compile it, as they finish."""
@@ -106,7 +106,8 @@ class Heat:
         step = each_alone(c, field(self.surface, 1, kind), self.surface, self.points, paths.evaluations)
         with np.errstate(all="ignore"):
             for _ in march(step, field(self.surface, n, kind), self.points, paths, self.when, self._noise()):
-                self.tell(n)
+                if self.tell is not None:
+                    self.tell(n)
         return paths
 
     def in_step(self, crew: Sequence[Contender]) -> list[Paths]:
@@ -143,7 +144,8 @@ class Heat:
             return None
         except (ArithmeticError, ValueError):  # where Python has no number, arrays have inf and nan
             return None
-        self.tell(n * steps)
+        if self.tell is not None:
+            self.tell(n * steps)
         return paths
 
     def _native(self, c: Contender, paths: Paths) -> None:

@@ -5,6 +5,7 @@ For rules that treat each coordinate alone. The numbers are those that each path
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from functools import partial
 from types import SimpleNamespace
@@ -17,10 +18,10 @@ from torchlean_nb.errors import CapabilityError
 from torchlean_nb.race.contenders import Contender
 from torchlean_nb.race.engine import Paths, limit_of, rooms
 from torchlean_nb.race.programs import passes, program_of, rates, table
-from torchlean_nb.race.straight import slopes
+from torchlean_nb.race.straight import Look, slopes
 from torchlean_nb.surfaces import Surface
 
-Move = Callable[[int], None]
+Move = Callable[[], None]
 DOT = 8192  # numbers whose product with themselves is taken by one thread
 
 
@@ -48,28 +49,33 @@ def lockstep(
     looks, values = _looks(surface, both, g)
     places, losses = rooms(count, len(when), n, points.dtype)
     found = [Paths(points, len(when), limit_of(surface), room) for room in zip(places, losses, strict=True)]
-    moves = [lane(c, points.dtype, steps)(*both[:, i], g[i]) for i, c in enumerate(crew)]
-    blocks = [[flat[a : a + DOT] for a in range(0, flat.size, DOT)] for flat in both.reshape(2, -1)]
+    places, losses = places.swapaxes(0, 1), losses.swapaxes(0, 1)
+    lanes = [lane(c, points.dtype, steps)(*both[:, i], g[i]) for i, c in enumerate(crew)]
+    flat = both.reshape(2, -1)
+    blocks = [[a[i : i + DOT] for i in range(0, a.size, DOT)] for a in flat[::-1]]
+    stages = [*zip(both, both[::-1], looks, zip(*lanes, strict=True), blocks, strict=True)]
     square, hurt, k, row = limit_of(surface) ** 2, False, 0, 0
     with np.errstate(all="ignore"):
         for k in range(steps):
-            here, there, whole = both[k & 1], both[~k & 1], k in due
-            looks[k & 1](whole)
-            if whole:
-                places[:, row], losses[:, row] = here, values
+            here, there, (only, whole), moves, parts = stages[k & 1]
+            if k in due:
+                whole()
+                places[row], losses[row] = here, values
                 row += 1
+            else:
+                only()
             if hurt and all(paths.over for paths in found):
                 break
             if noise is not None:
                 g += noise(points.shape)
             for move in moves:
-                move(k)
+                move()
             if hurt:
                 for paths, old, new in zip(found, here, there, strict=True):
                     paths.hold(old, new)
             total = 0.0
-            for block in blocks[~k & 1]:
-                total += block.dot(block)
+            for part in parts:
+                total += part.dot(part)
             if not total < square:  # NaN is not smaller either
                 hurt = True
                 for paths, old, new in zip(found, here, there, strict=True):
@@ -78,32 +84,32 @@ def lockstep(
                 tell(n * count)
         else:
             k = steps
-        looks[k & 1](True)
-    places[:, row:], losses[:, row:] = both[k & 1][:, None], values[:, None]
+        looks[k & 1][1]()
+    places[row:], losses[row:] = both[k & 1], values
     return found
 
 
-def _looks(surface: Surface, both: np.ndarray, g: np.ndarray) -> tuple[list[Callable[[bool], None]], np.ndarray]:
-    """Functions that fill gradients and values, from the first or the second set of positions; and the values."""
+def _looks(surface: Surface, both: np.ndarray, g: np.ndarray) -> tuple[list[tuple[Look, Look]], np.ndarray]:
+    """Functions that fill in gradients, or both, from the first and the second set of positions; and the values."""
     _, count, _, n = both.shape
     values = np.empty((count, n), both.dtype)
     if count == 1:
         return [slopes(surface, p[0], g[0], values[0]) for p in both], values
     # Coordinates of all contenders side by side are one long array; those of one contender are another.
     points, found = (np.empty((2, count, n), both.dtype) for _ in range(2))
-    run = slopes(surface, points.reshape(2, -1), found.reshape(2, -1), values.reshape(-1))
-    back, turned = found.transpose(1, 0, 2), [p.transpose(1, 0, 2) for p in both]
+    runs = slopes(surface, points.reshape(2, -1), found.reshape(2, -1), values.reshape(-1))
+    back = found.transpose(1, 0, 2)
 
-    def look(source: np.ndarray, whole: bool) -> None:
+    def look(source: np.ndarray, run: Look) -> None:
         points[:] = source
-        run(whole)
+        run()
         g[:] = back
 
-    return [partial(look, p) for p in turned], values
+    return [tuple(partial(look, p.transpose(1, 0, 2), run) for run in runs) for p in both], values
 
 
-def lane(contender: Contender, dtype: Any, steps: int) -> Callable[[np.ndarray, np.ndarray, np.ndarray], Move]:
-    """``bind(a, b, g)`` gives ``move(k)``, which steps from `a` to `b` in even steps and back in odd ones."""
+def lane(contender: Contender, dtype: Any, steps: int) -> Callable[..., tuple[Move, Move]]:
+    """``bind(a, b, g)`` gives two functions to call in turn: a step from `a` to `b`, and one back."""
     if contender.paths == 1:
         try:
             return _fused(contender, np.dtype(dtype), steps)
@@ -120,32 +126,37 @@ def _fused(contender: Contender, dtype: np.dtype[Any], steps: int) -> Any:
     if steps:
         now[:] = numbers[0]
 
-    def bind(a: np.ndarray, b: np.ndarray, g: np.ndarray) -> Move:
+    def bind(a: np.ndarray, b: np.ndarray, g: np.ndarray) -> tuple[Move, Move]:
         first, second = ([np.empty(a.size, dtype) for _ in program.slots] for _ in range(2))
         scratch = [np.empty(a.size, t) for t in program.temporaries.values()]
         slots = rule.start(a.ravel(), h)
         for name, slot in zip(program.slots, first, strict=True):
             slot[:] = slots[name] / program.factors[name]
         p, q, g = a.reshape(-1), b.reshape(-1), g.reshape(-1)
-        go = (partial(run, g, p, *first, *second, q, *scratch), partial(run, g, q, *second, *first, p, *scratch))
+        go = partial(run, g, p, *first, *second, q, *scratch), partial(run, g, q, *second, *first, p, *scratch)
+        if still:
+            return go
+        rest = iter(numbers)
 
-        def move(k: int) -> None:
-            now[:] = numbers[k]
-            go[k & 1]()
+        def move(run: Move) -> None:
+            now[:] = next(rest)
+            run()
 
-        return (lambda k: go[k & 1]()) if still else move
+        return partial(move, go[0]), partial(move, go[1])
 
     return bind
 
 
-def _by_the_rule(contender: Contender, a: np.ndarray, b: np.ndarray, g: np.ndarray) -> Move:
+def _by_the_rule(contender: Contender, a: np.ndarray, b: np.ndarray, g: np.ndarray) -> tuple[Move, Move]:
     """Steps by the rule itself, hyperparameters broadcast over the paths."""
     rule, rate, xp, slots = contender.rule, rates(contender), numpy_namespace(), {}
     hypers = {k: v.astype(a.dtype) if isinstance(v, np.ndarray) else v for k, v in contender.hypers.items()}
 
-    def move(k: int) -> None:
+    count = itertools.count()
+
+    def move(old: np.ndarray, new: np.ndarray) -> None:
+        k = next(count)
         h = SimpleNamespace(**(hypers if contender.schedule is None else {**hypers, "lr": rate(k)}))
-        old, new = (b, a) if k & 1 else (a, b)
         # A rule may keep what it was given, and these arrays are written again.
         p, slope = old.copy(), g.copy()
         if k == 0:
@@ -154,4 +165,4 @@ def _by_the_rule(contender: Contender, a: np.ndarray, b: np.ndarray, g: np.ndarr
         slots.update({name: terms[name] for name in slots})
         new[:] = p + terms["delta"]
 
-    return move
+    return partial(move, a, b), partial(move, b, a)

@@ -105,7 +105,7 @@ def run(
             found = tuned(entries, lambda one: run(one, surface, **grid, progress=False))
             chosen, entries = note(entries, found), found
         with tqdm(total=steps * n * len(entries), disable=not shown, unit="update", unit_scale=True) as bar:
-            heat = Heat(surface, points, when, every, seed, engine, bar.update if shown else _nobody)
+            heat = Heat(surface, points, when, every, seed, engine, bar.update if shown else None)
             for i, track, seconds in heat.tracks(entries):
                 done[i] = track
                 compiling += seconds
@@ -123,10 +123,6 @@ def run(
     }
     meta |= {"compile_seconds": compiling} if compiling else {}
     return RaceTrace(surface.about(), when, tracks, meta, (surface, tuple(entries[i] for i in sorted(done))))
-
-
-def _nobody(_: int) -> None:
-    """Is told of progress that nobody wants to see."""
 
 
 def _starts(surface: Surface, start: Any, entries: list[Contender], dtype: Any) -> np.ndarray:

@@ -23,11 +23,11 @@ from torchlean_nb.surfaces import Surface
 KEYWORD = ("maximum", "minimum")  # whose output NumPy takes by name only
 RESULTS = ("value", "g_0", "g_1")
 
-Slopes = Callable[[bool], None]
+Look = Callable[[], None]
 
 
-def slopes(surface: Surface, points: np.ndarray, g: np.ndarray, values: np.ndarray) -> Slopes:
-    """``run(whole)`` fills the gradients at the points, and their values where `whole`.
+def slopes(surface: Surface, points: np.ndarray, g: np.ndarray, values: np.ndarray) -> tuple[Look, Look]:
+    """Functions that fill in the gradients at the points, and both gradients and values.
 
     Parameters
     ----------
@@ -36,21 +36,21 @@ def slopes(surface: Surface, points: np.ndarray, g: np.ndarray, values: np.ndarr
     values : ndarray, shape (n,)
     """
     try:
-        both, only = (_written(surface, points.dtype.char, names) for names in (RESULTS, RESULTS[1:]))
+        written = [_written(surface, points.dtype.char, names) for names in (RESULTS[1:], RESULTS)]
     except CapabilityError:
         return _compiled(surface, points, g, values)
     given = {"x": points[0], "y": points[1], "value": values, "g_0": g[0], "g_1": g[1]}
-    runs = [_bound(*found, given, values.size) for found in (only, both)]
-    return lambda whole: runs[whole]()
+    only, both = (_bound(*found, given, values.size) for found in written)
+    return only, both
 
 
-def _compiled(surface: Surface, points: np.ndarray, g: np.ndarray, values: np.ndarray) -> Slopes:
+def _compiled(surface: Surface, points: np.ndarray, g: np.ndarray, values: np.ndarray) -> tuple[Look, Look]:
     at = field(surface, values.size, points.dtype.name)
 
-    def run(whole: bool) -> None:
+    def run() -> None:
         values[:], g[:] = at(points)
 
-    return run
+    return run, run
 
 
 def _bound(code: Any, temporaries: dict[str, Any], constants: dict[str, Any], given: dict[str, Any], n: int) -> Any:
