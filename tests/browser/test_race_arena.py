@@ -206,6 +206,21 @@ def test_views_change_by_key_and_the_surface_turns(six):
     expect(six.locator(".tl-ra-svg")).to_be_visible()
 
 
+def test_the_surface_takes_the_colours_of_another_theme(six):
+    six.locator(".tl").focus()
+    press(six, "v")
+    canvas = six.locator(".tl-ra-canvas")
+    light = canvas.evaluate("(c) => c.toDataURL()")
+    six.emulate_media(color_scheme="dark")
+    canvas.hover()
+    dark = canvas.evaluate("(c) => c.toDataURL()")
+    assert dark != light
+    six.emulate_media(color_scheme="light")
+    six.mouse.move(5, 5)
+    canvas.hover()
+    assert canvas.evaluate("(c) => c.toDataURL()") == light
+
+
 def test_it_plays_and_stops_at_the_end(six):
     six.locator(".tl").focus()
     six.get_by_label("Speed").select_option("4")

@@ -1,6 +1,6 @@
 // RaceArena: the surface in space. Orthographic, far cells first; the paths lie on it, pale where a hill hides them.
 
-const RACE_TURN = [-0.5, 0.62];
+const RACE_TURN = [-0.45, 0.85];
 const RACE_LIFT = 0.55;
 
 /**
@@ -65,14 +65,19 @@ export function raceSpace(view) {
   let wide = 404,
     tall = 303,
     see = null,
+    size = 1,
     ways = [],
     inks = {},
     hand = null;
 
-  const scale = () => Math.min(wide / 1.5, tall / 1.32);
+  /** Pixels of a side: whatever the turn, all of it is in the picture. */
+  const scale = () => {
+    const [, tilt] = angles();
+    return Math.min(wide / 1.5, (tall - 24) / (Math.SQRT2 * Math.sin(tilt) + RACE_LIFT * Math.cos(tilt)));
+  };
   const to = (x, y, z) => {
     const [u, v] = see.screen(x, y, z);
-    return [wide / 2 + u * scale(), tall / 2 - 2 + v * scale()];
+    return [wide / 2 + u * size, tall / 2 - 4 + v * size];
   };
   const context = (of) => {
     const by = window.devicePixelRatio || 1;
@@ -314,6 +319,7 @@ export function raceSpace(view) {
     fits();
     dyes();
     see = raceCamera(...angles());
+    size = scale();
     surface();
     trails();
   }
@@ -329,6 +335,8 @@ export function raceSpace(view) {
     e.stopPropagation();
     turn(...KEYS[e.key]);
   };
+  // A canvas does not follow the theme by itself.
+  canvas.addEventListener("pointerenter", () => getComputedStyle(canvas).color !== inks.text && view.redraw());
   canvas.addEventListener("pointerdown", (e) => {
     hand = [e.clientX, e.clientY];
     canvas.setPointerCapture(e.pointerId);
