@@ -1,6 +1,7 @@
 """Every widget with one name wherever a name can be."""
 
 import _fair
+import _landscapes
 import _programs
 import _traces
 import numpy as np

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _fair
+import _landscapes
 import _programs
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from torchlean_nb.widgets import (
     DecisionBoundary,
     Gallery,
     GradientCloud,
+    LandscapeExplorer,
     Leaderboard,
     LossExplorer,
     ProgramView,
@@ -42,6 +44,7 @@ VIEWS = {
     "confusion": (lambda: ConfusionView([[30, 1, 4], [0, 25, 2], [3, 0, 44]], labels=["a", "b", "c"]), ["ArrowDown"]),
     "program": (lambda: ProgramView(_programs.trace(), step=9), ["ArrowRight"]),
     "leaderboard": (lambda: Leaderboard(_fair.both()), ["ArrowDown"]),
+    "landscape": (lambda: LandscapeExplorer(_landscapes.wave(), plane="pca"), ["ArrowLeft"]),
     "boundary": (lambda: DecisionBoundary(film()), ["Home"]),
 }
 EVERY = pytest.mark.parametrize("name", VIEWS)

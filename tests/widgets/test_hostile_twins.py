@@ -26,7 +26,10 @@ def harmless(kind):
     return set().union(*(shapes(MAKE[kind](name).to_svg()) for name in ("w", "", "n" * 50)))
 
 
-@pytest.mark.parametrize("kind", ["puzzle", "losses", "gallery", "cloud", "confusion", "boundary", "program"])
+KINDS = ["puzzle", "losses", "gallery", "cloud", "confusion", "boundary", "program", "landscape"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", PAYLOADS, ids=[ascii(p)[:30] for p in PAYLOADS])
 def test_a_name_is_only_text_in_every_twin(kind, name):
     """Picture, words, plain data and traits: no element of a name, nothing a terminal obeys, and no endless line."""

@@ -355,6 +355,10 @@ class LandscapeTrace:
         """Explorer of the planes, for the last line of a cell."""
         return self.render("widget", **options)
 
+    def to_html(self, path: str | FilePath | None = None, **options: Any) -> str:
+        """The explorer as one page that works without a kernel or a network; also written to `path`."""
+        return self.show(**options).to_html(path)
+
     def __repr__(self) -> str:
         kinds = ", ".join(self) or "no plane"
         steps = f", path of {len(self.path.steps)} points" if self.path else ""
