@@ -173,6 +173,11 @@ def test_the_key_tells_every_difference():
     assert trial("rosenbrock").key == base.key
 
 
+def test_a_function_that_is_the_default_needs_no_words():
+    t = Trial("sphere", "frank_wolfe", budget=3)
+    assert "corner" not in t.hypers and run_trial(t).status == "finished" and Trial.from_dict(t.to_dict()) == t
+
+
 def test_an_outcome_survives_json():
     for t in (trial("sphere", "sgd", lr=50.0, budget=20), trial(LINE), trial("moons_mlp", "sgd", lr=1e300)):
         found = run_trial(t)
@@ -191,6 +196,7 @@ def test_an_outcome_survives_json():
     ({"problem": "moons_mlp", "start": (0, 0)}, errors.HyperparameterError),
     ({"schedule": 0.1}, errors.HyperparameterError),
     ({"schedule": schedules.custom(lambda k: 1.0)}, errors.CapabilityError),
+    ({"rule": "frank_wolfe", "hypers": {"corner": lambda *_: 0}}, errors.CapabilityError),
     ({"rule": "bfgs", "hypers": {}, "schedule": schedules.constant(1.0)}, errors.HyperparameterError),
 ])  # fmt: skip
 def test_what_is_no_trial_is_refused(fields, error):

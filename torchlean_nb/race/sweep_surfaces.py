@@ -35,7 +35,7 @@ def race(trials: Sequence[Any]) -> list[dict[str, Any]]:
     """
     first = trials[0]
     rule, surface = optim.row(first.rule), first.problem.surface
-    contender = Contender(first.rule, rule, dict(first.hypers))
+    contender = Contender(first.rule, rule, rule.resolve(first.hypers))
     with _one_at_a_time, np.errstate(all="ignore"):
         if contender.alone:
             return [found for t in trials for found in _paths([t], contender, surface)]
@@ -43,17 +43,17 @@ def race(trials: Sequence[Any]) -> list[dict[str, Any]]:
 
 
 def _paths(trials: Sequence[Any], contender: Contender, surface: Surface) -> list[dict[str, Any]]:
-    first, n = trials[0], len(trials)
+    first, n, rule = trials[0], len(trials), contender.rule
     starts = np.stack([start_of(surface, t.seed, t.start) for t in trials], axis=1)
     when = [*range(0, first.budget, max(1, math.ceil(first.budget / RECORDS))), first.budget]
     paths, at = Paths(starts, len(when), limit_of(surface)), field(surface, n, "float64")
     if contender.alone:
-        mine = Contender(first.rule, contender.rule, dict(first.hypers), _rates(first, first.hypers.get("lr")))
+        mine = Contender(first.rule, rule, rule.resolve(first.hypers), _rates(first, first.hypers.get("lr")))
         step = each_alone(mine, at, surface, starts, paths.evaluations)
     else:
         rate = np.array([t.hypers.get("lr", 0.0) for t in trials], float)
         hypers = {**contender.hypers, **({"lr": rate} if "lr" in contender.hypers else {})}
-        step = by_the_rule(Contender(first.rule, contender.rule, hypers, _rates(first, rate)), starts.shape, "float64")
+        step = by_the_rule(Contender(first.rule, rule, hypers, _rates(first, rate)), starts.shape, "float64")
     for _ in march(step, at, starts, paths, when, _noise(trials, surface)):
         pass
     return [_outcome(paths, np.array(when), i, surface) for i in range(n)]

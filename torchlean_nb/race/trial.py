@@ -117,9 +117,9 @@ class Trial:
         given = {k: v.item() if isinstance(v, np.generic) else v for k, v in self.hypers.items()}
         hypers = rule.resolve(given)
         odd = [k for k, v in hypers.items() if v is not None and not isinstance(v, bool | int | float | str)]
-        if odd:
-            raise CapabilityError(f"sweep: {rule.name}: {odd[0]} is a {type(hypers[odd[0]]).__name__}",
-                                  "a trial is plain data")  # fmt: skip
+        for name in odd:  # a function that is the default is known by the name of the rule
+            if hypers.pop(name) is not rule.hypers[name].default:
+                raise CapabilityError(f"sweep: {rule.name}: {name}={quote(given.get(name), 60)}", "a trial is plain data")
         form = self.schedule if isinstance(self.schedule, Mapping) else schedule_form(self.schedule)
         if form is not None and "lr" not in hypers:
             raise HyperparameterError(f"sweep: {rule.name} has no learning rate", "a schedule multiplies one")
