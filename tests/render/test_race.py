@@ -199,7 +199,7 @@ def test_themes_write_their_colours_out():
     assert "#14171b" in race.to_svg(theme="dark") and "#14171b" not in race.to_svg(theme="light")
 
 
-@pytest.mark.parametrize("options", [{"step": -1}, {"step": 61}, {"step": True}, {"theme": "blue"}])
+@pytest.mark.parametrize("options", [{"step": -1}, {"step": 61}, {"step": True}, {"theme": "blue"}, {"target": "low"}])
 def test_what_cannot_be_shown_is_refused(options):
     with pytest.raises(HyperparameterError):
         valley().to_svg(**options)

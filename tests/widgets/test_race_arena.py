@@ -131,7 +131,9 @@ def test_paths_without_end_many_paths_and_all_rules_have_an_arena():
 
 
 @pytest.mark.parametrize("bad", [{"what": ["adm"]}, {"on": "rosenbrok"}, {"start": (1, 2, 3)}, {"steps": 0},
-                                 {"steps": 10**6}, {"target": "low"}, {"seed": -1}, {"what": []}])  # fmt: skip
+                                 {"steps": 10**6}, {"target": "low"},
+                                 {"seed": -1}, {"what": []}, {"lr": 0.1},
+                                 {"step": "last"}, {"controls": ["engine"]}])  # fmt: skip
 def test_what_cannot_race_is_refused_in_words(bad):
     with pytest.raises(TorchLeanError):
         RaceArena(**bad)

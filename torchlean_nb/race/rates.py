@@ -63,4 +63,3 @@ def note(entries: Sequence[Contender], found: Sequence[Contender]) -> str:
         hand = [c.name for c in found if "lr" in c.given or c.schedule is not None]
         return CHOSEN if not hand else f"{CHOSEN}, some set by hand"
     return BY_HAND if any("lr" in c.given or c.schedule for c in found) else ONE
-

@@ -129,8 +129,13 @@ def html(
     True
     """
     title = title or str(trace.meta.get("title") or "Graph")
-    text = page("GraphStepper", graph_payload(trace), options=options | {"title": title},
-                step=-1 if step is None else step, title=title)
+    text = page(
+        "GraphStepper",
+        graph_payload(trace),
+        options=options | {"title": title},
+        step=-1 if step is None else step,
+        title=title,
+    )
     if path is not None:
         write(Path(path), text)
     return text

@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 
 from torchlean_nb.errors import HyperparameterError, UnknownNameError, did_you_mean, quote
-from torchlean_nb.race.setup import usual_target
+from torchlean_nb.race.setup import numeric, usual_target
 from torchlean_nb.render.escape import visible
 from torchlean_nb.render.numbers import fmt
 from torchlean_nb.render.race_map import Map
@@ -138,7 +138,7 @@ def scene(
     if not len(trace) or not len(trace.steps):
         raise HyperparameterError("race: no contender has finished, there is nothing to show")
     last = int(trace.steps[-1])
-    if step is not None and (isinstance(step, bool) or not isinstance(step, int) or not 0 <= step <= last):
+    if step is not None and (isinstance(step, bool) or not isinstance(step, int | np.integer) or not 0 <= step <= last):
         raise HyperparameterError(f"race: step {quote(step)} is outside 0..{last}")
     names = [*trace]
     for name in on or ():
@@ -147,7 +147,8 @@ def scene(
     at = int(np.searchsorted(trace.steps, last if step is None else step, "right")) - 1
     shown = tuple(i for i, name in enumerate(names) if on is None or name in on)
     surface = surface_of_trace(trace)
-    aim = usual_target(surface) if target is None and surface is not None else target
+    usual = usual_target(surface) if surface is not None else None
+    aim = usual if target is None else numeric("target", target)
     return Scene(trace, surface, aim, max(0, at), shown, chosen)
 
 

@@ -153,7 +153,8 @@ def _map(seen: Scene) -> str:
     bands = max(1, len(drawn.fills) - 1)
     inside = [
         f'<path class="h0" fill-rule="evenodd" opacity="{0.2 * (k / bands) ** 0.8:.3f}" d="{d}"/>'
-        for k, d in enumerate(drawn.fills) if d and k
+        for k, d in enumerate(drawn.fills)
+        if d and k
     ] + [f'<path class="iso" vector-effect="non-scaling-stroke" d="{d}"/>' for d in drawn.lines if d]
     ways: list[str] = []
     heads = []

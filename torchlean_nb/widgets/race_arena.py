@@ -12,7 +12,7 @@ import traitlets
 
 from torchlean_nb.errors import CapabilityError, HyperparameterError, UnknownNameError, did_you_mean, quote
 from torchlean_nb.race.rates import unset
-from torchlean_nb.race.setup import Setup, setup_from, setup_of, setup_of_trace
+from torchlean_nb.race.setup import Setup, numeric, setup_from, setup_of, setup_of_trace
 from torchlean_nb.render.escape import visible
 from torchlean_nb.render.files import write
 from torchlean_nb.render.html import page
@@ -92,6 +92,9 @@ class RaceArena(View):
         state: Mapping[str, Any] | str | None = None,
     ):
         given = read_state(state)
+        target = None if target is None else numeric("target", target)
+        if lr not in (None, "auto"):
+            raise HyperparameterError(f"RaceArena: lr={quote(lr)}", "None or 'auto'", '[("sgd", {"lr": 0.1})]')
         if isinstance(what, Mapping) and "format" in what:
             what = RaceTrace.from_dict(what)
         if isinstance(what, RaceTrace):
