@@ -119,7 +119,8 @@ class Trial:
         odd = [k for k, v in hypers.items() if v is not None and not isinstance(v, bool | int | float | str)]
         for name in odd:  # a function that is the default is known by the name of the rule
             if hypers.pop(name) is not rule.hypers[name].default:
-                raise CapabilityError(f"sweep: {rule.name}: {name}={quote(given.get(name), 60)}", "a trial is plain data")
+                what = f"sweep: {rule.name}: {name}={quote(given.get(name), 60)}"
+                raise CapabilityError(what, "a trial is plain data, and this is none")
         form = self.schedule if isinstance(self.schedule, Mapping) else schedule_form(self.schedule)
         if form is not None and "lr" not in hypers:
             raise HyperparameterError(f"sweep: {rule.name} has no learning rate", "a schedule multiplies one")
