@@ -32,5 +32,6 @@ MAKE = {
     "confusion": lambda name: tl.widgets.ConfusionView(([0, 1], [0, 0]), np.eye(2), labels=(name, "b"), title=name),
     "program": lambda name: tl.widgets.ProgramView(_programs.named(name)),
     "leaderboard": lambda name: tl.widgets.Leaderboard(_fair.both(first=name), title=name),
+    "landscape": lambda name: tl.widgets.LandscapeExplorer(_landscapes.named(name)),
     "boundary": lambda name: tl.widgets.DecisionBoundary(film(name, name)),
 }
