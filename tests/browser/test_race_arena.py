@@ -10,35 +10,9 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
+from _arena_pages import SIX, press, raced, sentence, written
 from playwright.sync_api import expect
 
-import torchlean_nb as tl
-from torchlean_nb.render.escape import json_for_script
-from torchlean_nb.render.html import assets, page
-from torchlean_nb.render.race_payload import race_payload
-
-SIX = {
-    "SGD": ("sgd", {"lr": 1.5e-3}), "Momentum": ("momentum", {"lr": 1e-3}), "Nesterov": ("nesterov", {"lr": 1e-3}),
-    "RMSprop": ("rmsprop", {"lr": 0.02}), "Adam": ("adam", {"lr": 0.2}), "L-BFGS": ("lbfgs", {}),
-}  # fmt: skip
-LIVE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>live</title>
-<style>body{{margin:0;padding:12px}}{css}</style></head><body><div id="widget"></div>
-<script type="module">{esm}
-const data = {data}, heard = {{}};
-window.asked = [];
-const model = {{
-  get: (k) => data[k], set: (k, v) => {{ data[k] = v; }}, off() {{}}, save_changes() {{}},
-  on: (name, fn) => (heard[name] = [...(heard[name] || []), fn]), send: (m) => window.asked.push(m),
-}};
-window.say = (m) => heard["msg:custom"].forEach((fn) => fn(m));
-window.state = (v, serial = data.payload.serial) => {{
-  Object.assign(data, {{ state: v, payload: {{ ...data.payload, serial }} }});
-  heard["change:state"].forEach((fn) => fn());
-}};
-window.whole = (p) => {{ data.payload = p; heard["change:payload"].forEach((fn) => fn()); }};
-widget.render({{ model, el: document.getElementById("widget") }});
-</script></body></html>
-"""
 SCRUB = """(n) => {
   const range = document.querySelector(".tl-scrub input"), took = [], last = +range.max;
   for (let i = 0; i < n; i++) {
@@ -50,17 +24,6 @@ SCRUB = """(n) => {
   return took.sort((a, b) => a - b)[n >> 1];
 }"""
 OVERFLOW = "() => document.documentElement.scrollWidth - innerWidth"
-
-
-def raced(what=SIX, on="rosenbrock", start=(-1.5, 2.0), steps=200, **more):
-    return tl.race(what, on=on, start=start, steps=steps, **more)
-
-
-def written(path, trace, target=0.01, state=None, **options):
-    state = {"step": 60} | (state or {})
-    options = {"title": "Optimizer race", **options}
-    text = page("RaceArena", race_payload(trace, target=target), options=options, state=state, step=state["step"])
-    path.write_text(text, encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -82,10 +45,6 @@ def pages(tmp_path_factory):
     bad = "<img src=x onerror=alert(1)>"
     written(folder / "hostile.html", raced({bad: "sgd", "</script><b>x": "adam"}), title=bad)
     written(folder / "present.html", raced(), presentation=True)
-    esm, css = assets("RaceArena")
-    data = {"kind": "RaceArena", "payload": race_payload(raced(), target=0.01, serial=1), "options": {"title": "Race"},
-            "state": {"step": 60}, "step": 60}  # fmt: skip
-    (folder / "live.html").write_text(LIVE.format(css=css, esm=esm, data=json_for_script(data)), encoding="utf-8")
     return folder
 
 
@@ -94,30 +53,11 @@ def six(watch, pages):
     return watch(pages / "six.html").page
 
 
-@pytest.fixture
-def live(watch, pages):
-    return watch(pages / "live.html").page
-
-
-def sentence(page):
-    return page.locator(".tl-narr").inner_text()
-
-
-def press(page, *keys):
-    for key in keys:
-        page.keyboard.press(key)
-
-
 def lengths(page):
     """How much of each path is drawn, in order of the drawing."""
     return page.locator(".tl-ra-ways .tl-ra-line").evaluate_all(
         "(all) => all.map((p) => parseFloat(getComputedStyle(p).strokeDasharray))"
     )
-
-
-def middle(locator):
-    box = locator.bounding_box()
-    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
 
 
 def test_pure_functions_under_node():
@@ -391,105 +331,3 @@ def test_a_state_of_nonsense_is_taken_for_none(watch, tmp_path):
     page = watch(tmp_path / "bad.html").page
     assert page.locator(".tl").get_attribute("data-step") == "200"
     assert page.locator(".tl-ra-ways > g").count() == 6
-
-
-# -- with Python behind it ---------------------------------------------------------------------
-def asked(page):
-    return page.evaluate("() => window.asked")
-
-
-def answer(page, serial, **what):
-    page.evaluate("(m) => window.say(m)", {"kind": "answer", "serial": serial, **what})
-
-
-def from_there(start, serial):
-    return race_payload(raced(start=tuple(start)), target=0.01, serial=serial)
-
-
-def test_of_a_drag_one_edit_is_under_way_and_the_latest_waits(live):
-    x, y = middle(live.locator(".tl-ra-start"))
-    live.mouse.move(x, y)
-    live.mouse.down()
-    for i in range(1, 6):
-        live.mouse.move(x + 12 * i, y + 4 * i)
-    assert len(asked(live)) == 1 and asked(live)[0]["do"] == "start"
-    assert live.locator(".tl-ra-old").count() >= 6
-    live.mouse.up()
-    first = asked(live)[0]
-    answer(live, first["serial"], payload=from_there(first["at"], first["serial"]))
-    sent = asked(live)
-    assert len(sent) == 2 and sent[1]["at"][0] > sent[0]["at"][0]
-    assert middle(live.locator(".tl-ra-start"))[0] == pytest.approx(x + 60, abs=2)
-    answer(live, sent[1]["serial"], payload=from_there(sent[1]["at"], sent[1]["serial"]))
-    assert live.locator(".tl-ra-old").count() == 0
-    assert len(asked(live)) == 2
-
-
-def test_another_start_on_the_same_ground_moves_the_paths_alone(live):
-    ground = "() => [...document.querySelectorAll('.tl-ra-fills, .tl-ra-lines, .tl-ra-tags, .tl-ra-goals')]" \
-             ".map((g) => g.outerHTML).join('')"
-    payload = race_payload(raced(), target=0.01)
-    there = from_there((-1.45, 2.0), 3)
-    before, line = live.evaluate(ground), live.locator(".tl-ra-line").first
-    d = line.get_attribute("d")
-    answer(live, 3, payload=there | {"surface": payload["surface"]})
-    assert live.evaluate(ground) == before
-    assert live.locator(".tl-ra-line").first.get_attribute("d") != d
-
-
-def test_an_answer_replaces_one_path_and_moves_nothing_else(live):
-    live.locator(".tl").focus()
-    before = live.locator(".tl-ra-ways .tl-ra-line").evaluate_all("(all) => all.map((p) => p.getAttribute('d'))")
-    new = race_payload(raced(SIX | {"Adam": ("adam", {"lr": 0.1})}), target=0.01)["tracks"][4]
-    answer(live, 5, tracks=[[4, new]])
-    after = live.locator(".tl-ra-ways .tl-ra-line").evaluate_all("(all) => all.map((p) => p.getAttribute('d'))")
-    assert sum(a != b for a, b in zip(before, after, strict=True)) == 1
-    assert live.locator(".tl").get_attribute("data-step") == "60"
-
-
-def test_the_start_moves_by_keys_and_a_click_puts_it_somewhere_else(live):
-    start = live.get_by_role("slider", name="Start point")
-    start.focus()
-    live.keyboard.press("ArrowRight")
-    assert asked(live)[0]["at"][0] > -1.5 and asked(live)[0]["at"][1] == 2.0
-    assert live.locator(".tl").get_attribute("data-step") == "60"
-    refusal = {"kind": "say", "serial": asked(live)[0]["serial"], "text": "no <b>start</b> there"}
-    live.evaluate("(m) => window.say(m)", refusal)
-    expect(live.locator(".tl-ra-said")).to_have_text("no <b>start</b> there")
-    assert "x \u22121.5" in start.get_attribute("aria-valuetext")
-    box = live.locator(".tl-ra-svg").bounding_box()
-    live.mouse.click(box["x"] + 250, box["y"] + 60)
-    assert asked(live)[1]["do"] == "start" and asked(live)[1]["at"][0] > -0.5
-    expect(live.locator(".tl-ra-said")).to_be_hidden()
-
-
-def test_an_edit_takes_well_under_a_tenth_of_a_second_on_this_side(live):
-    payload = from_there((-1.0, 1.5), 7)
-    took = live.evaluate("(m) => { const from = performance.now(); window.say(m); return performance.now() - from; }",
-                         {"kind": "answer", "serial": 7, "payload": payload})  # fmt: skip
-    print(f"answer to picture: {took:.1f} ms")
-    assert took < 500  # a machine may be busy; at rest it is below 30
-
-
-def test_what_python_says_of_before_a_move_does_not_undo_the_move(live):
-    step = "() => document.querySelector('.tl').dataset.step"
-    right = "document.querySelector('.tl').dispatchEvent(new KeyboardEvent('keydown', { key: 'ArrowRight' }))"
-    # Not told yet: what Python repeats of its last state is no news.
-    live.evaluate(f"() => {{ {right}; {right}; window.state({{ step: 60, race: {{ steps: 200 }} }}); }}")
-    assert live.evaluate(step) == "62"
-    live.wait_for_timeout(400)
-    # Told meanwhile: what comes with an answer is of when it was asked for.
-    live.evaluate("() => window.state({ step: 60, race: { steps: 200 } }, 5)")
-    assert live.evaluate(step) == "62"
-    # Said by Python on its own.
-    live.evaluate("() => window.state({ step: 30, chosen: 4 }, 5)")
-    assert live.locator(".tl-ra-box .tl-ra-title").text_content() == "Adam at 30"
-
-
-def test_other_numbers_of_steps_give_another_scrubber_and_keep_the_view(live):
-    live.locator(".tl").focus()
-    press(live, "5", "v")
-    live.evaluate("(p) => window.whole(p)", race_payload(raced(steps=50), target=0.01, serial=9))
-    expect(live.locator(".tl-count")).to_have_text("step 50 of 50")
-    expect(live.locator(".tl-ra-canvas")).to_be_visible()
-    assert "Adam\u2019s last step" in sentence(live)
