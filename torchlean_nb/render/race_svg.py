@@ -162,8 +162,9 @@ def _map(seen: Scene) -> str:
     for i in sorted(seen.on, key=lambda i: i == top):
         u, v = seen.way(i, len(seen.trace.steps) - 1)
         x, y = seen.way(i)
-        whole, done, wide = path(u * by, v * by), path(x * by, y * by), " top" if i == top else ""
-        ways += [f'<path {ink(i)}way faint" d="{whole}"/>', f'<path class="halo" d="{done}"/>',
+        rest = slice(max(0, len(x) - 1), None)
+        later, done, wide = path(u[rest] * by, v[rest] * by), path(x * by, y * by), " top" if i == top else ""
+        ways += [f'<path {ink(i)}way faint" d="{later}"/>', f'<path class="halo" d="{done}"/>',
                  f'<path {ink(i)}way{wide}" d="{done}"/>']  # fmt: skip
         if len(x):
             heads.append((i, float(np.clip(x[-1] * by, 8, MAP - 8)), float(np.clip(y[-1] * by, 8, TALL - 8))))
@@ -234,7 +235,7 @@ def _plot(seen: Scene, k: int) -> list[str]:
     for i in seen.on:
         c, end = curves[i], seen.head(i) + 1
         xs, ys = along(steps), up(c)
-        out += [f'<path {ink(i)}way faint" d="{path(xs, ys)}"/>',
+        out += [f'<path {ink(i)}way faint" d="{path(xs[end - 1 :], ys[end - 1 :])}"/>',
                 f'<path {ink(i)}way" d="{path(xs[:end], ys[:end])}"/>']  # fmt: skip
     if aim is not None and low <= aim <= high:
         y = float(up(np.array(aim)))
