@@ -152,10 +152,9 @@ class Heat:
         kind = self.points.dtype.char
         numbers, _ = table(c, self.when[-1], "d")
         loop, paths.compiling = compiled(c, self.surface, kind)
-        loop(
-            self.points, numbers.astype(kind, copy=False), self.every, paths.limit, starts(c, self.surface, kind),
-            paths.positions, paths.losses, paths.ended,
-        )  # fmt: skip
+        limit, begin = self.points.dtype.type(paths.limit), starts(c, self.surface, kind)
+        numbers = numbers.astype(kind, copy=False)
+        loop(self.points, numbers, self.every, limit, begin, paths.positions, paths.losses, paths.ended)
 
     def _floats(self, c: Contender, paths: Paths) -> None:
         loop, numbers = lone(c, self.surface), rows(c, self.when[-1])

@@ -72,7 +72,7 @@ def _tried(run: Callable[..., None], text: str, kind: str) -> Callable[..., None
     """The function after a first call, with which it is compiled."""
     points, places, losses = (np.zeros(s, kind) for s in ((2, 1), (2, 2, 1), (2, 1)))
     numbers, begin = np.zeros((1, text.count("rows[k, ")), kind), np.zeros(text.count("begin["), kind)
-    run(points, numbers, 1, 1.0, begin, places, losses, np.zeros(1, np.int64))
+    run(points, numbers, 1, points.dtype.type(1), begin, places, losses, np.zeros(1, np.int64))
     return run
 
 
