@@ -83,6 +83,21 @@ def test_a_surface_is_found_by_name_or_made_of_a_function():
     assert "Hessian" not in own.card() and own.text is None
 
 
+@pytest.mark.parametrize("what", [
+    {}, {"name": []}, {"name": "sphere", "numbers": 3}, {"name": "sphere", "numbers": {3: 1}}, {"text": "x.y"},
+    {"name": "rosenbrock", "numbers": {"c": 1.0}}, {"name": "rosenbrock", "numbers": {"b": "9"}}, {"text": ["x"]},
+    {"text": "x", "domain": 3}, {"text": "x", "domain": [[1], 2, 3, 4]}, {"text": "x", "start": "ab"},
+    {"text": "x", "start": [1.0]}, {"text": "x", "domain": [0.0, float("inf"), 0.0, 1.0]},
+    {"name": "sphere", "noise": "1"}, {"name": "sphere", "noise": float("nan")}, {"name": "sphere", "noise": []},
+])  # fmt: skip
+def test_what_a_file_says_of_a_surface_is_checked(what):
+    with pytest.raises((errors.HyperparameterError, errors.UnknownNameError)):
+        surface_of(what)
+    found = surface_of({"text": "x*y", "domain": [-1, 1, -2, 2.5], "start": (0, 1), "noise": 0.5})
+    assert found.domain == (-1.0, 1.0, -2.0, 2.5) and found.start == (0.0, 1.0) and found.noise == 0.5
+    assert surface_of(found.about()) == found
+
+
 def test_names_for_menus_are_those_of_the_field():
     labels = {n: s.label for n, s in SURFACES.items()}
     assert labels["six_hump_camel"] == "Six-hump camel" and labels["mccormick"] == "McCormick"

@@ -56,7 +56,8 @@ def run(
         Of the noise of a noisy surface: the same for every contender.
     engine : {"auto", "python", "numpy", "numba"}
         Python floats are quickest for a few paths, arrays for many. numba compiles each pair of rule and surface once,
-        in a second or two, is quickest from then on, and equal up to rounding.
+        in a second or two, is quickest from then on, and equal up to rounding; what it made is kept for the next
+        process, in the folder that ``TORCHLEAN_NB_CACHE`` names or the user's own.
     progress : bool, optional
         Show it; by default in long races.
     lr : {None, "auto"}

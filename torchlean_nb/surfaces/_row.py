@@ -284,19 +284,25 @@ class Function:
         return self.f(x, y)
 
 
-def _parse(text: Any, *where: Any) -> Surface:
-    return import_module("torchlean_nb.surfaces.expressions").parse(text, *where)
+def _parse(text: Any, **where: Any) -> Surface:
+    return import_module("torchlean_nb.surfaces.expressions").parse(text, **where)
 
 
 def _of_mapping(what: Mapping[str, Any]) -> Surface:
-    text, name = what.get("text"), what.get("name")
+    text, name, numbers, noise = (what.get(k) for k in ("text", "name", "numbers", "noise"))
     if isinstance(text, str):
-        where = tuple(tuple(what[k]) for k in ("domain", "start") if what.get(k) is not None)
-        row = _parse(text, *where)
-    elif name in SURFACES:
+        row = _parse(text, **{k: _numbers(k, what[k]) for k in ("domain", "start") if what.get(k) is not None})
+    elif isinstance(name, str) and name in SURFACES:
         row = SURFACES[name]
     else:
         raise UnknownNameError(f"no surface named {quote(name)}", did_you_mean(str(name), SURFACES))
-    numbers, noise = what.get("numbers"), what.get("noise")
-    row = row.with_numbers(**dict(numbers)) if numbers else row
+    if numbers is not None and not (isinstance(numbers, Mapping) and all(isinstance(k, str) for k in numbers)):
+        raise HyperparameterError(f"{row.name}: numbers={quote(numbers, 40)}", "a value for each name")
+    row = row.with_numbers(**numbers) if numbers else row
     return row if noise is None or noise == row.noise else row.with_noise(noise)
+
+
+def _numbers(name: str, values: Any) -> tuple[float, ...]:
+    if not isinstance(values, list | tuple) or not all(isinstance(v, int | float) for v in values):
+        raise HyperparameterError(f"surface: {name}={quote(values, 60)}", "numbers, one after the other")
+    return tuple(values)
