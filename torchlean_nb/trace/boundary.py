@@ -11,7 +11,7 @@ import numpy as np
 from torchlean_nb.errors import TraceFormatError, quote
 from torchlean_nb.trace.arrays import decode_array, encode_array
 from torchlean_nb.trace.formats import renderer
-from torchlean_nb.trace.frozen import check_format, dumps, freeze, increasing, loads, numbers, plain
+from torchlean_nb.trace.frozen import Written, check_format, dumps, freeze, increasing, numbers, plain
 
 FORMAT = "torchlean_nb.boundary/1"
 NOT_A_NUMBER = 255
@@ -21,7 +21,7 @@ _ARRAYS = ("steps", "loss", "codes", "points", "targets", "guesses", "bounds", "
 
 
 @dataclass(frozen=True, eq=False)
-class BoundaryTrace:
+class BoundaryTrace(Written):
     """Frames of predictions on a grid, and the points that the model learns from.
 
     A cell of a frame is one byte. For `k` classes it is ``class * L + confidence`` with ``L = 255 // k`` levels of
@@ -128,10 +128,6 @@ class BoundaryTrace:
         return {"format": FORMAT, "name": self.name, "labels": list(self.labels), "axes": list(self.axes),
                 "meta": plain(self.meta), **arrays}  # fmt: skip
 
-    def to_json(self) -> str:
-        """JSON text, the same bytes for the same trace."""
-        return dumps(self.to_dict())
-
     @classmethod
     def from_dict(cls, d: Mapping[str, Any]) -> BoundaryTrace:
         """Trace from its plain form; exact inverse of `to_dict`.
@@ -152,19 +148,11 @@ class BoundaryTrace:
                 raise
             raise TraceFormatError("trace: a field is missing or of the wrong type", f"{type(e).__name__}: {e}") from e
 
-    @classmethod
-    def from_json(cls, text: str) -> BoundaryTrace:
-        """Trace from JSON text."""
-        return cls.from_dict(loads(text))
-
     def __eq__(self, other: object) -> bool:
         same = isinstance(other, BoundaryTrace)
         return same and dumps(self.to_dict(), ordered=True) == dumps(other.to_dict(), ordered=True)
 
     __hash__ = None
-
-    def __reduce__(self) -> Any:
-        return type(self).from_json, (self.to_json(),)
 
     # -- display ---------------------------------------------------------------------------
     def render(self, fmt: str, **options: Any) -> Any:

@@ -13,14 +13,14 @@ from torchlean_nb.errors import TraceFormatError, UnknownNameError, did_you_mean
 from torchlean_nb.trace import referee
 from torchlean_nb.trace.contest import Contest, Entry
 from torchlean_nb.trace.formats import renderer
-from torchlean_nb.trace.frozen import check_format, dumps, freeze, loads, plain, write_text
+from torchlean_nb.trace.frozen import Written, check_format, freeze, plain, write_text
 
 __all__ = ["Contest", "Entry", "FairTrace"]
 FORMAT = "torchlean_nb.fair/1"
 
 
 @dataclass(frozen=True, eq=False)
-class FairTrace:
+class FairTrace(Written):
     """A fair comparison: contests on one problem or several.
 
     Parameters
@@ -100,29 +100,6 @@ class FairTrace:
             return cls(contests, data["meta"])
         except (KeyError, TypeError, AttributeError, ValueError) as e:
             raise TraceFormatError("trace: not a fair comparison", f"{type(e).__name__}: {e}") from e
-
-    def to_json(self) -> str:
-        """JSON text, the same bytes for the same comparison."""
-        return dumps(self.to_dict())
-
-    @classmethod
-    def from_json(cls, text: str) -> FairTrace:
-        """Comparison from JSON text.
-
-        Raises
-        ------
-        TraceFormatError
-        """
-        return cls.from_dict(loads(text))
-
-    def write(self, path: str | Path) -> None:
-        """Write the JSON to a file."""
-        write_text(path, self.to_json() + "\n")
-
-    @classmethod
-    def read(cls, path: str | Path) -> FairTrace:
-        """Comparison from a JSON file."""
-        return cls.from_json(Path(path).read_text(encoding="utf-8"))
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """One row for each run: problem, contender, rate, seed, and what came of it."""

@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -148,3 +148,33 @@ def write_text(path: str | Path, text: str) -> None:
         os.replace(new, path)
     finally:
         new.unlink(missing_ok=True)
+
+
+class Written:
+    """What traces share that are written as JSON: those have `to_dict` and `from_dict`."""
+
+    def to_json(self) -> str:
+        """JSON text, the same bytes for the same trace."""
+        return dumps(self.to_dict())
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Trace from JSON text.
+
+        Raises
+        ------
+        TraceFormatError
+        """
+        return cls.from_dict(loads(text))
+
+    def write(self, path: str | Path) -> None:
+        """Write the JSON to a file, making folders on the way."""
+        write_text(path, self.to_json() + "\n")
+
+    @classmethod
+    def read(cls, path: str | Path) -> Self:
+        """Trace from a JSON file."""
+        return cls.from_json(Path(path).read_text(encoding="utf-8"))
+
+    def __reduce__(self) -> Any:
+        return type(self).from_json, (self.to_json(),)

@@ -13,7 +13,15 @@ import numpy as np
 from torchlean_nb.errors import TraceFormatError, UnknownNameError, did_you_mean, quote
 from torchlean_nb.trace.arrays import decode_array, encode_array
 from torchlean_nb.trace.formats import renderer
-from torchlean_nb.trace.frozen import check_format, dumps, freeze, increasing, loads, numbers, plain, write_text
+from torchlean_nb.trace.frozen import (
+    Written,
+    check_format,
+    dumps,
+    freeze,
+    increasing,
+    numbers,
+    plain,
+)
 
 FORMAT = "torchlean_nb.landscape/1"
 KINDS = ("random", "pca", "filter-normalised", "hessian")
@@ -198,7 +206,7 @@ _PARTS = {"planes": Plane, "rescalings": Rescaling, "lines": Line}
 
 
 @dataclass(frozen=True, eq=False)
-class LandscapeTrace:
+class LandscapeTrace(Written):
     """Planes through the loss of one network, the path of its training, and lines.
 
     Parameters
@@ -302,37 +310,11 @@ class LandscapeTrace:
                 raise
             raise TraceFormatError("trace: not a landscape", f"{type(e).__name__}: {e}") from e
 
-    def to_json(self) -> str:
-        """JSON text, the same bytes for the same trace."""
-        return dumps(self.to_dict())
-
-    @classmethod
-    def from_json(cls, text: str) -> LandscapeTrace:
-        """Trace from JSON text.
-
-        Raises
-        ------
-        TraceFormatError
-        """
-        return cls.from_dict(loads(text))
-
-    def write(self, path: str | FilePath) -> None:
-        """Write the JSON to a file."""
-        write_text(path, self.to_json() + "\n")
-
-    @classmethod
-    def read(cls, path: str | FilePath) -> LandscapeTrace:
-        """Trace from a JSON file."""
-        return cls.from_json(FilePath(path).read_text(encoding="utf-8"))
-
     def __eq__(self, other: object) -> bool:
         same = isinstance(other, LandscapeTrace)
         return same and dumps(self.to_dict(), ordered=True) == dumps(other.to_dict(), ordered=True)
 
     __hash__ = None
-
-    def __reduce__(self) -> Any:
-        return type(self).from_json, (self.to_json(),)
 
     # -- display ---------------------------------------------------------------------------
     def render(self, fmt: str, **options: Any) -> Any:

@@ -18,7 +18,7 @@ import numpy as np
 from torchlean_nb.errors import CycleError, TraceFormatError, UnknownNodeError
 from torchlean_nb.trace.arrays import decode_array, encode_array, same_array
 from torchlean_nb.trace.formats import renderer
-from torchlean_nb.trace.frozen import check_format, dumps, freeze, loads, plain
+from torchlean_nb.trace.frozen import Written, check_format, freeze, plain
 
 FORMAT = "torchlean_nb.program/1"
 LEAVES = ("input", "const")
@@ -125,7 +125,7 @@ class PassTrace:
 
 
 @dataclass(frozen=True, eq=False)
-class ProgramTrace:
+class ProgramTrace(Written):
     """A compiled program, and one run of it.
 
     Parameters
@@ -235,10 +235,6 @@ class ProgramTrace:
             "passes": [{f.name: _listed(getattr(x, f.name)) for f in fields(x)} for x in self.passes],
         }  # fmt: skip
 
-    def to_json(self) -> str:
-        """JSON text, the same bytes for the same trace."""
-        return dumps(self.to_dict())
-
     @classmethod
     def from_dict(cls, d: Mapping[str, Any]) -> ProgramTrace:
         """Trace from its plain form; exact inverse of `to_dict`."""
@@ -271,11 +267,6 @@ class ProgramTrace:
             if isinstance(e, TraceFormatError | CycleError | UnknownNodeError):
                 raise
             raise TraceFormatError("trace: a field is missing or of the wrong type", f"{type(e).__name__}: {e}") from e
-
-    @classmethod
-    def from_json(cls, text: str) -> ProgramTrace:
-        """Trace from JSON text."""
-        return cls.from_dict(loads(text))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, ProgramTrace) and self.to_json() == other.to_json() and all(

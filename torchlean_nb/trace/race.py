@@ -15,7 +15,15 @@ import numpy as np
 from torchlean_nb.errors import BackendError, TraceFormatError, UnknownNameError, did_you_mean, quote
 from torchlean_nb.trace.arrays import decode_array, encode_array, same_array
 from torchlean_nb.trace.formats import renderer
-from torchlean_nb.trace.frozen import check_format, dumps, freeze, increasing, loads, numbers, plain, write_text
+from torchlean_nb.trace.frozen import (
+    Written,
+    check_format,
+    freeze,
+    increasing,
+    numbers,
+    plain,
+    write_text,
+)
 
 FORMAT = "torchlean_nb.race/1"
 
@@ -96,7 +104,7 @@ class Track:
 
 
 @dataclass(frozen=True, eq=False)
-class RaceTrace:
+class RaceTrace(Written):
     """A race: what ran, on which surface, and the paths.
 
     Parameters
@@ -203,37 +211,11 @@ class RaceTrace:
         except (KeyError, TypeError, AttributeError, ValueError) as e:
             raise TraceFormatError("trace: not a race", f"{type(e).__name__}: {e}") from e
 
-    def to_json(self) -> str:
-        """JSON text, the same bytes for the same race."""
-        return dumps(self.to_dict())
-
-    @classmethod
-    def from_json(cls, text: str) -> RaceTrace:
-        """Race from JSON text.
-
-        Raises
-        ------
-        TraceFormatError
-        """
-        return cls.from_dict(loads(text))
-
-    def write(self, path: str | Path) -> None:
-        """Write the JSON to a file."""
-        write_text(path, self.to_json() + "\n")
-
-    @classmethod
-    def read(cls, path: str | Path) -> RaceTrace:
-        """Race from a JSON file."""
-        return cls.from_json(Path(path).read_text(encoding="utf-8"))
-
     def __eq__(self, other: object) -> bool:
         return isinstance(other, RaceTrace) and same_array(self.steps, other.steps) and (
             self.surface, self.tracks, self.meta) == (other.surface, other.tracks, other.meta)  # fmt: skip
 
     __hash__ = None
-
-    def __reduce__(self) -> Any:
-        return type(self).from_json, (self.to_json(),)
 
     # -- tables ------------------------------------------------------------------------------
     def to_csv(self, path: str | Path | None = None) -> str:

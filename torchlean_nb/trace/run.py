@@ -21,7 +21,16 @@ import numpy as np
 from torchlean_nb.errors import TraceFormatError, UnknownNameError, did_you_mean, quote
 from torchlean_nb.trace.arrays import decode_array, encode_array
 from torchlean_nb.trace.formats import renderer
-from torchlean_nb.trace.frozen import check_format, dumps, freeze, increasing, loads, numbers, plain, write_text
+from torchlean_nb.trace.frozen import (
+    Written,
+    check_format,
+    dumps,
+    freeze,
+    increasing,
+    numbers,
+    plain,
+    write_text,
+)
 
 if TYPE_CHECKING:
     from torchlean_nb.trace.train_log import TrainLog
@@ -135,7 +144,7 @@ def _step(step: Any, what: str) -> int:
 
 
 @dataclass(frozen=True, eq=False)
-class RunTrace:
+class RunTrace(Written):
     """A training run: series, histograms and events.
 
     Parameters
@@ -269,10 +278,6 @@ class RunTrace:
             "events": [{"step": e.step, "kind": e.kind, "text": e.text} for e in self.events],
         }  # fmt: skip
 
-    def to_json(self) -> str:
-        """JSON text, the same bytes for the same run."""
-        return dumps(self.to_dict())
-
     @classmethod
     def from_dict(cls, d: Mapping[str, Any]) -> RunTrace:
         """Run from its plain form; exact inverse of `to_dict`.
@@ -296,20 +301,12 @@ class RunTrace:
                 raise
             raise TraceFormatError("trace: a field is missing or of the wrong type", f"{type(e).__name__}: {e}") from e
 
-    @classmethod
-    def from_json(cls, text: str) -> RunTrace:
-        """Run from JSON text."""
-        return cls.from_dict(loads(text))
-
     def __eq__(self, other: object) -> bool:
         return isinstance(other, RunTrace) and dumps(self.to_dict(), ordered=True) == dumps(
             other.to_dict(), ordered=True
         )
 
     __hash__ = None
-
-    def __reduce__(self) -> Any:
-        return type(self).from_json, (self.to_json(),)
 
     # -- elsewhere -------------------------------------------------------------------------
     def to_train_log(self, names: Iterable[str] | None = None) -> TrainLog:

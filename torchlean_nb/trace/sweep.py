@@ -22,7 +22,7 @@ from torchlean_nb.errors import (
     quote,
 )
 from torchlean_nb.trace.arrays import decode_array, encode_array, same_array
-from torchlean_nb.trace.frozen import check_format, dumps, freeze, loads, numbers, plain, write_text
+from torchlean_nb.trace.frozen import Written, check_format, freeze, numbers, plain, write_text
 
 FORMAT = "torchlean_nb.sweep/1"
 SHOWN = 3  # different errors
@@ -32,7 +32,7 @@ Curve = tuple[np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True, eq=False)
-class SweepTrace:
+class SweepTrace(Written):
     """Trials, one row each; columns are tuples of text and arrays of numbers.
 
     Parameters
@@ -199,29 +199,6 @@ class SweepTrace:
             return cls(data["problem"], columns, curves, data["meta"])
         except (KeyError, TypeError, AttributeError, ValueError) as e:
             raise TraceFormatError("trace: not a sweep", f"{type(e).__name__}: {e}") from e
-
-    def to_json(self) -> str:
-        """JSON text, the same bytes for the same sweep."""
-        return dumps(self.to_dict())
-
-    @classmethod
-    def from_json(cls, text: str) -> SweepTrace:
-        """Sweep from JSON text.
-
-        Raises
-        ------
-        TraceFormatError
-        """
-        return cls.from_dict(loads(text))
-
-    def write(self, path: str | Path) -> None:
-        """Write the JSON to a file."""
-        write_text(path, self.to_json() + "\n")
-
-    @classmethod
-    def read(cls, path: str | Path) -> SweepTrace:
-        """Sweep from a JSON file."""
-        return cls.from_json(Path(path).read_text(encoding="utf-8"))
 
     def to_csv(self, path: str | Path | None = None) -> str:
         """The columns as CSV, floats in the shortest form that reads back exactly; also written to `path`.
