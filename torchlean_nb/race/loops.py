@@ -110,7 +110,7 @@ def _the_same_everywhere(rule: UpdateRule, hypers: dict[str, Any], program: Prog
 def _python(body: list[str], program: Program, start: dict[str, float]) -> str:
     update = [line for c in "01" for line in program.element(f"_{c}")]
     update += [f"{k}_{c} = new_{k}_{c}" for c in "01" for k in start]
-    record = ["xs.append(x)", "ys.append(y)", "values.append(value)"]
+    record = ["keep_x(x)", "keep_y(y)", "keep_value(value)"]
     inside = [
         *body, "if not k % every:", *(f"    {line}" for line in record), "p_0, p_1 = x, y", *update,
         "if not (-limit <= new_p_0 <= limit and -limit <= new_p_1 <= limit):", "    ended = k", "    break",
@@ -119,6 +119,7 @@ def _python(body: list[str], program: Program, start: dict[str, float]) -> str:
     scalar = "(" + "".join(f"{k}, " for k in program.k) + ")" if program.k else "_"
     return "\n".join([
         "def run(x, y, rows, every, limit):", "    xs, ys, values, ended, k = [], [], [], -1, 0",
+        "    keep_x, keep_y, keep_value = xs.append, ys.append, values.append",
         *(f"    {k}_0 = {k}_1 = {v!r}" for k, v in start.items()), f"    for {scalar} in rows:",
         *(f"        {line}" for line in inside), *(f"    {line}" for line in (*body, *record)),
         "    return xs, ys, values, ended", "",
