@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 import pytest
@@ -15,6 +15,7 @@ from torchlean_nb.race.anatomy import eigen, moment_of, read, replay
 from torchlean_nb.race.engine import facade
 from torchlean_nb.trace.race import RaceTrace
 
+race = partial(tl.race, lr=None)
 NAMES = tl.race.applicable()
 # What a callable hyperparameter is cannot be read from plain data.
 LOST = {"frank_wolfe", "orthogonal_momentum", "projected_gradient", "projected_sgd", "proximal_gradient"}
@@ -22,13 +23,13 @@ LOST = {"frank_wolfe", "orthogonal_momentum", "projected_gradient", "projected_s
 
 @cache
 def everybody(steps=12, every=1):
-    return tl.race("all", on="himmelblau", start=(1.0, 2.5), steps=steps, every=every)
+    return race("all", on="himmelblau", start=(1.0, 2.5), steps=steps, every=every)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_what_is_replayed_from_plain_data_leads_along_the_recorded_path(name):
     r = everybody()
-    track = RaceTrace.from_dict(tl.race([name], on="himmelblau", start=(1.0, 2.5), steps=12).to_dict()).tracks[0]
+    track = RaceTrace.from_dict(race([name], on="himmelblau", start=(1.0, 2.5), steps=12).to_dict()).tracks[0]
     assert track == r[name]
     found, path = replay("himmelblau", track, r.steps), track.positions[:, :, 0]
     assert np.array_equal(path[:-1] + found.step[:-1], path[1:]) or np.allclose(path[:-1] + found.step[:-1], path[1:])
@@ -42,7 +43,7 @@ def test_what_is_replayed_from_plain_data_leads_along_the_recorded_path(name):
 @pytest.mark.parametrize("name", ["adam", "momentum", "nesterov", "lion", "adan", "lamb", "sophia", "momo_adam"])
 def test_the_moment_is_the_slot_of_the_optimizer_itself(name):
     surface, start, (who,) = surfaces.beale, np.array([0.5, 1.5]), contenders([name])
-    r = tl.race([name], on=surface, start=start, steps=9)
+    r = race([name], on=surface, start=start, steps=9)
     found = replay(surface, r.tracks[0], r.steps)
     opt = facade(who, 0, start)
     for k in range(9):
@@ -74,7 +75,7 @@ def test_a_moment_of_ones_own_rule_is_found_and_turned_uphill():
         return {"v": v, "delta": v}
 
     try:
-        r = tl.race(["my_velocity"], on="sphere", start=(1.0, 2.0), steps=4)
+        r = race(["my_velocity"], on="sphere", start=(1.0, 2.0), steps=4)
         found = replay("sphere", r.tracks[0], r.steps)
     finally:
         del tl.optim.rules["my_velocity"]
@@ -86,8 +87,8 @@ def test_a_moment_of_ones_own_rule_is_found_and_turned_uphill():
 def test_noise_and_schedules_are_replayed_where_they_are_known():
     schedule = tl.schedules.cosine(0.05, total=10)
     on, what = surfaces.sphere.with_noise(0.5), {"a": ("momentum", {"lr": schedule}), "b": ("sgd", {"lr": 0.1})}
-    r = tl.race(what, on=on, start=[(1.0, 1.0), (2.0, -1.0)], steps=10, every=3, seed=7)
-    whole = tl.race(what, on=on, start=[(1.0, 1.0), (2.0, -1.0)], steps=10, seed=7)
+    r = race(what, on=on, start=[(1.0, 1.0), (2.0, -1.0)], steps=10, every=3, seed=7)
+    whole = race(what, on=on, start=[(1.0, 1.0), (2.0, -1.0)], steps=10, seed=7)
     for i in (0, 1):
         found = replay(on, r["b"], r.steps, i, seed=7)
         assert np.allclose(found.step[:-1], -0.1 * found.gradient[:-1])
@@ -100,7 +101,7 @@ def test_noise_and_schedules_are_replayed_where_they_are_known():
 
 
 def test_a_path_that_ended_moves_no_more():
-    r = tl.race([("momentum", {"lr": 0.1})], steps=20)
+    r = race([("momentum", {"lr": 0.1})], steps=20)
     found, ended = replay("rosenbrock", r.tracks[0], r.steps), int(r.tracks[0].ended[0])
     assert 0 < ended < 15 and not found.step[ended:].any() and found.step[: ended - 1].all()
     assert (found.moment[ended + 1 :] == found.moment[ended]).all()

@@ -61,9 +61,9 @@ def test_what_holds_the_surface_is_no_part_of_the_race(race):
     assert race.source is not None and again.source is None and again == race
 
 
-def test_rates_nobody_set_come_from_one_grid_when_asked():
-    race = tl.race(["sgd", ("adam", {"lr": 0.2}), "lbfgs"], on="booth", lr="auto", steps=50)
-    plain = tl.race(["sgd", ("adam", {"lr": 0.2}), "lbfgs"], on="booth", steps=50)
+def test_rates_nobody_set_come_from_one_grid_unless_the_rows_own_are_asked_for():
+    race = tl.race(["sgd", ("adam", {"lr": 0.2}), "lbfgs"], on="booth", steps=50)
+    plain = tl.race(["sgd", ("adam", {"lr": 0.2}), "lbfgs"], on="booth", lr=None, steps=50)
     rates = [t.hypers["lr"] for t in race.tracks]
     assert rates[1:] == [0.2, 1.0] and rates[0] != plain.tracks[0].hypers["lr"]
     assert race.tracks[0].losses[-1, 0] < plain.tracks[0].losses[-1, 0]

@@ -34,7 +34,7 @@ def run(
     seed: int = 0,
     engine: str = "auto",
     progress: bool | None = None,
-    lr: str | None = None,
+    lr: str | None = "auto",
 ) -> RaceTrace:
     """Race optimizers over a surface.
 
@@ -60,9 +60,9 @@ def run(
         process, in the folder that ``TORCHLEAN_NB_CACHE`` names or the user's own.
     progress : bool, optional
         Show it; by default in long races.
-    lr : {None, "auto"}
-        What learning rates are that nobody set: the rows' own, or the best of one grid, the same for every contender,
-        tried over the whole race (`torchlean_nb.race.rates`).
+    lr : {"auto", None}
+        Learning rates that nobody set: the best of one grid, the same for every contender, tried over the whole race
+        from the first start (`torchlean_nb.race.rates`), or the rows' own defaults.
 
     Returns
     -------
@@ -78,7 +78,9 @@ def run(
     >>> import torchlean_nb as tl
     >>> r = tl.race(["sgd", ("adam", {"lr": 0.1})], on="sphere", start=(1.0, -1.0), steps=50)
     >>> [*r], [float(t.best[0]) < 1e-3 for t in r.tracks]
-    (['sgd', 'adam lr=0.1'], [False, True])
+    (['sgd', 'adam lr=0.1'], [True, True])
+    >>> r["sgd"].hypers["lr"], r.meta["rates"]
+    (0.3, 'rates chosen by the same grid of 8, some set by hand')
     """
     surface = surface_of(on)
     everyone = isinstance(what, str) and what == "all"

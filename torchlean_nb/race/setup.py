@@ -64,7 +64,7 @@ class Setup:
     def run(self, entries: Any = None) -> RaceTrace:
         """Race everyone, or only these."""
         who = list(self.entries) if entries is None else entries
-        options = {"seed": self.seed, "dtype": self.dtype, "every": self.every, "progress": False}
+        options = {"seed": self.seed, "dtype": self.dtype, "every": self.every, "progress": False, "lr": None}
         found = run(who, self.surface, self.start, self.steps, **options)
         if found.status != "finished":
             raise KeyboardInterrupt

@@ -292,7 +292,7 @@ class RaceTrace(Written):
         return self.render("figure", **options)
 
     def show(self, **options: Any) -> Any:
-        """The arena, for the last line of a cell; learning rates that nobody set are chosen by one grid for all."""
+        """The arena, for the last line of a cell."""
         return self.render("widget", **options)
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:

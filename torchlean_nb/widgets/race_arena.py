@@ -11,7 +11,6 @@ from typing import Any
 import traitlets
 
 from torchlean_nb.errors import CapabilityError, HyperparameterError, UnknownNameError, did_you_mean, quote
-from torchlean_nb.race.rates import unset
 from torchlean_nb.race.setup import Setup, numeric, setup_from, setup_of, setup_of_trace
 from torchlean_nb.render.escape import visible
 from torchlean_nb.render.files import write
@@ -35,7 +34,6 @@ DEFAULT = {
     ),
 }
 DEFAULT_ON = "rosenbrock"
-MOST_TUNED = 40  # contenders of a race that is run eight times more to be shown
 
 
 class RaceArena(View):
@@ -52,7 +50,8 @@ class RaceArena(View):
         Loss that counts as reached; a hundredth above the lowest value by default.
     seed : int
     lr : {"auto", None}
-        Learning rates that nobody set: the best of one grid, the same for all, or the rows' own.
+        Learning rates that nobody set: the best of one grid, the same for all, or the rows' own; a trace is shown as
+        it ran.
     controls, title, presentation, state
         As for every widget; `state` holds the whole race.
 
@@ -98,7 +97,7 @@ class RaceArena(View):
         if isinstance(what, Mapping) and "format" in what:
             what = RaceTrace.from_dict(what)
         if isinstance(what, RaceTrace):
-            self._setup, self.trace = _of_trace(what, target, lr)
+            self._setup, self.trace = _of_trace(what, target)
         else:
             self._setup = setup_of(_usual(what, on), on, start, steps, target, seed, lr)
             if what is None:  # they are the arena's own: on another surface others are looked for
@@ -310,18 +309,14 @@ def _usual(what: Any, on: Any) -> Any:
     return {name: (row, {k: v for k, v in hypers.items() if k != "lr"}) for name, (row, hypers) in DEFAULT.items()}
 
 
-def _of_trace(trace: RaceTrace, target: float | None, lr: str | None) -> tuple[Setup | None, RaceTrace]:
-    """Settings of a race that was run, and the race, again with rates from a grid where nobody chose them."""
+def _of_trace(trace: RaceTrace, target: float | None) -> tuple[Setup | None, RaceTrace]:
+    """Settings of a race that was run, where they can be known, and the race."""
     if not len(trace.steps) or not len(trace):
         raise HyperparameterError("RaceArena: this race has no contender that finished")
     try:
         setup = setup_of_trace(trace, target)
     except CapabilityError:
         return None, trace
-    alone = trace.source is not None and all(len(t) == 1 for t in trace.tracks) and len(trace) <= MOST_TUNED
-    if lr == "auto" and alone and any(map(unset, setup.entries)) and "grid" not in setup.rates:
-        setup = setup.tuned()
-        return setup, setup.run()
     return setup, trace
 
 
