@@ -28,4 +28,4 @@ def test_the_examples_of_the_page_on_training_run_as_pasted(tmp_path):
 
 def test_the_examples_of_the_page_on_races_run_as_pasted(tmp_path):
     blocks, out = pasted("docs/races.md", tmp_path)
-    assert len(blocks) >= 5 and out.startswith("Race on Rosenbrock") and (tmp_path / "race.html").exists()
+    assert len(blocks) >= 4 and out.startswith("Race on Rosenbrock") and (tmp_path / "race.html").exists()
