@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import torchlean_nb as tl
-from torchlean_nb.errors import HyperparameterError
+from torchlean_nb.errors import HyperparameterError, NonFiniteError
 from torchlean_nb.landscape import Objective, density, eigenvalues, lanczos
 
 
@@ -92,10 +92,43 @@ def test_the_density_has_integral_one_and_the_mean_of_the_spectrum():
     assert np.trapezoid(np.where(grid > 3, p, 0), grid) == pytest.approx(0.25, rel=0.2)
 
 
-@pytest.mark.parametrize("options", [{"k": 0}, {"iterations": 0}, {"tolerance": -1.0}, {"k": 1.5}], ids=str)
+def test_stopped_the_density_is_made_of_the_products_that_are_there_and_it_asks_for_no_more():
+    at, calls = quadratic(rotated(np.r_[np.full(30, 1.0), np.full(10, 5.0)])), []
+    once = at.hvp
+
+    def product(where, v):
+        calls.append(1)
+        if len(calls) > 8:
+            raise KeyboardInterrupt
+        return once(where, v)
+
+    at.hvp = product
+    grid, p = density(at, probes=30, iterations=5, points=800)
+    assert len(calls) == 9 and np.trapezoid(p, grid) == pytest.approx(1, abs=1e-3)
+    calls.clear()
+    found = eigenvalues(at, k=1, tolerance=0.0)
+    assert found.status == "interrupted" and found.products == 8 and "interrupted" in repr(found)
+
+
+@pytest.mark.parametrize("options", [
+    {"k": 0}, {"iterations": 0}, {"tolerance": -1.0}, {"k": 1.5}, {"seed": -1},
+], ids=str)  # fmt: skip
 def test_numbers_that_mean_nothing_are_refused(options):
     with pytest.raises(HyperparameterError):
         eigenvalues(quadratic(np.eye(2)), **options)
+
+
+@pytest.mark.parametrize("options", [
+    {"probes": 0}, {"points": 1}, {"width": 0.0}, {"width": -1.0}, {"iterations": 0}, {"seed": "a"},
+], ids=str)  # fmt: skip
+def test_a_density_of_nothing_is_refused(options):
+    with pytest.raises(HyperparameterError):
+        density(quadratic(np.eye(2)), **options)
+
+
+def test_a_product_that_is_no_number_is_named():
+    with pytest.raises(NonFiniteError, match="is no number"):
+        lanczos(lambda v: v * np.nan, 3, 3)
 
 
 def test_the_front_door_has_it_all():

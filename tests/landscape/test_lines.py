@@ -10,6 +10,7 @@ import torchlean_nb as tl
 from torchlean_nb.errors import CapabilityError, HandleTypeError, HyperparameterError, ShapeError, UnknownNameError
 from torchlean_nb.landscape import Objective, line, rescalings
 from torchlean_nb.landscape.lines import rescaled
+from torchlean_nb.trace.landscape import LandscapeTrace
 
 
 def test_both_ends_of_a_line_are_the_models_as_they_are():
@@ -68,6 +69,26 @@ def test_a_model_that_cannot_be_rescaled_says_so(layers):
         rescalings(tl.nn.Sequential(*layers).bind(tl.Session(), seed=0), MOONS, (2,), loss="cross_entropy", points=2)
 
 
-def test_factors_are_positive_numbers():
+@pytest.mark.parametrize("options", [{"factors": (-1,)}, {"factors": 0}, {"factors": "ab"}, {"seed": 1.5}], ids=str)
+def test_factors_are_positive_numbers(options):
     with pytest.raises(HyperparameterError):
-        rescalings(trained()[0], factors=(-1,))
+        rescalings(trained()[0], **options)
+
+
+def test_a_line_that_was_stopped_has_holes(monkeypatch):
+    (one, _), (two, _) = trained(), trained(seed=1)
+    whole, once, calls = line(one, two, points=5), Objective.both, []
+
+    def counted(self, at):
+        calls.append(1)
+        if len(calls) > 3:
+            raise KeyboardInterrupt
+        return once(self, at)
+
+    monkeypatch.setattr(Objective, "both", counted)
+    found = line(one, two, points=5)
+    assert np.isnan(found.losses).tolist() == [False] * 3 + [True] * 2
+    assert (found.losses[:3] == whole.losses[:3]).all() and (found.accuracy[:3] == whole.accuracy[:3]).all()
+    with pytest.raises(KeyboardInterrupt):
+        line(one, two, points=5)
+    assert "stopped" in LandscapeTrace("stopped", lines=[found]).to_text()

@@ -13,7 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import torchlean_nb as tl
-from torchlean_nb.errors import CapabilityError, HyperparameterError, ShapeError, TorchLeanError
+from torchlean_nb.errors import (
+    CapabilityError,
+    HyperparameterError,
+    NonFiniteError,
+    ShapeError,
+    TorchLeanError,
+    TraceFormatError,
+)
 from torchlean_nb.landscape import Objective, Trajectory
 from torchlean_nb.landscape.directions import components, filter_normalised, gaussian, orthogonal, projected
 from torchlean_nb.trace.landscape import LandscapeTrace
@@ -220,11 +227,58 @@ def test_a_bar_counts_the_points(capsys):
     {"plane": "flat"}, {"plane": []}, {"plane": ["random", "random"]}, {"plane": "pca"}, {"points": 1},
     {"span": 0}, {"span": -1}, {"span": "wide"}, {"span": (1, 0, 0, 1)}, {"span": (0, 1)}, {"span": np.nan},
     {"trajectory": np.zeros((3, 5))}, {"trajectory": Trajectory()}, {"rescale": (0,)}, {"batch": 0.5}, {"name": 3},
-    {"lines": ["a"]},
+    {"lines": ["a"]}, {"lines": 3}, {"plane": 3}, {"trajectory": "path"}, {"trajectory": [[1, 2], [3]]}, {"seed": -1},
+    {"seed": "a"}, {"rescale": "ab"}, {"trajectory": np.full((2, 32), np.nan)}, {"trajectory": np.full((2, 32), 1e200)},
 ], ids=str)  # fmt: skip
 def test_what_makes_no_plane_is_refused(options):
     with pytest.raises(TorchLeanError):
         tl.landscape(trained()[0], **options)
+
+
+def test_one_of_something_needs_no_list():
+    trainer = trained()[0]
+    between = tl.landscape.line(trainer, trainer, points=2)
+    one = tl.landscape(trainer, points=2, lines=between, rescale=2)
+    assert one == tl.landscape(trainer, points=2, lines=[between], rescale=[2]) and len(one.rescalings) == 1
+
+
+def test_a_path_of_one_point_or_two_is_drawn_and_says_what_is_known():
+    trainer, path = trained()
+    for points in (path.values[:1], path.values[[0, -1]]):
+        found = tl.landscape(trainer, trajectory=points, points=3)
+        assert found["pca"].explained == pytest.approx(1) and "100 %" in repr(found)
+    still = tl.landscape(trainer, plane="random", trajectory=path.values[-1:], points=3)
+    assert np.isnan(still.explained_variance) and "%" not in repr(still) and "nan" not in repr(still)
+
+
+def test_a_model_that_diverged_is_no_place_to_look_from():
+    net = tl.nn.Linear(2, 2).bind(tl.Session(), seed=0)
+    net.load_state_dict({"weight": np.full((2, 2), 1e200), "bias": np.zeros(2)})
+    for look in (tl.landscape, tl.landscape.eigenvalues):
+        with pytest.raises(NonFiniteError, match="'weight' has no usable numbers"):
+            look(net, MOONS, loss="cross_entropy")
+
+
+def test_stopped_among_the_eigenvectors_no_plane_of_half_of_them_is_shown(monkeypatch):
+    once, calls = Objective.hvp, []
+
+    def counted(self, at, v):
+        calls.append(1)
+        if len(calls) > 5:
+            raise KeyboardInterrupt
+        return once(self, at, v)
+
+    monkeypatch.setattr(Objective, "hvp", counted)
+    found = tl.landscape(trained()[0], plane=["random", "hessian", "filter-normalised"], points=2)
+    assert found.status == "interrupted" and [*found] == ["random"] and len(calls) == 6
+
+
+def test_stopped_before_the_first_plane_it_says_so(monkeypatch):
+    monkeypatch.setattr(Objective, "many", lambda self, points: (_ for _ in ()).throw(KeyboardInterrupt))
+    trainer, path = trained()
+    found = tl.landscape(trainer, trajectory=path, points=2)
+    with pytest.raises(TraceFormatError, match="stopped before the first plane"):
+        found.show()
 
 
 def test_one_parameter_makes_no_plane():

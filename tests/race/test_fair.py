@@ -12,7 +12,7 @@ import torchlean_nb as tl
 from torchlean_nb.errors import TorchLeanError
 from torchlean_nb.race import fair_grid
 from torchlean_nb.race.contenders import contenders
-from torchlean_nb.race.trial import Trial, run_trial
+from torchlean_nb.race.trial import Trial, run_trial, run_trials
 
 FAIR = sys.modules["torchlean_nb.race.fair"] if tl.race.fair else None
 
@@ -155,7 +155,8 @@ BAD = {
     "ratio of one": {"ratio": 1.0}, "no seed": {"seeds": 0}, "seed twice": {"seeds": [1, 1]}, "seed": {"seeds": 1.5},
     "negative seed": {"seeds": [-1]}, "no step": {"steps": 0}, "target": {"target": "low"}, "extend": {"extend": -1},
     "schedule": {"optimizers": [("sgd", {"lr": lambda k: 0.1})]}, "array": {"optimizers": [("sgd", {"lr": [0.1, 1]})]},
-    "executor": {"executor": 3},
+    "executor": {"executor": 3}, "word for extend": {"extend": "yes"}, "part of a round": {"extend": 1.5},
+    "target of a stranger": {"target": {"spere": 1.0}}, "rates beyond numbers": {"points": 2000},
 }  # fmt: skip
 
 
@@ -187,6 +188,39 @@ def test_stopped_it_has_what_was_finished_and_nothing_torn(monkeypatch, call, na
     assert [*found] == names and found.status == "interrupted"
     assert [len(e.rates) for c in found.contests for e in c.entries] == points * 2
     assert tl.trace.FairTrace.from_json(found.to_json()) == found and isinstance(found.to_text(), str)
+
+
+@pytest.mark.parametrize(("stop", "rates"), [(3, None), (4, 1), (7, 1), (8, 2), (11, 2)])
+def test_stopped_in_the_first_grid_it_has_the_rates_that_all_have_finished(monkeypatch, stop, rates):
+    ran, crew = [], sys.modules["torchlean_nb.race.sweep_crew"]
+
+    def some(trials):
+        ran.append(len(trials))
+        if len(ran) > stop:
+            raise KeyboardInterrupt
+        return run_trials(trials)
+
+    monkeypatch.setattr(crew, "run_trials", some)
+    found = tl.race.fair(["sgd", "adam"], on="moons_mlp", points=3, seeds=2, epochs=1)
+    assert found.status == "interrupted" and len(found) == (rates is not None)
+    if rates:
+        assert [len(e.rates) for e in found["moons_mlp"].entries] == [rates, rates] and found.fair == (rates > 1)
+
+
+def test_grids_end_where_numbers_do():
+    e = tl.race.fair(["sgd", "adam"], on="sphere", lr=[1e-306, 1e-305], seeds=1, steps=2, extend=9)["sphere"]["adam"]
+    assert (np.diff(e.rates) > 0).all() and (e.rates > 0).all()
+
+
+def test_data_that_the_seed_does_not_decide_are_found_out():
+    drawn = np.random.default_rng(0)
+
+    def other_data(seed):
+        x = drawn.normal(size=(8, 1))
+        return tl.nn.Linear(1, 1), "regression", (x, 3 * x)
+
+    with pytest.raises(TorchLeanError, match="did not begin alike: losses from"):
+        tl.race.fair(["sgd", "adam"], on=tl.race.problem(other_data), points=1, seeds=1, epochs=1)
 
 
 def test_a_problem_that_its_seed_does_not_decide_is_found_out():

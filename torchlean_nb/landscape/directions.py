@@ -53,7 +53,8 @@ def filter_normalised(d: np.ndarray, at: np.ndarray, shapes: Mapping[str, tuple[
         length = np.linalg.norm(theirs, axis=1, keepdims=True)
         out[start:end] = np.divide(mine * length, size, out=np.zeros_like(mine), where=size > 0).ravel()
     if not out.any():
-        raise CapabilityError("landscape: no weight of this model belongs to a filter", None, 'plane="random"')
+        why = "all filters of this model are zero" if max(map(len, shapes.values())) > 1 else "it has no filters"
+        raise CapabilityError("landscape: no weight of this model can be normalised", why, 'plane="random"')
     return out
 
 

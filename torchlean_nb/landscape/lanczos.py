@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from torchlean_nb.errors import NonFiniteError
 from torchlean_nb.hypers import Hyper
-from torchlean_nb.landscape.objective import ROWS, Objective
+from torchlean_nb.landscape.objective import ROWS, SEED, Objective
 
-_COUNT = Hyper(low=1, kind="int")
+_COUNT, _POINTS = Hyper(low=1, kind="int"), Hyper(low=2, kind="int")
+_WIDTH = Hyper(low=0.0, open_low=True, none=True)
 TINY = 1e-12  # of the largest number seen: what is below it is rounding
 
 
@@ -27,6 +29,7 @@ class Krylov:
         Norm of ``A v - value v`` for each; an eigenvalue is that near.
     first : ndarray, shape (m,)
         First entries of the eigenvectors of `T`; their squares are weights of a quadrature.
+    status : {"finished", "interrupted"}
     """
 
     values: np.ndarray
@@ -34,6 +37,7 @@ class Krylov:
     first: np.ndarray
     _basis: np.ndarray
     _small: np.ndarray
+    status: str = "finished"
 
     def vectors(self, which: Any) -> np.ndarray:
         """Ritz vectors as rows."""
@@ -71,10 +75,13 @@ def lanczos(
     """
     rng = np.random.default_rng(seed)
     basis, alphas, betas = [_unit(rng.standard_normal(size) if start is None else start)], [], []
-    largest = 0.0
+    largest, status = 0.0, "finished"
     try:
         for k in range(min(steps, size)):
             w = product(basis[-1])
+            if not np.isfinite(w).all():
+                raise NonFiniteError("lanczos: a product with the matrix is no number", "the loss overflows here",
+                                     "other parameters, or float64")  # fmt: skip
             alpha = float(w @ basis[-1])
             rows = np.stack(basis)
             for _ in range(2):
@@ -92,14 +99,18 @@ def lanczos(
     except KeyboardInterrupt:
         if not alphas or len(alphas) != len(betas):
             raise
-    return _found(alphas, betas, basis)
+        status = "interrupted"
+    return _found(alphas, betas, basis, status)
 
 
-def _found(alphas: list[float], betas: list[float], basis: list[np.ndarray]) -> Krylov:
+def _found(
+    alphas: list[float], betas: list[float], basis: list[np.ndarray], status: str = "finished"
+) -> Krylov:
     off = np.array(betas[:-1])
     values, small = np.linalg.eigh(np.diag(alphas) + np.diag(off, 1) + np.diag(off, -1))
     rounding = np.finfo(float).eps * abs(values).max()
-    return Krylov(values, abs(betas[-1] * small[-1]) + rounding, small[0], np.stack(basis[: len(alphas)]), small)
+    residuals = abs(betas[-1] * small[-1]) + rounding
+    return Krylov(values, residuals, small[0], np.stack(basis[: len(alphas)]), small, status)
 
 
 def _unit(v: np.ndarray) -> np.ndarray:
@@ -121,6 +132,7 @@ class Eigenvalues:
     vectors : ndarray, shape (2, k, parameters)
     products : int
         Hessian times vector, how often.
+    status : {"finished", "interrupted"}
     """
 
     largest: np.ndarray
@@ -128,6 +140,7 @@ class Eigenvalues:
     residuals: np.ndarray
     vectors: np.ndarray
     products: int
+    status: str = "finished"
 
     def to_text(self) -> str:
         """A table, with the residuals."""
@@ -136,7 +149,8 @@ class Eigenvalues:
         return "\n".join([head, *(f"{a:12.6g}  {r:8.1e}  {b:12.6g}  {q:8.1e}" for a, r, b, q in rows)])
 
     def __repr__(self) -> str:
-        return f"Eigenvalues after {self.products} products\n{self.to_text()}"
+        stopped = ", interrupted" if self.status == "interrupted" else ""
+        return f"Eigenvalues after {self.products} products{stopped}\n{self.to_text()}"
 
 
 def eigenvalues(
@@ -163,7 +177,7 @@ def eigenvalues(
 
     Raises
     ------
-    HandleTypeError, CapabilityError, DataError, HyperparameterError
+    HandleTypeError, CapabilityError, DataError, NonFiniteError, HyperparameterError
 
     References
     ----------
@@ -181,7 +195,7 @@ def eigenvalues(
     at = model if isinstance(model, Objective) else Objective(model, data, loss=loss, batch=batch)
     k = min(_COUNT.check("eigenvalues", "k", k), at.size)
     steps = max(_COUNT.check("eigenvalues", "iterations", iterations), k)
-    limit = Hyper(low=0.0).check("eigenvalues", "tolerance", tolerance)
+    limit, seed = Hyper(low=0.0).check("eigenvalues", "tolerance", tolerance), SEED.check("eigenvalues", "seed", seed)
 
     def enough(found: Krylov) -> bool:
         wanted = np.r_[found.residuals[-k:], found.residuals[:k]]
@@ -192,7 +206,7 @@ def eigenvalues(
     ends = [np.arange(len(found.values))[::-1][:k], np.arange(k)]
     return Eigenvalues(
         *(found.values[e] for e in ends), np.stack([found.residuals[e] for e in ends]),
-        np.stack([found.vectors(e) for e in ends]), len(found.values),
+        np.stack([found.vectors(e) for e in ends]), len(found.values), found.status,
     )  # fmt: skip
 
 
@@ -201,6 +215,8 @@ def density(
     width: float | None = None, seed: int = 0, batch: int = ROWS,
 ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
     """How the eigenvalues of the Hessian are spread: an estimate by stochastic Lanczos quadrature.
+
+    Stopped by KeyboardInterrupt it is made of the products that are there.
 
     Parameters
     ----------
@@ -220,6 +236,10 @@ def density(
     at, density : ndarray, shape (points,)
         The density has integral 1.
 
+    Raises
+    ------
+    HandleTypeError, CapabilityError, DataError, NonFiniteError, HyperparameterError
+
     References
     ----------
     Ghorbani, Krishnan, Xiao 2019, section 2; Ubaru, Chen, Saad, "Fast estimation of tr(f(A)) via stochastic Lanczos
@@ -234,13 +254,19 @@ def density(
     (1.0, True)
     """
     f = model if isinstance(model, Objective) else Objective(model, data, loss=loss, batch=batch)
-    probes, points = (_COUNT.check("density", n, v) for n, v in (("probes", probes), ("points", points)))
-    steps = _COUNT.check("density", "iterations", iterations)
-    rng = np.random.default_rng(seed)
-    runs = [lanczos(lambda v: f.hvp(f.centre, v), f.size, steps, start=rng.choice((-1.0, 1.0), f.size))
-            for _ in range(probes)]  # fmt: skip
+    probes, points = _COUNT.check("density", "probes", probes), _POINTS.check("density", "points", points)
+    steps, width = _COUNT.check("density", "iterations", iterations), _WIDTH.check("density", "width", width)
+    rng, runs = np.random.default_rng(SEED.check("density", "seed", seed)), []
+    while len(runs) < probes and not (runs and runs[-1].status == "interrupted"):
+        try:
+            start = rng.choice((-1.0, 1.0), f.size)
+            runs.append(lanczos(lambda v: f.hvp(f.centre, v), f.size, steps, start=start))
+        except KeyboardInterrupt:
+            if not runs:
+                raise
+            break
     values = np.concatenate([r.values for r in runs])
-    weights = np.concatenate([r.first**2 for r in runs]) / probes
+    weights = np.concatenate([r.first**2 for r in runs]) / len(runs)
     low, high = values.min(), values.max()
     sigma = width or max((high - low) / 100, 1e-9)
     at = np.linspace(low - 4 * sigma, high + 4 * sigma, points)

@@ -10,7 +10,7 @@ import numpy as np
 from torchlean_nb.errors import CapabilityError, UnknownNameError, did_you_mean, quote
 from torchlean_nb.hypers import Hyper
 from torchlean_nb.landscape.directions import filter_normalised, gaussian
-from torchlean_nb.landscape.objective import ROWS, Objective
+from torchlean_nb.landscape.objective import ROWS, SEED, Objective
 from torchlean_nb.trace.landscape import Line, Rescaling
 from torchlean_nb.train.probes import probe
 
@@ -26,7 +26,8 @@ def line(
 ) -> Line:  # fmt: skip
     """Loss and accuracy on the straight line from one solution to another.
 
-    Running statistics move along the line too, so both ends are the models as they are.
+    Running statistics move along the line too, so both ends are the models as they are. Stopped by KeyboardInterrupt:
+    NaN for the rest.
 
     Parameters
     ----------
@@ -61,15 +62,23 @@ def line(
         other = b if isinstance(b, Objective) else Objective(b, data, loss=loss or at.loss, batch=batch)
         end, rest = at.join(dict(zip(other.shapes, other.split(other.centre), strict=True))), other.rest
     ts, begin = np.linspace(-beyond, 1 + beyond, n), at.rest
-    found = []
+    found = np.full((n, 2), np.nan)
     try:
-        for t in ts:
+        for i, t in enumerate(ts):
             at.rest = {k: _between(v, rest[k], t) for k, v in begin.items()}
-            found.append(at.both((1 - t) * at.centre + t * end))
+            found[i] = at.both((1 - t) * at.centre + t * end)
+    except KeyboardInterrupt:
+        if not i:
+            raise
     finally:
         at.rest = begin
-    losses, accuracy = np.array(found).T
-    return Line(name or "between two solutions", ts, losses, accuracy if np.isfinite(accuracy).all() else ())
+    losses, accuracy = found.T
+    return Line(name or "between two solutions", ts, losses, accuracy if np.isfinite(accuracy[0]) else ())
+
+
+def several(what: Any) -> list[Any]:
+    """What a user gave as one or as several, as a list."""
+    return [*what] if isinstance(what, Iterable) and not isinstance(what, str) else [what]
 
 
 def _between(a: np.ndarray, b: np.ndarray, t: float) -> np.ndarray:
@@ -91,7 +100,7 @@ def rescalings(
     ----------
     model, data, loss, batch
         See `landscape`; an `Objective` is taken as it is.
-    factors : iterable of float
+    factors : float or iterable of float
     layer : str, optional
         Path of the layer to multiply; the first that has a ReLU between it and another.
     points : int
@@ -118,8 +127,9 @@ def rescalings(
     (True, True)
     """
     at = model if isinstance(model, Objective) else Objective(model, data, loss=loss, batch=batch)
-    factors = [_FACTOR.check("rescalings", "factor", c) for c in factors]
-    half, n = _SPAN.check("rescalings", "span", span), _POINTS.check("rescalings", "points", points)
+    factors = [_FACTOR.check("rescalings", "factor", c) for c in several(factors)]
+    seed, half = SEED.check("rescalings", "seed", seed), _SPAN.check("rescalings", "span", span)
+    n = _POINTS.check("rescalings", "points", points)
     first, second = _pair(at, layer)
     d, ts = gaussian(np.random.default_rng(seed), at.centre), np.linspace(-half, half, n)
     before, found = at(at.centre), []

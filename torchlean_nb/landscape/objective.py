@@ -15,7 +15,15 @@ from torchlean_nb.compiler import Program
 from torchlean_nb.compiler.vectorize import vmap
 from torchlean_nb.data import Dataset
 from torchlean_nb.engine.data import as_data
-from torchlean_nb.errors import CapabilityError, HandleTypeError, NonScalarError, ShapeError, TorchLeanError, quote
+from torchlean_nb.errors import (
+    CapabilityError,
+    HandleTypeError,
+    NonFiniteError,
+    NonScalarError,
+    ShapeError,
+    TorchLeanError,
+    quote,
+)  # fmt: skip
 from torchlean_nb.hypers import Hyper
 from torchlean_nb.nn import Layer, Module
 from torchlean_nb.nn.place import Pass, Place
@@ -26,6 +34,8 @@ from torchlean_nb.train.task import find_task
 ROWS = 4096
 LANES, WORDS = 64, 1 << 18  # at most so many vectors at once, and numbers in their largest array, to stay in cache
 _BATCH = Hyper(ROWS, low=1, kind="int")
+HUGE = 1e150  # squares of what is larger are no numbers
+SEED = Hyper(0, low=0, kind="int")
 
 
 class Objective:
@@ -44,7 +54,7 @@ class Objective:
 
     Raises
     ------
-    HandleTypeError, CapabilityError, DataError, ShapeError, NonScalarError
+    HandleTypeError, CapabilityError, DataError, ShapeError, NonFiniteError, NonScalarError
 
     Attributes
     ----------
@@ -73,6 +83,11 @@ class Objective:
             raise CapabilityError("landscape: no parameter of this model is trained")
         self.shapes = {path: values[path].shape for path in trained}
         self.centre = np.concatenate([values[path].ravel() for path in trained]).astype(np.float64)
+        usable = abs(self.centre) < HUGE
+        if not usable.all():
+            bad = next(p for p, a in zip(trained, self.split(usable), strict=True) if not a.all())
+            raise NonFiniteError(f"landscape: {quote(bad)} has no usable numbers", "a model that diverged has no place",
+                                 "a smaller learning rate, or parameters of before")  # fmt: skip
         self.centre.setflags(write=False)
         self.rest = {path: a for path, a in values.items() if path not in trained}
         self.rows = len(data)

@@ -9,12 +9,20 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from torchlean_nb.errors import CapabilityError, HyperparameterError, ShapeError, did_you_mean, quote
+from torchlean_nb.errors import (
+    CapabilityError,
+    HandleTypeError,
+    HyperparameterError,
+    NonFiniteError,
+    ShapeError,
+    did_you_mean,
+    quote,
+)  # fmt: skip
 from torchlean_nb.hypers import Hyper
 from torchlean_nb.landscape.directions import components, filter_normalised, gaussian, orthogonal, projected
 from torchlean_nb.landscape.lanczos import eigenvalues
-from torchlean_nb.landscape.lines import rescalings
-from torchlean_nb.landscape.objective import ROWS, Objective
+from torchlean_nb.landscape.lines import rescalings, several
+from torchlean_nb.landscape.objective import HUGE, ROWS, SEED, Objective
 from torchlean_nb.landscape.trajectory import Trajectory
 from torchlean_nb.trace.landscape import KINDS, LandscapeTrace, Path, Plane
 from torchlean_nb.train.progress import someone_looks
@@ -63,9 +71,9 @@ def survey(
         Along each side.
     span : float or (left, right, bottom, top), optional
         In directions; by default what shows the whole path, or from -1 to 1.
-    rescale : iterable of float
-        Factors for `rescalings`.
-    lines : iterable of Line
+    rescale : float or iterable of float
+        A factor for `rescalings`, or several.
+    lines : Line or iterable of Line
         What else the explorer shall show.
     seed : int
         Of random directions.
@@ -81,7 +89,7 @@ def survey(
 
     Raises
     ------
-    HandleTypeError, CapabilityError, DataError, ShapeError, HyperparameterError
+    HandleTypeError, CapabilityError, DataError, ShapeError, NonFiniteError, HyperparameterError
 
     References
     ----------
@@ -102,13 +110,14 @@ def survey(
         raise CapabilityError("landscape: one parameter makes no plane", None, "tl.landscape.line(a, b, data)")
     steps, path = _path(at, trajectory)
     kinds, n = _kinds(plane, len(path) > 0), _POINTS.check("landscape", "points", points)
-    half, lines = _span(span), tuple(lines)
+    half, lines = _span(span), several(lines)
+    seed, factors = SEED.check("landscape", "seed", seed), several(rescale)
     LandscapeTrace(name, lines=lines)  # what it would refuse at the end is refused before anything is computed
     work = _Work(at, path, steps, np.full(len(path), np.nan))
     shown = someone_looks() if progress is None else bool(progress)
     tables: tuple[Any, ...] = ()
     try:
-        tables = rescalings(at, factors=factors, seed=seed) if (factors := [*rescale]) else ()
+        tables = rescalings(at, factors=factors, seed=seed) if factors else ()
         with tqdm(total=len(path) + len(kinds) * n * n, disable=not shown, unit="point",
                   delay=1.0 if progress is None else 0.0) as bar:  # fmt: skip
             _compute(work, kinds, n, half, seed, bar.update)
@@ -147,7 +156,10 @@ def _directions(work: _Work, kind: str, seed: int) -> np.ndarray:
         rows, work.spectrum = components(work.points, at.centre)
         return orthogonal(rng, rows)
     if kind == "hessian":
-        return orthogonal(rng, eigenvalues(at, k=2, seed=seed).vectors[0])
+        found = eigenvalues(at, k=2, seed=seed)
+        if found.status == "interrupted":
+            raise KeyboardInterrupt
+        return orthogonal(rng, found.vectors[0])
     drawn = [gaussian(rng, at.centre) for _ in range(2)]
     return np.stack([filter_normalised(d, at.centre, at.shapes) for d in drawn] if kind != "random" else drawn)
 
@@ -183,17 +195,29 @@ def _path(at: Objective, trajectory: Any) -> tuple[np.ndarray, np.ndarray]:
             raise CapabilityError("landscape: the trajectory is empty", None, "fit(..., callbacks=trajectory)")
         if trajectory.shapes != at.shapes:
             raise ShapeError("landscape: the trajectory is that of another model")
-        return trajectory.steps, trajectory.values.astype(np.float64)
-    points = np.asarray(trajectory, np.float64)
+        return trajectory.steps, _usable(trajectory.values.astype(np.float64))
+    try:
+        points = np.asarray(trajectory, np.float64)
+    except (TypeError, ValueError) as e:
+        raise HandleTypeError(f"landscape: trajectory={quote(trajectory, 60)}", "it is no path",
+                              f"a Trajectory(), or an array of shape (points, {at.size})") from e  # fmt: skip
     if points.ndim != 2 or points.shape[1] != at.size or not len(points):
         raise ShapeError(f"landscape: a trajectory of shape {points.shape}", f"expected (points, {at.size})")
-    return np.arange(len(points)), points
+    return np.arange(len(points)), _usable(points)
+
+
+def _usable(points: np.ndarray) -> np.ndarray:
+    bad = ~(abs(points) < HUGE).all(axis=1)
+    if bad.any():
+        raise NonFiniteError(f"landscape: the trajectory has no usable numbers at point {bad.argmax()}",
+                             "a training that diverged has no place on a map", "the points before it")  # fmt: skip
+    return points
 
 
 def _kinds(plane: Any, path: bool) -> list[str]:
     if plane is None:
         return ["pca", "random"] if path else ["filter-normalised"]
-    kinds = [plane] if isinstance(plane, str) else [*plane]
+    kinds = several(plane)
     for kind in kinds:
         if kind not in KINDS:
             raise HyperparameterError(f"landscape: plane={quote(kind)}", f"one of {', '.join(KINDS)}",

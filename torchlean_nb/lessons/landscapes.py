@@ -96,8 +96,8 @@ ROWS = (
     ),
     Exercise(
         "16.bent",
-        "L = (w2 * w1 * x - t)**2 with w1 = 2, w2 = 3, x = 1, t = 2. Its curvature in w1 is 18. Now w1 is multiplied by "
-        "4 and w2 divided by 4. What is the curvature in w1?",
+        "L = (w2 * w1 * x - t)**2 with w1 = 2, w2 = 3, x = 1, t = 2. Its curvature in w1 is 18. Now w1 is multiplied "
+        "by 4 and w2 divided by 4. What is the curvature in w1?",
         "number",
         lambda: bend(4.0),
         (

@@ -4,7 +4,7 @@ from torchlean_nb.lessons.row import Misconception
 
 MISTAKES: dict[str, Misconception] = {
     "M26": Misconception(
-        "A ranking holds for the problem it was made on. From two coordinates to a network it does not carry over.",
+        "A ranking holds for the problem it was made on. It does not carry over to another surface, nor to a network.",
         "lesson C1, Step",
     ),
     "luck": Misconception(

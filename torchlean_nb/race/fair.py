@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
 
 from torchlean_nb import optim
-from torchlean_nb.errors import CapabilityError, HyperparameterError, RuleError, quote
+from torchlean_nb.errors import CapabilityError, HyperparameterError, RuleError, UnknownNameError, did_you_mean, quote
 from torchlean_nb.hypers import Hyper
 from torchlean_nb.race.contenders import Contender, contenders
 from torchlean_nb.race.fair_grid import grids, longer, open_ends
 from torchlean_nb.race.problems import Problem, problem_of
-from torchlean_nb.race.sweep import compute
+from torchlean_nb.race.sweep import Done, compute
 from torchlean_nb.race.trial import Outcome, Trial
 from torchlean_nb.trace import judging
 from torchlean_nb.trace.contest import Contest, Entry
 from torchlean_nb.trace.fair import FairTrace
 
 RATIO = 10**0.5
-_COUNT, _POSITIVE = Hyper(kind="int", low=1), Hyper(low=0.0, open_low=True)
+_UNDECIDED = "its function makes something that the seed does not decide"
+SAME = 1e-9  # how far losses before the first step may differ by rounding, as a part of them
+_COUNT, _ROUNDS, _POSITIVE = Hyper(kind="int", low=1), Hyper(kind="int", low=0), Hyper(low=0.0, open_low=True)
 
 
 def fair(
@@ -77,7 +80,7 @@ def fair(
     Returns
     -------
     FairTrace
-        Stopped by KeyboardInterrupt: of the problems that had finished, ``status`` "interrupted".
+        Stopped by KeyboardInterrupt: of the rates that all contenders had finished, ``status`` "interrupted".
 
     Raises
     ------
@@ -106,9 +109,9 @@ def fair(
                                   "a run is told by names and numbers", "tl.extend.update_rule")  # fmt: skip
     found = [grids(entries, lr, p.kind, points, ratio) for p in problems]
     common = not isinstance(lr, Mapping)
-    rounds = points if extend is True else Hyper(kind="int", low=0).check("fair", "extend", int(extend))
+    rounds = points * extend if isinstance(extend, bool) else _ROUNDS.check("fair", "extend", extend)
     budget = {"steps": _COUNT.check("fair", "steps", steps), "epochs": _COUNT.check("fair", "epochs", epochs)}
-    wanted = [_target(target, p) for p in problems]
+    wanted = _targets(target, problems)
     given = {"executor": executor, "results": results, "progress": progress}
     contests, status = [], "finished"
     for p, loss, first in zip(problems, wanted, found, strict=True):
@@ -121,7 +124,7 @@ def fair(
                 rows = runs.rows(longer(rows, entries, ratio, common))
         except KeyboardInterrupt:
             status = "interrupted"
-        if runs.last:
+        if runs.last or runs.finished(first):
             contests.append(runs.contest(loss))
         if status == "interrupted":
             break
@@ -140,16 +143,39 @@ class _Runs:
 
     def rows(self, grids: Sequence[np.ndarray]) -> list[Entry]:
         """Entries of all contenders, computing what is new."""
-        keys = [[[(i, r, s) for s in self.seeds] for r in grid.tolist()] for i, grid in enumerate(grids)]
-        # NaN, the rate of rules without one, equals nothing: a word does.
-        keys = [[[(i, "" if math.isnan(r) else r, s) for i, r, s in row] for row in grid] for grid in keys]
-        new = [k for grid in keys for row in grid for k in row if k not in self.done]
-        self.done |= dict(zip(new, compute([self._trial(*k) for k in new], **self.given), strict=True))
+        keys = [*map(self._keys, range(len(grids)), grids)]
+        # Rate by rate: whoever stops it has as much of all contenders.
+        new = [k for rates in zip_longest(*keys, fillvalue=()) for row in rates for k in row if k not in self.done]
+        done = Done()
+        try:
+            if new:
+                compute([self._trial(*k) for k in new], **self.given, done=done)
+        finally:
+            self.done |= {new[i]: o for i, o in done.found.items()}
         at = max((o.at for o in self.done.values()), key=len)
         self.at = at if at[-1] == self.budget else np.append(at, self.budget)
         self.last = [self._entry(c, grid, [[self.done[k] for k in row] for row in mine])
                      for c, grid, mine in zip(self.entries, grids, keys, strict=True)]  # fmt: skip
+        self._same_losses()
         return self.last
+
+    def finished(self, grids: Sequence[np.ndarray]) -> list[Entry]:
+        """Entries of the rates that everybody has finished with every seed, none when somebody has none."""
+        keys = [*map(self._keys, range(len(grids)), grids)]
+        there = [all(k in self.done for row in rates for k in row) for rates in zip_longest(*keys, fillvalue=())]
+        left = [grid[there[: len(grid)]] for grid in grids]
+        return self.rows(left) if all(map(len, left)) else []
+
+    def _keys(self, i: int, grid: np.ndarray) -> list[list[tuple[int, Any, int]]]:
+        # NaN, the rate of rules without one, equals nothing: a word does.
+        return [[(i, "" if math.isnan(r) else r, s) for s in self.seeds] for r in grid.tolist()]
+
+    def _same_losses(self) -> None:
+        for seed in self.seeds:
+            first = [o.curve[0] for (_, _, s), o in self.done.items() if s == seed and len(o.at) and o.at[0] == 0]
+            if first and np.ptp(first) > SAME * max(map(abs, first)):
+                raise RuleError(f"fair: runs on {self.problem.name} with seed {seed} did not begin alike: losses from "
+                                f"{min(first):.6g} to {max(first):.6g}", _UNDECIDED)  # fmt: skip
 
     def _trial(self, i: int, rate: Any, seed: int) -> Trial:
         c = self.entries[i]
@@ -165,7 +191,7 @@ class _Runs:
                   for key in ("init_hash", "order_hash")]  # fmt: skip
         if any(len(seen) > 1 for kind in prints for seen in kind):
             raise RuleError(f"fair: runs of {c.name} on {self.problem.name} with one seed did not begin alike",
-                            "its function makes something that the seed does not decide")  # fmt: skip
+                            _UNDECIDED)  # fmt: skip
         starts, orders = (tuple(seen.pop() for seen in kind) for kind in prints)
         ended = [[o.ended if o.status == "diverged" else -1 for o in row] for row in found]
         work = [[o.evaluations for o in row] for row in found]
@@ -200,6 +226,10 @@ def _seeds(seeds: Any) -> tuple[int, ...]:
     return found
 
 
-def _target(target: Any, problem: Problem) -> float | None:
-    wanted = target.get(problem.name) if isinstance(target, Mapping) else target
-    return None if wanted is None else Hyper().check("fair", "target", wanted)
+def _targets(target: Any, problems: Sequence[Problem]) -> list[float | None]:
+    names = [p.name for p in problems]
+    wanted = dict(target) if isinstance(target, Mapping) else dict.fromkeys(names, target)
+    for name in wanted:
+        if name not in names:
+            raise UnknownNameError(f"fair: no problem {quote(name)} in target", did_you_mean(str(name), names))
+    return [Hyper(none=True).check("fair", "target", wanted.get(name)) for name in names]

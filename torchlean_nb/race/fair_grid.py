@@ -15,6 +15,7 @@ from torchlean_nb.trace.contest import Entry
 
 # Middle of the grid unless told; rates of rules that divide by the size of the gradient lie above it on surfaces, those
 # of the others below.
+TINY = np.finfo(float).tiny
 MIDDLE = {"surface": 0.01, "network": 10**-1.5}
 
 def around(middle: float, points: int, ratio: float) -> np.ndarray:
@@ -70,9 +71,19 @@ def _rates(wanted: Any, points: int, ratio: float) -> np.ndarray:
         rates = np.unique(np.asarray(wanted, float))
     except (TypeError, ValueError):
         rates = np.zeros(0)
-    if np.ndim(wanted) > 1 or not rates.size or not (np.isfinite(rates) & (rates > 0)).all():
+    if np.ndim(wanted) > 1 or not rates.size or not _usable(rates):
         raise HyperparameterError(f"fair: lr={quote(wanted, 60)}", "a positive rate, or several", "lr=0.01")
-    return around(float(rates[0]), points, ratio) if np.ndim(wanted) == 0 else rates
+    if np.ndim(wanted) > 0:
+        return rates
+    with np.errstate(over="ignore", under="ignore"):
+        grid = around(float(rates[0]), points, ratio)
+    if not _usable(grid):
+        raise HyperparameterError(f"fair: points={points}, ratio={ratio:g}", "rates that no number can hold")
+    return grid
+
+
+def _usable(rates: np.ndarray) -> bool:
+    return bool((np.isfinite(rates) & (rates > TINY)).all())
 
 
 def longer(rows: Sequence[Entry], entries: Sequence[Contender], ratio: float, common: bool) -> list[np.ndarray]:
@@ -87,7 +98,8 @@ def longer(rows: Sequence[Entry], entries: Sequence[Contender], ratio: float, co
         sides = set() if fixed(c) or np.isnan(e.rates).any() else ends if common else {e.edge or _better(e)}
         low = [e.rates[0] / ratio] if "low" in sides else []
         high = [e.rates[-1] * ratio] if "high" in sides else []
-        out.append(np.array([*low, *e.rates, *high]))
+        grown = np.array([*low, *e.rates, *high])
+        out.append(grown if fixed(c) or np.isnan(e.rates).any() or _usable(grown) else e.rates)
     return out
 
 

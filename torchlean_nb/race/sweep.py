@@ -113,9 +113,9 @@ def sweep(
 
 def compute(
     trials: Sequence[Trial], executor: Any = None, results: str | Path | None = None, progress: bool | None = None,
-    points: int = ALL,
+    points: int = ALL, done: Done | None = None,
 ) -> list[Outcome]:  # fmt: skip
-    """Outcomes of trials, in their order; the first exception in one of them is raised.
+    """Outcomes of trials, in their order; the first exception in one of them is raised, and `done` has the others.
 
     Examples
     --------
@@ -123,7 +123,8 @@ def compute(
     ['finished', 'diverged']
     """
     file = _file(results, points)
-    done = Done(file.known(trials) if file else {})
+    done = Done() if done is None else done
+    done.found.update(file.known(trials) if file else {})
     gather(trials, done, points, check_executor(executor), file, progress, True)
     return [done.found[i] for i in range(len(trials))]
 

@@ -111,5 +111,7 @@ def check(trace: LandscapeTrace) -> LandscapeTrace:
     TraceFormatError
     """
     if not (trace.planes or trace.lines or trace.rescalings):
-        raise TraceFormatError("landscape: there is no plane and no line to show")
+        stopped = trace.status == "interrupted"
+        raise TraceFormatError("landscape: there is no plane and no line to show",
+                               "it was stopped before the first plane" if stopped else None)  # fmt: skip
     return trace

@@ -344,5 +344,6 @@ class LandscapeTrace(Written):
     def __repr__(self) -> str:
         kinds = ", ".join(self) or "no plane"
         steps = f", path of {len(self.path.steps)} points" if self.path else ""
-        meter = f", {100 * self.explained_variance:.3g} % of it explained" if steps and self.planes else ""
+        known = math.isfinite(self.explained_variance)
+        meter = f", {100 * self.explained_variance:.3g} % of it explained" if known else ""
         return f"LandscapeTrace({quote(self.name)}, {kinds}{steps}{meter}, {self.status})"
