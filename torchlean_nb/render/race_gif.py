@@ -17,6 +17,7 @@ from torchlean_nb.render.numbers import MINUS
 from torchlean_nb.render.race_figure import colour
 from torchlean_nb.render.race_map import ASPECT, BOX
 from torchlean_nb.render.race_scene import Scene, scene
+from torchlean_nb.render.race_standing import head
 from torchlean_nb.trace.race import RaceTrace
 
 WIDE, BAR = 480, 22
@@ -118,10 +119,7 @@ class _Film:
         return image, (int(left), int(top))
 
     def _record(self, i: int, k: int, end: int) -> int:
-        ended = self.seen.stands[i].ended
-        if ended < 0:
-            return min(k, end)
-        return min(k, max(0, int(np.searchsorted(self.seen.trace.steps, ended, "right")) - 1), end)
+        return min(head(self.seen.trace, self.seen.stands[i].ended, k), end)
 
     def _refresh(self, box: tuple[int, int, int, int]) -> None:
         """Part of the picture anew, the heads that lie in it on top."""

@@ -138,15 +138,16 @@ def _path(path: Path) -> str:
     path = Path(path.vertices, path.codes)
     path.simplify_threshold = 1.2
     clean = path.cleaned(simplify=True)
-    out, last = [], (0, 0)
+    out, last, begun = [], (0, 0), ""
     for code, (x, y) in zip(clean.codes.tolist(), np.rint(clean.vertices).astype(int).tolist(), strict=True):
         if code == Path.MOVETO:
-            out.append(f"M{x} {y}l")
+            begun = f"M{x} {y}l"
         elif code == Path.LINETO:
             dx, dy = x - last[0], y - last[1]
             if dx or dy:
-                gap = "" if dx < 0 or out[-1][-1] == "l" else " "
+                gap = begun or ("" if dx < 0 else " ")
                 out.append(f"{gap}{dx}{'' if dy < 0 else ' '}{dy}")
+                begun = ""
         else:
             continue
         last = (x, y)

@@ -110,6 +110,11 @@ def surface_payload(trace: RaceTrace, surface: Surface | None, seen: Window) -> 
     }  # fmt: skip
 
 
+def _centre(surface: Surface | None) -> list[np.ndarray]:
+    found = eigen(surface) if surface is not None else None
+    return [found.centre] if found is not None else []
+
+
 def _axes(surface: Surface | None) -> dict[str, Any] | None:
     """Curvatures and axes where the surface is quadratic."""
     found = eigen(surface) if surface is not None else None
@@ -125,8 +130,11 @@ def track_payload(
     t, about, kept = s.track, trace.surface, records(trace)
     goals = np.array(about.get("goals", ()), float).reshape(-1, 2)
     last = np.array([s.x[-1], s.y[-1]])
-    # The goal it went to: what is sent is exact in proportion to the distance from there.
-    near = min(goals, key=lambda g: float(np.hypot(*(g - last))), default=np.array([s.x[0], s.y[0]]))
+    # The goal it went to, or its end: what is sent is exact in proportion to the distance from there.
+    left, right, bottom, top = about.get("domain", (-2.0, 2.0, -2.0, 2.0))
+    inside = left <= last[0] <= right and bottom <= last[1] <= top
+    end = last if inside else np.array([s.x[0], s.y[0]])
+    near = min([*goals, *_centre(surface)], key=lambda g: float(np.hypot(*(g - last))), default=end)
     lowest = float(about.get("lowest", -np.inf))
     parts = _anatomy(s, trace, surface, who)
     many = f"path 1 of {len(t)}" if len(t) > 1 else ""
@@ -140,6 +148,7 @@ def track_payload(
         "gx": coded(slopes[0], _ROUGH), "gy": coded(slopes[1], _ROUGH),
         "mx": None if pull[0] is None else coded(pull[0], _ROUGH),
         "my": None if pull[1] is None else coded(pull[1], _ROUGH), "moment": parts.name if parts else "",
+        "noisy": bool(about.get("noise")) and parts is not None and (parts.gradient[0] != s.slopes[:, 0]).any().item(),
         "ended": s.ended, "converged": s.converged, "best": plain_number(s.best), "toTarget": s.reached,
         "evaluations": s.evaluations, "status": s.status, "knobs": _knobs(t, who),
         "note": "; ".join(filter(None, (many, gone))),

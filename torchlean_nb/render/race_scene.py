@@ -15,7 +15,7 @@ from torchlean_nb.render.escape import visible
 from torchlean_nb.render.numbers import fmt
 from torchlean_nb.render.race_map import Map
 from torchlean_nb.render.race_payload import map_of, seen_window
-from torchlean_nb.render.race_standing import Standing, equalities, standings, surface_of_trace
+from torchlean_nb.render.race_standing import Standing, equalities, head, standings, surface_of_trace
 from torchlean_nb.surfaces import Surface
 from torchlean_nb.trace.race import RaceTrace
 
@@ -64,10 +64,7 @@ class Scene:
 
     def head(self, i: int) -> int:
         """Record at which a contender stands: where it ended, it stays."""
-        ended = self.stands[i].ended
-        if ended < 0:
-            return self.at
-        return min(self.at, max(0, int(np.searchsorted(self.trace.steps, ended, "right")) - 1))
+        return head(self.trace, self.stands[i].ended, self.at)
 
     def way(self, i: int, until: int | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Path of a contender in the box of the map, runaways cut far outside of it."""
@@ -103,7 +100,7 @@ class Scene:
         k, stands = self.step, self.stands
         if not self.on:
             return f"At step {k} no contender is switched on."
-        fit = [i for i in self.on if not 0 <= stands[i].ended <= k and math.isfinite(stands[i].loss[self.head(i)])]
+        fit = [i for i in self.on if not 0 <= stands[i].ended < k and math.isfinite(stands[i].loss[self.head(i)])]
         hits = [f"{stands[i].label} at {stands[i].reached}" for i in self.on if 0 <= stands[i].reached <= k]
         more = f"{', '.join(hits[: _NAMED - 1])} and {len(hits) - _NAMED + 1} more"
         said = ", ".join(hits) if len(hits) <= _NAMED else more

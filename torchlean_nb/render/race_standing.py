@@ -70,6 +70,11 @@ def standing(t: Track, trace: RaceTrace, surface: Surface | None, target: float 
     )  # fmt: skip
 
 
+def head(trace: RaceTrace, ended: int, at: int) -> int:
+    """Record at which a path stands when the race stands at `at`: from where it ended it does not move."""
+    return at if ended < 0 else min(at, int(np.searchsorted(trace.steps, ended)), len(trace.steps) - 1)
+
+
 def _moved(ended: int, converged: int, steps: int) -> int:
     """Steps until a path diverged or converged; all where it did neither."""
     return ended + 1 if ended >= 0 else converged if converged >= 0 else steps

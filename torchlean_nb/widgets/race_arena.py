@@ -203,14 +203,15 @@ class RaceArena(View):
         other = new.surface is not old.surface or (do in ("defaults", "start") and not self._seen(new.start))
         self._setup, self.trace, self._marks, self._target = new, trace, marks, new.target
         self._surface = None if other else self._surface
+        stays = self.step if self.step < self.steps else int(trace.steps[-1])
         self.steps = int(trace.steps[-1])
-        return self._tell(changed if do in ("hyper", "rename") else None, serial)
+        return self._tell(changed if do in ("hyper", "rename") else None, serial, stays)
 
     def _seen(self, at: tuple[float, float]) -> bool:
         left, right, bottom, top = self._surface["domain"] if self._surface else (0, 0, 0, 0)
         return left <= at[0] <= right and bottom <= at[1] <= top
 
-    def _tell(self, changed: list[int] | None, serial: int | None) -> dict[str, Any]:
+    def _tell(self, changed: list[int] | None, serial: int | None, step: int) -> dict[str, Any]:
         """Bring the payload up to date: what changed alone, or all of it."""
         if changed is None:
             payload = self._paint(serial)
@@ -230,7 +231,7 @@ class RaceArena(View):
             self.send(answer)  # before the traits, which repeat it
         with self.hold_sync():
             self.payload = payload
-            self.step = min(self.step, self.steps)
+            self.step = min(step, self.steps)
             self.state = self.state | self._race
         return answer
 

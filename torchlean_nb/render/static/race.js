@@ -278,9 +278,11 @@ function raceArena({ model, el }, race, mail, again) {
       (
         [...f.root.querySelectorAll("[aria-label]")].find((e) => e.getAttribute("aria-label") === name) || f.root
       ).focus(),
-    /** `keep`: what is seen now is seen again by the next one. */
+    /** `keep`: what is seen now is seen again by the next one; at the end is at its end. */
     destroy(keep = false) {
-      if (keep) ["state", "step"].forEach((k) => model.set(k, k === "step" ? f.state.step : { ...f.state }));
+      const step = f.state.step < race.steps.at(-1) ? f.state.step : view.race.steps.at(-1);
+      if (keep) model.set("state", { ...f.state, step });
+      if (keep) model.set("step", step);
       sized.disconnect();
       f.destroy();
     },

@@ -124,6 +124,7 @@ export function raceBar(view) {
     (text) => {
       tried = text.trim() || null;
       if (tried) ask({ do: "surface", text: tried });
+      else refuse("");
     },
   );
   target.box.placeholder = "none";

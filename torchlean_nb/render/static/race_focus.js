@@ -15,7 +15,7 @@ export function raceStep(race, track, at, last) {
     by = next ? race.steps[at + 1] - race.steps[at] : 1,
     moved = track.mx && Number.isFinite(track.mx[at]);
   const arrows = [
-    { name: "\u2212gradient", x: -track.gx[at], y: -track.gy[at] },
+    { name: track.noisy && next ? "\u2212noisy gradient" : "\u2212gradient", x: -track.gx[at], y: -track.gy[at] },
     moved
       ? {
           name: `\u2212${raceShort(RACE_MOMENTS[track.moment] || track.moment || "momentum", 14)}`,

@@ -343,7 +343,7 @@ function raceAddMenu(view) {
   pop.addEventListener("keydown", (e) => {
     const by = { ArrowDown: 1, ArrowUp: -1, PageDown: 8, PageUp: -8 }[e.key];
     if (by) light(at + by);
-    else if (e.key === "Enter") take(shown[at]);
+    else if (e.key === "Enter") shown.length && take(shown[at]);
     else if (e.key === "Escape") {
       toggle(false);
       button.focus();
