@@ -78,7 +78,7 @@ def test_long_chains_of_numbers_come_and_go_without_recursion_or_cycles():
     # A cycle of ours is found after every round; what another thread, an import or a full cache leaves, after one.
     s = tl.Session()
     x, w = s.param(0.5), s.param(1.0)
-    assert min(_cycles_left_by(lambda: _a_long_chain(s, x, w)) for _ in range(3)) == 0
+    assert any(_cycles_left_by(lambda: _a_long_chain(s, x, w)) == 0 for _ in range(3))
 
 
 def _a_long_chain(s, x, w):
