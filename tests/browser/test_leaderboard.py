@@ -77,6 +77,16 @@ def test_a_contender_can_be_hidden_from_the_pictures_and_the_table(page):
     assert rows.count() == 2 * 3 * 5
 
 
+def test_who_is_hidden_does_not_stand_out_from_the_others(page):
+    row = page.locator(".tl-lb-board tbody tr").first
+    row.hover()
+    assert page.locator(".tl-lb-panel .tl-lb-dim").count() > 0
+    row.get_by_role("checkbox").click()
+    assert page.locator(".tl-lb-panel .tl-lb-dim").count() == 0
+    row.get_by_role("checkbox").click()
+    assert page.locator(".tl-lb-panel .tl-lb-dim").count() > 0
+
+
 def test_the_padlock_has_fingerprints(page):
     table = page.locator(".tl-lb-prints")
     assert not table.is_visible()

@@ -10,7 +10,7 @@ import pytest
 from _payloads import PAYLOADS
 
 from torchlean_nb.errors import UnknownNameError
-from torchlean_nb.render.fair_panel import Scale, sensitivity
+from torchlean_nb.render.fair_panel import Scale, sensitivity, slope
 from torchlean_nb.render.fair_payload import fair_payload
 from torchlean_nb.trace import FairTrace, judging
 from torchlean_nb.trace.contest import Contest, Entry
@@ -118,7 +118,7 @@ ODD = {
 def test_whatever_came_of_it_can_be_said_and_drawn(case, metric):
     trace = ODD[case]
     ET.fromstring(trace.to_svg(metric=metric))
-    assert "nan" not in trace.to_svg(metric=metric) and isinstance(trace.to_text(metric), str)
+    assert "nan" not in trace.to_svg(metric=metric).lower() and isinstance(trace.to_text(metric), str)
     assert FairTrace.from_json(trace.to_json()) == trace and isinstance(trace.to_csv(), str)
 
 
@@ -127,6 +127,30 @@ def test_whatever_came_of_it_has_a_payload(case):
     p = fair_payload(ODD[case])
     assert all(len(p["panels"][m]) == len(p["problems"]) for m in p["panels"])
     assert all(len(row) == len(p["problems"]) for m in judging.METRICS for row in p["cells"][m])
+
+
+def test_of_who_diverged_nothing_is_said_that_is_no_number():
+    p = fair_payload(ODD["everybody diverged"])
+    said = {m: (p["says"][m][0][0], p["cells"][m][0][0][2:]) for m in judging.METRICS}
+    assert "nan" not in str(said).lower() and "∞ to ∞ over" not in str(said)
+    assert said["best"] == ("p: a is at place 1; diverged at 2 of 2 rates.", ["diverged", "at each of 2 rates"])
+    assert said["steps"][0] == "p: a is at place 1, and never got to a target; diverged at 2 of 2 rates."
+
+
+def test_twenty_contenders_have_room_for_their_names_and_few_words_about_them():
+    def order(seed):
+        floors = np.random.default_rng(seed).permutation(20) + 1.0
+        return [_fair.entry(f"rule {i}", _fair.grid(0.01, 3), 0.01, v) for i, v in enumerate(floors)]
+
+    contests = [Contest(n, "network", "epochs", range(6), (0, 1, 2), 1.0, order(i)) for i, n in enumerate("pqr")]
+    inside, tall = slope(contests)
+    root = ET.fromstring(f"<svg>{inside}</svg>")
+    left = sorted(float(e.get("y")) for e in root.iter("text") if e.get("class") == "e")
+    assert len(left) == 20 and np.diff(left).min() >= 12 and left[-1] < tall
+    picture = svg(FairTrace(contests))
+    assert float(picture.get("viewBox").split()[3]) > 2 * 220 + tall + 20 * 17 - 220
+    lines = [line for line in FairTrace(contests).to_text().splitlines() if "change places" in line]
+    assert len(lines) == 2 and all("pairs more, change places" in line and len(line) < 200 for line in lines)
 
 
 def test_the_figure_has_the_lines_of_every_panel():

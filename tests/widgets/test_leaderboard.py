@@ -97,3 +97,16 @@ def test_names_add_nothing_to_the_page(name):
     plain, hostile = (FairTrace([_fair.network(first=n)]).to_html().replace(esm, "").replace(css, "")
                       for n in ("a", name))  # fmt: skip
     assert plain.count("<") == hostile.count("<")
+
+
+def test_one_contender_is_one():
+    alone = FairTrace([Contest("p", "network", "epochs", range(6), (0, 1, 2), 1.0, [
+        _fair.entry("sgd", _fair.grid(0.01), 0.01, 0.1)])])  # fmt: skip
+    assert "1 contender on p" in repr(Leaderboard(alone))
+
+
+def test_places_that_were_looked_up_stay_what_they_are():
+    c = _fair.network()
+    first = c.ranking()
+    first.clear()
+    assert len(c.ranking()) == 3 and c.ranking() is not c.ranking()

@@ -82,7 +82,7 @@ def place(c: Contest, name: str, metric: str) -> str:
 
 def axis(c: Contest, metric: str) -> str:
     """What the second axis of a panel counts."""
-    return _AXES[metric].format(c.unit, fmt(c.target, 3))
+    return _AXES[metric].format(c.unit, "a target" if math.isnan(c.target) else fmt(c.target, 3))
 
 
 def sensitivity(c: Contest, metric: str = "best", width: float = WIDTH) -> str:
@@ -191,7 +191,8 @@ def slope(contests: Sequence[Contest], metric: str = "best") -> tuple[str, float
     left, right = 104, WIDTH - 104
     at = [left + (right - left) * k / max(1, len(contests) - 1) for k in range(len(contests))]
     room = (right - left) / max(1, len(contests) - 1) - 6
-    gap = min(26.0, (HEIGHT - 62) / max(1, len(names) - 1))
+    gap = min(26.0, max(13.0, (HEIGHT - 62) / max(1, len(names) - 1)))
+    pad = min(10.0, gap / 2 - 0.5)
     level = [{name: 52 + gap * k for k, name in enumerate(order)} for order in orders]
     body = [words(WIDTH / 2, 14, "places", "b m")]
     for k, (c, x) in enumerate(zip(contests, at, strict=True)):
@@ -199,7 +200,7 @@ def slope(contests: Sequence[Contest], metric: str = "best") -> tuple[str, float
         found = c.ranking(metric)
         for shared in {p for p in found.values() if [*found.values()].count(p) > 1}:
             heights = [level[k][name] for name in found if found[name] == shared]
-            size = f'y="{num(heights[0] - 10)}" width="22" height="{num(heights[-1] - heights[0] + 20)}"'
+            size = f'y="{num(heights[0] - pad)}" width="22" height="{num(heights[-1] - heights[0] + 2 * pad)}"'
             body.append(f'<rect class="tie" rx="9" x="{num(x - 11)}" {size}/>')
     for i, name in enumerate(names):
         where = [(x, rows[name]) for x, rows in zip(at, level, strict=True) if name in rows]

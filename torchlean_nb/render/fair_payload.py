@@ -56,7 +56,8 @@ def _cell(c: Contest, name: str, metric: str) -> list[Any] | None:
     if metric == "median":
         small = f"quartiles {fmt(low, 3)} to {fmt(high, 3)}"
     elif not np.isfinite(values).any():
-        small = f"at none of {len(e.rates)} rates"
+        word = "none" if metric == "steps" else "each"
+        small = f"at {word} of {len(e.rates)} rates" if len(e.rates) > 1 else ""
     else:
         spread = f"{fmt(values.min(), 3)} to {fmt(values.max(), 3)}" if len(values) > 1 else ""
         known = "" if np.isnan(at) else f"at {fmt(at, 3)}{' (edge)' if _edge(c, name, metric) else ''}"

@@ -33,8 +33,10 @@ def fair_svg(trace: FairTrace, metric: str = "best") -> str:
     """
     size = ALONE if len(trace) == 1 else WIDTH
     panels = [sensitivity(c, metric, size) for c in trace.contests]
+    last = HEIGHT
     if len(trace) > 1:
-        panels.append(slope(trace.contests, metric)[0])
+        places, last = slope(trace.contests, metric)
+        panels.append(places)
     names = list(dict.fromkeys(name for c in trace.contests for name in c))
     across = 2 if len(panels) > 1 else 1
     width = max(across * (size + _GAP) - _GAP, 200)
@@ -42,7 +44,7 @@ def fair_svg(trace: FairTrace, metric: str = "best") -> str:
     for k, panel in enumerate(panels):
         x, y = k % across * (WIDTH + _GAP), k // across * (HEIGHT + _GAP)
         body.append(f'<g transform="translate({num(x)} {num(y)})">{panel}</g>')
-    y = -(-len(panels) // across) * (HEIGHT + _GAP) + 14
+    y = -(-len(panels) // across) * (HEIGHT + _GAP) + max(0, last - HEIGHT) + 14
     for k, c in enumerate(trace.contests[: (width - _NAME) // _CELL]):
         body.append(words(_NAME + k * _CELL, y, fit(visible(c.problem), _CELL - 8) or "…", "s"))
     for i, name in enumerate(names):

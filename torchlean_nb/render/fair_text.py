@@ -14,6 +14,7 @@ from torchlean_nb.trace import judging, referee
 from torchlean_nb.trace.contest import Contest
 from torchlean_nb.trace.fair import FairTrace
 
+PAIRS = 3  # of contenders that are named where they change places
 HEAD = ("place", "contender", "best rate", "value", "over the seeds", "quartiles over rates", "to target", "diverged")
 
 
@@ -43,9 +44,13 @@ def sentence(c: Contest, name: str, metric: str) -> str:
     lost = int((~np.isfinite(e.losses)).any(axis=1).sum())
     at = "" if metric == "median" else f" at rate {fmt(rate(c, name, metric), 3)}"
     seeds = f", {fmt(v.min(), 3)} to {fmt(v.max(), 3)} over {len(v)} seeds" if len(v) > 1 else ""
+    who = f"{visible(c.problem, 40)}: {visible(name, 40)} is at place {place(c, name, metric)}"
+    if not np.isfinite(v).any():
+        to = f", and never got to {'a target' if np.isnan(c.target) else f'a loss of {fmt(c.target, 3)}'}"
+        return f"{who}{to if metric == 'steps' else ''}; diverged at {lost} of {len(e.rates)} rates."
     what = f"{amount(c, v, metric)} to a loss of {fmt(c.target, 3)}" if metric == "steps" else \
         f"{axis(c, metric)} {amount(c, v, metric)}"  # fmt: skip
-    said = f"{visible(c.problem, 40)}: {visible(name, 40)} is at place {place(c, name, metric)}, {what}{at}{seeds}"
+    said = f"{who}, {what}{at}{seeds}"
     return f"{said}; diverged at {lost} of {len(e.rates)} rates." if lost else f"{said}."
 
 
@@ -118,7 +123,9 @@ def changes(trace: FairTrace, metric: str) -> list[str]:
             if judging.ahead(va[p], va[q]) and judging.ahead(vb[q], vb[p])
         ]  # fmt: skip
         if swapped:
-            out.append(f"{', '.join(swapped)} change places from {visible(a.problem, 40)} to {visible(b.problem, 40)}")
+            more = f", and {len(swapped) - PAIRS} pairs more," if len(swapped) > PAIRS else ""
+            way = f"from {visible(a.problem, 40)} to {visible(b.problem, 40)}"
+            out.append(f"{', '.join(swapped[:PAIRS])}{more} change places {way}")
     return out
 
 

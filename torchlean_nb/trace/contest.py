@@ -153,7 +153,7 @@ class Contest:
                                        f"{len(seeds)} seeds and {len(at)} records")  # fmt: skip
             names.add(e.name)
         object.__setattr__(self, "target", float(numbers(self.target, "target", ndim=0)))
-        for key, value in (("at", at), ("entries", entries), ("seeds", seeds), ("_values", {})):
+        for key, value in (("at", at), ("entries", entries), ("seeds", seeds), ("_values", {}), ("_rankings", {})):
             object.__setattr__(self, key, value)
 
     def __getitem__(self, name: str) -> Entry:
@@ -188,9 +188,12 @@ class Contest:
 
     def ranking(self, metric: str = "best") -> dict[str, int]:
         """Places from the first to the last; equal ones where the seeds do not agree who is ahead."""
-        values = self.values(metric)
-        places = dict(zip(values, judging.ranks([*values.values()]), strict=True))
-        return dict(sorted(places.items(), key=lambda p: (p[1], float(np.median(values[p[0]])))))
+        if metric not in self._rankings:
+            values = self.values(metric)
+            places = dict(zip(values, judging.ranks([*values.values()]), strict=True))
+            found = sorted(places.items(), key=lambda p: (p[1], float(np.median(values[p[0]]))))
+            self._rankings[metric] = dict(found)
+        return dict(self._rankings[metric])
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON-able form."""

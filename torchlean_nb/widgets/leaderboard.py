@@ -69,7 +69,8 @@ class Leaderboard(View):
         names, problems = contenders_of(self.trace), self.payload["problems"]
         first = self.trace.contests[0].ranking(self.metric) if len(self.trace) else {}
         places = ", ".join(f"{p} {self.payload['names'][names.index(n)]}" for n, p in first.items())
-        said = f"{len(names)} contenders on {', '.join(problems)}, {'fair' if self.trace.fair else 'not fair'}"
+        many = f"{len(names)} contender{'s' * (len(names) != 1)}"
+        said = f"{many} on {', '.join(problems)}, {'fair' if self.trace.fair else 'not fair'}"
         return f"{said}; {self.metric}: {places}"
 
     def to_svg(self) -> str:

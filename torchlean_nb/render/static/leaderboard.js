@@ -54,7 +54,7 @@ function render({ model, el }) {
     { model, el },
     {
       title: options.title,
-      meta: `${p.names.length} contenders, ${p.problems.length === 1 ? p.headings[0] : `${p.problems.length} problems`}`,
+      meta: `${p.names.length} contender${p.names.length === 1 ? "" : "s"}, ${p.problems.length === 1 ? p.headings[0] : `${p.problems.length} problems`}`,
       steps: 0,
       table: true,
       start: { metric: null, off: [], chosen: null, by: 0, prints: false },
@@ -110,9 +110,12 @@ function render({ model, el }) {
   f.below.append(lock, prints, board, notes);
 
   const groups = (i) => panels.querySelectorAll(`[data-c="${i}"]`);
+  let over = -1; // the row under the mouse
   function light(i) {
-    const { chosen, off } = now();
-    p.names.forEach((name, k) => groups(k).forEach((g) => g.classList.toggle("tl-lb-dim", i >= 0 && k !== i)));
+    const { chosen, off } = now(),
+      alone = i >= 0 && !off.includes(p.names[i]); // who is hidden cannot stand out
+    over = i;
+    p.names.forEach((name, k) => groups(k).forEach((g) => g.classList.toggle("tl-lb-dim", alone && k !== i)));
     if (!off.includes(p.names[chosen])) groups(chosen).forEach((g) => g.classList.add("tl-lb-chosen"));
   }
 
@@ -148,6 +151,7 @@ function render({ model, el }) {
       body.replaceChildren(...order.map((i) => rows[i].el));
       if (held && body.contains(held)) held.focus({ preventScroll: true });
     }
+    light(over);
     panels.hidden = !!f.state.table;
     twin.hidden = !f.state.table;
     if (f.state.table) {
