@@ -61,8 +61,6 @@ def filter_normalised(d: np.ndarray, at: np.ndarray, shapes: Mapping[str, tuple[
 def components(path: np.ndarray, centre: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Principal components of a path about its centre: orthonormal rows, and the share of the variance of each.
 
-    Found from the matrix of inner products of the points, which is as small as the path is short.
-
     Parameters
     ----------
     path : ndarray, shape (k, parameters)

@@ -172,6 +172,7 @@ ROWS = (
         (
             ("spectrum", lambda: moved(0.07, divide=False)),
             ("spectrum", lambda: moved(0.07, divide=True)),
+            ("howfar", lambda: -orthogonal(0.07)),
         ),
         "What are the singular values of a diagonal matrix, and what becomes of the second one?",
         "Both directions move alike; that the second was 750 times weaker makes no difference.",

@@ -31,6 +31,10 @@ MISTAKES: dict[str, Misconception] = {
         "There the size of a singular value is still in the step. Muon leaves only its directions.",
         "lesson 15, Do it in code",
     ),
+    "howfar": Misconception(
+        "The way is right, it goes down. Asked is how far, and that has no sign.",
+        "lesson 15, Do it in code",
+    ),
     "entries": Misconception(
         "The entries of a matrix do not say which way it bends. Its eigenvalues do, and they need not be among them.",
         "lesson 15, Break it",
