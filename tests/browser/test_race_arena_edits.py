@@ -116,3 +116,11 @@ def test_other_numbers_of_steps_give_another_scrubber_and_keep_the_view(live):
     expect(live.locator(".tl-count")).to_have_text("step 50 of 50")
     expect(live.locator(".tl-ra-canvas")).to_be_visible()
     assert "Adam\u2019s last step" in sentence(live)
+    live.evaluate("(p) => window.whole(p)", race_payload(raced(), target=0.01, serial=10))
+    expect(live.locator(".tl-count")).to_have_text("step 200 of 200")  # at the end it stays at the end
+
+
+def test_who_is_added_is_looked_at(live):
+    whole = race_payload(raced(SIX | {"Lion": ("lion", {"lr": 0.01})}), target=0.01)
+    answer(live, 3, payload=whole)
+    expect(live.locator(".tl-ra-box .tl-ra-title")).to_have_text("Lion at 60")

@@ -94,6 +94,8 @@ def test_a_surface_is_chosen_and_a_formula_of_ones_own_is_sent_by_enter(live):
     expect(box).to_have_attribute("aria-invalid", "true")
     expect(box).to_have_value("x**2 + oops")
     expect(page.locator(".tl-ra-said")).to_be_hidden()
+    typed(page, "Formula in x and y", "")
+    expect(page.locator(".tl-rc-own [role=alert]")).to_be_hidden()
 
 
 def test_the_numbers_of_a_surface_are_sliders_too(live):
@@ -253,7 +255,9 @@ def test_a_contender_is_added_from_a_list_that_is_searched(live):
     assert sent(page)[1:] == [{"do": "add", "rule": "nadam"}]
     add.click()
     search.fill("nobody")
+    search.press("Enter")
     expect(page.get_by_text("No rule of this name")).to_be_visible()
+    assert len(sent(page)) == 2
 
 
 def test_the_padlock_lists_what_is_equal_and_the_badge_what_is_not(live):

@@ -74,6 +74,7 @@ def test_every_surface_has_a_map_with_its_start_and_minima_inside(name):
     drawn = surface_map(s, seen, s.lowest)
     assert 2 <= len(drawn.levels) <= 12 and len(drawn.lines) == len(drawn.levels)
     assert len(drawn.fills) == len(drawn.levels) + 1
+    assert not any(re.search(r"M[^Ml]*l?(M|$)", d) for d in (*drawn.lines, *drawn.fills)), "a move without a line"
     assert drawn.heights.min() >= 0 and drawn.heights.max() <= 1 and np.ptp(drawn.heights) > 0.3
 
 
@@ -146,6 +147,33 @@ def test_the_slopes_sent_are_those_of_the_surface():
     x, y = race.tracks[0].positions[:, :, 0].T
     gx, gy = SURFACES["rosenbrock"].slope(x, y)
     assert np.allclose(decoded(t["gx"]), gx, rtol=5e-3, atol=1e-9) and np.allclose(decoded(t["gy"]), gy, rtol=5e-3)
+
+
+def test_with_noise_the_gradient_that_was_used_is_sent_and_called_so():
+    race = tl.race([("sgd", {"lr": 1e-3})], on="noisy_rosenbrock", steps=20)
+    t, used = race_payload(race)["tracks"][0], -np.diff(race.tracks[0].positions[:, 0, 0]) / 1e-3
+    assert t["noisy"] and np.allclose(decoded(t["gx"])[:-1], used, rtol=5e-3)
+    assert not race_payload(valley())["tracks"][0]["noisy"]
+
+
+@pytest.mark.parametrize("quadratic", [True, False])
+def test_places_are_exact_near_where_a_path_goes_though_nobody_knows_a_minimum(quadratic):
+    def f(x, y):
+        return (x - 1) ** 2 + (y - 2) ** 2 + (0 if quadratic else (x - 1) ** 4)
+
+    race = tl.race([("sgd", {"lr": 0.1})], on=f, start=(0.5, 0.5), steps=40)
+    x, there = race.tracks[0].positions[:, 0, 0], decoded(race_payload(race)["tracks"][0]["x"])
+    goal = 1.0 if quadratic else x[-1]
+    assert np.allclose(there - goal, x - goal, rtol=1e-3, atol=1e-14) and abs(x[-1] - 1) < 1e-3
+
+
+def test_a_start_outside_of_the_domain_is_on_the_map_and_one_far_away_changes_nothing():
+    def seen(at):
+        return race_payload(tl.race([("sgd", {"lr": 1e-9})], start=at, steps=3))["surface"]["domain"]
+
+    left, right, bottom, top = seen((30.0, -20.0))
+    assert left < -2 < 30 < right and bottom < -20 < 3 < top
+    assert seen((1e300, 0.0)) == seen((1e200, 0.0)) and seen((1e300, 0.0))[1] <= 2
 
 
 def test_long_races_are_thinned_and_say_so():
@@ -221,6 +249,9 @@ def test_the_sentence_knows_leaders_ties_and_the_lost():
     both = tl.race({"a": ("sgd", {"lr": 0.1}), "b": ("sgd", {"lr": 0.1})}, on="sphere", steps=3)
     assert scene(both).sentence().startswith("At step 3 all stand at loss ")
     lost = tl.race([("sgd", {"lr": 99.0})], on="rosenbrock", steps=9)
+    ended = int(lost.tracks[0].ended[0])
+    assert "leads" in scene(lost, ended).sentence() and "diverged" in scene(lost, ended + 1).sentence()
+    assert scene(lost, 9).head(0) == scene(lost, ended).head(0) == ended
     assert scene(lost).sentence().startswith("At step 9 every contender has diverged")
     assert scene(both, on=[]).sentence() == "At step 3 no contender is switched on."
     said = scene(valley(), 60).sentence()

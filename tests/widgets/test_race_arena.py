@@ -323,6 +323,22 @@ def test_the_page_is_small_and_holds_everything_but_choices(tmp_path):
     assert len(text) < 85_000 and not re.search(r"https?://|src=|href=", LETTERS.sub("", text))
 
 
+def test_the_end_of_a_race_stays_the_end_and_another_step_stays_itself(asked):
+    asked("steps", text="50")
+    assert asked.w.step == asked.w.steps == 50
+    asked.w.step = 7
+    asked("steps", text="90")
+    assert asked.w.step == 7
+
+
+def test_a_page_carries_no_code_that_it_has_no_use_for(asked):
+    valley, bowl = RaceArena(TWO, steps=9), asked.w
+    whole = [contents(w.to_html())[2] for w in (valley, bowl)]
+    assert not any("function raceAddMenu" in text for text in whole)
+    assert ["function raceRates" in text for text in whole] == [False, True]
+    assert "function raceRates" in valley._esm and "function raceAddMenu" in valley._esm
+
+
 def test_a_title_is_only_text():
     race = tl.race(TWO, on="sphere", steps=2)
     plain = LETTERS.sub("", race.to_html(title="x"))

@@ -61,8 +61,8 @@ def parts() -> Mapping[str, list[str]]:
 
 
 @cache
-def assets(kind: str) -> tuple[str, str]:
-    """ES module and style sheet of one kind of widget.
+def assets(kind: str, without: tuple[str, ...] = ()) -> tuple[str, str]:
+    """ES module and style sheet of one kind of widget, some of its files left out.
 
     Raises
     ------
@@ -71,8 +71,9 @@ def assets(kind: str) -> tuple[str, str]:
     """
     if kind not in parts():
         raise UnknownNameError(f"html: unknown widget {kind!r}", did_you_mean(kind, parts()))
-    styles = [f"{name}.css" for name in parts()[kind] if (STATIC / f"{name}.css").is_file()]
-    return "\n".join(_lean(f"{name}.js") for name in parts()[kind]), "".join(map(_lean, styles)) + theme.rules()
+    names = [name for name in parts()[kind] if name not in without]
+    styles = [f"{name}.css" for name in names if (STATIC / f"{name}.css").is_file()]
+    return "\n".join(_lean(f"{name}.js") for name in names), "".join(map(_lean, styles)) + theme.rules()
 
 
 def _lean(name: str) -> str:
@@ -89,12 +90,14 @@ def page(
     step: int = -1,
     title: str = "torchlean_nb",
     packed: bool = False,
+    without: tuple[str, ...] = (),
 ) -> str:
     """Page that runs one widget from its payload; the same bytes for the same input.
 
-    `packed` compresses code and data into a page of a third of the size.
+    `packed` compresses code and data into a page of a third of the size; `without` names files that this page has no
+    use for.
     """
-    esm, css = assets(kind)
+    esm, css = assets(kind, without)
     data = {"kind": kind, "payload": payload, "options": dict(options or {}), "state": dict(state or {}), "step": step}
     if packed:
         code = f"{esm}\nstandalone(document);\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +40,15 @@ def race_html(
     """
     seen = scene(trace, step, target)
     title = title or "Optimizer race"
-    text = page("RaceArena", race_payload(trace, title=title, target=seen.target), step=seen.step, title=title,
-                options=options | {"title": title}, packed=True)  # fmt: skip
+    text = race_page(race_payload(trace, title=title, target=seen.target), step=seen.step, title=title,
+                     options=options | {"title": title})  # fmt: skip
     if path is not None:
         write(Path(path), text)
     return text
+
+
+def race_page(payload: Mapping[str, Any], **options: Any) -> str:
+    """Page of a payload, without what only Python can answer, and without a map of rates where there is none."""
+    rates = () if payload["surface"]["eigen"] else ("race_descent", "race_ratemap", "race_rates")
+    still = {**payload, "surfaces": [], "rules": [], "serial": None}
+    return page("RaceArena", still, packed=True, without=("race_add", *rates), **options)

@@ -24,6 +24,7 @@ from torchlean_nb.trace.race import RaceTrace, Track
 
 MOST = 1001  # records of a path that are drawn
 _LATEX = 3000  # characters of a formula that is shown as one
+_FAR = 20.0  # widths of a domain that a map shows at most
 _ROUGH = 2e-3  # share of a gradient that an arrow may be wrong by
 
 
@@ -78,7 +79,21 @@ def seen_window(trace: RaceTrace, stands: Sequence[Standing]) -> Window:
     """Part of the plane that is seen of a race."""
     goals = np.array(trace.surface.get("goals", ()), float).reshape(-1, 2)
     paths = [np.stack([s.x, s.y], axis=1) for s in stands]
-    return window(trace.surface.get("domain", (-2.0, 2.0, -2.0, 2.0)), np.concatenate([goals, *paths]))
+    domain = trace.surface.get("domain", (-2.0, 2.0, -2.0, 2.0))
+    for path in paths[:1]:
+        domain = _reaching(domain, path[0])
+    return window(domain, np.concatenate([goals, *paths]))
+
+
+def _reaching(domain: Sequence[float], start: np.ndarray) -> Sequence[float]:
+    """The domain, grown to a start that is outside, where that is not so far that nothing could be seen of it."""
+    left, right, bottom, top = domain
+    (a, c), (b, d) = np.minimum(start, (left, bottom)), np.maximum(start, (right, top))
+    near = b - a <= _FAR * (right - left) and d - c <= _FAR * (top - bottom)
+    room = 0.05 * max(b - a, d - c)
+    if not near or (a, b, c, d) == (left, right, bottom, top):
+        return domain
+    return a - room * (a < left), b + room * (b > right), c - room * (c < bottom), d + room * (d > top)
 
 
 @lru_cache(maxsize=16)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -14,9 +14,9 @@ from torchlean_nb.errors import CapabilityError, HyperparameterError, UnknownNam
 from torchlean_nb.race.setup import Setup, numeric, setup_from, setup_of, setup_of_trace
 from torchlean_nb.render.escape import visible
 from torchlean_nb.render.files import write
-from torchlean_nb.render.html import page
 from torchlean_nb.render.race_choices import rule_choices, surface_choices
 from torchlean_nb.render.race_edit import EDITS, edited
+from torchlean_nb.render.race_html import race_page
 from torchlean_nb.render.race_payload import held, race_payload, track_payload
 from torchlean_nb.render.race_standing import equalities, standings, surface_of_trace
 from torchlean_nb.trace.race import RaceTrace
@@ -200,7 +200,8 @@ class RaceArena(View):
         else:
             free = (m for m in count() if m not in names.values())
             marks = tuple(names[c.name] if c.name in names else next(free) for c in new.entries)
-        other = new.surface is not old.surface or (do in ("defaults", "start") and not self._seen(new.start))
+        moved = do in ("defaults", "start") and not (self._seen(new.start) and _inside(old.surface.domain, old.start))
+        other = new.surface is not old.surface or moved
         self._setup, self.trace, self._marks, self._target = new, trace, marks, new.target
         self._surface = None if other else self._surface
         stays = self.step if self.step < self.steps else int(trace.steps[-1])
@@ -208,8 +209,7 @@ class RaceArena(View):
         return self._tell(changed if do in ("hyper", "rename") else None, serial, stays)
 
     def _seen(self, at: tuple[float, float]) -> bool:
-        left, right, bottom, top = self._surface["domain"] if self._surface else (0, 0, 0, 0)
-        return left <= at[0] <= right and bottom <= at[1] <= top
+        return self._surface is not None and _inside(self._surface["domain"], at)
 
     def _tell(self, changed: list[int] | None, serial: int | None, step: int) -> dict[str, Any]:
         """Bring the payload up to date: what changed alone, or all of it."""
@@ -276,9 +276,7 @@ class RaceArena(View):
 
     def to_html(self, path: str | Path | None = None) -> str:
         """Page of some fifty kilobytes that steps, scrubs and toggles without a kernel or a network."""
-        payload = {**self.payload, "surfaces": [], "rules": [], "serial": None}
-        text = page(self.kind, payload, options=self.options, state=self.now, step=self.step, title=self.title,
-                    packed=True)  # fmt: skip
+        text = race_page(self.payload, options=self.options, state=self.now, step=self.step, title=self.title)
         if path is not None:
             write(Path(path), text)
         return text
@@ -299,6 +297,11 @@ class RaceArena(View):
     def now(self) -> dict[str, Any]:
         """State as of now, the race in it, to be pasted back as ``state=``."""
         return super().now | self._race
+
+
+def _inside(domain: Sequence[float], at: Sequence[float]) -> bool:
+    left, right, bottom, top = domain
+    return left <= at[0] <= right and bottom <= at[1] <= top
 
 
 def _usual(what: Any, on: Any) -> Any:

@@ -3,7 +3,8 @@
 const RACE_SILENT_MS = 4000;
 // Edits that leave the paths as they are.
 const RACE_CALM = ["target", "rewind", "rename"];
-const RACE_VIEWS = ["map", "space", "rates"];
+// A page of a surface without a map of rates comes without the code of one.
+const RACE_VIEWS = ["map", "space", ...(typeof raceRates === "function" ? ["rates"] : [])];
 
 /** Edits on their way to Python: one at a time; of a drag, which shares a tag, only the latest waits. */
 export function raceMail(send, silent) {
@@ -208,13 +209,13 @@ function raceArena({ model, el }, race, mail, again) {
   const map = raceMap(view),
     space = raceSpace(view),
     plots = racePlots(view),
-    rates = raceRates(view),
+    rates = RACE_VIEWS.includes("rates") && raceRates(view),
     twin = raceTwin(view),
-    looks = { map, space, rates },
+    looks = { map, space, ...(rates && { rates }) },
     pictures = [map, space, plots],
     around = [raceBar(view), raceLock(view), raceTable(view)];
   f.body.before(around[0].el);
-  f.stage.append(map.el, space.el, rates.el, twin.el);
+  f.stage.append(...Object.values(looks).map((part) => part.el), twin.el);
   f.panel.append(plots.el);
   f.below.append(around[1].el, around[2].el);
   f.narr.before(said);
@@ -252,8 +253,11 @@ function raceArena({ model, el }, race, mail, again) {
   return {
     /** A race with other data; another number of steps needs another scrubber. */
     take(next) {
-      const last = view.race.steps.at(-1);
+      const last = view.race.steps.at(-1),
+        one = next.tracks.length === view.race.tracks.length + 1;
       view.race = next;
+      // Who is new is looked at.
+      if (one) f.state.chosen = next.tracks.length - 1;
       if (next.steps.at(-1) !== last) return again(next);
       f.root.querySelector(".tl-bar .tl-meta").textContent = raceMeta(next);
       view.say("");

@@ -150,9 +150,10 @@ export function raceBar(view) {
   }
 
   // -- views and resets --------------------------------------------------------------------
-  const looks = RACE_LOOKS.map(([name, word]) =>
-    h("button", { type: "button", onclick: () => view.f.set({ view: name, table: false }) }, word),
-  );
+  const shown = RACE_LOOKS.filter(([name]) => RACE_VIEWS.includes(name)),
+    looks = shown.map(([name, word]) =>
+      h("button", { type: "button", onclick: () => view.f.set({ view: name, table: false }) }, word),
+    );
   const reset = (word, title, act, needs) =>
     h("button", { type: "button", title, disabled: needs && !live, onclick: act }, word);
   const resets = [
@@ -257,7 +258,7 @@ export function raceBar(view) {
     fields.forEach((f) => f.draw());
     now.knobs.forEach((k, i) => numbers[i].update(k));
     looks.forEach((b, i) =>
-      b.setAttribute("aria-pressed", String(!view.f.state.table && RACE_LOOKS[i][0] === view.look())),
+      b.setAttribute("aria-pressed", String(!view.f.state.table && shown[i][0] === view.look())),
     );
   }
   return { el, draw, refuse };
