@@ -118,6 +118,8 @@ def test_vectors_that_do_not_fit_and_losses_that_are_no_number_are_refused():
     at = Objective(trained()[0])
     with pytest.raises(ShapeError, match="32 parameters"):
         at(np.zeros(31))
+    with pytest.raises(HandleTypeError, match="no vector"):
+        at.gradient("centre")
     with pytest.raises(ShapeError, match="is missing"):
         at.join({})
     many = Objective(net().bind(tl.Session(), seed=0), MOONS, loss=lambda out, y: out)

@@ -72,6 +72,9 @@ def test_the_picture_and_the_text_follow_the_metric():
 @pytest.mark.parametrize(("make", "error"), [
     (lambda: Leaderboard({}), HandleTypeError), (lambda: Leaderboard(_fair.both(), metric="bset"), UnknownNameError),
     (lambda: Leaderboard(_fair.both(), controls=["panle"]), UnknownNameError),
+    (lambda: Leaderboard(_fair.both(), metric=["best"]), UnknownNameError),
+    (lambda: _fair.network().values(["best"]), UnknownNameError),
+    (lambda: _fair.network().ranking({}), UnknownNameError),
     (lambda: Leaderboard(_fair.both(), state="{"), HyperparameterError),
 ])  # fmt: skip
 def test_what_cannot_be_shown_is_refused(make, error):

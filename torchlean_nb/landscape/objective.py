@@ -186,7 +186,10 @@ class Objective:
         ------
         ShapeError
         """
-        vector = np.asarray(vector, dtype=np.float64)
+        try:
+            vector = np.asarray(vector, dtype=np.float64)
+        except (TypeError, ValueError) as e:
+            raise HandleTypeError(f"landscape: {quote(vector, 40)} is no vector of parameters", None, "centre") from e
         if vector.shape[-1:] != (self.size,):
             raise ShapeError(f"landscape: a vector of shape {vector.shape} for {self.size} parameters")
         parts, end = [], 0

@@ -174,21 +174,20 @@ class Contest:
     def scores(self, name: str, metric: str = "best") -> np.ndarray:
         """What a metric says of each run, lower is better, shape (rates, seeds)."""
         e = self[name]
-        if metric not in judging.METRICS:
-            raise UnknownNameError(f"fair: metric {quote(metric)}", did_you_mean(str(metric), judging.METRICS))
+        _known(metric)
         if metric == "steps":
             return judging.reached(e.curves, self.at, self.target)
         return judging.area(e.curves, self.at, e.ended) if metric == "area" else e.losses
 
     def values(self, metric: str = "best") -> dict[str, np.ndarray]:
         """One number for each seed and contender."""
-        if metric not in self._values:
+        if _known(metric) not in self._values:
             self._values[metric] = {name: judging.per_seed(self.scores(name, metric), metric) for name in self}
         return dict(self._values[metric])
 
     def ranking(self, metric: str = "best") -> dict[str, int]:
         """Places from the first to the last; equal ones where the seeds do not agree who is ahead."""
-        if metric not in self._rankings:
+        if _known(metric) not in self._rankings:
             values = self.values(metric)
             places = dict(zip(values, judging.ranks([*values.values()]), strict=True))
             found = sorted(places.items(), key=lambda p: (p[1], float(np.median(values[p[0]]))))
@@ -217,3 +216,9 @@ class Contest:
         return same and same_array(np.array(self.target), np.array(other.target))
 
     __hash__ = None
+
+
+def _known(metric: Any) -> str:
+    if not isinstance(metric, str) or metric not in judging.METRICS:
+        raise UnknownNameError(f"fair: metric {quote(metric)}", did_you_mean(str(metric), judging.METRICS))
+    return metric

@@ -127,6 +127,8 @@ class Plane(_Part):
         if self.kind not in KINDS:
             raise TraceFormatError(f"landscape: no kind of plane is called {quote(self.kind)}", ", ".join(KINDS))
         self._axis("a", "b")
+        if not (math.isnan(self.explained) or -1e-6 <= self.explained <= 1 + 1e-6):
+            raise TraceFormatError(f"landscape: a plane explains {self.explained:g} of the path", "at most all of it")
         k = len(self.residuals)
         self._shapes(losses=(len(self.b), len(self.a)), positions=(k, 2), shares=(2,), lengths=(2,))
 

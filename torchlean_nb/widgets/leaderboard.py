@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from torchlean_nb.errors import HandleTypeError, UnknownNameError, did_you_mean
+from torchlean_nb.errors import HandleTypeError, UnknownNameError, did_you_mean, quote
 from torchlean_nb.render.fair_payload import contenders_of, fair_payload
 from torchlean_nb.render.fair_svg import fair_svg
 from torchlean_nb.render.fair_text import fair_text
@@ -50,8 +50,8 @@ class Leaderboard(View):
         if not isinstance(trace, FairTrace):
             raise HandleTypeError(f"Leaderboard: expected a FairTrace, got {type(trace).__name__}", None,
                                   'tl.race.fair(["sgd", "adam"]).show()')  # fmt: skip
-        if metric not in METRICS:
-            raise UnknownNameError(f"Leaderboard: metric {metric!r}", did_you_mean(str(metric), METRICS))
+        if not isinstance(metric, str) or metric not in METRICS:
+            raise UnknownNameError(f"Leaderboard: metric {quote(metric)}", did_you_mean(str(metric), METRICS))
         self.trace = trace
         super().__init__(
             fair_payload(trace), controls=controls, presentation=presentation, state=state,
