@@ -85,7 +85,7 @@ def test_a_moment_of_ones_own_rule_is_found_and_turned_uphill():
 
 
 def test_noise_and_schedules_are_replayed_where_they_are_known():
-    schedule = tl.schedules.cosine(0.05, total=10)
+    schedule = tl.schedules.cosine(0.05, total=20)
     on, what = surfaces.sphere.with_noise(0.5), {"a": ("momentum", {"lr": schedule}), "b": ("sgd", {"lr": 0.1})}
     r = race(what, on=on, start=[(1.0, 1.0), (2.0, -1.0)], steps=10, every=3, seed=7)
     whole = race(what, on=on, start=[(1.0, 1.0), (2.0, -1.0)], steps=10, seed=7)
@@ -95,6 +95,7 @@ def test_noise_and_schedules_are_replayed_where_they_are_known():
         assert np.allclose(found.step[:-1], np.diff(whole["b"].positions[..., i], axis=0)[::3])
         told = replay(on, r["a"], r.steps, i, seed=7, contender=contenders(what)[0])
         assert told.name == "buf" and np.allclose(told.step[1], -schedule(3) * told.moment[1])
+        assert np.allclose(told.step[-1], -schedule(10) * told.moment[-1])
         untold = replay(on, r["a"], r.steps, i, seed=7)
         assert untold.moment is None and np.isnan(untold.step).all()
         assert replay(on, r["b"], r.steps, i, seed=8).moment is None

@@ -106,6 +106,14 @@ def test_the_error_names_the_place_and_what_would_do():
         parse(3)
     with pytest.raises(errors.HyperparameterError, match="left < right"):
         parse("x*y", (2.0, -2.0, 0.0, 1.0))
+    with pytest.raises(errors.HyperparameterError, match="bottom < top"):
+        parse("x*y", (-2.0, 2.0, 1.0, 1.0))
+
+
+@pytest.mark.parametrize("text", ["**".join("x" * (DEPTH + 2)), "(x) + " + "((x) + " * DEPTH + "x" + ")" * DEPTH])
+def test_a_formula_that_is_too_deep_is_refused(text):
+    with pytest.raises(errors.HyperparameterError, match=r"powers of powers|levels"):
+        parse(text)
 
 
 @pytest.mark.parametrize(("typed", "plain"), [
@@ -140,4 +148,4 @@ def test_rows_and_formulas_survive_pickling():
     for row in (*surfaces.SURFACES.values(), parse("x*y"), surfaces.quadratic.with_numbers(angle=30.0).with_noise(0.5)):
         again = pickle.loads(pickle.dumps(row))
         assert again == row and hash(again) == hash(row) and again(0.4, 0.3) == row(0.4, 0.3)
-    assert surfaces.sphere != surfaces.sphere.with_noise(0.1)
+    assert surfaces.sphere != surfaces.sphere.with_noise(0.1) and parse("x*y") != parse("y*x")

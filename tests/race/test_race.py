@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import numpy as np
@@ -90,6 +92,44 @@ def test_a_value_for_each_path_is_the_path_of_that_value():
         want = alone(tl.optim.rules["adam"], surfaces.rosenbrock, np.array(surfaces.rosenbrock.start), 20, lr=lr)
         assert np.array_equal(many.positions[..., i], want)
     assert many.hypers["lr"] == tuple(rates)
+
+
+@pytest.mark.parametrize("name", ["sgd", "rmsprop", "pid"])
+def test_rules_that_ask_for_a_momentum_take_one_for_each_path(name):
+    hypers = {"lr": [0.01, 0.02], "momentum": [0.5, 0.9]}
+    r = race([(name, hypers)], on="booth", start=STARTS[0], steps=12).tracks[0]
+    for i in range(2):
+        one = race([(name, {k: v[i] for k, v in hypers.items()})], on="booth", start=STARTS[0], steps=12).tracks[0]
+        assert np.allclose(r.positions[..., i], one.positions[..., 0], rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("name", ["sgd", "lbfgs"])
+def test_an_array_of_one_value_is_that_value(name):
+    assert race({"a": (name, {"lr": [0.1]})}, start=STARTS[:3], steps=3) == race(
+        {"a": (name, {"lr": 0.1})}, start=STARTS[:3], steps=3)  # fmt: skip
+
+
+@pytest.mark.parametrize("on", ["himmelblau", "noisy_rosenbrock"])
+def test_races_in_several_threads_are_those_one_after_the_other(on):
+    def one(i):
+        return race(["lbfgs", "sgd", ("adam", {"lr": [0.01, 0.1]})], on=on, start=STARTS[:2] + i, steps=12)
+
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        with ThreadPoolExecutor(3) as pool:
+            together = [*pool.map(one, range(3))]
+    finally:
+        sys.setswitchinterval(before)
+    assert together == [one(i) for i in range(3)]
+
+
+def test_a_value_for_each_path_is_one_of_half_the_width_where_the_race_is():
+    rates = [0.01, 0.03]
+    r = race([("adam", {"lr": rates})], on="beale", start=STARTS[0], steps=20, dtype="float32").tracks[0]
+    for i, lr in enumerate(rates):
+        one = race([("adam", {"lr": lr})], on="beale", start=STARTS[0], steps=20, dtype="float32").tracks[0]
+        assert np.allclose(r.positions[..., i], one.positions[..., 0], rtol=1e-6, atol=0)
 
 
 def test_paths_by_the_thousand_are_those_of_smaller_crowds(monkeypatch):
@@ -249,6 +289,10 @@ def test_what_numpy_cannot_do_in_one_call_is_done_by_the_compiled_program():
 @pytest.mark.parametrize(("arguments", "error"), [
     ({"what": []}, errors.HyperparameterError), ({"what": ["nope"]}, errors.UnknownNameError),
     ({"what": [("sgd", {"lr": -1.0})]}, errors.HyperparameterError), ({"what": [3]}, errors.HyperparameterError),
+    ({"what": 3}, errors.HyperparameterError), ({"what": [("sgd", {"lr": []})]}, errors.ShapeError),
+    ({"what": [("sgd", {"lr": [[0.1, 0.2], [0.1]]})]}, errors.ShapeError),
+    ({"what": ["sgd"], "seed": None}, errors.HyperparameterError),
+    ({"what": [("sgd", {"momentum": [0.0, 0.9]})]}, errors.CapabilityError),
     ({"what": [("sgd", {"lr": np.ones((2, 2))})]}, errors.ShapeError), ({"what": ["muon"]}, errors.ShapeError),
     ({"what": ["sgd"], "steps": -1}, errors.HyperparameterError), ({"what": ["sgd"], "start": "x"}, errors.ShapeError),
     ({"what": ["sgd"], "start": [[np.nan, 0.0]]}, errors.ShapeError),

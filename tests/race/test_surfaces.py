@@ -12,6 +12,8 @@ from torchlean_nb.surfaces import SURFACES, surface, surface_of
 ROWS = [pytest.param(row, id=row.name) for row in SURFACES.values() if row.builtin]
 TURNED = [surfaces.quadratic.with_numbers(condition=30.0, angle=a) for a in (17.0, -63.0)]
 OTHERS = [*TURNED, surfaces.rosenbrock.with_numbers(a=2.0, b=7.0)]
+NUMBERS = [p.values[0] for p in ROWS if p.values[0].hypers and not p.values[0].noise]
+CHANGED = [row.with_numbers(**{k: 1.75 * h.default + 0.5 for k, h in row.hypers.items()}) for row in NUMBERS]
 VARIANTS = [*ROWS, *(pytest.param(row, id=repr(row)) for row in OTHERS)]
 
 
@@ -24,7 +26,7 @@ def close(found, want, scale):
     return np.abs(np.asarray(found) - want).max() <= 1e-11 * scale
 
 
-@pytest.mark.parametrize("row", VARIANTS)
+@pytest.mark.parametrize("row", [*VARIANTS, *(pytest.param(row, id=repr(row)) for row in CHANGED)])
 def test_gradient_and_hessian_are_those_of_the_formula(row):
     p = points(row)
     _, g = tl.value_and_grad(lambda p: row(p).sum())(p)

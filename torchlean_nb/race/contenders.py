@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -74,12 +74,14 @@ def contenders(what: Any) -> list[Contender]:
     """
     if isinstance(what, str | UpdateRule):
         what = [what]
+    if not isinstance(what, Iterable):
+        raise HyperparameterError(f"race: {quote(what, 60)} is no contender", "a sequence of names", '["sgd", "adam"]')
     labelled = what.items() if isinstance(what, Mapping) else ((None, spec) for spec in what)
     out: list[Contender] = []
     for label, spec in labelled:
         if label is not None and isinstance(spec, Mapping):
             spec = (label, spec)
-        out.append(_contender(label, spec, {c.name for c in out}))
+        out.append(_contender(None if label is None else str(label), spec, {c.name for c in out}))
     if not out:
         raise HyperparameterError("race: no contender", None, 'tl.race(["sgd", "adam"], on="rosenbrock")')
     return out
@@ -103,11 +105,11 @@ def _contender(label: str | None, spec: Any, taken: set[str]) -> Contender:
         schedule = given.pop("lr")
     if schedule is not None and not callable(schedule):
         raise HyperparameterError(f"race: {row.name}: schedule={quote(schedule, 40)}", "a function of the step")
-    arrays = {k: np.asarray(v, float) for k, v in given.items() if isinstance(v, np.ndarray | list)}
-    numbers = {k: v for k, v in given.items() if k not in arrays}
-    lengths = {a.size for a in arrays.values()}
-    if any(a.ndim != 1 for a in arrays.values()) or len(lengths) > 1:
-        raise ShapeError(f"race: {row.name}: arrays of shapes {', '.join(str(a.shape) for a in arrays.values())}",
+    arrays = {k: _array(row, k, v) for k, v in given.items() if isinstance(v, np.ndarray | list)}
+    numbers = {**given, **{k: a.item() for k, a in arrays.items() if a.size == 1}}
+    arrays = {k: a for k, a in arrays.items() if a.size > 1}
+    if len({a.size for a in arrays.values()}) > 1:
+        raise ShapeError(f"race: {row.name}: arrays of {', '.join(str(a.size) for a in arrays.values())} values",
                          "one value for each path")  # fmt: skip
     # The allowed values are an interval, so its ends speak for all.
     ends = [{**numbers, **{k: float(pick(a)) for k, a in arrays.items()}} for pick in (np.min, np.max)]
@@ -115,6 +117,16 @@ def _contender(label: str | None, spec: Any, taken: set[str]) -> Contender:
         ends = [{**h, "lr": float(schedule(0))} for h in ends]
     flat, _ = (row.resolve(h) for h in ends)
     return Contender(_free(name, taken), row, {**flat, **arrays}, schedule, frozenset(given))
+
+
+def _array(row: UpdateRule, name: str, values: Any) -> np.ndarray:
+    try:
+        found = np.asarray(values, float)
+    except (TypeError, ValueError):
+        found = np.zeros(0)
+    if found.ndim != 1 or not found.size:
+        raise ShapeError(f"race: {row.name}: {name}={quote(values, 60)}", "one number for each path")
+    return found
 
 
 def _free(name: str, taken: set[str]) -> str:

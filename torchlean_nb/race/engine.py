@@ -14,7 +14,7 @@ from torchlean_nb.errors import CapabilityError, TorchLeanError
 from torchlean_nb.minimizers.table import Method
 from torchlean_nb.race.contenders import Contender
 from torchlean_nb.race.field import Field
-from torchlean_nb.race.programs import rates
+from torchlean_nb.race.programs import numbers_of, rates
 from torchlean_nb.shells.closure import class_of_method
 from torchlean_nb.shells.optimizer import class_of
 from torchlean_nb.surfaces import Surface
@@ -101,8 +101,7 @@ class Paths:
 
 def by_the_rule(contender: Contender, shape: tuple[int, int], dtype: Any) -> Step:
     """Steps by the rule itself, hyperparameters broadcast over the paths."""
-    rule, rate, xp = contender.rule, rates(contender), numpy_namespace()
-    hypers = {k: v.astype(dtype) if isinstance(v, np.ndarray) else v for k, v in contender.hypers.items()}
+    rule, rate, xp, hypers = contender.rule, rates(contender), numpy_namespace(), numbers_of(contender, dtype)
     slots: dict[str, Any] = {}
 
     def step(p: np.ndarray, g: np.ndarray, k: int) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from _thread import get_ident
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
@@ -18,9 +19,8 @@ from torchlean_nb.surfaces._row import functions
 Field = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
-@lru_cache(maxsize=64)
 def field(surface: Surface, count: int, dtype: str) -> Field:
-    """``field(points) -> (values (n,), gradients (2, n))`` for points of shape (2, n).
+    """``field(points) -> (values (n,), gradients (2, n))`` for points of shape (2, n), for this thread alone.
 
     Raises
     ------
@@ -34,6 +34,12 @@ def field(surface: Surface, count: int, dtype: str) -> Field:
     >>> values.tolist(), slopes.tolist()
     ([5.0, 9.0], [[2.0, 6.0], [4.0, 0.0]])
     """
+    return _of_thread(surface, count, dtype, get_ident())
+
+
+@lru_cache(maxsize=64)
+def _of_thread(surface: Surface, count: int, dtype: str, thread: int) -> Field:
+    # A compiled program computes in arrays of its own, so two threads cannot share one.
     if surface.gradient is not None:
         run = compile(lambda x, y: _own(surface, x, y), *np.zeros((2, count), dtype))
         return lambda points: run(points[0], points[1])

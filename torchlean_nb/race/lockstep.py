@@ -17,7 +17,7 @@ from torchlean_nb.backend.namespace import numpy_namespace
 from torchlean_nb.errors import CapabilityError
 from torchlean_nb.race.contenders import Contender
 from torchlean_nb.race.engine import Paths, limit_of, rooms
-from torchlean_nb.race.programs import passes, program_of, rates, table
+from torchlean_nb.race.programs import numbers_of, passes, program_of, rates, table
 from torchlean_nb.race.straight import Look, slopes
 from torchlean_nb.surfaces import Surface
 
@@ -150,9 +150,7 @@ def _fused(contender: Contender, dtype: np.dtype[Any], steps: int) -> Any:
 def _by_the_rule(contender: Contender, a: np.ndarray, b: np.ndarray, g: np.ndarray) -> tuple[Move, Move]:
     """Steps by the rule itself, hyperparameters broadcast over the paths."""
     rule, rate, xp, slots = contender.rule, rates(contender), numpy_namespace(), {}
-    hypers = {k: v.astype(a.dtype) if isinstance(v, np.ndarray) else v for k, v in contender.hypers.items()}
-
-    count = itertools.count()
+    hypers, count = numbers_of(contender, a.dtype), itertools.count()
 
     def move(old: np.ndarray, new: np.ndarray) -> None:
         k = next(count)

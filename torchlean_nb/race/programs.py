@@ -25,6 +25,22 @@ def rates(contender: Contender) -> Callable[[int], Any]:
     return contender.schedule or (lambda k: fixed)
 
 
+class Each(np.ndarray):
+    """A number for each path; it is true when they all are, and a rule that asks where they differ is refused."""
+
+    def __bool__(self) -> bool:
+        found = np.unique(np.asarray(self, bool))
+        if found.size > 1:
+            raise CapabilityError("race: the rule asks whether a number is zero, and it is for some paths only", None,
+                                  "two contenders")  # fmt: skip
+        return bool(found.all())
+
+
+def numbers_of(contender: Contender, dtype: Any) -> dict[str, Any]:
+    """Hyperparameters with which a rule runs on all paths at once."""
+    return {k: v.astype(dtype).view(Each) if isinstance(v, np.ndarray) else v for k, v in contender.hypers.items()}
+
+
 def program_of(rule: UpdateRule, hypers: Hypers, kind: str) -> Program:
     """The program of a rule with these numbers, whatever the learning rate.
 

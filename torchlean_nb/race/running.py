@@ -85,7 +85,7 @@ def run(
     surface = surface_of(on)
     everyone = isinstance(what, str) and what == "all"
     entries = contenders(import_module("torchlean_nb.race.applicable").applicable(surface) if everyone else what)
-    steps, dtype = _count("steps", steps), _dtype(dtype)
+    steps, seed, dtype = _count("steps", steps), _count("seed", seed), _dtype(dtype)
     if engine not in ENGINES:
         raise HyperparameterError(f"race: engine={quote(engine)}", f"one of {', '.join(ENGINES)}")
     if lr not in (None, "auto"):

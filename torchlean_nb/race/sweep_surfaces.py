@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,6 @@ from torchlean_nb.race.sweep_keys import digest_of_arrays
 from torchlean_nb.surfaces import Surface
 
 RECORDS = 1000
-_one_at_a_time = Lock()  # compiled programs of a process have buffers
 
 
 def start_of(surface: Surface, seed: int, start: tuple[float, float] | None) -> np.ndarray:
@@ -36,7 +34,7 @@ def race(trials: Sequence[Any]) -> list[dict[str, Any]]:
     first = trials[0]
     rule, surface = optim.row(first.rule), first.problem.surface
     contender = Contender(first.rule, rule, rule.resolve(first.hypers))
-    with _one_at_a_time, np.errstate(all="ignore"):
+    with np.errstate(all="ignore"):
         if contender.alone:
             return [found for t in trials for found in _paths([t], contender, surface)]
         return _paths(trials, contender, surface)
