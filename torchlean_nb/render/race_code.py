@@ -1,7 +1,7 @@
 """Numbers of a race as short text: a relative precision, differences, and letters for them.
 
 A number v becomes the whole number nearest to asinh((v - o) / q) / r, so that numbers of every size keep the same
-share of themselves; what is written is the difference to the one before, five bits to a letter.
+share of themselves; what is written is how much its difference to the one before has changed, five bits to a letter.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def coded(values: np.ndarray, precision: float = 4e-4, origin: float = 0.0) -> d
         whole = np.rint(np.arcsinh(off / q) / precision)
     good = np.isfinite(whole)
     steps = np.zeros(len(v), np.int64)
-    steps[good] = np.diff(whole[good].astype(np.int64), prepend=0)
+    steps[good] = np.diff(whole[good].astype(np.int64), n=2, prepend=[0, 0])
     text = "".join(
         _letters(d) if fine else _ODD[str(float(x))]
         for d, fine, x in zip(steps.tolist(), good.tolist(), off.tolist(), strict=True)
@@ -42,13 +42,13 @@ def coded(values: np.ndarray, precision: float = 4e-4, origin: float = 0.0) -> d
 
 def even(values: np.ndarray, unit: float) -> dict[str, Any]:
     """Code of finite numbers as multiples of a unit."""
-    steps = np.diff(np.rint(np.asarray(values, np.float64) / unit).astype(np.int64), prepend=0)
+    steps = np.diff(np.rint(np.asarray(values, np.float64) / unit).astype(np.int64), n=2, prepend=[0, 0])
     return {"q": unit, "r": 0, "o": 0.0, "s": "".join(map(_letters, steps.tolist()))}
 
 
 def decoded(code: dict[str, Any]) -> np.ndarray:
     """Numbers of a code, as the front end reads them."""
-    odd, out, at, value, shift = {v: float(k) for k, v in _ODD.items()}, [], 0, 0, 0
+    odd, out, at, by, value, shift = {v: float(k) for k, v in _ODD.items()}, [], 0, 0, 0, 0
     for c in code["s"]:
         if c in odd:
             out.append(odd[c])
@@ -57,7 +57,8 @@ def decoded(code: dict[str, Any]) -> np.ndarray:
         value |= (bits & 31) << shift
         shift += 5
         if bits < 32:
-            at += -(value >> 1) - 1 if value & 1 else value >> 1
+            by += -(value >> 1) - 1 if value & 1 else value >> 1
+            at += by
             scaled = at * code["r"] if code["r"] else at
             out.append(code["o"] + code["q"] * (np.sinh(scaled) if code["r"] else scaled))
             value = shift = 0

@@ -121,7 +121,7 @@ def surface_payload(trace: RaceTrace, surface: Surface | None, seen: Window) -> 
             "levels": list(drawn.levels), "labels": [fmt(v, 4) for v in drawn.levels],
             "lines": list(drawn.lines), "fills": list(drawn.fills),
         },
-        "grid": {"n": len(drawn.heights), "h": even(drawn.heights.ravel(), 1e-3)}, "eigen": _axes(surface),
+        "grid": {"n": len(drawn.heights), "h": even(drawn.heights.ravel(), 2e-3)}, "eigen": _axes(surface),
     }  # fmt: skip
 
 

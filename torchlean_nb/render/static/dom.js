@@ -142,8 +142,9 @@ const forScript = (value) =>
 const escapeText = (text) => text.replace(/&/g, "&amp;").replace(/</g, "&lt;");
 
 /** The page that `render.html.page` writes, made in the browser from the live widget. */
-export function standalonePage(model, title) {
-  const data = Object.fromEntries(["kind", "payload", "options", "state", "step"].map((k) => [k, model.get(k)]));
+export function standalonePage(model, title, state = model.get("state")) {
+  const kept = Object.fromEntries(["kind", "payload", "options", "step"].map((k) => [k, model.get(k)])),
+    data = { ...kept, state, ...(Number.isInteger(state.step) && { step: state.step }) };
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${escapeText(title)}</title>
 <style>body{margin:0;padding:12px;color-scheme:light dark;background:light-dark(#fff,#14171b)}

@@ -83,8 +83,13 @@ export function exportMenu(f, spec, pops) {
 /** The exports that all widgets offer; `get()` gives the frame, `svg()` the drawing where there is one. */
 export function fileExports(get, model, name, svg) {
   const picture = () => download(`${name}-${get().state.step}.svg`, "image/svg+xml", standaloneSvg(svg()));
+  // The model learns of the last move a moment later: the page is of what is seen now.
   const page = () =>
-    download(`${name}.html`, "text/html", standalonePage(model, get().root.getAttribute("aria-label")));
+    download(
+      `${name}.html`,
+      "text/html",
+      standalonePage(model, get().root.getAttribute("aria-label"), { ...get().state }),
+    );
   const data = () => {
     const payload = model.get("payload");
     download(`${name}.json`, "application/json", JSON.stringify(payload.trace || payload));

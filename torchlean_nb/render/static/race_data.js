@@ -9,6 +9,7 @@ export function raceNumbers(code) {
   const { q, r, o, s } = code,
     out = [];
   let whole = 0,
+    by = 0,
     value = 0,
     unit = 1;
   for (const c of s) {
@@ -20,7 +21,8 @@ export function raceNumbers(code) {
     value += (bits & 31) * unit;
     unit *= 32;
     if (bits > 31) continue;
-    whole += value % 2 ? -(value + 1) / 2 : value / 2;
+    by += value % 2 ? -(value + 1) / 2 : value / 2;
+    whole += by;
     out.push(o + q * (r ? Math.sinh(whole * r) : whole));
     value = 0;
     unit = 1;
