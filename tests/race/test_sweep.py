@@ -148,6 +148,8 @@ def test_a_rate_of_ones_own_stands_instead_of_the_grid():
     ({"optimizers": [("sgd", {"momentum": [0.1, 0.2]})]}, errors.CapabilityError, "array"),
     ({"optimizers": [tl.optim.lookahead(tl.optim.rules["sgd"])]}, errors.TorchLeanError, "name"),
     ({"start": [1, 2, 3]}, errors.ShapeError, "shape"), ({"executor": 3}, errors.CapabilityError, "takes no work"),
+    ({"schedules": {}}, errors.HyperparameterError, "differ"), ({"results": "a\0b"}, errors.PathError, "null"),
+    ({"results": "a" * 5000}, errors.PathError, "long"), ({"executor": Executor}, errors.CapabilityError, "no work"),
     ({"results": 3}, errors.PathError, "path"), ({"results": "."}, errors.PathError, "file"),
     ({"on": "moons_mlp", "start": (0, 0)}, errors.HyperparameterError, "no surface"),
 ])  # fmt: skip

@@ -262,10 +262,8 @@ def _several(what: Any) -> bool:
 
 
 def _schedules(given: Any) -> dict[str, Schedule | None]:
-    if isinstance(given, Mapping):
-        return dict(given)
-    several = given if isinstance(given, list | tuple) else [given]
-    named = {"constant" if s is None else repr(s): s for s in several}
+    several = [*given] if isinstance(given, Mapping | list | tuple) else [given]
+    named = dict(given) if isinstance(given, Mapping) else {"constant" if s is None else repr(s): s for s in several}
     if not several or len(named) < len(several):
         raise HyperparameterError(f"sweep: schedules={quote(given, 60)}", "schedules that differ, or None")
     return named

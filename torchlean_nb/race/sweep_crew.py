@@ -175,7 +175,7 @@ def check_executor(executor: Any) -> Any:
     ------
     CapabilityError
     """
-    if executor is not None and not callable(getattr(executor, "submit", None)):
+    if executor is not None and (isinstance(executor, type) or not callable(getattr(executor, "submit", None))):
         hint = "client.get_executor()" if hasattr(executor, "get_executor") else "ProcessPoolExecutor()"
         raise CapabilityError(f"sweep: executor={quote(executor, 60)} takes no work",
                               "a concurrent.futures.Executor", hint)  # fmt: skip

@@ -40,8 +40,16 @@ class Results:
     """
 
     def __init__(self, path: str | Path, points: int):
-        if not isinstance(path, str | Path) or not str(path) or Path(path).is_dir():
-            raise PathError(f"sweep: results={quote(str(path))}", "the path of a file", '"runs.jsonl"')
+        said = "" if isinstance(path, str | Path) and str(path) else "it is no text, or empty"
+        try:
+            if not said:
+                open(path, "rb").close()
+        except FileNotFoundError:
+            pass
+        except (OSError, ValueError) as e:  # a folder, a name that no file can have, a file one may not read
+            said = str(e)
+        if said:
+            raise PathError(f"sweep: results={quote(str(path), 60)}", said, 'the path of a file, "runs.jsonl"')
         self.path, self.points, self.lines = Path(path), points, {}
         if self.path.exists():
             self._read()
