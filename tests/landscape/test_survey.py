@@ -326,3 +326,17 @@ def test_a_trajectory_of_another_model_is_refused():
         path.look(tl.nn.Linear(2, 2).bind(tl.Session(), seed=0), 99)
     with pytest.raises(HyperparameterError, match="epoch"):
         Trajectory(every="step")
+
+
+def test_components_are_those_of_a_singular_value_decomposition_and_begin_on_the_negative_side():
+    rng = np.random.default_rng(0)
+    a, b = (np.outer(rng.normal(size=20), rng.normal(size=50)) for _ in range(2))
+    for size in (1.0, 1e-3, 1e-6, 1e-9):
+        path = a + size * b
+        rows, shares = components(path, np.zeros(50))
+        _, sizes, right = np.linalg.svd(path)
+        assert len(rows) == (2 if size > 1e-8 else 1)
+        np.testing.assert_allclose(rows @ rows.T, np.eye(len(rows)), atol=1e-14)
+        np.testing.assert_allclose(abs(rows), abs(right[: len(rows)]), atol=1e-9)
+        np.testing.assert_allclose(shares[:2], (sizes**2 / (sizes**2).sum())[: len(shares[:2])], atol=1e-12)
+        assert (path[0] @ rows.T <= 0).all()

@@ -9,6 +9,8 @@ import numpy as np
 
 from torchlean_nb.errors import CapabilityError
 
+SMALL = 1e-13  # part of the largest eigenvalue below which the others are rounding
+
 
 def gaussian(rng: np.random.Generator, at: np.ndarray) -> np.ndarray:
     """A random direction as long as the vector of parameters it is for.
@@ -59,12 +61,22 @@ def filter_normalised(d: np.ndarray, at: np.ndarray, shapes: Mapping[str, tuple[
 
 
 def components(path: np.ndarray, centre: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Principal components of a path about its centre: orthonormal rows, and the share of the variance of each.
+    """First two principal components of a path about its centre, as orthonormal rows, and shares of variance.
+
+    Found from the matrix of inner products of the points, which is as small as the path is short. The path begins on
+    the negative side of both.
 
     Parameters
     ----------
     path : ndarray, shape (k, parameters)
     centre : ndarray, shape (parameters,)
+
+    Returns
+    -------
+    rows : ndarray, shape (2, parameters)
+        One of a path that is straight.
+    shares : ndarray, shape (at most k,)
+        Of all components.
 
     Raises
     ------
@@ -81,9 +93,16 @@ def components(path: np.ndarray, centre: np.ndarray) -> tuple[np.ndarray, np.nda
     total = float((away**2).sum())
     if total == 0:
         raise CapabilityError("landscape: the path does not move", "all its points are the model as it is")
-    _, sizes, rows = np.linalg.svd(away, full_matrices=False)
-    kept = sizes > 1e-12 * sizes[0]
-    return rows[kept], sizes[kept] ** 2 / total
+    values, weights = np.linalg.eigh(away @ away.T)
+    kept = values > SMALL * values[-1]
+    values, weights = values[kept][::-1], weights[:, kept].T[::-1]
+    rows = weights[:2] @ away
+    for k, row in enumerate(rows):
+        for _ in range(2):  # inner products have lost half of the digits
+            row -= rows[:k].T @ (rows[:k] @ row)
+            row /= _norm(row)
+        row *= -1 if row @ away[0] > 0 else 1
+    return rows, values / total
 
 
 def orthogonal(rng: np.random.Generator, rows: np.ndarray, count: int = 2) -> np.ndarray:

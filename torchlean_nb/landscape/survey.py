@@ -195,7 +195,7 @@ def _path(at: Objective, trajectory: Any) -> tuple[np.ndarray, np.ndarray]:
             raise CapabilityError("landscape: the trajectory is empty", None, "fit(..., callbacks=trajectory)")
         if trajectory.shapes != at.shapes:
             raise ShapeError("landscape: the trajectory is that of another model")
-        return trajectory.steps, _usable(trajectory.values.astype(np.float64))
+        return trajectory.steps, _usable(trajectory.values.astype(np.float64, copy=False))
     try:
         points = np.asarray(trajectory, np.float64)
     except (TypeError, ValueError) as e:
