@@ -320,7 +320,7 @@ def test_the_page_is_small_and_holds_everything_but_choices(tmp_path):
     data = json.loads(data)
     assert data["payload"]["tracks"] == w.payload["tracks"] and data["payload"]["rules"] == []
     assert "standalone(document)" in code and ".tl" in css
-    assert len(text) < 85_000 and not re.search(r"https?://|src=|href=", LETTERS.sub("", text))
+    assert len(text) < 75_000 and not re.search(r"https?://|src=|href=", LETTERS.sub("", text))
 
 
 def test_the_end_of_a_race_stays_the_end_and_another_step_stays_itself(asked):

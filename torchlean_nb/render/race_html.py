@@ -17,7 +17,7 @@ def race_html(
     trace: RaceTrace, path: str | Path | None = None, step: int | None = None, target: float | None = None,
     title: str | None = None, **options: Any,
 ) -> str:  # fmt: skip
-    """Page of some fifty kilobytes that steps through a race without a kernel or a network.
+    """Page, of some seventy kilobytes for six, that steps through a race without a kernel or a network.
 
     Parameters
     ----------

@@ -275,7 +275,7 @@ class RaceArena(View):
         return self.trace.to_svg(step=self.step, target=self._target, on=self.on, chosen=self.chosen, theme=theme)
 
     def to_html(self, path: str | Path | None = None) -> str:
-        """Page of some fifty kilobytes that steps, scrubs and toggles without a kernel or a network."""
+        """Page, of some seventy kilobytes for six, that steps, scrubs and toggles without a kernel or a network."""
         text = race_page(self.payload, options=self.options, state=self.now, step=self.step, title=self.title)
         if path is not None:
             write(Path(path), text)
