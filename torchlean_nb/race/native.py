@@ -130,8 +130,8 @@ def text_of(contender: Contender, surface: Surface, kind: str) -> str:
     pull = ["x, y = p[j], p[w + j]", *body, "g[j], g[w + j] = g_0, g_1"]
     keep = ["x, y = p[j], p[w + j]", *body, "where[r, 0, a + j], where[r, 1, a + j], losses[r, a + j] = x, y, value"]
     move = [
-        "p_ = p[j]", "g_ = g[j]", *(f"{k}_ = {k}[j]" for k in start), *program.element("_"),
-        *(f"{k}[j] = new_{k}_" for k in start), "p[j] = new_p_", "fine &= abs(new_p_) <= limit",
+        "p_ = p[j]", "g_ = g[j]", *(f"{k}_ = all_{k}[j]" for k in start), *program.element("_"),
+        *(f"all_{k}[j] = new_{k}_" for k in start), "p[j] = new_p_", "fine &= abs(new_p_) <= limit",
     ]  # fmt: skip
     back = [
         "if ended[a + j] >= 0 or not (abs(p[j]) <= limit and abs(p[w + j]) <= limit):",
@@ -144,7 +144,7 @@ def text_of(contender: Contender, surface: Surface, kind: str) -> str:
         f"    for a in range(0, n, {BLOCK}):", f"        w, r = min({BLOCK}, n - a), 0",
         "        p, g, old = np.empty(2 * w, kind), np.empty(2 * w, kind), np.empty(2 * w, kind)",
         "        p[:w], p[w:] = points[0, a : a + w], points[1, a : a + w]",
-        *(f"        {k} = np.full(2 * w, begin[{i}])" for i, k in enumerate(start)),
+        *(f"        all_{k} = np.full(2 * w, begin[{i}])" for i, k in enumerate(start)),
         "        for k in range(rows.shape[0]):", *(f"            {k} = rows[k, {i}]" for i, k in enumerate(program.k)),
         "            if k % every == 0:", "                for j in range(w):",
         *(f"                    {line}" for line in keep), "                r += 1",

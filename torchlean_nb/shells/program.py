@@ -12,6 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import partial
+from keyword import iskeyword
 from types import SimpleNamespace
 from typing import Any
 
@@ -83,7 +84,8 @@ class Program:
         self.rule, self.dtype = rule, np.dtype(dtype)
         pair, h = np.ones(2, self.dtype), SimpleNamespace(**hypers)
         first = rule.start(pair, h)
-        if odd := [k for k in first if not k.isidentifier() or re.fullmatch(r"[gpt]|lr|(k|tmp|bit)\d+|new_.*", k)]:
+        taken = rf"[gpt]|lr|(k|tmp|bit)\d+|new_.*|copyto|{'|'.join(UFUNCS.values())}"
+        if odd := [k for k in first if not k.isidentifier() or iskeyword(k) or re.fullmatch(taken, k)]:
             raise CapabilityError(f"{rule.class_name}: fused=True with a slot named {quote(odd[0])}")
         self.slots = tuple(k for k, a in first.items() if np.shape(a) == pair.shape)
         self.numbers = tuple(k for k in first if k not in self.slots)
