@@ -207,6 +207,14 @@ def test_stopped_in_the_first_grid_it_has_the_rates_that_all_have_finished(monke
         assert [len(e.rates) for e in found["moons_mlp"].entries] == [rates, rates] and found.fair == (rates > 1)
 
 
+def test_rules_with_functions_among_their_defaults_and_with_a_largest_rate_can_enter():
+    c = tl.race.fair(["projected_sgd", "frank_wolfe", "sgd"], on="sphere", points=3, seeds=1, steps=5)["sphere"]
+    assert c["frank_wolfe"].rates.max() == 1.0 and len(c["frank_wolfe"].rates) == 3
+    assert not any(callable(v) for e in c.entries for v in e.hypers.values())
+    grown = tl.race.fair(["frank_wolfe", "sgd"], on="sphere", lr=[0.5, 1.0], seeds=1, steps=1, ratio=2, extend=3)
+    assert grown["sphere"]["frank_wolfe"].rates.max() <= 1.0
+
+
 def test_grids_end_where_numbers_do():
     e = tl.race.fair(["sgd", "adam"], on="sphere", lr=[1e-306, 1e-305], seeds=1, steps=2, extend=9)["sphere"]["adam"]
     assert (np.diff(e.rates) > 0).all() and (e.rates > 0).all()

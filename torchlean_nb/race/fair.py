@@ -195,7 +195,8 @@ class _Runs:
         starts, orders = (tuple(seen.pop() for seen in kind) for kind in prints)
         ended = [[o.ended if o.status == "diverged" else -1 for o in row] for row in found]
         work = [[o.evaluations for o in row] for row in found]
-        hypers = {k: v for k, v in c.hypers.items() if k != "lr"}
+        # A function that is the default is known by the name of the rule; others a trial has refused.
+        hypers = {k: v for k, v in c.hypers.items() if k != "lr" and not callable(v)}
         return Entry(c.name, c.rule.name, grid, curves, ended, work, starts, orders if any(orders) else (), hypers)
 
     def contest(self, target: float | None) -> Contest:

@@ -50,6 +50,8 @@ def grids(entries: Sequence[Contender], lr: Any, kind: str, points: int, ratio: 
         else:
             wanted = own.get(c.name) if isinstance(lr, Mapping) else lr
             rates = _rates(_middle(c, kind) if wanted is None else wanted, points, ratio)
+            if wanted is None:  # where a rule allows no larger one, the grid ends there
+                rates = rates * min(1.0, c.rule.hypers["lr"].high / rates[-1])
             for rate in rates.tolist():
                 c.rule.resolve({**c.hypers, "lr": rate})
             out.append(rates)
@@ -99,7 +101,8 @@ def longer(rows: Sequence[Entry], entries: Sequence[Contender], ratio: float, co
         low = [e.rates[0] / ratio] if "low" in sides else []
         high = [e.rates[-1] * ratio] if "high" in sides else []
         grown = np.array([*low, *e.rates, *high])
-        out.append(grown if fixed(c) or np.isnan(e.rates).any() or _usable(grown) else e.rates)
+        allowed = not sides or (_usable(grown) and grown[-1] <= c.rule.hypers["lr"].high)
+        out.append(grown if allowed else e.rates)
     return out
 
 
