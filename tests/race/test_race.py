@@ -323,6 +323,15 @@ def test_stopped_it_gives_the_contenders_that_had_finished(monkeypatch, n):
     assert [*r] == ["sgd"] and r.status == "interrupted"
 
 
+def test_progress_is_shown_of_what_takes_long_or_when_it_is_asked_for(capsys, monkeypatch):
+    monkeypatch.setattr("torchlean_nb.race.running.LONG", 1500)
+    for what, n, shown in (("sgd", 30, False), ("lbfgs", 1, True), ("sgd", 1, True), ("sgd", 200, True)):
+        race([what], on="sphere", start=np.ones((n, 2)), steps=40)
+        assert ("100%" in capsys.readouterr().err) == shown
+    race(["sgd"], on="sphere", steps=5, progress=True)
+    assert "100%" in capsys.readouterr().err
+
+
 def test_a_race_survives_json_and_refuses_what_is_none():
     r = race(["sgd", ("adam", {"lr": np.array([0.1, 0.2])})], on="branin", steps=30)
     assert RaceTrace.from_json(r.to_json()) == r and r.to_json() == RaceTrace.from_json(r.to_json()).to_json()

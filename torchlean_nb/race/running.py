@@ -13,13 +13,14 @@ from torchlean_nb.errors import HyperparameterError, ShapeError, quote
 from torchlean_nb.race.contenders import Contender, contenders
 from torchlean_nb.race.engine import facade
 from torchlean_nb.race.field import field
-from torchlean_nb.race.heats import CHUNK, Heat
+from torchlean_nb.race.heats import CHUNK, FEW, Heat
 from torchlean_nb.race.rates import note, tuned
 from torchlean_nb.surfaces import Surface, surface_of
 from torchlean_nb.trace.race import RaceTrace, Track
 
 RECORDS = 200_000  # points of a track unless told
-LONG = 2e6  # updates from which on progress is shown
+LONG = 1e8  # updates of large arrays, about a second of them, from which on progress is shown
+SLOW, SLOWER = 100, 1000  # how many of those one costs on Python floats, and in an optimizer of its own
 ENGINES = ("auto", "python", "numpy", "numba")
 
 
@@ -99,7 +100,8 @@ def run(
     for c in entries:
         if c.alone:
             facade(c, 0, points[:, 0])
-    shown = steps * n * len(entries) > LONG if progress is None else progress
+    cost = sum(SLOWER if c.alone else SLOW if n <= FEW else 1 for c in entries)
+    shown = steps * n * cost > LONG if progress is None else progress
     done: dict[int, Track] = {}
     status, compiling, chosen = "finished", 0.0, note(entries, entries)
     try:
