@@ -359,6 +359,7 @@ def test_the_race_of_a_pasted_state_is_asked_for(live):
     page.get_by_role("button", name="Apply").click()
     assert sent(page) == [{"do": "race", "race": race}]
     expect(page.locator(".tl-count b")).to_have_text("9")
+    expect(page.locator(".tl-rc-state [role=status]")).to_contain_text("Python is asked for the race")
 
 
 @pytest.mark.parametrize("width", [724, 480, 362])

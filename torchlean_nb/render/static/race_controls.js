@@ -206,10 +206,8 @@ export function raceStateExports(view) {
       other = race && JSON.stringify(race) !== JSON.stringify(view.f.state.race);
     view.f.set(rest);
     if (other && view.live) view.ask({ do: "race", race });
-    said.textContent =
-      other && !view.live
-        ? "Step, choice and view are taken over; to run the race of this state takes Python."
-        : "Taken over.";
+    const then = view.live ? "Python is asked for the race" : "to run the race of this state takes Python";
+    said.textContent = other ? `Step, choice and view are taken over; ${then}.` : "Taken over.";
   };
   const close = () => {
     pop.hidden = true;
