@@ -22,7 +22,7 @@ def final(curves: np.ndarray, ended: np.ndarray) -> np.ndarray:
 
     Examples
     --------
-    >>> final(np.array([[[4.0, 2.0], [4.0, 9.0]]]), np.array([[-1, 1]]))
+    >>> final(np.array([[[4.0, 2.0], [4.0, 9.0]]]), np.array([[-1, 0]]))
     array([[ 2., inf]])
     """
     last = curves[..., -1]
