@@ -136,7 +136,7 @@ def test_threads_do_not_disturb_each_other():
 
 
 # -- data ----------------------------------------------------------------------------------------
-@pytest.mark.parametrize("on", ["rosenbrock", "digits_cnn", NOISY, LONG, bowl, LINE], ids=str)
+@pytest.mark.parametrize("on", ["rosenbrock", "digits_cnn", NOISY, LONG, bowl, LINE], ids=["name", "network", "noisy", "numbers", "function", "own"])
 def test_a_trial_travels(on):
     t = trial(on, schedule=schedules.cosine(1.0, total=9), seed=4)
     again = pickle.loads(pickle.dumps(t))
