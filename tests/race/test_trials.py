@@ -136,7 +136,10 @@ def test_threads_do_not_disturb_each_other():
 
 
 # -- data ----------------------------------------------------------------------------------------
-@pytest.mark.parametrize("on", ["rosenbrock", "digits_cnn", NOISY, LONG, bowl, LINE], ids=["name", "network", "noisy", "numbers", "function", "own"])
+TRAVELLERS = {"name": "rosenbrock", "network": "digits_cnn", "noisy": NOISY, "numbers": LONG, "f": bowl, "own": LINE}
+
+
+@pytest.mark.parametrize("on", TRAVELLERS.values(), ids=TRAVELLERS)
 def test_a_trial_travels(on):
     t = trial(on, schedule=schedules.cosine(1.0, total=9), seed=4)
     again = pickle.loads(pickle.dumps(t))
