@@ -84,6 +84,14 @@ def grid(tmp_path):
     return {"optimizers": ["sgd", "adam"], "on": tl.race.problem(digits, batch_size=32), "curves": 2, **rates}
 
 
+@pytest.fixture
+def ctrl_c():
+    """The way Python hears Ctrl-C, also where these tests run in the background, which does not hear it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield lambda: signal.raise_signal(signal.SIGINT)
+    signal.signal(signal.SIGINT, before)
+
+
 def lines(file):
     return file.read_text().splitlines() if file.exists() else []
 
@@ -125,10 +133,10 @@ def test_a_killed_worker_loses_no_result_and_the_numbers_are_the_same(client, gr
     assert tl.race.sweep(**grid, results=file) == serial
 
 
-def test_stop_keeps_what_had_finished_and_another_call_goes_on_from_there(client, grid, tmp_path, monkeypatch):
+def test_stop_keeps_what_had_finished_and_another_call_goes_on_from_there(client, grid, tmp_path, monkeypatch, ctrl_c):
     client.wait_for_workers(2, timeout=200)
     file = tmp_path / "runs.jsonl"
-    after_two(monkeypatch, lambda: signal.raise_signal(signal.SIGINT))
+    after_two(monkeypatch, ctrl_c)
     part = tl.race.sweep(**grid, executor=client.get_executor(), results=file)
     assert part.status == "interrupted" and part.meta["planned"] == TRIALS
     assert len(part) == 2 == len(lines(file))
