@@ -21,7 +21,7 @@ from torchlean_nb.trace.race import RaceTrace, Track
 
 _NAMED = 3
 REST = 1e-7  # slope at which a path is said to have converged
-_LABELS = {"sgd": "SGD", "momentum": "Momentum", "nesterov": "Nesterov", "lbfgs": "L-BFGS", "bfgs": "BFGS"}
+_LABELS = {"momentum": "Momentum", "nesterov": "Nesterov", "lbfgs": "L-BFGS"}
 
 
 @dataclass(frozen=True, eq=False)

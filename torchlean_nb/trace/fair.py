@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +11,8 @@ from torchlean_nb.errors import TraceFormatError, UnknownNameError, did_you_mean
 from torchlean_nb.trace import referee
 from torchlean_nb.trace.contest import Contest, Entry
 from torchlean_nb.trace.formats import renderer
-from torchlean_nb.trace.frozen import Written, check_format, freeze, plain, write_text
+from torchlean_nb.trace.frozen import Written, check_format, freeze, plain
+from torchlean_nb.trace.tables import csv_text
 
 __all__ = ["Contest", "Entry", "FairTrace"]
 FORMAT = "torchlean_nb.fair/1"
@@ -117,12 +116,8 @@ class FairTrace(Written):
 
     def to_csv(self, path: str | Path | None = None) -> str:
         """One line for each run; also written to `path`. A name that a spreadsheet would compute gets an apostrophe."""
-        out, rows = io.StringIO(), [*self.rows()]
-        writer = csv.writer(out, lineterminator="\n")
-        writer.writerows([[*rows[0]], *([_cell(v) for v in row.values()] for row in rows)] if rows else [])
-        if path is not None:
-            write_text(path, out.getvalue())
-        return out.getvalue()
+        rows = [*self.rows()]
+        return csv_text([[*rows[0]], *([*row.values()] for row in rows)] if rows else [], path)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, FairTrace) and (self.contests, self.meta) == (other.contests, other.meta)
@@ -156,7 +151,3 @@ class FairTrace(Written):
 
     def __repr__(self) -> str:
         return self.to_text()
-
-
-def _cell(v: Any) -> Any:
-    return f"'{v}" if isinstance(v, str) and v[:1] in "=+-@\t\r" and v else v

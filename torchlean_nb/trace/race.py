@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from torchlean_nb.errors import BackendError, TraceFormatError, UnknownNameError, did_you_mean, quote
+from torchlean_nb.errors import TraceFormatError, UnknownNameError, did_you_mean, quote
 from torchlean_nb.trace.arrays import decode_array, encode_array, same_array
 from torchlean_nb.trace.formats import renderer
 from torchlean_nb.trace.frozen import (
@@ -22,8 +19,8 @@ from torchlean_nb.trace.frozen import (
     increasing,
     numbers,
     plain,
-    write_text,
 )
+from torchlean_nb.trace.tables import csv_text, frame
 
 FORMAT = "torchlean_nb.race/1"
 
@@ -224,15 +221,8 @@ class RaceTrace(Written):
         Numbers have the digits that give them back exactly. A name that a spreadsheet would take for a formula gets
         an apostrophe in front.
         """
-        out = io.StringIO()
-        table = csv.writer(out, lineterminator="\n")
         columns = self._columns()
-        table.writerow(columns)
-        safe = ["'" + n if n[:1] in ("=", "+", "-", "@", "\t", "\r", "\n") else n for n in columns.pop("contender")]
-        table.writerows(zip(safe, *(map(repr, v) for v in columns.values()), strict=True))
-        if path is not None:
-            write_text(path, out.getvalue())
-        return out.getvalue()
+        return csv_text([[*columns], *zip(*columns.values(), strict=True)], path)
 
     def to_frame(self) -> Any:
         """The same table as a pandas DataFrame.
@@ -242,12 +232,7 @@ class RaceTrace(Written):
         BackendError
             Without pandas.
         """
-        try:
-            pandas = import_module("pandas")
-        except ImportError:
-            raise BackendError("race: to_frame needs the package pandas", "to_csv needs nothing",
-                               "pip install torchlean_nb[frame]") from None  # fmt: skip
-        return pandas.DataFrame(self._columns())
+        return frame(self._columns())
 
     def _columns(self) -> dict[str, list[Any]]:
         """Columns of the table: contender, path, step, x, y, loss."""

@@ -8,8 +8,6 @@ update. A series of one layer or parameter is called ``"<what>/<path>"``, as in
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,8 +27,8 @@ from torchlean_nb.trace.frozen import (
     increasing,
     numbers,
     plain,
-    write_text,
 )
+from torchlean_nb.trace.tables import csv_text
 
 if TYPE_CHECKING:
     from torchlean_nb.trace.train_log import TrainLog
@@ -323,13 +321,8 @@ class RunTrace(Written):
         """
         steps = np.unique(np.concatenate([np.empty(0, np.int64), *(s.steps for s in self.series.values())]))
         columns = [dict(zip(s.steps.tolist(), s.values.tolist(), strict=True)) for s in self.series.values()]
-        out = io.StringIO()
-        table = csv.writer(out, lineterminator="\n")
-        table.writerow(["step", *("'" + n if n[0] in "=+-@\t\r\n" else n for n in self.series)])
-        table.writerows([k, *(repr(c[k]) if k in c else "" for c in columns)] for k in steps.tolist())
-        if path is not None:
-            write_text(path, out.getvalue())
-        return out.getvalue()
+        rows = ([k, *(c.get(k, "") for c in columns)] for k in steps.tolist())
+        return csv_text([["step", *self.series], *rows], path)
 
     # -- display ---------------------------------------------------------------------------
     def render(self, fmt: str, **options: Any) -> Any:

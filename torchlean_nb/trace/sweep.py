@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from torchlean_nb.errors import (
-    BackendError,
     HyperparameterError,
     TraceFormatError,
     UnknownNameError,
@@ -22,7 +18,8 @@ from torchlean_nb.errors import (
     quote,
 )
 from torchlean_nb.trace.arrays import decode_array, encode_array, same_array
-from torchlean_nb.trace.frozen import Written, check_format, freeze, numbers, plain, write_text
+from torchlean_nb.trace.frozen import Written, check_format, freeze, numbers, plain
+from torchlean_nb.trace.tables import csv_text, frame
 
 FORMAT = "torchlean_nb.sweep/1"
 SHOWN = 3  # different errors
@@ -205,13 +202,7 @@ class SweepTrace(Written):
 
         A text that a spreadsheet would take for a formula gets an apostrophe in front.
         """
-        out = io.StringIO()
-        writer = csv.writer(out, lineterminator="\n")
-        writer.writerow(map(_cell, self.columns))
-        writer.writerows(map(_cell, self.row(i).values()) for i in range(len(self)))
-        if path is not None:
-            write_text(path, out.getvalue())
-        return out.getvalue()
+        return csv_text([[*self.columns], *([*self.row(i).values()] for i in range(len(self)))], path)
 
     def to_frame(self) -> Any:
         """The columns as a pandas DataFrame.
@@ -221,11 +212,7 @@ class SweepTrace(Written):
         BackendError
             When pandas is not installed.
         """
-        try:
-            pandas = import_module("pandas")
-        except ImportError as e:
-            raise BackendError("to_frame needs pandas", str(e), "pip install pandas, or to_csv()") from None
-        return pandas.DataFrame({k: [*v] if isinstance(v, tuple) else v for k, v in self.columns.items()})
+        return frame({k: [*v] if isinstance(v, tuple) else v for k, v in self.columns.items()})
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, SweepTrace) or [*self.columns] != [*other.columns]:
@@ -261,10 +248,6 @@ class SweepTrace(Written):
 def _same(v: Any) -> Any:
     """NaN that equals itself as a key."""
     return v if v == v else np.nan
-
-
-def _cell(v: Any) -> Any:
-    return "'" + v if isinstance(v, str) and v[:1] in tuple("=+-@\t\r\n") else v
 
 
 def _column(name: str, values: Any) -> Column:
