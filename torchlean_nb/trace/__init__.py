@@ -4,9 +4,8 @@
 to one gradient; ``program.ProgramTrace`` a compiled program; ``run.RunTrace`` a training run,
 ``confusion.ConfusionMatrix`` what a classifier took for what, ``race.RaceTrace`` paths of optimizers over a surface,
 ``sweep.SweepTrace`` and ``fair.FairTrace`` many trainings compared, ``landscape.LandscapeTrace`` planes of a loss;
-``sampling`` makes long series short. ``train_log`` and
-``experiment`` read and write TorchLean's logs. ``arrays``, ``frozen`` and ``tables`` have what all share, ``formats`` is the table
-of renderers.
+``sampling`` makes long series short. ``train_log`` and ``experiment`` read and write TorchLean's logs. ``arrays``,
+``frozen`` and ``tables`` have what all share, ``formats`` is the table of renderers.
 """
 
 from importlib import import_module as _import_module
