@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torchlean_nb as tl
-from torchlean_nb.render.escape import json_for_script
+from torchlean_nb.escape import json_for_script
 from torchlean_nb.render.html import assets, page
 from torchlean_nb.render.race_payload import race_payload
 

@@ -7,7 +7,7 @@ from functools import cache
 
 import torchlean_nb as tl
 from torchlean_nb import surfaces
-from torchlean_nb.render.escape import json_for_script
+from torchlean_nb.escape import json_for_script
 from torchlean_nb.render.html import assets, page
 from torchlean_nb.render.race_payload import race_payload
 

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect
 
+from torchlean_nb.escape import json_for_script
 from torchlean_nb.render.dashboard import html
 from torchlean_nb.render.dashboard_live import Feed
 from torchlean_nb.render.dashboard_words import sentence
-from torchlean_nb.render.escape import json_for_script
 from torchlean_nb.render.html import assets
 from torchlean_nb.trace.run import RunTrace, Series
 from torchlean_nb.widgets import TrainingDashboard

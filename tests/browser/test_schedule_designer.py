@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import expect
 
 from torchlean_nb import schedules as S
-from torchlean_nb.render.escape import json_for_script
+from torchlean_nb.escape import json_for_script
 from torchlean_nb.render.html import assets
 from torchlean_nb.widgets import ScheduleDesigner
 

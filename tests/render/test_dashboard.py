@@ -17,13 +17,13 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from torchlean_nb.errors import HyperparameterError, HyperparameterTypeError
+from torchlean_nb.escape import visible
 from torchlean_nb.render.dashboard import RUNS, given, html, payload
 from torchlean_nb.render.dashboard_data import HISTOGRAMS, LAYERS, POINTS, entry, layered, means, number, points
 from torchlean_nb.render.dashboard_figure import figure
 from torchlean_nb.render.dashboard_panels import Bars, Chart, Look, charts, decades, smoothed, span
 from torchlean_nb.render.dashboard_svg import svg
 from torchlean_nb.render.dashboard_words import Curve, curve_of, sentence, short, telling, text
-from torchlean_nb.render.escape import visible
 from torchlean_nb.trace.run import Histogram, RunTrace, Series
 
 HOSTILE = pytest.mark.parametrize("name", PAYLOADS, ids=[ascii(p)[:30] for p in PAYLOADS])

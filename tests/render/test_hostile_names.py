@@ -11,7 +11,7 @@ from _formulas import draw
 from _payloads import PAYLOADS
 from _traces import named
 
-from torchlean_nb.render import escape
+from torchlean_nb import escape
 from torchlean_nb.render.cleansvg import ATTRIBUTES, ELEMENTS
 from torchlean_nb.render.dot import dot, render_dot
 from torchlean_nb.render.figure import figure

@@ -16,7 +16,7 @@ from matplotlib.path import Path as Outline
 from matplotlib.text import Text
 
 from torchlean_nb.errors import CapabilityError, HyperparameterError, HyperparameterTypeError, UnknownNameError
-from torchlean_nb.render.escape import visible
+from torchlean_nb.escape import visible
 from torchlean_nb.render.landscape_ground import BOX, Ground, bilinear
 from torchlean_nb.render.landscape_payload import MOST_CELLS, MOST_POINTS, landscape_payload, shown
 from torchlean_nb.render.landscape_words import choose, meter, percent

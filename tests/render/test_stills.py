@@ -7,7 +7,7 @@ import pytest
 from _payloads import PAYLOADS
 from _traces import fan_out, named, scalar, two_layers
 
-from torchlean_nb.render import escape
+from torchlean_nb import escape
 from torchlean_nb.render.ledgers import ROWS, ledger_svg
 from torchlean_nb.render.numbers import fmt
 from torchlean_nb.render.stills import array_svg

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from torchlean_nb import escape
 from torchlean_nb.errors import TorchLeanError, UnknownNameError, did_you_mean, quote
 from torchlean_nb.lessons.answers import expected, read_answer
 from torchlean_nb.lessons.exercises import EXERCISES
 from torchlean_nb.lessons.misconceptions import MISCONCEPTIONS
 from torchlean_nb.lessons.row import Exercise
-from torchlean_nb.render import escape
 
 _COLOURS = {
     "right": "#009E73", "not yet": "#E69F00", "not answered yet": "#7d868f", "cannot be read": "#CC79A7",

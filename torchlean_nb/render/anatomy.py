@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 
 from torchlean_nb.errors import HyperparameterError, ShapeError
+from torchlean_nb.escape import visible
 from torchlean_nb.render import anatomy_words
 from torchlean_nb.render.anatomy_formula import FIRST, Unreadable, evaluate
 from torchlean_nb.render.anatomy_ghosts import FASTER, PLAIN, ghosts, telling
 from torchlean_nb.render.anatomy_reading import Reading, Statement
 from torchlean_nb.render.anatomy_units import Unit, units
 from torchlean_nb.render.anatomy_words import Words, describe
-from torchlean_nb.render.escape import visible
 from torchlean_nb.render.numbers import fmt
 from torchlean_nb.shells import Explanation
 

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from torchlean_nb.escape import visible
 from torchlean_nb.render.anatomy_formula import tokens
-from torchlean_nb.render.escape import visible
 from torchlean_nb.shells import Explanation
 from torchlean_nb.updates import RULES, UpdateRule
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from torchlean_nb.escape import visible
 from torchlean_nb.render.anatomy import BINS, SHOWN, Anatomy, Row, label
 from torchlean_nb.render.anatomy_formula import FIRST
 from torchlean_nb.render.anatomy_ghosts import FASTER, PLAIN, telling
 from torchlean_nb.render.anatomy_reading import uses
-from torchlean_nb.render.escape import visible
 from torchlean_nb.render.numbers import fmt, norm
 from torchlean_nb.render.payload import _math
 from torchlean_nb.trace.plain import plain

@@ -6,9 +6,9 @@ from collections.abc import Collection, Sequence
 
 import numpy as np
 
+from torchlean_nb.escape import visible
 from torchlean_nb.render.anatomy import GRADIENT, Anatomy, Row, label
 from torchlean_nb.render.anatomy_payload import numbers_text
-from torchlean_nb.render.escape import visible
 from torchlean_nb.render.glyphs import fit, text_width
 from torchlean_nb.render.numbers import fmt
 from torchlean_nb.render.routes import num

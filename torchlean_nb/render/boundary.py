@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from torchlean_nb.render.escape import visible
+from torchlean_nb.escape import visible
 from torchlean_nb.render.numbers import fmt
 from torchlean_nb.trace.arrays import encode_array
 from torchlean_nb.trace.boundary import NOT_A_NUMBER, TOP, BoundaryTrace

@@ -10,8 +10,8 @@ import numpy as np
 from PIL import Image
 
 from torchlean_nb.errors import HyperparameterError
+from torchlean_nb.escape import visible
 from torchlean_nb.render.boundary import HUES, INKS, areas, outline, sentence
-from torchlean_nb.render.escape import visible
 from torchlean_nb.render.glyphs import fit
 from torchlean_nb.render.numbers import fmt
 from torchlean_nb.render.routes import num

@@ -7,7 +7,7 @@ from typing import NoReturn
 from xml.parsers import expat
 
 from torchlean_nb.errors import ToolError
-from torchlean_nb.render.escape import svg as escape
+from torchlean_nb.escape import svg as escape
 
 ELEMENTS = frozenset("svg g title text path polygon polyline ellipse".split())
 ATTRIBUTES = frozenset(

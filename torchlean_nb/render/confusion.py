@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from torchlean_nb.render.escape import visible
+from torchlean_nb.escape import visible
 from torchlean_nb.render.glyphs import fit, text_width
 from torchlean_nb.render.numbers import fmt
 from torchlean_nb.render.routes import num

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from torchlean_nb.errors import ShapeError
+from torchlean_nb.escape import visible
 from torchlean_nb.render.confusion import MOST
-from torchlean_nb.render.escape import visible
 from torchlean_nb.trace.arrays import encode_array
 
 PER_CELL, IN_ALL, SIDE, COLUMNS = 24, 1200, 28, 8

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from torchlean_nb.errors import HyperparameterError, HyperparameterTypeError
+from torchlean_nb.escape import visible
 from torchlean_nb.render.dashboard_data import OF_PARAM, OF_UNIT, POINTS, entry
-from torchlean_nb.render.escape import visible
 from torchlean_nb.render.files import write
 from torchlean_nb.render.html import page
 from torchlean_nb.trace.run import RunTrace

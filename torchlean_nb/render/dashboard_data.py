@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from torchlean_nb.render.escape import visible
+from torchlean_nb.escape import visible
 from torchlean_nb.trace.run import Histogram, RunTrace, Series
 from torchlean_nb.trace.sampling import min_max_lttb
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from torchlean_nb.escape import visible
 from torchlean_nb.render.dashboard import given, payload
 from torchlean_nb.render.dashboard_panels import Bars, Chart, Look, charts
 from torchlean_nb.render.dashboard_svg import HUES
-from torchlean_nb.render.escape import visible
 from torchlean_nb.render.theme import LIGHT
 
 _MARKS = "os^DvP*H"

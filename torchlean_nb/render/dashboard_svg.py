@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping
 from itertools import pairwise
 from typing import Any
 
+from torchlean_nb.escape import svg as svg_text
+from torchlean_nb.escape import visible
 from torchlean_nb.render.dashboard import given, payload
 from torchlean_nb.render.dashboard_panels import Bars, Chart, Line, Look, charts
 from torchlean_nb.render.dashboard_words import Curve, sentence, short
-from torchlean_nb.render.escape import svg as svg_text
-from torchlean_nb.render.escape import visible
 from torchlean_nb.render.glyphs import fit, text_width
 from torchlean_nb.render.routes import num
 from torchlean_nb.render.schedule_picture import apart, ticks

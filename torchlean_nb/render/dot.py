@@ -12,10 +12,10 @@ import graphviz
 import numpy as np
 
 from torchlean_nb.errors import HyperparameterError, ToolError, quote
+from torchlean_nb.escape import dot as escape
 from torchlean_nb.render import files
 from torchlean_nb.render.cleansvg import clean
 from torchlean_nb.render.edges import edge_width
-from torchlean_nb.render.escape import dot as escape
 from torchlean_nb.render.fold import fold, note
 from torchlean_nb.render.numbers import fmt, norm, shape
 from torchlean_nb.render.svg import svg as own_svg

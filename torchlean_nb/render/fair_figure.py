@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from torchlean_nb.render.escape import visible
+from torchlean_nb.escape import visible
 from torchlean_nb.render.fair_panel import INKS, axis, place
 from torchlean_nb.render.theme import LIGHT
 from torchlean_nb.trace import judging

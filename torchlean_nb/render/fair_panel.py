@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from torchlean_nb.render.escape import svg as escape
-from torchlean_nb.render.escape import visible
+from torchlean_nb.escape import svg as escape
+from torchlean_nb.escape import visible
 from torchlean_nb.render.glyphs import fit
 from torchlean_nb.render.numbers import fmt
 from torchlean_nb.render.routes import num

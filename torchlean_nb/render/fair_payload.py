@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from torchlean_nb.render.escape import visible
+from torchlean_nb.escape import visible
 from torchlean_nb.render.fair_panel import ALONE, HEIGHT, WIDTH, mark, place, sensitivity, slope
 from torchlean_nb.render.fair_text import amount, changes, heading, rate, sentence
 from torchlean_nb.render.numbers import fmt

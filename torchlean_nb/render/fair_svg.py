@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from torchlean_nb.render.escape import visible
+from torchlean_nb.escape import visible
 from torchlean_nb.render.fair_panel import ALONE, HEIGHT, WIDTH, mark, place, sensitivity, slope
 from torchlean_nb.render.fair_text import amount
 from torchlean_nb.render.glyphs import fit

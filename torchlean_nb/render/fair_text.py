@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from torchlean_nb.render.escape import visible
+from torchlean_nb.escape import visible
 from torchlean_nb.render.fair_panel import axis, place
 from torchlean_nb.render.numbers import fmt
 from torchlean_nb.trace import judging, referee

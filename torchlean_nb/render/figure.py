@@ -18,9 +18,9 @@ from matplotlib.patches import BoxStyle, FancyBboxPatch, PathPatch, Polygon, Rec
 from matplotlib.path import Path
 
 from torchlean_nb.errors import HyperparameterError
+from torchlean_nb.escape import visible
 from torchlean_nb.render import files
 from torchlean_nb.render.edges import BACKWARD_SHIFT, FORWARD_SHIFT, edge_width
-from torchlean_nb.render.escape import visible
 from torchlean_nb.render.fold import fold, note
 from torchlean_nb.render.glyphs import fit, shrink, text_width
 from torchlean_nb.render.layout import Box, layout

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from torchlean_nb.errors import UnknownNameError, did_you_mean
+from torchlean_nb.escape import html as escape
+from torchlean_nb.escape import json_for_script
 from torchlean_nb.render import packing, theme
-from torchlean_nb.render.escape import html as escape
-from torchlean_nb.render.escape import json_for_script
 from torchlean_nb.render.files import write
 from torchlean_nb.render.packing import needed
 from torchlean_nb.render.payload import graph_payload

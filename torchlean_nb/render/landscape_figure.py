@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from torchlean_nb.render.escape import visible
+from torchlean_nb.escape import visible
 from torchlean_nb.render.landscape_ground import Ground, bilinear
 from torchlean_nb.render.landscape_words import axes, choose, heading, labels, meter
 from torchlean_nb.render.theme import LIGHT

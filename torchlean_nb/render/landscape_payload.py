@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from torchlean_nb.errors import HandleTypeError, TraceFormatError
-from torchlean_nb.render.escape import visible
+from torchlean_nb.escape import visible
 from torchlean_nb.render.landscape_ground import Ground, bilinear
 from torchlean_nb.render.landscape_words import ABOUT, axes, heading, labels, meter, percent
 from torchlean_nb.trace.frozen import loads

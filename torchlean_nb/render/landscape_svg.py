@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from torchlean_nb.render.escape import visible
+from torchlean_nb.escape import visible
 from torchlean_nb.render.glyphs import fit
 from torchlean_nb.render.landscape_ground import BOX, Ground, bilinear
 from torchlean_nb.render.landscape_words import axes, choose, heading, labels, meter, percent, point, sentence

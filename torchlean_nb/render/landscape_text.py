@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from torchlean_nb.render.escape import visible
+from torchlean_nb.escape import visible
 from torchlean_nb.render.landscape_ground import bilinear
 from torchlean_nb.render.landscape_words import choose, heading, labels, meter, percent, point, sentence
 from torchlean_nb.render.numbers import fmt

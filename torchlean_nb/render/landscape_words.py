@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from torchlean_nb.errors import CapabilityError, HyperparameterError, HyperparameterTypeError, quote
-from torchlean_nb.render.escape import visible
+from torchlean_nb.escape import visible
 from torchlean_nb.render.landscape_ground import bilinear
 from torchlean_nb.render.numbers import fmt
 from torchlean_nb.trace.landscape import LandscapeTrace, Plane

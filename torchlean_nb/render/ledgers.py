@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from torchlean_nb.escape import svg as escape
+from torchlean_nb.escape import visible
 from torchlean_nb.render.edges import edge_width
-from torchlean_nb.render.escape import svg as escape
-from torchlean_nb.render.escape import visible
 from torchlean_nb.render.glyphs import arrow, fit, outline, text_width
 from torchlean_nb.render.mini import mini
 from torchlean_nb.render.numbers import fmt, shape

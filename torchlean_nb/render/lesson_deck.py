@@ -8,7 +8,7 @@ from itertools import product
 from typing import Any
 
 from torchlean_nb.errors import HyperparameterError
-from torchlean_nb.render.escape import visible
+from torchlean_nb.escape import visible
 from torchlean_nb.render.stills import still
 
 _COMBINATIONS = 1000

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from latex2mathml.converter import convert
 
-from torchlean_nb.render.escape import html
+from torchlean_nb.escape import html
 
 # latex2mathml spaces the signs of += apart and spells words letter by letter.
 _PLUS_EQUALS = "<mo>&#x0002B;</mo><mo>&#x0003D;</mo>"

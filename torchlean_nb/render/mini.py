@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from torchlean_nb.render.escape import visible
+from torchlean_nb.escape import visible
 from torchlean_nb.render.glyphs import fit, text_width
 from torchlean_nb.render.layers import Item, layers
 from torchlean_nb.render.numbers import shape

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from torchlean_nb.render.escape import svg, visible
+from torchlean_nb.escape import svg, visible
 from torchlean_nb.render.fold import FOLDED
 from torchlean_nb.render.glyphs import CELLS, fit, outline, text_width, thumb
 from torchlean_nb.render.layout import Box

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from torchlean_nb import tex
+from torchlean_nb.escape import visible
 from torchlean_nb.render import latex
-from torchlean_nb.render.escape import visible
 from torchlean_nb.render.fold import FOLDED, fold, note
 from torchlean_nb.render.mathml import mathml
 from torchlean_nb.render.mini import mini

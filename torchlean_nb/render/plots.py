@@ -16,8 +16,8 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from PIL import Image
 
+from torchlean_nb import escape
 from torchlean_nb.errors import HyperparameterError, ShapeError, quote
-from torchlean_nb.render import escape
 from torchlean_nb.render.theme import LIGHT
 
 MOST, GRID = 1000, 161

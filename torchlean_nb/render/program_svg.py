@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from torchlean_nb.errors import HyperparameterError
-from torchlean_nb.render.escape import visible
+from torchlean_nb.escape import visible
 from torchlean_nb.render.glyphs import fit
 from torchlean_nb.render.numbers import shape
 from torchlean_nb.render.program_words import NAME, composite, counted, expression, groups, nbytes, numbered, statement

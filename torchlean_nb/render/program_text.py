@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from torchlean_nb.render.escape import visible
+from torchlean_nb.escape import visible
 from torchlean_nb.render.numbers import shape, summary
 from torchlean_nb.render.program_words import (
     NAME,

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from functools import cache
 from itertools import groupby
 
-from torchlean_nb.render.escape import visible
+from torchlean_nb.escape import visible
 from torchlean_nb.render.numbers import fmt, shape
 from torchlean_nb.trace.program import ProgramLine, ProgramTrace
 

@@ -7,10 +7,10 @@ from functools import lru_cache
 from typing import Any
 
 from torchlean_nb import optim
+from torchlean_nb.escape import visible
 from torchlean_nb.minimizers.table import Method
 from torchlean_nb.race.applicable import applicable
 from torchlean_nb.race.contenders import SETTINGS
-from torchlean_nb.render.escape import visible
 from torchlean_nb.surfaces import SURFACES, available
 
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from torchlean_nb.errors import HyperparameterError, quote
+from torchlean_nb.escape import visible
 from torchlean_nb.race.setup import Setup, count, numeric, point, seed_of, setup_from
-from torchlean_nb.render.escape import visible
 from torchlean_nb.surfaces import surface_of
 
 EDITS = ("start", "hyper", "surface", "number", "noise", "steps", "target", "seed", "add", "remove", "rename",

@@ -10,7 +10,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from torchlean_nb.errors import HyperparameterError
-from torchlean_nb.render.escape import visible
+from torchlean_nb.escape import visible
 from torchlean_nb.render.race_map import values
 from torchlean_nb.render.race_scene import HUES, Scene, scene, span
 from torchlean_nb.render.theme import LIGHT

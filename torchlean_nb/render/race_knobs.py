@@ -6,8 +6,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from torchlean_nb.escape import visible
 from torchlean_nb.hypers import REQUIRED, Hyper
-from torchlean_nb.render.escape import visible
 from torchlean_nb.trace.plain import plain as readable
 
 

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from torchlean_nb.errors import UnknownNameError
+from torchlean_nb.escape import visible
 from torchlean_nb.optim import row
 from torchlean_nb.race.anatomy import Replay, eigen, replay
 from torchlean_nb.race.contenders import Contender
-from torchlean_nb.render.escape import visible
 from torchlean_nb.render.mathml import mathml
 from torchlean_nb.render.numbers import fmt
 from torchlean_nb.render.race_code import coded, even

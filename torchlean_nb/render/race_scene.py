@@ -10,8 +10,8 @@ from functools import cached_property
 import numpy as np
 
 from torchlean_nb.errors import HyperparameterError, UnknownNameError, did_you_mean, quote
+from torchlean_nb.escape import visible
 from torchlean_nb.race.setup import numeric, usual_target
-from torchlean_nb.render.escape import visible
 from torchlean_nb.render.numbers import fmt
 from torchlean_nb.render.race_map import Map
 from torchlean_nb.render.race_payload import map_of, seen_window

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from torchlean_nb.errors import HyperparameterError, UnknownNameError
+from torchlean_nb.escape import visible
 from torchlean_nb.hypers import Hyper
 from torchlean_nb.optim import row
 from torchlean_nb.race.field import field
 from torchlean_nb.race.rates import CHOSEN
-from torchlean_nb.render.escape import visible
 from torchlean_nb.render.numbers import fmt
 from torchlean_nb.surfaces import Surface, surface_of
 from torchlean_nb.trace.race import RaceTrace, Track

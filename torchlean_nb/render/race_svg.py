@@ -9,8 +9,8 @@ from dataclasses import replace
 import numpy as np
 
 from torchlean_nb.errors import HyperparameterError, quote
-from torchlean_nb.render.escape import svg as escape
-from torchlean_nb.render.escape import visible
+from torchlean_nb.escape import svg as escape
+from torchlean_nb.escape import visible
 from torchlean_nb.render.glyphs import fit, text_width
 from torchlean_nb.render.numbers import fmt
 from torchlean_nb.render.race_labels import placed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from torchlean_nb.render.escape import visible
+from torchlean_nb.escape import visible
 from torchlean_nb.render.numbers import fmt
 from torchlean_nb.render.race_scene import Scene, results, scene, settings
 from torchlean_nb.trace.race import RaceTrace

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from torchlean_nb.render.escape import visible
+from torchlean_nb.escape import visible
 from torchlean_nb.render.numbers import fmt
 from torchlean_nb.trace.run import RunTrace, Series
 

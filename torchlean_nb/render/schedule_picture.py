@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from torchlean_nb.render.escape import visible
+from torchlean_nb.escape import visible
 from torchlean_nb.render.glyphs import fit, text_width
 from torchlean_nb.render.numbers import fmt
 from torchlean_nb.render.routes import num

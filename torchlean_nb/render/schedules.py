@@ -7,8 +7,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from torchlean_nb.escape import visible
 from torchlean_nb.hypers import Hyper
-from torchlean_nb.render.escape import visible
 from torchlean_nb.render.numbers import fmt
 from torchlean_nb.render.schedule_code import program, torch_program
 from torchlean_nb.render.schedule_formula import formula, numbered

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from torchlean_nb.escape import svg as escape
+from torchlean_nb.escape import visible
 from torchlean_nb.render import theme
-from torchlean_nb.render.escape import svg as escape
-from torchlean_nb.render.escape import visible
 from torchlean_nb.render.glyphs import fit, text_width
 from torchlean_nb.render.numbers import fmt, shape
 from torchlean_nb.render.routes import num

@@ -7,9 +7,9 @@ The scene is drawn once. Elements that exist only in some steps carry ``data-fro
 from __future__ import annotations
 
 from torchlean_nb.errors import HyperparameterError
+from torchlean_nb.escape import svg as escape
 from torchlean_nb.render import theme
 from torchlean_nb.render.edges import chips, edge_group
-from torchlean_nb.render.escape import svg as escape
 from torchlean_nb.render.fold import fold, note
 from torchlean_nb.render.glyphs import CELLS, outline, text_width, thumb
 from torchlean_nb.render.layout import MARGIN, Layout, layout

@@ -6,9 +6,9 @@ from collections import Counter
 
 import numpy as np
 
+from torchlean_nb.escape import markdown as escape
+from torchlean_nb.escape import visible
 from torchlean_nb.render.edges import summed
-from torchlean_nb.render.escape import markdown as escape
-from torchlean_nb.render.escape import visible
 from torchlean_nb.render.fold import FOLDED, fold, note
 from torchlean_nb.render.latex import is_literal
 from torchlean_nb.render.numbers import fmt, norm, shape, summary

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from torchlean_nb.errors import HandleTypeError, HyperparameterError, ShapeError
+from torchlean_nb.escape import visible
 from torchlean_nb.render.anatomy import SHOWN, STEPS, Anatomy, flat_index
 from torchlean_nb.render.anatomy_payload import anatomy_payload, anatomy_text
 from torchlean_nb.render.anatomy_svg import anatomy_svg
-from torchlean_nb.render.escape import visible
 from torchlean_nb.shells import Explanation
 from torchlean_nb.widgets.base import View
 

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from torchlean_nb.errors import HandleTypeError
+from torchlean_nb.escape import visible
 from torchlean_nb.render.boundary import boundary_payload, boundary_text, sentence
 from torchlean_nb.render.boundary_svg import boundary_svg
-from torchlean_nb.render.escape import visible
 from torchlean_nb.trace.boundary import BoundaryTrace
 from torchlean_nb.widgets.base import View
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from torchlean_nb.errors import HandleTypeError
-from torchlean_nb.render.escape import visible
+from torchlean_nb.escape import visible
 from torchlean_nb.render.lesson_deck import Deck
 from torchlean_nb.widgets.base import View, read_state
 

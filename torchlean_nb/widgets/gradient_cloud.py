@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from torchlean_nb.errors import HyperparameterError, NonFiniteError, ShapeError, UnknownNameError, did_you_mean, quote
-from torchlean_nb.render.escape import visible
+from torchlean_nb.escape import visible
 from torchlean_nb.render.lesson_cloud import CLIPS, cloud_svg, cloud_text, rms
 from torchlean_nb.widgets.base import View, read_state
 

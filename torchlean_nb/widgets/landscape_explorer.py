@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from torchlean_nb.render.escape import visible
+from torchlean_nb.escape import visible
 from torchlean_nb.render.landscape_payload import check, given, landscape_payload, shown
 from torchlean_nb.render.landscape_svg import landscape_svg
 from torchlean_nb.render.landscape_text import landscape_text

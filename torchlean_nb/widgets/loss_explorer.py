@@ -9,9 +9,9 @@ import numpy as np
 
 from torchlean_nb.engine import Session
 from torchlean_nb.errors import HandleTypeError, HyperparameterError, ShapeError, quote
+from torchlean_nb.escape import visible
 from torchlean_nb.ops.activation import sigmoid
 from torchlean_nb.ops.loss import bce_with_logits
-from torchlean_nb.render.escape import visible
 from torchlean_nb.render.lesson_losses import losses_svg, losses_text
 from torchlean_nb.widgets.base import View, read_state
 

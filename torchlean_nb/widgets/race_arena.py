@@ -11,8 +11,8 @@ from typing import Any
 import traitlets
 
 from torchlean_nb.errors import CapabilityError, HyperparameterError, UnknownNameError, did_you_mean, quote
+from torchlean_nb.escape import visible
 from torchlean_nb.race.setup import Setup, numeric, setup_from, setup_of, setup_of_trace
-from torchlean_nb.render.escape import visible
 from torchlean_nb.render.files import write
 from torchlean_nb.render.race_choices import rule_choices, surface_choices
 from torchlean_nb.render.race_edit import EDITS, edited

@@ -9,9 +9,9 @@ from typing import Any
 import traitlets
 
 from torchlean_nb.errors import HyperparameterError, HyperparameterTypeError, UnknownNameError, did_you_mean, quote
+from torchlean_nb.escape import visible
 from torchlean_nb.hypers import Hyper
 from torchlean_nb.render import schedules as drawn
-from torchlean_nb.render.escape import visible
 from torchlean_nb.render.files import write
 from torchlean_nb.render.html import page
 from torchlean_nb.render.schedule_code import functions, program, torch_program

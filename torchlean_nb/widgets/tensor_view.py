@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from torchlean_nb.errors import DTypeError
-from torchlean_nb.render.escape import visible
+from torchlean_nb.escape import visible
 from torchlean_nb.render.numbers import fmt, shape
 from torchlean_nb.render.payload import corner
 from torchlean_nb.render.stills import array_svg

@@ -9,12 +9,12 @@ from weakref import ref
 from IPython.display import display
 
 from torchlean_nb.errors import HyperparameterTypeError
+from torchlean_nb.escape import visible
 from torchlean_nb.render import dashboard as drawn
 from torchlean_nb.render.dashboard_live import Feed
 from torchlean_nb.render.dashboard_panels import Look
 from torchlean_nb.render.dashboard_svg import picture
 from torchlean_nb.render.dashboard_words import text
-from torchlean_nb.render.escape import visible
 from torchlean_nb.trace.run import RunTrace
 from torchlean_nb.widgets.base import View, live
 
