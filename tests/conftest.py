@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from torchlean_nb.backend import devices
+
 HERE = Path(__file__).parent
 NEEDS = {"oracle": ("torch", "python3 run.py oracle"), "browser": ("playwright", "python3 run.py browser")}
 LEFT_OUT = {name: need for name, need in NEEDS.items() if (HERE / name).exists() and find_spec(need[0]) is None}
@@ -16,6 +18,21 @@ collect_ignore = list(LEFT_OUT)
 
 settings.register_profile("repeatable", deadline=None, derandomize=True, database=None)
 settings.load_profile("repeatable")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``--device guard``: everything on a stand-in for CuPy that refuses to turn into NumPy by itself."""
+    parser.addoption("--device", default="cpu", help="default device of every session: cpu, guard or cuda")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the asked device the default one."""
+    name = config.getoption("--device")
+    if name.startswith("guard"):
+        import _guard
+
+        devices.LIBRARIES["guard"] = _guard.library
+    devices.set_default_device(name)
 
 
 def pytest_report_header() -> list[str]:

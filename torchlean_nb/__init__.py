@@ -9,6 +9,8 @@ methods of Tensors and of the session, and NumPy ufuncs; each is one row of ``tl
 from importlib import import_module as _import_module
 
 from torchlean_nb import ops as _ops  # noqa: F401 - fills the table
+from torchlean_nb.backend.devices import get_default_device as get_default_device
+from torchlean_nb.backend.devices import set_default_device as set_default_device
 from torchlean_nb.backend.random import Rng as Rng
 from torchlean_nb.engine import Gradients as Gradients
 from torchlean_nb.engine import Node as Node
@@ -66,8 +68,9 @@ _LAZY = {
 }
 _OWN = [
     "Gradients", "GraphTrace", "Ledger", "Node", "Param", "Rng", "Session", "StepReport", "Tape", "Tensor",
-    "check_adjoint", "check_gradients", "check_op", "check_rule", "extend", "grad", "hessian", "hessian_diagonal",
-    "hvp", "jacfwd", "jacrev", "jvp", "load", "lr_find", "ops", "optim", "save", "schedules", "value_and_grad", "vjp",
+    "check_adjoint", "check_gradients", "check_op", "check_rule", "extend", "get_default_device", "grad", "hessian", "hessian_diagonal",
+    "hvp", "jacfwd", "jacrev", "jvp", "load", "lr_find", "ops", "optim", "save", "schedules",
+    "set_default_device", "value_and_grad", "vjp",
 ]  # fmt: skip
 _OPS = {name: f for name, f in (ops | _functions).items() if name not in _OWN}
 globals().update(_OPS)

@@ -28,7 +28,9 @@
     |   `-- HookError                   a user's hook failed
     |-- CapabilityError(TypeError)      this thing cannot do that
     |-- BackendError(ImportError)       an optional package or device is missing
+    |   |-- UnknownDeviceError(ValueError)  DeviceMemoryError(MemoryError)  DeviceFailure(RuntimeError)
     |   `-- ToolError                   an external program failed
+    |-- BackendMixError(TypeError)      arrays of the host and of a device in one computation
     |-- TraceFormatError(ValueError)    a saved trace that cannot be read
     |   `-- CycleError
     |-- DataError(ValueError)           data that cannot be learned from
@@ -226,6 +228,22 @@ class CapabilityError(TorchLeanError, TypeError):
 
 class BackendError(TorchLeanError, ImportError):
     """An optional package or device that is not there."""
+
+
+class UnknownDeviceError(BackendError, ValueError):
+    """The name or number of a device that is not there."""
+
+
+class DeviceMemoryError(BackendError, MemoryError):
+    """A device whose memory is full; nothing was changed."""
+
+
+class DeviceFailure(BackendError, RuntimeError):
+    """A computation that the device refused; nothing was changed."""
+
+
+class BackendMixError(TorchLeanError, TypeError):
+    """Arrays of the host and of a device in one computation."""
 
 
 class ToolError(BackendError, RuntimeError):

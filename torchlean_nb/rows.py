@@ -24,6 +24,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from torchlean_nb import tex
+from torchlean_nb.backend.devices import common
 from torchlean_nb.backend.namespace import numpy_namespace
 from torchlean_nb.domains import REAL, Arg, Domain, Sample
 from torchlean_nb.errors import RuleError, UnknownNameError, did_you_mean
@@ -244,7 +245,8 @@ class Op:
             apply = getattr(a, "__tl_apply__", None)
             if apply is not None:
                 return apply(self, args, attrs)
-        xp = numpy_namespace()
+        where = common(args)
+        xp = numpy_namespace() if where is None else where.xp
         arrays = tuple(a if a is None else xp.asarray(a) for a in args)
         attrs = {**self.attrs, **attrs}
         if self.check:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from functools import cache, partial
 from typing import Any
 
@@ -77,6 +78,7 @@ class ArrayNamespace:
     """
 
     exact = False
+    device: Any = None  # where the arrays live, if not on the host
 
     def __init__(self, module: Any = numpy):
         self.np = module
@@ -120,6 +122,10 @@ class ArrayNamespace:
         if x.ndim == 0:
             return math.isfinite(x)
         return bool(self.np.count_nonzero(self.np.isfinite(x)) == x.size)  # half the price of all()
+
+    def every_finite(self, arrays: Iterable[Any]) -> bool:
+        """Whether no element of any of them is inf or NaN."""
+        return all(map(self.all_finite, arrays))
 
     def where(self, condition: Any, a: Any, b: Any) -> Any:
         """Elements of `a` where the condition holds, else of `b`; of many by their bits, as branches cost more."""

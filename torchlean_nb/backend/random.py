@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from torchlean_nb.errors import HyperparameterError, HyperparameterTypeError
 
 GOLDEN = 0x9E3779B97F4A7C15
-_MASK = 2**64 - 1
+MASK = 2**64 - 1
 _TWO32 = float(2**32)
 
 
@@ -28,9 +29,9 @@ def splitmix64(x: int) -> int:
     >>> hex(splitmix64(0))
     '0xe220a8397b1dcdaf'
     """
-    z = (x + GOLDEN) & _MASK
-    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
-    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & _MASK
+    z = (x + GOLDEN) & MASK
+    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & MASK
+    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & MASK
     return z ^ (z >> 31)
 
 
@@ -44,19 +45,34 @@ def _mix(x: np.ndarray) -> np.ndarray:
 
 def key_of(seed: int, counter: int) -> int:
     """Key of one invocation of a random op."""
-    return splitmix64((seed + counter) & _MASK)
+    return splitmix64((seed + counter) & MASK)
 
 
 def next_seed(seed: int, counter: int) -> int:
     """Seed of a child stream."""
-    return splitmix64((seed + counter + GOLDEN) & _MASK)
+    return splitmix64((seed + counter + GOLDEN) & MASK)
 
 
 def samples(key: int, n: int, start: int = 0) -> np.ndarray:
     """The low 32 bits of elements ``start .. start+n`` of a stream, as float64."""
+    return _samples(np, np.uint64(key & MASK), n, start)
+
+
+def _samples(library: Any, key: Any, n: int, start: int = 0) -> Any:
     with np.errstate(over="ignore"):
-        at = np.uint64(key & _MASK) + np.arange(start, start + n, dtype=np.uint64)
+        at = library.arange(start, start + n, dtype=np.uint64) + key
     return (_mix(at) & np.uint64(0xFFFFFFFF)).astype(np.float64)
+
+
+def stream(library: Any, key: Any, n: int) -> Any:
+    """So many uniform numbers in [0, 1) of a stream, by any array library; the key one uint64.
+
+    Examples
+    --------
+    >>> (stream(np, np.uint64(7), 3) == uniform(7, (3,))).all().item()
+    True
+    """
+    return _samples(library, key, n) / _TWO32
 
 
 def uniform(key: int, shape: tuple[int, ...]) -> np.ndarray:
@@ -81,7 +97,7 @@ def check_seed(seed: object) -> int:
     """A seed as an int in ``[0, 2**64)``, or an error that names it."""
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer):
         raise HyperparameterTypeError(f"seed: expected an int, got {type(seed).__name__} {seed!r}"[:200])
-    if not 0 <= seed <= _MASK:
+    if not 0 <= seed <= MASK:
         raise HyperparameterError(f"seed: expected an int >= 0 and < 2**64, got {seed}")
     return int(seed)
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from torchlean_nb.backend.devices import host
 from torchlean_nb.engine.checks import refuse_non_finite_gradient
-from torchlean_nb.engine.data import as_data
 from torchlean_nb.engine.forward import push
 from torchlean_nb.engine.gradients import Gradients
 from torchlean_nb.engine.reverse import Plain, quick, sweep
@@ -31,8 +31,8 @@ def check_seed(tape: Any, out: int, seed: Any) -> np.ndarray:
                 f"backward: {tape.describe(out)} is not a scalar, it has shape {y.shape}",
                 "a gradient is of one number", "y.sum(), or seed= an array of that shape",
             )
-        return np.array(1, y.dtype if y.dtype.kind == "f" else tape.dtype).reshape(y.shape)
-    a = as_data(seed, y.dtype.name, label="seed")
+        return tape.put(np.array(1, y.dtype if y.dtype.kind == "f" else tape.dtype).reshape(y.shape))
+    a = tape.place(seed, y.dtype.name, label="seed")
     if a.shape != y.shape:
         raise ShapeError(f"backward: the seed has shape {a.shape}, {tape.describe(out)} has {y.shape}")
     return a
@@ -52,7 +52,7 @@ def backward(session: Any, out: int, seed: Any, hook: Callable[[int, Any], Any] 
         bar = [*map(sweep(Plain(tape), out, seed).get, range(out + 1))]
     if tape.strict and not fine:
         reached = {i: g for i, g in enumerate(bar) if g is not None}
-        if not all(map(tape.xp.all_finite, reached.values())):
+        if not tape.xp.every_finite(reached.values()):
             refuse_non_finite_gradient(tape, reached, _producer(tape, out, seed))
     if hook is not None:
         bar = _hooked(tape, bar, hook)
@@ -77,7 +77,7 @@ def _hooked(tape: Any, bar: list[Any], hook: Callable[[int, Any], Any]) -> list[
     for i, g in enumerate(bar):
         if g is None:
             continue
-        g, name = np.asarray(g), tape.describe(i)
+        g, name = np.asarray(host(g)), tape.describe(i)
         view = g.view()
         view.setflags(write=False)
         try:
@@ -93,7 +93,7 @@ def _hooked(tape: Any, bar: list[Any], hook: Callable[[int, Any], Any]) -> list[
             raise HookValueError(
                 f"torchlean: grad hook changed shape at id={i} (expected {g.shape}, got {new.shape}), {name}"
             )
-        out[i] = new
+        out[i] = tape.put(new)
     return out
 
 
@@ -102,13 +102,13 @@ def forward(session: Any, out: int, tangents: Mapping[Any, Any]) -> np.ndarray:
     tape, dots = session.tape, {}
     for key, t in tangents.items():
         i = session.node(key, out)
-        a = as_data(t, tape.values[i].dtype.name, label=f"tangent of {tape.describe(i)}")
+        a = tape.place(t, tape.values[i].dtype.name, label=f"tangent of {tape.describe(i)}")
         if a.shape != tape.values[i].shape:
             raise ShapeError(f"jvp: tangent of shape {a.shape} for {tape.describe(i)} of shape {tape.values[i].shape}")
         dots[i] = a
     dot = push(Plain(tape), [out], {i: t for i, t in dots.items() if i <= out}).get(out) if dots else None
     if dot is None:
         return np.zeros(tape.values[out].shape, dtype=tape.values[out].dtype)
-    dot = np.array(dot)
+    dot = np.array(host(dot))
     dot.setflags(write=False)
     return dot

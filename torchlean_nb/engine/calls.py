@@ -102,7 +102,7 @@ forks = [0]
 def quick_finite(x: Any) -> bool:
     """False means: look closer. The sum of squares of finite numbers may overflow; NumPy is to be silenced."""
     kind = x.dtype.char
-    if kind != "d" and kind != "f":
+    if (kind != "d" and kind != "f") or x.__class__ is not np.ndarray:
         return False
     if not x.ndim:
         return isfinite(x)

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from torchlean_nb.engine.data import freeze
 from torchlean_nb.errors import DTypeError, IndexRangeError
 
 
@@ -20,7 +19,7 @@ class NatRef:
     cells: list[int] = field(repr=False, compare=False)
 
     def __tl_use__(self, tape: Any) -> Any:
-        return tape.leaf("nat", freeze(np.array(self.cells[_inside(self, self.cells)], dtype=np.int64)))
+        return tape.leaf("nat", tape.put(np.array(self.cells[_inside(self, self.cells)], dtype=np.int64)))
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,7 @@ class NatVecRef:
     cells: list[int] = field(repr=False, compare=False)
 
     def __tl_use__(self, tape: Any) -> Any:
-        return tape.leaf("nat", freeze(np.array(self.cells[_range(self, self.cells)], dtype=np.int64)))
+        return tape.leaf("nat", tape.put(np.array(self.cells[_range(self, self.cells)], dtype=np.int64)))
 
 
 def _nat(value: Any) -> int:

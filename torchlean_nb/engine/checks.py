@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from torchlean_nb.backend.devices import host
 from torchlean_nb.errors import (
     DomainError,
     NonFiniteError,
@@ -45,6 +46,7 @@ def explain(
 
 def refuse_non_finite(tape: Any, op: Any, parents: tuple[int, ...], values: list[Any], y: Any) -> None:
     """Raise for an inf or NaN in the value of a new node: outside the domain, or an overflow."""
+    y, values = host(y), [host(v) for v in values]
     at = tuple(int(i) for i in np.argwhere(~np.isfinite(y))[0])
     node = f"{op.name} (node {len(tape.records)})"
     where = f" at index {at}" if at else ""
@@ -80,6 +82,7 @@ def refuse_non_finite_gradient(tape: Any, grads: dict[int, Any], producer: tuple
     for i in sorted(grads, reverse=True):
         g = grads[i]
         if not tape.xp.all_finite(g):
+            g = host(g)
             at = tuple(int(k) for k in np.argwhere(~np.isfinite(g))[0])
             made = "" if producer is None else (
                 f"first produced by the rule of {tape.describe(producer[0])} for argument {producer[1]}; "

@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from torchlean_nb.backend.devices import is_foreign
 from torchlean_nb.backend.namespace import numpy_namespace
 from torchlean_nb.errors import (
+    BackendMixError,
     DTypeError,
     DTypeOverflowError,
     NameError_,
@@ -104,6 +106,11 @@ def as_data(value: Any, dtype: str, *, label: str, trainable: bool = False, fini
         raise DTypeError(f"{label}: a masked array hides elements", None, "x.filled(0.0)")
     if isinstance(value, np.matrix):
         raise DTypeError(f"{label}: np.matrix multiplies in its own way", None, "np.asarray(x)")
+    if is_foreign(value):
+        raise BackendMixError(
+            f"{label}: an array of {type(value).__module__.partition('.')[0]} among arrays of numpy",
+            "arrays do not move between devices by themselves", 'Session(device="cuda"), or x.get() for the host',
+        )
     _too_deep(value, label)
     try:
         a = np.asarray(value)
@@ -141,6 +148,28 @@ def as_data(value: Any, dtype: str, *, label: str, trainable: bool = False, fini
                 'cleaning the data, or Session(nonfinite="ieee")',
             )
     out.setflags(write=False)
+    return out
+
+
+def as_data_on(
+    device: Any, value: Any, dtype: str, *, label: str, trainable: bool = False, finite: bool = True
+) -> Any:
+    """`as_data` for a device: what is on the host is copied there, what lives there is copied in its place.
+
+    Raises
+    ------
+    DTypeError, ShapeError, NonFiniteError, BackendMixError
+    """
+    if not device.owns(value):
+        return device.put(as_data(value, dtype, label=label, trainable=trainable, finite=finite))
+    kind = value.dtype.kind
+    if kind not in "fiub" or (kind in "iu" and trainable):
+        raise DTypeError(f"{label}: dtype {value.dtype.name} cannot be used", None, "x.astype(float)")
+    if kind in "iu" or (kind == "b" and not trainable):
+        return device.np.array(value, order="C")
+    out = device.np.array(value, dtype=dtype, order="C")
+    if finite and not device.xp.all_finite(out):
+        as_data(device.host(value), dtype, label=label)  # words the error
     return out
 
 

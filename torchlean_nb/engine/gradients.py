@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from torchlean_nb.backend.devices import host
+from torchlean_nb.copies import Live
 from torchlean_nb.engine.data import freeze
 from torchlean_nb.engine.lone import shape_of
 from torchlean_nb.engine.tensor import Ref
@@ -19,7 +21,7 @@ def newest(ids: Sequence[int], before: int) -> int | None:
     return next((i for i in reversed(ids) if i <= before), None)
 
 
-class Gradients(Mapping):
+class Gradients(Mapping, Live):
     """Gradient of every node, by Tensor, Param, name or node id.
 
     Nothing is accumulated across sweeps. Nodes that the sweep did not reach have zeros. ``value`` is that of
@@ -35,14 +37,20 @@ class Gradients(Mapping):
     (12.0, 12.0)
     """
 
+    _copying = ("its keys are places on a tape", "{p.name: g[p] for p in g}, or g.dense")
     _bar: list[Any] | None = None  # cotangents of the nodes, frozen when somebody looks
 
     def __init__(self, tape: Any, output: int, bar: list[Any]):
         values = tape.values
-        self._tape, self.output, self.value = tape, output, values[output]
+        self._tape, self.output, self._value = tape, output, values[output]
         self._size, self._named, self._cells, self._bar = len(values), dict(tape.names), tape.cells, bar
         bar += [None] * (self._size - len(bar))
         self._shapes = {i: shape_of(values, i) for i, g in enumerate(bar) if g is None}
+
+    @property
+    def value(self) -> np.ndarray:
+        """Value of the node that was differentiated."""
+        return host(self._value)
 
     @cached_property
     def _params(self) -> dict[Any, int]:
@@ -87,7 +95,7 @@ class Gradients(Mapping):
     @property
     def dense(self) -> tuple[np.ndarray, ...]:
         """One array per node, in tape order."""
-        return tuple(self._at(i) for i in range(self._size))
+        return tuple(host(self._at(i)) for i in range(self._size))
 
     def _at(self, i: int) -> np.ndarray:
         if self._bar is None:
@@ -97,7 +105,7 @@ class Gradients(Mapping):
             self._bar[i] = freeze(self._bar[i])
             return self._bar[i]
         shape, dtype = self._shapes[i]
-        return freeze(np.zeros(shape, dtype=dtype if dtype.kind in "fO" else self._tape_dtype()))
+        return self._tape.put(np.zeros(shape, dtype=dtype if dtype.kind in "fO" else self._tape_dtype()))
 
     def _tape_dtype(self) -> Any:
         return self._reached[self.output].dtype
@@ -128,8 +136,8 @@ class Gradients(Mapping):
     def __getitem__(self, key: Any) -> np.ndarray:
         i = self.id_of(key)
         if i is None:
-            return freeze(np.zeros_like(key.value))
-        return self._at(i)
+            return freeze(np.zeros(key.shape, key.dtype))
+        return host(self._at(i))
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self._params)
@@ -148,7 +156,7 @@ class Gradients(Mapping):
         return f"Gradients of node {self.output}, {len(self._reached)} nodes reached\n" + "\n".join(rows)
 
     def _brief(self, i: int) -> str:
-        g = self._at(i)
+        g = host(self._at(i))
         return np.array2string(g, precision=5, threshold=8) if g.size <= 8 else (
             f"shape {g.shape}, largest {np.abs(g).max():.5g}"
         )

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from torchlean_nb.backend.devices import host
 from torchlean_nb.backend.store import Store
-from torchlean_nb.engine.data import as_data
 from torchlean_nb.engine.tensor import Computes, Tensor
-from torchlean_nb.errors import ForeignHandleError, SerializationError, ShapeError
+from torchlean_nb.errors import ForeignHandleError, ShapeError
 from torchlean_nb.rows import FUNCTIONS, OPS, Op
 
 
@@ -35,6 +35,7 @@ class Param(Computes):
     """
 
     __slots__ = ("key", "name", "requires_grad", "session")
+    _copying = ("it belongs to a session", "p.value")
 
     def __init__(self, session: Any, value: np.ndarray, name: str | None, requires_grad: bool):
         self.session, self.name, self.requires_grad = session, name, requires_grad
@@ -43,7 +44,12 @@ class Param(Computes):
 
     @property
     def value(self) -> np.ndarray:
-        """Current value, read-only; assign to change it."""
+        """Current value, read-only; assign to change it. From a device it is fetched."""
+        return host(self.session.store.read(self.key))
+
+    @property
+    def array(self) -> Any:
+        """Current value where it lives: on the CPU `value`, on a device an array of that device."""
         return self.session.store.read(self.key)
 
     @property
@@ -64,10 +70,10 @@ class Param(Computes):
         ShapeError
             When the shape differs; the old value stays.
         """
-        a = as_data(new, self.value.dtype.name, label=self._label, finite=self.session.nonfinite == "raise")
-        if a.shape != self.value.shape:
+        a = self.session.place(new, self.dtype.name, label=self._label, finite=self.session.nonfinite == "raise")
+        if a.shape != self.shape:
             raise ShapeError(
-                f"{self._label}: update shape mismatch (expected {self.value.shape}, got {a.shape})"
+                f"{self._label}: update shape mismatch (expected {self.shape}, got {a.shape})"
             )
         self.session.store[self.key] = a
 
@@ -78,12 +84,12 @@ class Param(Computes):
     @property
     def shape(self) -> tuple[int, ...]:
         """Shape of the value."""
-        return self.value.shape
+        return self.array.shape
 
     @property
     def dtype(self) -> Any:
         """Number type of the value."""
-        return self.value.dtype
+        return self.array.dtype
 
     def __tl_use__(self, tape: Any) -> Tensor:
         return Tensor(tape, self.leaf_on(tape))
@@ -116,12 +122,6 @@ class Param(Computes):
 
     def __repr__(self) -> str:
         return f"Param {self.name!r}, shape {self.shape}, {self.dtype}\n{np.array2string(self.value, precision=5)}"
-
-    def __deepcopy__(self, memo: Any) -> Any:
-        raise SerializationError("deepcopy of a Param would tear it from its session", None, "p.value")
-
-    def __reduce_ex__(self, protocol: Any) -> Any:
-        raise SerializationError("a Param cannot be pickled: it belongs to a session", None, "p.value")
 
 
 def _same(a: np.ndarray, b: np.ndarray) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from torchlean_nb.backend.devices import is_array
 from torchlean_nb.backend.operators import Handle
 from torchlean_nb.engine.data import freeze
 from torchlean_nb.engine.tensor import Ref
@@ -73,7 +74,7 @@ class Recorder:
 
     def asarray(self, x: Any) -> Traced:
         """A constant leaf."""
-        return x if isinstance(x, Ref) else self._constant(np.asarray(x))
+        return x if isinstance(x, Ref) else self._constant(x if is_array(x) else self.tape.put(np.asarray(x)))
 
 
 def unbroadcast(xp: Any, g: Any, shape: tuple[int, ...]) -> tuple[Any, tuple[int, ...]]:

@@ -10,24 +10,24 @@ from typing import Any
 
 import numpy as np
 
-from torchlean_nb.backend.namespace import numpy_namespace
+from torchlean_nb.backend.devices import device as place_of
+from torchlean_nb.backend.devices import host
 from torchlean_nb.backend.random import Rng, key_of
 from torchlean_nb.backend.store import Store
+from torchlean_nb.copies import Live
 from torchlean_nb.engine.backends import backend as way
 from torchlean_nb.engine.cells import IntegerCells
-from torchlean_nb.engine.data import as_data, check_dtype, check_name
+from torchlean_nb.engine.data import check_dtype, check_name
 from torchlean_nb.engine.gradients import Gradients
 from torchlean_nb.engine.looking import Looking
 from torchlean_nb.engine.param import Param
 from torchlean_nb.engine.tape import Tape
 from torchlean_nb.engine.tensor import Ref, Tensor
 from torchlean_nb.errors import (
-    BackendError,
     ForeignHandleError,
     HandleTypeError,
     HyperparameterError,
     NoGradError,
-    SerializationError,
     SessionClosedError,
     UnknownNameError,
     UnknownNodeError,
@@ -49,14 +49,16 @@ class StepReport:
     skipped: bool = False
 
 
-class Session(Looking, IntegerCells):
+class Session(Looking, IntegerCells, Live):
     """An explicit autodiff session: nothing is global, everything recorded can be looked at.
 
     Parameters
     ----------
     backend : {"eager", "compiled"}
         Compiled: what is recorded a second time is computed by a program; see `program` and `explain`.
-    device : {"cpu"}
+    device : {"cpu", "cuda", "cuda:1", ...}, optional
+        Where values, parameters and optimizer state live; by default `set_default_device`'s. What is looked at
+        (``.value``, gradients, traces) is fetched as NumPy arrays.
     dtype : {"float64", "float32", "float16"}
         Type of every float in the session.
     seed : int
@@ -81,17 +83,21 @@ class Session(Looking, IntegerCells):
     -9.0
     """
 
+    _copying = (
+        "its tape and its parameters are in use",
+        "{name: p.value for name, p in s.params.items()}; tl.save(path, s); of a Trainer t.save_checkpoint(path)",
+    )
+
     def __init__(
-        self, backend: str = "eager", *, device: str = "cpu", dtype: Any = "float64", seed: int = 0,
+        self, backend: str = "eager", *, device: str | None = None, dtype: Any = "float64", seed: int = 0,
         requires_grad_by_default: bool = True, track_gradients: bool = True, strict_shapes: bool = False,
         nonfinite: str = "raise",
     ):
         self._way = way(backend)
-        if device != "cpu":
-            raise BackendError(f"Session: device {quote(device)} is not available", None, 'device="cpu"')
+        self._where = place_of(device)
         if nonfinite not in POLICIES:
             raise HyperparameterError(f"Session: nonfinite {quote(nonfinite)} is not one of {', '.join(POLICIES)}")
-        self.backend, self.device, self.dtype = backend, device, check_dtype(dtype)
+        self.backend, self.device, self.dtype = backend, self._where.name, check_dtype(dtype)
         self.requires_grad_by_default, self.track_gradients = requires_grad_by_default, track_gradients
         self.strict_shapes, self.nonfinite = strict_shapes, nonfinite
         self.label = f"s{next(_numbers)}"
@@ -108,9 +114,14 @@ class Session(Looking, IntegerCells):
     # -- lifecycle -------------------------------------------------------------------------
     def _new_tape(self) -> Tape:
         options = {"strict_shapes": self.strict_shapes}
-        tape = self._way.tape(numpy_namespace(), self.dtype, self.nonfinite, self.label, **options)
+        tape = self._way.tape(self._where.xp, self.dtype, self.nonfinite, self.label, **options)
         tape.grads_on = self.track_gradients
         return tape
+
+    @property
+    def place(self) -> Any:
+        """How data of a user becomes an array of this session: ``place(value, dtype, label=...)``."""
+        return self.tape.place
 
     def _open(self) -> None:
         if self._closed:
@@ -161,7 +172,7 @@ class Session(Looking, IntegerCells):
         """A new parameter, outside the tape."""
         self._open()
         check_name(name, "param")
-        data = as_data(
+        data = self.place(
             value, self.dtype, label=f"param {quote(name)}" if name else "param", trainable=True, finite=self._strict
         )
         p = Param(self, data, name, self.requires_grad_by_default if requires_grad is None else bool(requires_grad))
@@ -174,15 +185,15 @@ class Session(Looking, IntegerCells):
         check_name(name, "input")
         label = f"input {quote(name)}" if name else "input"
         if dtype is not None:
-            value = np.asarray(value).astype(dtype)
-        data = as_data(value, self.dtype, label=label, trainable=requires_grad, finite=self._strict)
+            value = (value if self._where.owns(value) else np.asarray(value)).astype(dtype)
+        data = self.place(value, self.dtype, label=label, trainable=requires_grad, finite=self._strict)
         return self.tape.leaf("input", data, requires_grad, name)
 
     def const(self, value: Any, name: str | None = None) -> Tensor:
         """A constant leaf."""
         self._open()
         check_name(name, "const")
-        return self.tape.leaf("const", as_data(value, self.dtype, label="const", finite=self._strict), False, name)
+        return self.tape.leaf("const", self.place(value, self.dtype, label="const", finite=self._strict), False, name)
 
     def use(self, param: Param) -> Tensor:
         """The leaf that stands for a parameter on this tape; the same one until its value changes."""
@@ -231,7 +242,7 @@ class Session(Looking, IntegerCells):
             return self.params[key].value
         if isinstance(key, Param):
             return key.value
-        return self.tape.values[self.node(key)]
+        return host(self.tape.values[self.node(key)])
 
     def detach(self, t: Any) -> Tensor:
         """The same value, through which no gradient passes."""
@@ -286,7 +297,8 @@ class Session(Looking, IntegerCells):
         return StepReport(value, grads)
 
     def _all_finite(self, value: float, grads: Gradients) -> bool:
-        return bool(np.isfinite(value)) and all(np.isfinite(grads[p]).all() for p in grads)
+        found = (g for g in grads.aligned(grads) if g is not None)
+        return bool(np.isfinite(value)) and self.tape.xp.every_finite(found)
 
     # -- how it computes -------------------------------------------------------------------
     @property
@@ -354,7 +366,7 @@ class Session(Looking, IntegerCells):
         h = sha256()
 
         def put(*parts: Any) -> None:
-            for p in parts:
+            for p in map(host, parts):
                 h.update(p.tobytes() if isinstance(p, np.ndarray) else repr(p).encode())
 
         for name, p in self.params.items():
@@ -365,12 +377,6 @@ class Session(Looking, IntegerCells):
         if self._grads is not None:
             put(self._grads.output, *(x for i in sorted(self._grads._reached) for x in (i, self._grads._reached[i])))
         return h.hexdigest()
-
-    def __reduce_ex__(self, protocol: Any) -> Any:
-        raise SerializationError(
-            "a Session cannot be pickled: its tape is live", None,
-            "{name: p.value for name, p in s.params.items()}, and save_checkpoint where there is a trainer",
-        )
 
     def __repr__(self) -> str:
         return (

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -19,11 +20,12 @@ import numpy as np
 
 from torchlean_nb.backend.namespace import numpy_namespace
 from torchlean_nb.backend.quiet import give_back, listening
+from torchlean_nb.copies import Live
 from torchlean_nb.engine import lone
 from torchlean_nb.engine.calls import call_of
 from torchlean_nb.engine.calls import forks as _forks
 from torchlean_nb.engine.checks import refuse_non_finite
-from torchlean_nb.engine.data import as_data
+from torchlean_nb.engine.data import as_data, as_data_on, freeze
 from torchlean_nb.engine.gradients import newest
 from torchlean_nb.engine.tensor import Ref, Tensor
 from torchlean_nb.errors import (
@@ -60,8 +62,11 @@ class Node:
     requires_grad: bool
     scope: str = ""
 
+    def __reduce__(self) -> Any:
+        return Node, tuple(dict(v) if isinstance(v, Mapping) else v for v in vars(self).values())
 
-class Tape:
+
+class Tape(Live):
     """Append-only record of a computation.
 
     Parameters
@@ -79,9 +84,11 @@ class Tape:
 
     __slots__ = (
         "__weakref__", "cells", "dtype", "forks", "grads_on", "heard", "label", "lone", "names", "needs", "nonfinite",
-        "owner", "quietly", "records", "scope", "scopes", "strict", "strict_shapes", "values", "watchful", "xp",
+        "owner", "place", "put", "quietly", "records", "scope", "scopes", "strict", "strict_shapes", "values",
+        "watchful", "xp",
     )  # fmt: skip
 
+    _copying = ("it is the record of a session", "s.trace(t), which is data")
     handle = Tensor
 
     def __init__(
@@ -89,6 +96,9 @@ class Tape:
         strict_shapes: bool = False,
     ):
         self.xp, (self.quietly, self.heard) = xp or numpy_namespace(), listening()
+        device = self.xp.device
+        self.place = as_data if device is None else partial(as_data_on, device)  # what users hand in
+        self.put = freeze if device is None else device.put  # an array made on the host
         self.dtype, self.nonfinite, self.label, self.strict_shapes = dtype, nonfinite, label, strict_shapes
         self.strict = nonfinite == "raise"
         floats = dtype == "float64" and self.__class__ is Tape and self.xp is numpy_namespace()
@@ -214,7 +224,7 @@ class Tape:
                 a = np.asarray(a)
         if self.xp.exact:
             return self.leaf("const", self.xp.asarray(a, op.domain_of(k).kind)).id
-        return self.leaf("const", as_data(a, self.dtype, label=label, finite=self.strict)).id
+        return self.leaf("const", self.place(a, self.dtype, label=label, finite=self.strict)).id
 
     def _check_kinds(self, op: Op, parents: tuple[int, ...], values: list[Any]) -> None:
         if op.name in MOVES:

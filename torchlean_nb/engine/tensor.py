@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from torchlean_nb.backend.devices import host
 from torchlean_nb.backend.operators import Operators
+from torchlean_nb.copies import Live
 from torchlean_nb.engine.data import check_name
-from torchlean_nb.errors import CapabilityError, HandleTypeError, NotOneElementError, SerializationError
+from torchlean_nb.errors import CapabilityError, HandleTypeError, NotOneElementError
 from torchlean_nb.rows import FUNCTIONS, OPS, Op, on_register
 
 _NUMPY: dict[Any, Op] = {}
@@ -34,7 +36,7 @@ class Ref(Operators):
         return self.tape.values[self.id].dtype
 
 
-class Computes(Operators):
+class Computes(Operators, Live):
     """NumPy's protocols: ufuncs and functions on a handle record a node."""
 
     __slots__ = ()
@@ -79,6 +81,7 @@ class Tensor(Computes, Ref):
     """
 
     __slots__ = ()
+    _copying = ("it is a place on a tape", "t.value, or s.detach(t)")
 
     def __tl_apply__(self, op: Op, args: tuple[Any, ...], attrs: dict[str, Any]) -> Tensor:
         return self.tape.apply(op, args, attrs)
@@ -92,7 +95,13 @@ class Tensor(Computes, Ref):
     # -- reading ---------------------------------------------------------------------------
     @property
     def value(self) -> np.ndarray:
-        """Recorded value, read-only."""
+        """Recorded value, read-only; from a device it is fetched."""
+        v = self.tape.values[self.id]
+        return v if v.__class__ is np.ndarray else host(v)
+
+    @property
+    def array(self) -> Any:
+        """Recorded value where it lives: on the CPU `value`, on a device an array of that device."""
         return self.tape.values[self.id]
 
     @property
@@ -118,7 +127,7 @@ class Tensor(Computes, Ref):
 
     def item(self) -> float:
         """The single number it holds."""
-        v = self.value
+        v = self.array
         if v.size != 1:
             raise NotOneElementError(f"only a Tensor with one element is a number, this has shape {v.shape}")
         return v.item()
@@ -140,12 +149,6 @@ class Tensor(Computes, Ref):
 
     def __copy__(self) -> Tensor:
         return self
-
-    def __deepcopy__(self, memo: Any) -> Any:
-        raise SerializationError("deepcopy of a Tensor would tear it from its tape", None, "t.value, or s.detach(t)")
-
-    def __reduce_ex__(self, protocol: Any) -> Any:
-        raise SerializationError("a Tensor cannot be pickled: it lives on a tape", None, "t.value, or s.detach(t)")
 
 
 def _attach(thing: Any) -> None:

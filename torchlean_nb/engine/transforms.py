@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from torchlean_nb.engine.data import as_data
+from torchlean_nb.backend.devices import common, device_of, get_default_device, host, is_array
 from torchlean_nb.engine.forward import push
 from torchlean_nb.engine.reverse import Plain, Recorded, sweep
 from torchlean_nb.engine.tape import Tape
@@ -27,7 +27,10 @@ class Run:
 
     def __init__(self, f: Callable[..., Any], args: Sequence[Any], moving: Sequence[int], xp: Any = None):
         outer = next((a for a in args if isinstance(a, Ref)), None)
-        self.nested = outer is not None
+        self.nested, there = outer is not None, common(args)
+        self.stays = there is not None  # arrays of a device in, arrays of it out
+        if xp is None:
+            xp = (there or get_default_device()).xp
         self.tape = outer.tape if self.nested else Tape(xp, _dtype_of(args), "ieee", f"tl.{f.__name__}"
                                                         if hasattr(f, "__name__") else "tl")
         self.at = Recorded(self.tape) if self.nested else Plain(self.tape)
@@ -35,18 +38,19 @@ class Run:
         self.ids = [handles[k].id for k in moving]
         self.out = f(*handles)
         if not isinstance(self.out, Ref):
-            self.out = self.tape.leaf("const", as_data(self.out, self.tape.dtype, label="the function's result"))
+            found = self.tape.place(self.out, self.tape.dtype, label="the function's result")
+            self.out = self.tape.leaf("const", found)
 
     def _argument(self, a: Any, moving: bool) -> Any:
         if isinstance(a, Ref):
             if a.tape is not self.tape:
                 raise HandleTypeError("arguments of one call live on different tapes")
             return self.tape.apply(OPS["identity"], (a,), {}) if moving else a
-        if not moving and not isinstance(a, float | np.ndarray | list):
+        if not moving and not isinstance(a, float | list) and not is_array(a):
             return a
         if self.tape.xp.exact:
             return self.tape.leaf("input", self.tape.xp.asarray(a), requires_grad=moving)
-        data = as_data(a, self.tape.dtype, label="argument", trainable=moving, finite=False)
+        data = self.tape.place(a, self.tape.dtype, label="argument", trainable=moving, finite=False)
         return self.tape.leaf("input", data, requires_grad=moving)
 
     # -- sweeping ----------------------------------------------------------------------------
@@ -54,7 +58,7 @@ class Run:
         """A cotangent or tangent in the form the sweeps take."""
         if isinstance(a, Ref):
             return self.at.value(a.id)
-        a = self.tape.xp.asarray(a) if self.tape.xp.exact else as_data(
+        a = self.tape.xp.asarray(a) if self.tape.xp.exact else self.tape.place(
             a, self.tape.dtype, label="tangent or seed", finite=False
         )
         if a.shape != shape:
@@ -69,7 +73,9 @@ class Run:
             return Tensor(self.tape, v.id)
         if self.tape.xp.exact:
             return v
-        v = np.array(v)
+        if self.stays:
+            return v.copy()
+        v = np.array(host(v))
         v.setflags(write=False)
         return v
 
@@ -123,11 +129,12 @@ class Run:
 
     def value(self) -> Any:
         """Output in the caller's form."""
-        return Tensor(self.tape, self.out.id) if self.nested else self.tape.values[self.out.id]
+        v = self.tape.values[self.out.id]
+        return Tensor(self.tape, self.out.id) if self.nested else v if self.stays else host(v)
 
 
 def _dtype_of(args: Sequence[Any]) -> str:
-    kinds = {a.dtype.name for a in args if isinstance(a, np.ndarray) and a.dtype.kind == "f"}
+    kinds = {a.dtype.name for a in args if is_array(a) and a.dtype.kind == "f"}
     return kinds.pop() if len(kinds) == 1 else "float64"
 
 
@@ -227,7 +234,7 @@ def _in_pairs(name: str, args: Sequence[Any], tangents: Sequence[Any]) -> tuple[
     outer = next((t for t in (*args, *tangents) if isinstance(t, Ref)), None)
     if outer is not None:
         args = tuple(a if isinstance(a, Ref) else Tensor(outer.tape, outer.tape.leaf(
-            "const", as_data(a, outer.tape.dtype, label="argument", finite=False)).id) for a in args)
+            "const", outer.tape.place(a, outer.tape.dtype, label="argument", finite=False)).id) for a in args)
     return args, tangents
 
 
@@ -238,7 +245,7 @@ def _stack(parts: list[Any], lead: tuple[int, ...], trail: tuple[int, ...], axis
         moved = list(range(1, flat.ndim))
         flat = flat if axis == 0 else OPS["transpose"](flat, axes=(*moved, 0))
         return OPS["reshape"](flat, shape=(*lead, *trail))
-    return np.stack(parts, axis=axis).reshape(lead + trail)
+    return device_of(parts[0]).np.stack(parts, axis=axis).reshape(lead + trail)
 
 
 def _basis(shape: tuple[int, ...]) -> list[np.ndarray]:

@@ -2,6 +2,7 @@
 
 import operator
 
+from torchlean_nb.backend.devices import host
 from torchlean_nb.domains import INDEX, REAL, S, idx
 from torchlean_nb.errors import DTypeError, HyperparameterError, IndexRangeError, ShapeError
 from torchlean_nb.ops._shapes import axes, positive_int
@@ -149,9 +150,10 @@ def check_indices(name, indices, size, low=None, what="index"):
     if indices.dtype.kind not in "iu":
         raise DTypeError(f"{name}: indices must be int, got {indices.dtype}", None, "x.astype(int)")
     # Read as unsigned, a negative index is a large one: in the common case one pass is enough.
-    if indices.size == 0 or indices.view(f"u{indices.dtype.itemsize}").max() < size:
+    if indices.size == 0 or indices.view(f"u{indices.dtype.itemsize}").max().item() < size:
         return
     low = -size if low is None else low
+    indices = host(indices)
     bad = (indices >= size) | (indices < low)
     if bad.any():
         at = tuple(int(k[0]) for k in bad.nonzero()) if bad.ndim else ()

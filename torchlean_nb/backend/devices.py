@@ -1,0 +1,262 @@
+"""Devices: where arrays live, which library computes there, and the one explicit way from there to the host.
+
+``"cpu"`` computes with NumPy; ``"cuda"`` with CuPy, which is loaded when a device is first asked for. A library is a
+row of `LIBRARIES`, so a stand-in for CuPy is one more row. Arrays cross only through `Device.put` and `host`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from torchlean_nb.backend.namespace import ArrayNamespace, numpy_namespace
+from torchlean_nb.errors import BackendError, HyperparameterTypeError, UnknownDeviceError, did_you_mean, quote
+
+
+class Library(NamedTuple):
+    """An array library with NumPy's interface.
+
+    Parameters
+    ----------
+    np : module
+        Of CuPy's interface.
+    special : module
+        With ``erf`` and ``erfc``.
+    kernel : callable
+        ``cupy.ElementwiseKernel``.
+    count : callable
+        Number of devices.
+    use : callable
+        Makes the device of a number the current one.
+    memory : tuple of type
+        Errors that mean: out of memory.
+    failures : tuple of type
+        Errors of the driver, such as a launch that failed.
+    """
+
+    np: Any
+    special: Any
+    kernel: Any
+    count: Callable[[], int]
+    use: Callable[[int], Any]
+    memory: tuple[type[BaseException], ...]
+    failures: tuple[type[BaseException], ...]
+
+
+def _cupy() -> Library:
+    """CuPy, where it is installed and sees a device.
+
+    Raises
+    ------
+    BackendError
+    """
+    wheels = "pip install cupy-cuda13x (cupy-cuda12x for a driver of CUDA 12); torchlean-nb doctor tells what is there"
+    if find_spec("cupy") is None:
+        raise BackendError('device "cuda" needs CuPy, which is not installed', None, wheels)
+    try:
+        cupy = import_module("cupy")
+        special = import_module("cupyx.scipy.special")
+    except Exception as e:  # a driver library that is missing, or another version of it
+        why = f"{type(e).__name__}: {e}"
+        raise BackendError('device "cuda": CuPy is installed, but it does not load', why, wheels) from e
+    if not cupy.is_available():  # importing it works without a GPU, everything after that does not
+        raise BackendError(
+            'device "cuda": CuPy is installed, but it finds no CUDA device',
+            "no NVIDIA GPU, no driver, or a driver older than CuPy's CUDA", 'device="cpu"; torchlean-nb doctor',
+        )
+    runtime = cupy.cuda.runtime
+    return Library(
+        cupy, special, cupy.ElementwiseKernel, runtime.getDeviceCount, lambda i: cupy.cuda.Device(i).use(),
+        (cupy.cuda.memory.OutOfMemoryError,), (runtime.CUDARuntimeError, cupy.cuda.driver.CUDADriverError),
+    )
+
+
+LIBRARIES: dict[str, Callable[[], Library]] = {"cuda": _cupy}
+_CLASSES: dict[type, Device] = {}  # of arrays, by the library's class: filled when a device is first used
+_default = "cpu"
+
+
+class Device:
+    """A place where arrays live.
+
+    Attributes
+    ----------
+    name : str
+        Such as ``"cpu"`` or ``"cuda:1"``.
+    kind : str
+        The name without the number.
+    np : module
+        The array library.
+    xp : ArrayNamespace
+        The primitives there.
+    library : Library or None
+        None on the CPU.
+    """
+
+    __slots__ = ("kind", "library", "name", "np", "xp")
+
+    def __init__(self, name: str, kind: str, xp: ArrayNamespace, library: Library | None = None):
+        self.name, self.kind, self.xp, self.np, self.library = name, kind, xp, xp.np, library
+
+    def put(self, a: np.ndarray) -> Any:
+        """A host array, copied to this device; on the CPU itself."""
+        return a if self.library is None else self.np.asarray(a)
+
+    def host(self, a: Any) -> np.ndarray:
+        """A NumPy array with the numbers of one of this device; on the CPU itself."""
+        return host(a)
+
+    def owns(self, a: Any) -> bool:
+        """Whether an array lives here.
+
+        Examples
+        --------
+        >>> device("cpu").owns(np.ones(2))
+        True
+        """
+        return isinstance(a, np.ndarray if self.library is None else self.np.ndarray)
+
+    def __repr__(self) -> str:
+        return f"Device {self.name!r}"
+
+
+@cache
+def _cpu() -> Device:
+    return Device("cpu", "cpu", numpy_namespace())
+
+
+@cache
+def _opened(kind: str) -> Library:
+    return LIBRARIES[kind]()
+
+
+def device(name: Any = None) -> Device:
+    """The device of that name; of None the default.
+
+    Parameters
+    ----------
+    name : {"cpu", "cuda", "cuda:0", ...} or Device, optional
+
+    Raises
+    ------
+    UnknownDeviceError
+        For a name that is none, or a number that is not there.
+    BackendError
+        When the library or the hardware is missing.
+
+    Examples
+    --------
+    >>> device("cpu")
+    Device 'cpu'
+    """
+    if isinstance(name, Device):
+        return name
+    name = _default if name is None else name
+    if not isinstance(name, str):
+        raise HyperparameterTypeError(f"device: a name must be a str, got {type(name).__name__} {quote(name, 40)}")
+    kind, colon, number = name.partition(":")
+    if name == "cpu":
+        return _cpu()
+    if kind not in LIBRARIES or (colon and not (number.isascii() and number.isdecimal())):
+        known = ["cpu", *LIBRARIES, *(f"{k}:0" for k in LIBRARIES)]
+        raise UnknownDeviceError(f"device {quote(name)} is not available", did_you_mean(name, known), 'device="cpu"')
+    return _numbered(kind, int(number or 0))
+
+
+def _numbered(kind: str, number: int) -> Device:
+    library = _opened(kind)
+    if number >= (there := library.count()):
+        raise UnknownDeviceError(
+            f"device {number} of {kind} is not there", f"available: 0..{there - 1}", f'device="{kind}"'
+        )
+    library.use(number)
+    _CLASSES[library.np.ndarray] = found = _made(kind, number)
+    return found
+
+
+@cache
+def _made(kind: str, number: int) -> Device:
+    from torchlean_nb.backend.device_namespace import DeviceNamespace  # noqa: PLC0415 - where there is a device
+
+    xp = DeviceNamespace(_opened(kind))
+    xp.device = Device(f"{kind}:{number}" if number else kind, kind, xp, xp.library)
+    return xp.device
+
+
+def device_of(a: Any) -> Device:
+    """The device that holds an array; anything else counts as the host's."""
+    return _CLASSES.get(a.__class__) or _cpu()
+
+
+def is_array(a: Any) -> bool:
+    """Whether this is an array of any device.
+
+    Examples
+    --------
+    >>> is_array(np.ones(2)), is_array([1.0])
+    (True, False)
+    """
+    return isinstance(a, np.ndarray) or a.__class__ in _CLASSES
+
+
+def is_foreign(a: Any) -> bool:
+    """Whether this is an array of a device, be that device in use here or not."""
+    return a.__class__ in _CLASSES or (a.__class__.__name__ == "ndarray" and a.__class__.__module__.startswith("cupy"))
+
+
+def host(a: Any) -> Any:
+    """NumPy array of an array wherever it lives, read-only; a NumPy array itself, and so is what is no array.
+
+    Examples
+    --------
+    >>> x = np.ones(2)
+    >>> host(x) is x
+    True
+    """
+    if a.__class__ is np.ndarray or a.__class__ not in _CLASSES:
+        return a
+    out = a.get()
+    out.setflags(write=False)
+    return out
+
+
+def common(arrays: Any) -> Device | None:
+    """The device of the first array that is not on the host; None when there is none."""
+    return next((_CLASSES[a.__class__] for a in arrays if a.__class__ in _CLASSES), None)
+
+
+def set_default_device(name: Any) -> Device:
+    """Make this the device of every Session, Trainer and program that is told none.
+
+    Raises
+    ------
+    UnknownDeviceError, BackendError
+        And the default stays what it was.
+
+    Examples
+    --------
+    >>> import torchlean_nb as tl
+    >>> tl.set_default_device("cpu")
+    Device 'cpu'
+    """
+    global _default
+    found = device(name)
+    _default = found.name
+    return found
+
+
+def get_default_device() -> Device:
+    """The device of what is told none.
+
+    Examples
+    --------
+    >>> import torchlean_nb as tl
+    >>> tl.get_default_device().name
+    'cpu'
+    """
+    return device(None)
