@@ -14,6 +14,8 @@ LIMIT = 200
 _JOINERS = "\u200c\u200d"
 _HTML = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;"}
 _MARKDOWN = frozenset("\\`*_{}[]()<>#+-.!|~$&@:")
+# Also the full-width twins of = + - @, which spreadsheets of East Asia read as those.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 _SCRIPT = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 
 
@@ -78,3 +80,14 @@ def json_for_script(value: Any) -> str:
     """
     text = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     return "".join(_SCRIPT.get(c, c) for c in text)
+
+
+def spreadsheet(text: str) -> str:
+    """Text for a cell of a CSV file: what a spreadsheet would compute gets an apostrophe in front.
+
+    Examples
+    --------
+    >>> spreadsheet(" =1+1")
+    "' =1+1"
+    """
+    return "'" + text if text.lstrip(" \u00a0").startswith(_FORMULA) else text

@@ -146,7 +146,7 @@ def test_a_write_that_fails_half_way_keeps_the_old_file(path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.replace", full)
-    with pytest.raises(PathError, match="No space left"):
+    with pytest.raises(PathError, match="no space left"):
         write_csv(path, [[2]], overwrite=True)
     assert path.read_text() == "1\n" and [p.name for p in path.parent.iterdir()] == [path.name]
 

@@ -9,7 +9,7 @@ import pytest
 from _traces import deep, empty, named, scalar, two_layers
 from matplotlib.figure import Figure
 
-from torchlean_nb.errors import HyperparameterError
+from torchlean_nb.errors import HyperparameterError, PathError
 from torchlean_nb.render.figure import figure, save
 
 
@@ -61,8 +61,11 @@ def test_options_reach_the_figure(tmp_path):
     assert isinstance(figure(two_layers(), direction="LR"), Figure)
 
 
-@pytest.mark.parametrize("path", ["../x.svg", "x.jpg", "x"])
-def test_other_paths_are_refused(path, tmp_path, monkeypatch):
+@pytest.mark.parametrize(("path", "error"), [
+    ("../x.svg", PathError), ("x.jpg", HyperparameterError), ("x", HyperparameterError), ("no/x.svg", FileNotFoundError),
+    ("con.svg", PathError),
+])  # fmt: skip
+def test_other_paths_are_refused(path, error, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(HyperparameterError):
+    with pytest.raises(error):
         save(scalar(), path)

@@ -18,8 +18,9 @@ import pytest
 import torchlean_nb as tl
 from tests._stop import Stop
 from torchlean_nb.errors import CheckpointError, PathError, TorchLeanError
-from torchlean_nb.saving import atomic, container
-from torchlean_nb.saving.atomic import PREFIX, SUFFIX
+from torchlean_nb.files import atomic
+from torchlean_nb.files.atomic import PREFIX, SUFFIX
+from torchlean_nb.saving import container
 
 OLD, NEW = {"n": 1, "w": np.zeros(300)}, {"n": 2, "w": np.ones((40, 60))}
 

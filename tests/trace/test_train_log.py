@@ -38,11 +38,11 @@ def test_a_file_of_torchlean_is_read_and_written_back(tmp_path):
     assert [s.name for s in log.series] == ["loss", "accuracy"] and log.series[0].color == "#4e79a7"
     assert np.array_equal(log.series[0].values, [0.761530093, 0.003233631, np.nan], equal_nan=True)
     assert log.series[1].values.tolist() == [-math.inf, 1.0, math.inf]
-    log.write(tmp_path / "deep" / "b.json")
-    written = (tmp_path / "deep" / "b.json").read_text()
+    log.write(tmp_path / "b.json")
+    written = (tmp_path / "b.json").read_text()
     assert json.loads(written) == json.loads(FILE) and written.endswith("}\n")
     assert list(json.loads(written)) == sorted(json.loads(written))
-    assert TrainLog.read(tmp_path / "deep" / "b.json") == log
+    assert TrainLog.read(tmp_path / "b.json") == log
 
 
 @given(LOGS)
@@ -199,5 +199,5 @@ def test_words_that_switch_logging_off(word, tmp_path, monkeypatch):
 
 
 def test_any_other_word_is_a_path(tmp_path):
-    LogDestination.parse(str(tmp_path / "logs" / "offline.json")).write(ExperimentLog().log(0, "loss", 1.0))
-    assert TrainLog.read(tmp_path / "logs" / "offline.json").series[0].values.tolist() == [1.0]
+    LogDestination.parse(str(tmp_path / "offline.json")).write(ExperimentLog().log(0, "loss", 1.0))
+    assert TrainLog.read(tmp_path / "offline.json").series[0].values.tolist() == [1.0]

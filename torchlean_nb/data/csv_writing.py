@@ -11,8 +11,7 @@ import numpy as np
 from torchlean_nb.data.dataset import Dataset
 from torchlean_nb.data.files import Location, new_path, replace_file
 from torchlean_nb.errors import DTypeError, NonFiniteError, ShapeError, quote
-
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+from torchlean_nb.escape import spreadsheet
 
 
 def write_csv(
@@ -60,7 +59,8 @@ def write_csv(
     head = [[_text(str(c)) for c in columns]] if columns is not None else []
     lines = head + [[_cell(c, i, j) for j, c in enumerate(row)] for i, row in enumerate(table)]
     file = new_path(path, folder, overwrite)
-    replace_file(file, "".join(",".join(line) + "\n" for line in lines).encode("utf-8", "backslashreplace"))
+    content = "".join(",".join(line) + "\n" for line in lines).encode("utf-8", "backslashreplace")
+    replace_file(file, lambda: (content,))
 
 
 def _flat(a: np.ndarray) -> np.ndarray:
@@ -97,8 +97,7 @@ def _cell(value: Any, i: int, j: int) -> str:
 def _text(value: str) -> str:
     if "\0" in value:
         raise DTypeError(f"write_csv: {quote(value)} holds a NUL character")
-    if value.lstrip(" \u00a0").startswith(_FORMULA):
-        value = "'" + value
+    value = spreadsheet(value)
     if value != value.strip() or any(c in value for c in '",;\r\n\t\ufeff') or not value:
         value = '"' + value.replace('"', '""') + '"'
     return value

@@ -100,5 +100,5 @@ def html(run: Any, path: str | Path | None = None, title: str | None = None, **s
     title = visible(title or "Training")
     text = page("TrainingDashboard", payload(given(run)), options={"title": title}, state=state, step=0, title=title)
     if path is not None:
-        write(Path(path), text)
+        write(path, text)
     return text

@@ -1,31 +1,33 @@
-"""Where a drawing may be written, and writing it whole or not at all."""
+"""Where a drawing may be written, by its suffix."""
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
 from torchlean_nb.errors import HyperparameterError, quote
+from torchlean_nb.files import Words, local_path, new_path, path_text, write
+
+__all__ = ["check_format", "target", "write"]
 
 
-def target(path: str | os.PathLike[str], formats: Collection[str]) -> Path:
+def target(path: Any, formats: Collection[str]) -> Path:
     """Path to write to, with one of the suffixes `formats`.
 
     Raises
     ------
     HyperparameterError
-        For another suffix, or a path that climbs out of the working folder by ``..``.
+        For another suffix.
+    PathError
+        For what cannot be written, and a path that climbs out of the working folder by ``..``.
     """
-    text = os.fspath(path)
-    if not isinstance(text, str) or not text or "\0" in text:
-        raise HyperparameterError(f"save: {quote(text)} is not a path")
-    found = Path(text)
-    if ".." in found.parts and not found.resolve().is_relative_to(Path.cwd().resolve()):
-        raise HyperparameterError(f"save: {quote(text)} leaves the working folder", None, "a path without '..'")
-    check_format(found.suffix.removeprefix(".").lower(), formats)
-    return found
+    named = Path(path_text(path))
+    check_format(named.suffix.removeprefix(".").lower(), formats)
+    if ".." in named.parts:
+        local_path(named, Path.cwd(), Words("working folder"))
+    new_path(named)
+    return named
 
 
 def check_format(name: object, formats: Collection[str]) -> str:
@@ -39,17 +41,3 @@ def check_format(name: object, formats: Collection[str]) -> str:
     if name not in formats:
         raise HyperparameterError(f"render: unknown format {quote(name)}", None, "one of " + ", ".join(sorted(formats)))
     return str(name)
-
-
-def write(path: Path, data: str | bytes) -> Path:
-    """Write a file through a temporary one beside it, so that a reader never sees half of it."""
-    data = data.encode("utf-8") if isinstance(data, str) else data
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".tmp-")
-    try:
-        with os.fdopen(handle, "wb") as f:
-            f.write(data)
-        os.replace(name, path)
-    except BaseException:
-        os.unlink(name)
-        raise
-    return path

@@ -140,5 +140,5 @@ def html(
         title=title,
     )
     if path is not None:
-        write(Path(path), text)
+        write(path, text)
     return text

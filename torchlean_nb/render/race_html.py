@@ -43,7 +43,7 @@ def race_html(
     text = race_page(race_payload(trace, title=title, target=seen.target), step=seen.step, title=title,
                      options=options | {"title": title})  # fmt: skip
     if path is not None:
-        write(Path(path), text)
+        write(path, text)
     return text
 
 

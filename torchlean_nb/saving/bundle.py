@@ -8,10 +8,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from torchlean_nb.errors import CheckpointError, SerializationError, quote
-from torchlean_nb.saving.atomic import replace_file
 from torchlean_nb.saving.checkpoint import Checkpoint
 from torchlean_nb.saving.container import decode, encode
-from torchlean_nb.saving.paths import local_path, new_path, opened
+from torchlean_nb.saving.paths import local_path, new_path, opened, replace_file
 from torchlean_nb.saving.things import check_dtypes, check_kind, described, is_thing, pairs, put_all
 
 Location = str | os.PathLike

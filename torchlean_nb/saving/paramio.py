@@ -16,9 +16,8 @@ from typing import Any
 import numpy as np
 
 from torchlean_nb.errors import CheckpointError, SerializationError, quote
-from torchlean_nb.saving.atomic import replace_file
 from torchlean_nb.saving.container import nesting
-from torchlean_nb.saving.paths import local_path, new_path, opened
+from torchlean_nb.saving.paths import local_path, new_path, opened, replace_file
 
 FORMAT = "torchlean_paramlist_bits_v1"
 MAX_NESTING = 20

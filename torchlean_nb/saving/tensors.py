@@ -14,8 +14,7 @@ from typing import Any
 import numpy as np
 
 from torchlean_nb.errors import BackendError, CheckpointError, SerializationError, quote
-from torchlean_nb.saving.atomic import replace_file
-from torchlean_nb.saving.paths import local_path, new_path, opened
+from torchlean_nb.saving.paths import local_path, new_path, opened, replace_file
 from torchlean_nb.saving.things import check_dtypes, put
 from torchlean_nb.saving.tree import DTYPES
 

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from torchlean_nb.errors import DTypeError, IndexRangeError, ShapeError, TraceFormatError, UnknownNameError, quote
+from torchlean_nb.files import read_text, write
 from torchlean_nb.trace.formats import renderer
-from torchlean_nb.trace.frozen import dumps, numbers, write_text
+from torchlean_nb.trace.frozen import dumps, numbers
 from torchlean_nb.trace.train_log import parse, wrong_entries
 
 NORMALISE = ("none", "row", "column")
@@ -159,13 +160,13 @@ class ConfusionMatrix:
         return cls(rows, tuple(labels))
 
     def write(self, path: str | Path) -> None:
-        """Write the JSON to a file, making folders on the way."""
-        write_text(path, self.to_json() + "\n")
+        """Write the JSON to a file, which takes the place of one that is there."""
+        write(path, self.to_json() + "\n")
 
     @classmethod
     def read(cls, path: str | Path, labels: Iterable[str] = ()) -> ConfusionMatrix:
         """Matrix from a JSON file."""
-        return cls.from_json(Path(path).read_text(encoding="utf-8"), labels)
+        return cls.from_json(read_text(path), labels)
 
     def __eq__(self, other: object) -> bool:
         same = isinstance(other, ConfusionMatrix) and self.labels == other.labels

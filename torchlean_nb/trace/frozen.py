@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -13,6 +12,7 @@ from typing import Any, Self
 import numpy as np
 
 from torchlean_nb.errors import TraceFormatError, quote
+from torchlean_nb.files import read_text, write
 
 _WORDS = {math.inf: "Infinity", -math.inf: "-Infinity"}
 
@@ -138,18 +138,6 @@ def check_format(data: Any, expected: str) -> None:
         raise TraceFormatError(f"trace: expected format {expected!r}, got {quote(got)}")
 
 
-def write_text(path: str | Path, text: str) -> None:
-    """Write a text file that is there whole or not at all; folders on the way are made."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_name(f".{path.name}.{os.getpid()}.new")
-    try:
-        new.write_text(text, encoding="utf-8", newline="\n")
-        os.replace(new, path)
-    finally:
-        new.unlink(missing_ok=True)
-
-
 class Written:
     """What traces share that are written as JSON: those have `to_dict` and `from_dict`."""
 
@@ -168,13 +156,13 @@ class Written:
         return cls.from_dict(loads(text))
 
     def write(self, path: str | Path) -> None:
-        """Write the JSON to a file, making folders on the way."""
-        write_text(path, self.to_json() + "\n")
+        """Write the JSON to a file, which takes the place of one that is there."""
+        write(path, self.to_json() + "\n")
 
     @classmethod
     def read(cls, path: str | Path) -> Self:
         """Trace from a JSON file."""
-        return cls.from_json(Path(path).read_text(encoding="utf-8"))
+        return cls.from_json(read_text(path))
 
     def __reduce__(self) -> Any:
         return type(self).from_json, (self.to_json(),)

@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from torchlean_nb.errors import BackendError
-from torchlean_nb.trace.frozen import write_text
-
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+from torchlean_nb.escape import spreadsheet
+from torchlean_nb.files import write
 
 
 def csv_text(rows: Iterable[Sequence[Any]], path: str | Path | None = None) -> str:
@@ -26,7 +25,7 @@ def csv_text(rows: Iterable[Sequence[Any]], path: str | Path | None = None) -> s
     out = io.StringIO()
     csv.writer(out, lineterminator="\n").writerows([*map(_cell, row)] for row in rows)
     if path is not None:
-        write_text(path, out.getvalue())
+        write(path, out.getvalue())
     return out.getvalue()
 
 
@@ -47,4 +46,4 @@ def frame(columns: Mapping[str, Any]) -> Any:
 
 
 def _cell(v: Any) -> Any:
-    return "'" + v if isinstance(v, str) and v.startswith(_FORMULA) else v
+    return spreadsheet(v) if isinstance(v, str) else v

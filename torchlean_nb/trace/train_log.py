@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 
 from torchlean_nb.errors import TraceFormatError, quote
-from torchlean_nb.trace.frozen import numbers, write_text
+from torchlean_nb.files import read_text, write
+from torchlean_nb.trace.frozen import numbers
 from torchlean_nb.trace.run import RunTrace
 from torchlean_nb.trace.run import Series as RunSeries
 
@@ -158,13 +159,13 @@ class TrainLog:
         return cls.from_dict(parse(text), strict)
 
     def write(self, path: str | Path, pretty: bool = True) -> None:
-        """Write the JSON to a file, making folders on the way."""
-        write_text(path, self.to_json(pretty) + "\n")
+        """Write the JSON to a file, which takes the place of one that is there."""
+        write(path, self.to_json(pretty) + "\n")
 
     @classmethod
     def read(cls, path: str | Path, strict: bool = False) -> TrainLog:
         """Log from a JSON file."""
-        return cls.from_json(Path(path).read_text(encoding="utf-8"), strict)
+        return cls.from_json(read_text(path), strict)
 
     # -- runs ------------------------------------------------------------------------------
     def to_run(self) -> RunTrace:

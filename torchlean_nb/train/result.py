@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from html import escape
 from typing import Any
 
 import numpy as np
 
+from torchlean_nb.copies import Live
 from torchlean_nb.engine.data import as_data
+from torchlean_nb.escape import html
 from torchlean_nb.trace.confusion import ConfusionMatrix
 from torchlean_nb.train.configs import TrainReport
 from torchlean_nb.train.feed import dataset_of, pair
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class TrainResult:
+class TrainResult(Live):
     """End of a `Trainer.fit`.
 
     Attributes
@@ -36,6 +37,8 @@ class TrainResult:
     parameters : mapping of str to ndarray
         Parameters and running statistics at the end, by path.
     """
+
+    _copying = ("it predicts with a model of a session", "result.run and result.parameters, which are data")
 
     run: Any
     report: TrainReport
@@ -89,7 +92,8 @@ class TrainResult:
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         text = self.to_text()
-        return {"text/plain": text, "text/html": f"<pre>{escape(text)}</pre>{self.run.to_svg()}"}
+        lines = "\n".join(map(html, text.split("\n")))
+        return {"text/plain": text, "text/html": f"<pre>{lines}</pre>{self.run.to_svg()}"}
 
     def __repr__(self) -> str:
         return self.to_text()

@@ -145,7 +145,7 @@ class View(anywidget.AnyWidget):
         """Self-contained page that works without a kernel or a network; also written to `path`."""
         text = page(self.kind, self.payload, options=self.options, state=self.now, step=self.step, title=self.title)
         if path is not None:
-            write(Path(path), text)
+            write(path, text)
         return text
 
     @property

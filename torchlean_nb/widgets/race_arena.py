@@ -278,7 +278,7 @@ class RaceArena(View):
         """Page, of some seventy kilobytes for six, that steps, scrubs and toggles without a kernel or a network."""
         text = race_page(self.payload, options=self.options, state=self.now, step=self.step, title=self.title)
         if path is not None:
-            write(Path(path), text)
+            write(path, text)
         return text
 
     def to_gif(self, path: str | Path, **options: Any) -> None:

@@ -330,7 +330,7 @@ class ScheduleDesigner(View):
         options = {k: v for k, v in self.options.items() if k != "rows"}
         text = page(self.kind, self.payload, options=options, state=self.now, step=self.step, title=self.title)
         if path is not None:
-            write(Path(path), text)
+            write(path, text)
         return text
 
 

@@ -14,8 +14,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from torchlean_nb.errors import CheckpointError, quote
-from torchlean_nb.saving.paths import trouble
+from torchlean_nb.errors import TorchLeanError, quote
+from torchlean_nb.files.paths import FILE, Words, trouble
 
 try:
     import fcntl
@@ -26,46 +26,46 @@ PREFIX, SUFFIX = ".torchlean-", ".tmp"
 Pieces = Callable[[], Iterable[bytes | memoryview]]
 
 
-def replace_file(path: Path, pieces: Pieces) -> None:
+def replace_file(path: Path, pieces: Pieces, words: Words = FILE) -> None:
     """Write `pieces` to `path`, all of them or none; they are asked for twice, to write and to compare.
 
     Raises
     ------
-    CheckpointError
-        And the file is as it was.
+    TorchLeanError
+        One of `words`, and the file is as it was.
     """
     beside = path.with_name(PREFIX + secrets.token_hex(8) + SUFFIX)
     try:
         remove_strays(path.parent)
         with beside.open("xb") as f:
             if not _lock(f):
-                return replace_file(path, pieces)
+                return replace_file(path, pieces, words)
             with suppress(OSError):  # who could read the old file can read the new one
                 os.chmod(beside, path.stat().st_mode & 0o777)
             f.writelines(pieces())
             f.flush()
             os.fsync(f.fileno())
-            _compare(beside, pieces, path)
+            _compare(beside, pieces, path, words)
             if fcntl is not None:
                 os.replace(beside, path)
         if fcntl is None:
             os.replace(beside, path)
         _sync_folder(path.parent)
     except OSError as e:
-        if isinstance(e, CheckpointError):
+        if isinstance(e, TorchLeanError):
             raise
-        raise trouble(path, "written", e) from None
+        raise trouble(path, "written", e, words) from None
     finally:
         with suppress(OSError):
             beside.unlink()
 
 
-def _compare(beside: Path, pieces: Pieces, path: Path) -> None:
+def _compare(beside: Path, pieces: Pieces, path: Path, words: Words) -> None:
     with beside.open("rb") as f:
         same = all(f.read(len(piece)) == piece for piece in pieces()) and not f.read(1)
     if not same:
-        raise CheckpointError(f"path {quote(str(path), 300)}: what was written is not what is read back",
-                              "the disk is faulty, or the arrays changed meanwhile")  # fmt: skip
+        raise words.other(f"path {quote(str(path), 300)}: what was written is not what is read back",
+                          "the disk is faulty, or the arrays changed meanwhile")  # fmt: skip
 
 
 def _lock(f: BinaryIO) -> bool:
