@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from torchlean_nb import tex
+from torchlean_nb.backend.devices import host
 from torchlean_nb.engine.backward import check_seed
 from torchlean_nb.engine.data import check_name, freeze
 from torchlean_nb.engine.opening import opened
@@ -40,18 +41,19 @@ def trace(
         hidden += len(tape) - len(ids)
         ids = ancestors(tape, out)
     needs = tape.needs[out]
-    seed = check_seed(tape, out, seed) if needs or seed is not None else np.ones_like(tape.values[out])
+    y = tape.values[out]
+    seed = check_seed(tape, out, seed) if needs or seed is not None else tape.xp.ones(shape=y.shape, like=y)
     edges: list[Edge] = []
-    at = Plain(tape)
+    writer = _Writer(tape)
     reached: dict[int, Any] = {}
     if needs:
-        reached = sweep(at, out, seed, on_edge=lambda *e: edges.append(_edge(at, *e)))
-    nodes = tuple(_node(tape, i, called.get(i), reached.get(i)) for i in ids)
+        reached = sweep(writer.at, out, seed, on_edge=lambda *e: edges.append(writer.edge(*e)))
+    nodes = tuple(writer.node(i, called.get(i), reached.get(i)) for i in ids)
     meta = {
         "title": title, "backend": session.backend, "dtype": session.dtype, "device": session.device,
         "hidden": hidden - len(ids),
     }
-    return GraphTrace(nodes, tuple(edges), out, freeze(np.array(seed)), meta)
+    return GraphTrace(nodes, tuple(edges), out, freeze(np.array(host(seed))), meta)
 
 
 def paths(
@@ -66,7 +68,7 @@ def paths(
         path, g = todo.pop()
         i = path[-1]
         if i == target:
-            found.append((path, freeze(np.array(g))))
+            found.append((path, freeze(np.array(host(g)))))
             continue
         op, parents, _, _ = tape.records[i]
         for k in reversed(range(len(parents))):
@@ -91,31 +93,69 @@ def _called(tape: Any, names: Mapping[str, Any], out: int) -> dict[int, str]:
     return found | tape.names
 
 
-def _node(tape: Any, i: int, name: str | None, grad: Any) -> TraceNode:
-    op, parents, attrs, _ = tape.records[i]
-    leaf = isinstance(op, str)
-    return TraceNode(
-        id=i, op=op if leaf else op.name, role=("input" if op == "nat" else op) if leaf else "op",
-        parents=tuple(p for p in parents if p >= 0), attrs=_data(attrs), name=name, scope=tape.scopes.get(i, ""),
-        requires_grad=tape.needs[i], value=tape.values[i], grad=None if grad is None else freeze(np.asarray(grad)),
-        latex="" if leaf else tex.fill(op.value_latex([p >= 0 for p in parents]), _attr_tex(attrs)),
-    )
+class _Writer:
+    """Writes nodes and edges down; what they share, with their like and with their neighbours, is made once."""
+
+    def __init__(self, tape: Any):
+        self.tape, self.at = tape, Plain(tape)
+        self.child = -1
+        self.made: dict[Any, str] = {}
+
+    def node(self, i: int, name: str | None, grad: Any) -> TraceNode:
+        tape = self.tape
+        op, parents, attrs, _ = tape.records[i]
+        leaf, present = isinstance(op, str), [p >= 0 for p in parents]
+        return TraceNode(
+            id=i, op=op if leaf else op.name, role=("input" if op == "nat" else op) if leaf else "op",
+            parents=parents if -1 not in parents else tuple(p for p in parents if p >= 0),
+            attrs=_data(attrs) if attrs else {}, name=name, scope=tape.scopes.get(i, ""),
+            requires_grad=tape.needs[i], value=host(tape.values[i]),
+            grad=None if grad is None else freeze(np.asarray(host(grad))),
+            latex="" if leaf else self._latex(op, None, present, _signature(present), attrs),
+        )
+
+    def edge(self, child: int, k: int, parent: int, c: Any, summed: tuple[int, ...]) -> Edge:
+        if child != self.child:
+            self._turn_to(child)
+        op, present, attrs = self.op, self.present, self.attrs
+        local = None
+        if op.kind == "elementwise":
+            local = op.partials[k](self.at.xp, self.ones, *self.rest, **attrs)
+            local = host(local)
+            local = local if local.shape == self.ones.shape else np.broadcast_to(local, self.ones.shape)
+            local = freeze(np.array(local, dtype=self.ones.dtype))
+        return Edge(
+            child=child, parent=parent, arg=k if self.signature.__class__ is int else sum(present[:k]),
+            contribution=freeze(np.asarray(host(c))), local=local, summed=tuple(summed),
+            latex=self._latex(op, k, present, self.signature, attrs),
+            terms=op.terms[min(k, len(op.terms) - 1)] if op.terms else None,
+        )
+
+    def _turn_to(self, child: int) -> None:
+        """What the edges of one node have in common; they come one after the other."""
+        self.child, (self.op, parents, self.attrs, _) = child, self.tape.records[child]
+        self.present = [p >= 0 for p in parents]
+        self.signature = _signature(self.present)
+        if self.op.kind == "elementwise":
+            self.rest, self.ones = given(self.at, child)[0], self._ones(self.at.value(child))
+
+    def _ones(self, y: Any) -> Any:
+        return self.at.xp.ones(shape=y.shape, like=y)
+
+    def _latex(self, op: Any, k: int | None, present: list[bool], signature: Any, attrs: Mapping[str, Any]) -> str:
+        """Formula of a value, or of what argument `k` receives."""
+        said = _attr_tex(attrs) if attrs else {}
+        which = k if k is None else min(k, len(op.dlatex) - 1)  # arguments without end share the last template
+        key = op, which, signature, tuple(said.items())
+        if key not in self.made:
+            found = op.value_latex(present) if k is None else op.contribution_latex(k, present)
+            self.made[key] = tex.fill(found, said)
+        return self.made[key]
 
 
-def _edge(at: Plain, child: int, k: int, parent: int, c: Any, summed: tuple[int, ...]) -> Edge:
-    op, parents, attrs, _ = at.tape.records[child]
-    local = None
-    if op.kind == "elementwise":
-        y = at.value(child)
-        with np.errstate(all="ignore"):
-            local = op.partials[k](at.xp, np.ones_like(y), *given(at, child)[0], **attrs)
-        local = freeze(np.array(np.broadcast_to(local, y.shape), dtype=y.dtype))
-    present = [p >= 0 for p in parents]
-    terms = op.terms[min(k, len(op.terms) - 1)] if op.terms else None
-    return Edge(
-        child=child, parent=parent, arg=sum(present[:k]), contribution=freeze(np.asarray(c)), local=local,
-        summed=tuple(summed), latex=tex.fill(op.contribution_latex(k, present), _attr_tex(attrs)), terms=terms,
-    )
+def _signature(present: list[bool]) -> int | tuple[bool, ...]:
+    """How many arguments there are, or which."""
+    return len(present) if all(present) else tuple(present)
 
 
 def _attr_tex(attrs: Mapping[str, Any]) -> dict[str, str]:
