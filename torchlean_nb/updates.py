@@ -17,6 +17,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from torchlean_nb.backend.namespace import numpy_namespace
+from torchlean_nb.copies import Row
 from torchlean_nb.errors import (
     CapabilityError,
     HyperparameterError,
@@ -61,6 +62,9 @@ class Rules(MutableMapping[str, "UpdateRule"]):
     def __repr__(self) -> str:
         return repr(dict(self))
 
+    def __reduce__(self) -> str:
+        return "RULES"
+
     def named(self, name: str) -> UpdateRule | None:
         """Row of that name or class name, if there is one."""
         self.load(name)
@@ -98,7 +102,7 @@ class Slot:
 
 
 @dataclass(frozen=True, eq=False)
-class UpdateRule:
+class UpdateRule(Row):
     """One optimizer: formula, hyperparameters, slots, LaTeX, references.
 
     Parameters
@@ -151,6 +155,10 @@ class UpdateRule:
         object.__setattr__(self, "__doc__", self.update.__doc__)
         object.__setattr__(self, "__name__", self.name)
         object.__setattr__(self, "__module__", self.update.__module__)
+
+    @classmethod
+    def _named(cls, name: str) -> Any:
+        return RULES.get(name)
 
     def __call__(self, *_: Any, **__: Any) -> Any:
         """A row is a formula without parameters: the call says what makes an optimizer of it.

@@ -21,7 +21,8 @@ HOUSE = """
     engine shells
     ops optim schedules extend trace data minimizers saving surfaces
     rows updates
-    backend domains hypers files tex escape copies
+    backend domains hypers files tex escape outputs
+    copies
     errors
 """
 # A namespace offers every row to the rules of other rows, so these two name each other.

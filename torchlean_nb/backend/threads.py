@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from torchlean_nb.copies import Live
 from torchlean_nb.errors import CapabilityError, HyperparameterError, HyperparameterTypeError, quote
 
 # By these a user tells BLAS; each is read when the library is loaded, the general one last.
@@ -82,7 +83,7 @@ def _libraries() -> list[Any]:
     return import_module("threadpoolctl").ThreadpoolController().select(user_api="blas").lib_controllers
 
 
-class Threads:
+class Threads(Live):
     """How many threads BLAS has; as a context manager it puts back what was before.
 
     Attributes
@@ -96,6 +97,8 @@ class Threads:
     by : str
         Who decided on the count.
     """
+
+    _copying = ("it holds libraries of this process", "tl.threads() where it is read, or its count")
 
     def __init__(self, count: int | None, by: str):
         self._libraries = _libraries()

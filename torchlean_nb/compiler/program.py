@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from types import SimpleNamespace
+from types import FunctionType, SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,10 +20,11 @@ from torchlean_nb.compiler.plan import Plan, plan
 from torchlean_nb.compiler.recording import Recording, record, uncollected
 from torchlean_nb.compiler.showing import Showing
 from torchlean_nb.compiler.source import constants, source
+from torchlean_nb.copies import has_name
 from torchlean_nb.engine.param import Param
 from torchlean_nb.engine.tensor import Ref
 from torchlean_nb.engine.transforms import value_and_grad
-from torchlean_nb.errors import HandleTypeError, ThreadError, quote
+from torchlean_nb.errors import HandleTypeError, SerializationError, ThreadError, quote
 
 if TYPE_CHECKING:
     from torchlean_nb.compiler.train_step import TrainStep
@@ -225,12 +226,36 @@ class Program(Derivatives, Showing, Reading):
             made.step = _run(made.source, graph)
         return made
 
+    def _recipe(self) -> tuple[Any, ...]:
+        """What it is made of: a copy is compiled again, and keeps the function."""
+        f = getattr(self.f, "__wrapped__", self.f)
+        return f, getattr(self.f, "rewrite", False), self.examples, self.argnums, self.wrt is not None, self.fast
+
+    def __copy__(self) -> Program:
+        return _again(*self._recipe())
+
+    def __deepcopy__(self, memo: Any) -> Program:
+        return _again(*self._recipe())
+
+    def __reduce__(self) -> Any:
+        f = self._recipe()[0]
+        if isinstance(f, FunctionType) and not has_name(f):
+            raise SerializationError(
+                f"compiled {title_of(f)} cannot be pickled", "its function stands in no module under its name",
+                "a function defined with def in a file; p.source is the program as text",
+            )
+        return _again, self._recipe()
+
     def __repr__(self) -> str:
         shapes = ", ".join(str(a.shape) for a in self.examples)
         return f"<compiled {title_of(self.f)}({shapes})>\n{self.explain()}"
 
 
 compile_ = compile
+
+
+def _again(f: Any, rewrite: Any, examples: Any, argnums: Any, wrt: bool, fast: bool) -> Program:
+    return Program(otherwise(f, rewrite), examples, argnums, wrt, fast)
 
 
 def _run(text: str, graph: Graph) -> Callable[..., Any]:

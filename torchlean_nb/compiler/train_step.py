@@ -158,6 +158,9 @@ class TrainStep:
         opt.step()
         return found
 
+    def __reduce__(self) -> Any:
+        return TrainStep, (self.program, self.opt)
+
     def _plainly(self, data: Sequence[Any]) -> Any:
         """Gradient, then update: for rules that are no passes over flat arrays."""
         args: list[Any] = [None] * len(self.program.examples)

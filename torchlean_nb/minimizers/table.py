@@ -49,6 +49,10 @@ class Method(UpdateRule):
 
     loop: Callable[..., Any] | None = None
 
+    @classmethod
+    def _named(cls, name: str) -> Any:
+        return METHODS.get(name)
+
     @property
     def want(self) -> tuple[str, ...]:
         """What has to be known where an iteration begins."""

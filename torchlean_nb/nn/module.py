@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from torchlean_nb.copies import Live
 from torchlean_nb.engine.data import as_data
 from torchlean_nb.engine.param import Param
 from torchlean_nb.engine.tensor import Ref
@@ -15,7 +16,7 @@ from torchlean_nb.errors import CheckpointError, NameError_, quote
 from torchlean_nb.nn.place import Pass, Place, joined
 
 
-class Module:
+class Module(Live):
     """A layer in a session: callable, with parameters, buffers and a mode.
 
     Parameters
@@ -36,6 +37,11 @@ class Module:
     >>> bool((net.predict([[1.0, 2.0]]) - 3.0).item() ** 2 < report.loss)
     True
     """
+
+    _copying = (
+        "its parameters belong to a session",
+        "net.model.bind(another session) and load_state_dict(net.state_dict()), or tl.save(path, net)",
+    )
 
     def __init__(self, model: Any, session: Any, values: Mapping[str, np.ndarray], name: str, auto_buffers: bool):
         taken = [path for path in values if joined(name, path) in session.params]

@@ -39,6 +39,10 @@ class Transform(UpdateRule):
 
     place: str = ""
 
+    @classmethod
+    def _named(cls, name: str) -> Any:
+        return TRANSFORMS.get(name)
+
     def __call__(self, *values: Any, **given: Any) -> Transform:
         """The same transform with these hyperparameters."""
         return self.with_hypers(**_named(self, values, given))
@@ -59,6 +63,10 @@ class Wrapper(UpdateRule):
     That gives the rule's step; where not `when`, its slots stay. In the LaTeX it is :math:`\delta`.
     Calling it with a rule gives a rule: ``lookahead("adam", k=5)``.
     """
+
+    @classmethod
+    def _named(cls, name: str) -> Any:
+        return WRAPPERS.get(name)
 
     def __call__(self, rule: Any, *values: Any, **given: Any) -> UpdateRule:
         """The rule, or the rule of that name, wrapped."""

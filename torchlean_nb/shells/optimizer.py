@@ -34,6 +34,7 @@ from torchlean_nb.shells.flat import FlatState
 from torchlean_nb.shells.fused import Fused
 from torchlean_nb.shells.given import as_array, by_name, check_snapshot, differentiated, loss_of, public, signature
 from torchlean_nb.shells.state import OptState, ParamState, Snapshot, read_state_dict
+from torchlean_nb.shells.twins import Twinned
 from torchlean_nb.updates import UpdateRule, rule_of
 
 _numbers = count()
@@ -41,7 +42,7 @@ _switch = flag()
 POLICIES = ("raise", "skip", "ieee")
 
 
-class Optimizer(Averaged):
+class Optimizer(Averaged, Twinned):
     """Base of the torch-shaped classes; each is made from a row of `RULES`.
 
     Parameters
@@ -365,15 +366,6 @@ class Optimizer(Averaged):
                 f"{self.rule.class_name} has no 'zero_grad': no gradient is kept from step to step, leave the call out"
             )
         raise AttributeError(f"{self.rule.class_name} has no {name!r}")
-
-    def __getstate__(self) -> dict[str, Any]:
-        if self._fused is not None:  # its arrays are views of each other; a copy gets parameters of its own
-            self._fused.release({})
-        return {**self.__dict__, "_fused": self._fused and self._fused.native}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        self._fused = None if state["_fused"] is None else Fused(self, state["_fused"])
 
     def __repr__(self) -> str:
         lines = [f"{self.rule.class_name}, {len(self._cells)} parameters, {self._state.steps} steps"]

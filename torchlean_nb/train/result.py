@@ -11,6 +11,7 @@ import numpy as np
 from torchlean_nb.copies import Live
 from torchlean_nb.engine.data import as_data
 from torchlean_nb.escape import html
+from torchlean_nb.outputs import shown
 from torchlean_nb.trace.confusion import ConfusionMatrix
 from torchlean_nb.train.configs import TrainReport
 from torchlean_nb.train.feed import dataset_of, pair
@@ -91,6 +92,7 @@ class TrainResult(Live):
         return self.run.show(**options)
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        shown()
         text = self.to_text()
         lines = "\n".join(map(html, text.split("\n")))
         return {"text/plain": text, "text/html": f"<pre>{lines}</pre>{self.run.to_svg()}"}

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from torchlean_nb.copies import Live
 from torchlean_nb.engine import Session, StepReport, Tensor
 from torchlean_nb.engine.param import Param
 from torchlean_nb.engine.tensor import Ref
@@ -22,7 +23,7 @@ from torchlean_nb.train.samples import batches, singles
 from torchlean_nb.train.stepper import Stepper
 
 
-class Runner:
+class Runner(Live):
     """A task that runs.
 
     It starts in eval mode, and training switches it to train mode for good.
@@ -44,6 +45,8 @@ class Runner:
     >>> losses[-1] < 0.01 < losses[0], runner.mode
     (True, 'train')
     """
+
+    _copying = ("its parameters belong to a session", "runner.task.instantiate(), and runner.net.state_dict()")
 
     def __init__(self, task: Any, session: Session, net: Module, compiled: bool = False):
         self.task, self.session, self.net = task, session, net.eval()

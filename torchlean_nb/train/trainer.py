@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from torchlean_nb.copies import Live
 from torchlean_nb.data import DataLoader, Dataset
 from torchlean_nb.errors import HyperparameterError, quote
 from torchlean_nb.hypers import Hyper, flag
@@ -32,7 +33,7 @@ _COUNT = Hyper(kind="int", low=0)
 _EVERY = Hyper(kind="int", low=1, none=True)
 
 
-class Trainer:
+class Trainer(Live):
     """Trains a model.
 
     Parameters
@@ -78,6 +79,11 @@ class Trainer:
     >>> result.metrics["accuracy"] > 0.85, result.stopped
     (True, None)
     """
+
+    _copying = (
+        "it trains in a session",
+        "t.save_checkpoint(path), and load_checkpoint(path) of a Trainer made in the same way; t.state_dict()",
+    )
 
     def __init__(
         self, model: Any, task: Any = "regression", optimizer: Any = "sgd", schedule: Any = None, *,
