@@ -170,7 +170,7 @@ def test_ctrl_c_saves_what_was_learned(tmp_path):
 # -- words -----------------------------------------------------------------------------------------
 REFUSED = {
     "--backend fast": "unknown --backend fast (supported: eager | compiled)",
-    "--device cuda": "device 'cuda' is not available",
+    "--device tpu": "device 'tpu' is not available",
     "--device toaster": "unknown --device toaster (supported: auto | cpu | cuda | ",
     "--dtype float8": "unknown --dtype float8 (supported: float64 | float32 | float)",
     "--optim adm": "bad --optim adm; expected sgd, adagrad, rmsprop, adam, adamw, or adadelta",

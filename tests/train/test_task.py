@@ -79,5 +79,5 @@ def test_initial_values_and_options_go_where_they_belong(init):
 
 
 def test_what_is_not_there_is_said():
-    with pytest.raises(BackendError, match="device 'cuda'"):
-        regression(MODEL).instantiate(device="cuda")
+    with pytest.raises(BackendError, match="device 'cudda' is not available"):
+        regression(MODEL).instantiate(device="cudda")

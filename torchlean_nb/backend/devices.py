@@ -15,7 +15,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from torchlean_nb.backend.namespace import ArrayNamespace, numpy_namespace
-from torchlean_nb.errors import BackendError, HyperparameterTypeError, UnknownDeviceError, did_you_mean, quote
+from torchlean_nb.errors import (
+    BackendError,
+    DeviceFailure,
+    DeviceMemoryError,
+    HyperparameterTypeError,
+    UnknownDeviceError,
+    did_you_mean,
+    quote,
+)
 
 
 class Library(NamedTuple):
@@ -105,7 +113,36 @@ class Device:
 
     def put(self, a: np.ndarray) -> Any:
         """A host array, copied to this device; on the CPU itself."""
-        return a if self.library is None else self.np.asarray(a)
+        if self.library is None:
+            return a
+        try:
+            return self.np.asarray(a)
+        except Exception as e:
+            raise self.failure(e, f"an array of shape {a.shape} on its way to device {self.name}") or e from None
+
+    def failure(self, error: Exception, where: str) -> BackendError | None:
+        """What to raise in place of an error of the driver; None for any other error.
+
+        Parameters
+        ----------
+        error : Exception
+        where : str
+            What was computed, such as ``"matmul (node 7)"``.
+        """
+        if self.library is None:
+            return None
+        text = f"{type(error).__name__}: {error}"
+        if isinstance(error, self.library.memory):
+            return DeviceMemoryError(
+                f"{where}: GPU memory is full, nothing was changed", f"bytes asked for: {text}",
+                'a smaller batch, dtype="float32", or s.reset_tape() before the next step',
+            )
+        if isinstance(error, self.library.failures):
+            return DeviceFailure(
+                f"{where}: {self.kind.upper()} refused, nothing was changed", text,
+                "restarting the kernel: after such an error a device may stay unusable; torchlean-nb doctor",
+            )
+        return None
 
     def host(self, a: Any) -> np.ndarray:
         """A NumPy array with the numbers of one of this device; on the CPU itself."""

@@ -14,8 +14,9 @@ from importlib import import_module, metadata
 from importlib.util import find_spec
 from pathlib import Path
 
+from torchlean_nb.backend.devices import device
 from torchlean_nb.backend.threads import chosen, start_with, threads
-from torchlean_nb.errors import CapabilityError
+from torchlean_nb.errors import BackendError, CapabilityError
 
 # Optional thing -> what it is for, and how to get it.
 OPTIONAL = {
@@ -24,7 +25,7 @@ OPTIONAL = {
     "safetensors": ("parameters in .safetensors files", 'pip install "torchlean_nb[safetensors]"'),
     "pygraphviz": ("Graphviz layouts without the program dot", "pip install pygraphviz"),
     "numba": ("compiled loops of fused optimizers, training steps and races", 'pip install "torchlean_nb[numba]"'),
-    "cupy": ("a CUDA device, which this version does not use", "pip install cupy-cuda13x (or cupy-cuda12x)"),
+    "cupy": ('device="cuda"', 'pip install "torchlean_nb[cuda13]", or [cuda12] for a driver of CUDA 12'),
     "torch": ("comparisons with PyTorch", "pip install torch"),
     "playwright": ("browser tests", "pip install playwright"),
 }
@@ -85,7 +86,7 @@ def lab(options: Sequence[str]) -> int:
 def doctor(_: Sequence[str] = ()) -> int:
     """Print what is installed, what is missing and what it would be good for."""
     print(f"Python {platform.python_version()} on {platform.system()} {platform.machine()}  {sys.executable}")
-    print(f"device cpu, {os.cpu_count()} cores, backends eager and compiled\nthreads: {blas()}")
+    print(f"device cpu, {os.cpu_count()} cores, backends eager and compiled\nthreads: {blas()}\ndevice cuda: {cuda()}")
     print(f"lessons: {notebooks()}\n\nneeded")
     for name in required():
         print(f"  {name:<15}{version(name) or 'MISSING: pip install ' + name}")
@@ -94,6 +95,24 @@ def doctor(_: Sequence[str] = ()) -> int:
         print(f"  {name:<15}{state(name) or f'not installed; for {use}: {how}'}")
     print(f"\nself-check: {self_check()}")
     return 0
+
+
+def cuda() -> str:
+    """The CUDA devices that can be used, or what stands in their way."""
+    try:
+        found = device("cuda")
+    except BackendError as e:
+        driver = "a driver is there (nvidia-smi)" if shutil.which("nvidia-smi") else "no driver is there (nvidia-smi)"
+        lines = [line.partition("; torchlean-nb doctor")[0].strip() for line in str(e).splitlines()]
+        return f"no. {'; '.join(lines)}; {driver}"
+    runtime = found.np.cuda.runtime
+    names = [runtime.getDeviceProperties(i)["name"].decode() for i in range(runtime.getDeviceCount())]
+    free, total = runtime.memGetInfo()
+    versions = [f"{v // 1000}.{v % 1000 // 10}" for v in (runtime.driverGetVersion(), runtime.runtimeGetVersion())]
+    return (
+        f"{', '.join(names)}; {free / 2**30:.1f} of {total / 2**30:.1f} GiB free; driver for CUDA {versions[0]}, "
+        f"CuPy {found.np.__version__} for CUDA {versions[1]}"
+    )
 
 
 def blas() -> str:

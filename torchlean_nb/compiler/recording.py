@@ -49,6 +49,8 @@ class Symbol(Tensor):
             "tl.where(condition, a, b), tl.take(table, indices), or a number that is an argument",
         )
 
+    array = value
+
     def __array__(self, *_: Any, **__: Any) -> Any:
         return self.value
 

@@ -137,7 +137,7 @@ class Replayed(Gradients):
     """Gradients of the leaves, from a program; those of other nodes are computed when somebody asks."""
 
     def __init__(self, tape: Any, output: int, value: Any, known: dict[int, Any], seed: Any = None):
-        self._tape, self.output, self.value, self._known, self._values = tape, output, value, known, tape.values
+        self._tape, self.output, self._value, self._known, self._values = tape, output, value, known, tape.values
         self._size, self._named, self._cells, self._seed = len(tape.steps), dict(tape.names), tape.cells, seed
 
     @cached_property

@@ -95,7 +95,9 @@ BOUNDED = frozenset((
     "abs", "clamp", "concatenate", "cos", "hardtanh", "leaky_relu", "max", "max_pool", "maximum", "min", "minimum",
     "neg", "relu", "relu6", "sech2", "sigmoid", "sign", "sin", "softmax", "stack", "tanh",
 ))  # fmt: skip
-REFUSALS = (ValueError, TypeError, IndexError, AttributeError, ZeroDivisionError, OverflowError)
+REFUSALS = (
+    ValueError, TypeError, IndexError, AttributeError, ZeroDivisionError, OverflowError, MemoryError, RuntimeError,
+)  # fmt: skip
 forks = [0]
 
 

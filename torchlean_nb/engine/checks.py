@@ -24,6 +24,13 @@ def explain(
     """The error to raise in place of one that came out of an op's forward."""
     if isinstance(error, TorchLeanError):
         return error
+    node, device = f"{op.name} (node {len(tape.records)})", tape.xp.device
+    if device is not None and (failed := device.failure(error, node)):
+        return failed
+    if isinstance(error, MemoryError):
+        return MemoryError(f"{node}: {error}; nothing was changed. try: a smaller batch, or float32")
+    if isinstance(error, RuntimeError):
+        return error
     if "read-only" in str(error):
         return ReadOnlyError(
             f"{op.name}: its forward writes into an argument, which is read-only",

@@ -72,15 +72,8 @@ def _pull(at: Plain, i: int, k: int, g: Any, rest: tuple[Any, ...], args: list[A
     op, _, attrs, _ = at.tape.records[i]
     try:
         c = op.rule(k)(at.xp, g, *rest, **attrs, arg=k) if op.variadic else op.rules[k](at.xp, g, *rest, **attrs)
-    except MemoryError as e:
-        raise MemoryError(f"in the rule of {at.tape.describe(i)}: bytes requested, {e}") from e
-    except TorchLeanError:
-        raise
     except Exception as e:
-        raise RuleValueError(
-            f"vjp of {at.tape.describe(i)} for argument {k} failed: {type(e).__name__}: {e}",
-            None, f"tl.check_op(tl.{op.name})",
-        ) from e
+        raise _worded(at, i, k, e) from e
     if c.__class__ is not np.ndarray and (c is None or not hasattr(c, "shape")):
         if isinstance(c, int | float | np.generic):
             c = at.xp.asarray(c)
@@ -102,6 +95,21 @@ def _pull(at: Plain, i: int, k: int, g: Any, rest: tuple[Any, ...], args: list[A
         raise RuleValueError(
             f"vjp of {op.name} returned shape {c.shape} for input {k} of shape {shape}", f"node {i}"
         ) from None
+
+
+def _worded(at: Plain, i: int, k: int, error: Exception) -> Exception:
+    """What to raise in place of an error that came out of a rule."""
+    rule, device = f"the rule of {at.tape.describe(i)}", at.tape.xp.device
+    if isinstance(error, TorchLeanError):
+        return error
+    if device is not None and (failed := device.failure(error, rule)):
+        return failed
+    if isinstance(error, MemoryError):
+        return MemoryError(f"in {rule}: bytes requested, {error}")
+    return RuleValueError(
+        f"vjp of {at.tape.describe(i)} for argument {k} failed: {type(error).__name__}: {error}",
+        None, f"tl.check_op(tl.{at.tape.records[i][0].name})",
+    )
 
 
 def sweep(
