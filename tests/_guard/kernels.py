@@ -150,9 +150,9 @@ class ElementwiseKernel:
                 a = np.asarray(a).astype(dtype)
             elif not p.out:
                 a = a.astype(dtype, copy=False)
-                a = np.ascontiguousarray(a if p.raw or not a.ndim else np.broadcast_to(a, shape))
+                a = np.asarray(a if p.raw or not a.ndim else np.broadcast_to(a, shape), order="C")
             elif not a.flags.c_contiguous:
-                back.append((a, a := np.ascontiguousarray(a)))
+                back.append((a, a := np.asarray(a, order="C")))
             ready.append(a)
             passed += [ctypes.c_void_p(a.ctypes.data), ctypes.c_longlong(a.size if p.raw or a.ndim else -1)]
         n = int(np.prod(shape)) if size is None else size
@@ -177,7 +177,7 @@ class ElementwiseKernel:
                 inside.append(f"const {kind} {p.name} = (({kind}*)_at_{p.name})[_n_{p.name} < 0 ? 0 : i];")
         loop = f"for (ptrdiff_t i = 0; i < _n; ++i) {{ {' '.join(inside)}\n{self.operation};\n}}"
         body = "\n".join([*before, "Indexer _ind{_n};", f"{self.loop_prep};", loop, f"{self.after_loop};"])
-        return f"{SOURCE}{names}{self.preamble}\nextern \"C\" void run({', '.join(head)}) {{\n{body}\n}}\n"
+        return f'{SOURCE}{names}{self.preamble}\nextern "C" void run({", ".join(head)}) {{\n{body}\n}}\n'
 
 
 @cache

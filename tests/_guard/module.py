@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import sys as _sys
 from types import SimpleNamespace as _Names
 from typing import Any as _Any
 
 import numpy as _numpy
 
-from . import counting as _counting
-from .array import ndarray
-from .array import plain as _plain
-from .array import wrap as _wrap
+from .array import ndarray  # noqa: F401
 from .cuda import cuda, get_default_memory_pool, is_available  # noqa: F401
 from .functions import DEFINED as _DEFINED
 from .kernels import ElementwiseKernel  # noqa: F401
+from .making import array, asarray, ascontiguousarray, asnumpy, get_array_module  # noqa: F401
 from .ufuncs import UFUNCS as _UFUNCS
 from .ufuncs import matmul, ufunc  # noqa: F401
 
@@ -35,40 +32,3 @@ def _under(prefix: str) -> dict[str, _Any]:
 
 linalg = _Names(**_under("linalg."), LinAlgError=_numpy.linalg.LinAlgError)
 lib = _Names(stride_tricks=_Names(**_under("lib.stride_tricks.")))
-
-
-def array(obj, dtype=None, copy=True, order="K", subok=False, ndmin=0, *, blocking=False):
-    """A new array on the device: the way in."""
-    if obj.__class__ is ndarray:
-        _counting.launch("array")
-        return _wrap(_numpy.array(obj._a, dtype, copy=copy or None, order=order, ndmin=ndmin))
-    inside = isinstance(obj, list | tuple) and any(x.__class__ is ndarray for x in obj)
-    made = _numpy.array(_plain(obj) if inside else obj, dtype, order=order, ndmin=ndmin)
-    out = _wrap(made)
-    if not inside and (made.ndim or isinstance(obj, _numpy.ndarray)):
-        _counting.came_in(made.nbytes)
-    _counting.launch("array")
-    return out
-
-
-def asarray(a, dtype=None, order=None, *, copy=None, blocking=False):
-    """An array on the device: the same one, if it is one of that dtype."""
-    if a.__class__ is ndarray:
-        made = _numpy.array(a._a, dtype, copy=copy, order=order or "K")
-        return a if made is a._a else _wrap(made)
-    return array(a, dtype, order=order or "K")
-
-
-def asnumpy(a, stream=None, order="C", out=None, *, blocking=True):
-    """A host copy: the way out."""
-    return a.get(order=order, out=out) if a.__class__ is ndarray else _numpy.asarray(a, order=order)
-
-
-def ascontiguousarray(a, dtype=None):
-    """A C-contiguous array on the device."""
-    return asarray(a, dtype, "C")
-
-
-def get_array_module(*args):
-    """This module for arrays of the device, else NumPy."""
-    return _sys.modules[__name__] if any(a.__class__ is ndarray for a in args) else _numpy

@@ -18,7 +18,7 @@ maximum minimum mod modf multiply negative nextafter not_equal positive power ra
 right_shift rint sign signbit sin sinh sqrt square subtract tan tanh true_divide trunc
 """  # of NumPy's, CuPy has no spacing, and clip is a function
 REDUCE = {"add", "multiply"}
-AT = {"add": "add", "subtract": "subtract", "maximum": "maximum", "minimum": "minimum"}
+AT = {"add": "add", "subtract": "sub", "maximum": "max", "minimum": "min"}
 OPERATORS = {
     "add": "add", "sub": "subtract", "mul": "multiply", "truediv": "true_divide", "floordiv": "floor_divide",
     "mod": "remainder", "pow": "power", "and": "bitwise_and", "or": "bitwise_or", "xor": "bitwise_xor",
