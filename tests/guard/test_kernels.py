@@ -57,7 +57,8 @@ def test_an_output_may_be_a_view():
 def test_raw_parameters_are_read_anywhere():
     k = kernel(
         "raw T x, raw int64 at", "T z",
-        "T total = start; for (int j = 0; j < at.size(); ++j) total += x[at[j]] * i; z = total / _ind.size()", "gather", preamble="#define start 1", loop_prep="const int unused = 0",
+        "T total = start; for (int j = 0; j < at.size(); ++j) total += x[at[j]] * i; z = total / _ind.size()",
+        "gather", preamble="#define start 1", loop_prep="const int unused = 0",
     )  # fmt: skip
     at = np.array([2, 0, 2])
     z = k(cp.asarray(X.T), cp.asarray(at), cp.zeros(5))
