@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from torchlean_nb.backend.devices import Device, is_array, is_foreign
 from torchlean_nb.engine.data import as_data
 from torchlean_nb.errors import HandleTypeError, HyperparameterError, quote
 
@@ -35,10 +36,14 @@ def chosen(argnums: Any, count: int) -> tuple[int, ...]:
     return tuple(int(k) % count for k in wanted)
 
 
-def as_argument(a: Any) -> np.ndarray:
-    """An argument in the layout the program was planned for."""
+def as_argument(a: Any, device: Device | None = None) -> Any:
+    """An argument in the layout the program was planned for; what lives on `device` stays there."""
     if a.__class__ is np.ndarray and _plain(a):
         return a
+    if is_foreign(a):
+        if device is None or not device.owns(a) or a.dtype.kind not in "fiub":
+            as_data(a, "float64", label="argument")  # says what is wrong with it
+        return a if _plain(a) else device.np.array(a, order="C")
     plain, kin = not isinstance(a, np.ndarray | np.generic), isinstance(a, np.ndarray) and a.__class__ is not np.ndarray
     try:
         found = np.asarray(a)
@@ -59,8 +64,12 @@ def _plain(a: np.ndarray) -> bool:
     return a.flags.c_contiguous and (a.size != 1 or a.strides == (a.itemsize,) * a.ndim)
 
 
-def as_arguments(args: Sequence[Any], dtype: np.dtype[Any] | None = None) -> tuple[np.ndarray, ...]:
+def as_arguments(
+    args: Sequence[Any], dtype: np.dtype[Any] | None = None, device: Device | None = None
+) -> tuple[Any, ...]:
     """Arguments as arrays; floats are of one type, as on a tape: `dtype`, that of the arrays among them, or float64.
+
+    Those that live on `device` stay there.
 
     Examples
     --------
@@ -69,15 +78,17 @@ def as_arguments(args: Sequence[Any], dtype: np.dtype[Any] | None = None) -> tup
     >>> [a.dtype.name for a in as_arguments([np.ones(2, "f4"), np.ones(2)])]
     ['float64', 'float64']
     """
-    floats = [a for a in args if isinstance(a, np.ndarray | np.generic) and a.dtype.kind == "f"]
-    kinds = {a.dtype for a in floats if isinstance(a, np.ndarray)} or {a.dtype for a in floats}
+    floats = [a for a in args if (isinstance(a, np.generic) or is_array(a)) and a.dtype.kind == "f"]
+    kinds = {a.dtype for a in floats if is_array(a)} or {a.dtype for a in floats}
     dtype = dtype or (kinds.pop() if len(kinds) == 1 else np.dtype(float))
-    return tuple([_float(as_argument(a), dtype, k) for k, a in enumerate(args)])
+    return tuple([_float(as_argument(a, device), dtype, k) for k, a in enumerate(args)])
 
 
 def _float(a: np.ndarray, dtype: np.dtype[Any], k: int) -> np.ndarray:
     fits = a.dtype.kind != "f" or (a.dtype == dtype and dtype.isnative)
-    return a if fits else as_data(a, dtype.name, label=f"argument {k}", finite=False)
+    if fits:
+        return a
+    return a.astype(dtype) if is_foreign(a) else as_data(a, dtype.name, label=f"argument {k}", finite=False)
 
 
 def title_of(f: Any) -> str:
@@ -109,8 +120,10 @@ def names_of(f: Any, count: int, taken: Iterable[str] = ()) -> tuple[str, ...]:
     return tuple(found[k] if k < len(found) and clear(found[k]) else spare[k] for k in range(count))
 
 
-def takes(examples: Sequence[np.ndarray]) -> Callable[..., bool]:
+def takes(examples: Sequence[Any], kind: type = np.ndarray) -> Callable[..., bool]:
     """A function that says whether arrays are of the kind of these, so that they can be used as they are.
+
+    `kind` is the class of arrays where the program runs.
 
     Examples
     --------
@@ -118,7 +131,7 @@ def takes(examples: Sequence[np.ndarray]) -> Callable[..., bool]:
     >>> fits(np.zeros(2)), fits(np.zeros(3)), fits([0.0, 0.0]), fits(np.zeros(2, "f4")), fits(np.zeros(4)[::2])
     (True, False, False, False, False)
     """
-    space = {"ndarray": np.ndarray}
+    space: dict[str, Any] = {"ndarray": kind}
     for k, a in enumerate(examples):
         space |= {f"shape{k}": a.shape, f"dtype{k}": a.dtype}
     each = "".join(f" and {looks(f'x{k}', f'shape{k}', f'dtype{k}', a.shape)}" for k, a in enumerate(examples))

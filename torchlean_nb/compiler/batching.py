@@ -356,8 +356,8 @@ def full(y: Any, has: bool, n: int) -> Any:
     return y if has else do("broadcast_to", y, shape=(n, *y.shape))
 
 
-def straight(f: Callable[..., Any], args: Sequence[np.ndarray]) -> tuple[Graph, bool]:
+def straight(f: Callable[..., Any], args: Sequence[np.ndarray], there: bool = False) -> tuple[Graph, bool]:
     """Primitives of a function at arguments of these shapes and types, and whether it returned a tuple."""
     kinds = {a.dtype.name for a in args if a.dtype.kind == "f"}
-    graph, several = lower(f, args, None, kinds.pop() if len(kinds) == 1 else "float64")
+    graph, several = lower(f, args, None, kinds.pop() if len(kinds) == 1 else "float64", there=there)
     return drop_unused(share(drop_unused(graph))), several

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from torchlean_nb.backend.devices import is_foreign
 from torchlean_nb.compiler.arguments import as_argument, as_arguments, chosen, names_of, title_of
 from torchlean_nb.compiler.batching import do, full, replay, straight
 from torchlean_nb.compiler.recording import SymbolTape
@@ -132,7 +133,7 @@ class Derived:
 
         derivative.__name__ = self.title
         derivative.__signature__ = Signature([Parameter(n, Parameter.POSITIONAL_ONLY) for n in names])
-        self.program = Program(derivative, examples)
+        self.program = Program(derivative, examples, device=of.device)
 
     def __getattr__(self, name: str) -> Any:
         if name == "program":
@@ -164,8 +165,9 @@ class Along(Derived):
                 f"{len(self.wrt)}", f"it is by the arguments {', '.join(map(str, self.wrt))}, one vector for each",
             )
         if not any(isinstance(x, Ref | Param) for x in (*args, *vectors)):
-            args = as_arguments(args)
-        out = self.program(*args, *[_like(args[k], v, k) for k, v in zip(self.wrt, vectors, strict=True)])
+            args = as_arguments(args, device=self.program.far)
+        far = self.program.far
+        out = self.program(*args, *[_like(args[k], v, k, far) for k, v in zip(self.wrt, vectors, strict=True)])
         return out[0] if self.single and len(out) == 1 else out
 
 
@@ -189,14 +191,14 @@ def _unlike(name: str, taken: Sequence[str]) -> str:
     return _unlike(f"d{name}", taken) if name in taken else name
 
 
-def _like(a: Any, v: Any, k: int) -> Any:
+def _like(a: Any, v: Any, k: int, device: Any = None) -> Any:
     """A vector in the number type of the argument it belongs to."""
     if v.__class__ is a.__class__ is np.ndarray and v.dtype is a.dtype and v.shape == a.shape:
         return v
     if isinstance(a, Ref | Param) or isinstance(v, Ref | Param):
         return v
-    a = as_argument(a)
-    v = np.asarray(v, a.dtype if a.dtype.kind == "f" else None)
+    a, dtype = as_argument(a, device), a.dtype if a.dtype.kind == "f" else None
+    v = as_argument(v, device).astype(dtype or v.dtype) if is_foreign(v) else np.asarray(v, dtype)
     if v.shape != a.shape:
         raise ShapeError(f"a vector of shape {v.shape} for argument {k} of shape {a.shape}")
     return v
@@ -254,7 +256,7 @@ def _vjp(f: Callable[..., Any], wrt: Sequence[int], xs: Sequence[Any]) -> Any:
 def _jacobian(f: Callable[..., Any], wrt: Sequence[int], xs: Sequence[Any]) -> tuple[Any, ...]:
     at = [_value(x) for x in xs]
     shapes = [at[k].shape for k in wrt]
-    pushing = _straight(_jvp, f, wrt, [*at, *[np.ones_like(at[k]) for k in wrt]])
+    pushing = _straight(_jvp, f, wrt, [*at, *[np.ones_like(at[k]) for k in wrt]], _far(xs))
     n, shape = sum(at[k].size for k in wrt), pushing.lines[pushing.outputs[1]].shape
     size = int(np.prod(shape, dtype=int))
     if size >= n:
@@ -262,7 +264,7 @@ def _jacobian(f: Callable[..., Any], wrt: Sequence[int], xs: Sequence[Any]) -> t
         (_, (y, has)) = replay(pushing, [*xs, *units], [False] * len(xs) + [True] * len(units), n, gather=True)
         return tuple([_to_the_end(part, shape, s) for part, s in _split(y, has, n, shape, shapes)])
     seeds = np.eye(size, dtype=at[wrt[0]].dtype).reshape(size, *shape)
-    pulling = _straight(_vjp, f, wrt, [*at, np.ones(shape, seeds.dtype)])
+    pulling = _straight(_vjp, f, wrt, [*at, np.ones(shape, seeds.dtype)], _far(xs))
     found = replay(pulling, [*xs, seeds], [False] * len(xs) + [True], size, gather=True)
     whole = zip(found, shapes, strict=True)
     return tuple([do("reshape", full(g, has, size), shape=(*shape, *s)) for (g, has), s in whole])
@@ -273,7 +275,7 @@ def _hessian(f: Callable[..., Any], wrt: Sequence[int], xs: Sequence[Any]) -> tu
     shapes = [at[k].shape for k in wrt]
     units = _units(shapes, at[wrt[0]].dtype)
     n = len(units[0])
-    graph = _straight(_hvp, f, wrt, [*at, *[np.ones_like(at[k]) for k in wrt]])
+    graph = _straight(_hvp, f, wrt, [*at, *[np.ones_like(at[k]) for k in wrt]], _far(xs))
     found = replay(graph, [*xs, *units], [False] * len(xs) + [True] * len(units), n, gather=True)
     return tuple([
         _to_the_end(part, rows, columns)
@@ -281,8 +283,15 @@ def _hessian(f: Callable[..., Any], wrt: Sequence[int], xs: Sequence[Any]) -> tu
     ])
 
 
-def _straight(make: Callable[..., Any], f: Callable[..., Any], wrt: Sequence[int], at: Sequence[Any]) -> Any:
-    return straight(lambda *xs: make(f, wrt, xs), at)[0]
+def _straight(
+    make: Callable[..., Any], f: Callable[..., Any], wrt: Sequence[int], at: Sequence[Any], there: bool
+) -> Any:
+    return straight(lambda *xs: make(f, wrt, xs), at, there)[0]
+
+
+def _far(xs: Sequence[Any]) -> bool:
+    """Whether what these are recorded for runs on a device."""
+    return any(isinstance(x, Ref) and getattr(x.tape, "there", False) for x in xs)
 
 
 def _value(x: Any) -> np.ndarray:

@@ -32,6 +32,8 @@ def _into(ufunc: str) -> str:
 def _reduction(ufunc: str, wide: bool) -> Emit:
     def emit(out: str, line: Any, x: str) -> str:
         axis, keepdims = line.attrs["axis"], line.attrs["keepdims"]
+        if line.there:
+            return _reduced(ufunc, out, line, x)
         if not wide or line.dtype.char not in "ef":
             return f"{ufunc}.reduce({x}, {axis!r}, None, {out}, {keepdims!r})"
         if (axis is None or len(line.first) < 3) and math.prod(line.first) <= BUFFER:
@@ -42,7 +44,21 @@ def _reduction(ufunc: str, wide: bool) -> Emit:
     return emit
 
 
+METHODS = {"add": "sum", "multiply": "prod", "maximum": "max", "minimum": "min"}
+
+
+def _reduced(ufunc: str, out: str, line: Any, x: str) -> str:
+    """A reduction on a device, whose library has no ``maximum.reduce``."""
+    axis, keepdims, method = line.attrs["axis"], line.attrs["keepdims"], METHODS[ufunc]
+    if ufunc == "add" and line.dtype.char in "ef":
+        return f"copyto({out}, {x}.sum({axis!r}, float64, None, {keepdims!r}), 'unsafe')"
+    dtype = "" if method in ("max", "min") else "None, "
+    return f"{x}.{method}({axis!r}, {dtype}{out}, {keepdims!r})"
+
+
 def _product(out: str, line: Any, a: str, b: str) -> str:
+    if line.there:
+        return f"matmul({a}, {b}, out={out})" if len(line.shape) > 1 else f"copyto({out}, matmul({a}, {b}))"
     return f"{a}.dot({b}, {out})" if line.dot else f"matmul({a}, {b}, {out})"
 
 
@@ -102,7 +118,7 @@ def used(text: str) -> list[str]:
 
 def bits(line: Any) -> np.dtype[Any] | None:
     """Integers of the size of a float, for a choice between so many that it is made bit by bit."""
-    many = line.op == "where" and math.prod(line.shape) >= MANY and line.dtype.char in INTEGERS
+    many = line.op == "where" and not line.there and math.prod(line.shape) >= MANY and line.dtype.char in INTEGERS
     return np.dtype(INTEGERS[line.dtype.char]) if many else None
 
 

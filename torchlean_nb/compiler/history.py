@@ -121,9 +121,9 @@ class Reading:
         ------
         HandleTypeError, HyperparameterError
         """
-        arrays = list(as_arguments(args) if args else self.examples)
+        arrays = list(as_arguments(args, device=self.far) if args else self.examples)
         made, names = self._for(arrays), names_of(self.f, len(arrays))
-        return _part("profile").profile(made.graph, made.plan, names, arrays, repeat)
+        return _part("profile").profile(made.graph, made.plan, names, arrays, repeat, self.far)
 
     def _words(self) -> dict[int, str]:
         return words(self.graph, self.plan, names_of(self.f, len(self.examples)))

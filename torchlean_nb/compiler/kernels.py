@@ -18,10 +18,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from torchlean_nb.compiler.kernel_source import FORMS, NARROW, Loop, Space, even, folded, home, kind, summed, written
-from torchlean_nb.compiler.lowering import FEW, Graph, Line
+from torchlean_nb.compiler.lowering import Graph, Line
 from torchlean_nb.compiler.passes import drop_unused
 from torchlean_nb.compiler.plan import Plan, roots
 from torchlean_nb.compiler.source import Text, assigned
+from torchlean_nb.compiler.spellings import FEW
 
 WORTH = 2048  # elements not gone through again that pay for a loop of their own
 CALL, ROW = 512, 32  # elements in the time of a call of NumPy, and of its way to the next row where it spreads one

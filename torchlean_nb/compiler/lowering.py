@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from torchlean_nb.backend.namespace import DIRECT, as_product, stacked, summed
+from torchlean_nb.backend.namespace import DIRECT
 from torchlean_nb.compiler.recording import HollowTape, Recording, record, uncollected
+from torchlean_nb.compiler.spellings import ON_CPU, ON_DEVICE
 from torchlean_nb.engine.calls import call_of
 from torchlean_nb.engine.recorder import Recorder, Traced
 from torchlean_nb.engine.reverse import Recorded, sweep
@@ -24,7 +24,6 @@ from torchlean_nb.engine.tensor import Ref
 from torchlean_nb.rows import OPS
 
 SMALL = 64  # elements of a constant that is compared with others at once
-SHORT, FEW, MANY = 32, 256, 65536  # elements of a row, and of all rows, of which the largest are found as columns
 
 
 class Origin(NamedTuple):
@@ -75,6 +74,8 @@ class Line:
         What it is a part of, in words.
     origin : Origin
         The same as data.
+    there : bool
+        Whether it runs on a device other than the CPU.
     """
 
     op: str
@@ -89,6 +90,7 @@ class Line:
     value: Any = None
     source: str = ""
     origin: Origin = NOWHERE
+    there: bool = False
 
     def but(self, **changes: Any) -> Line:
         """The same with some fields changed, as `dataclasses.replace` has it, without asking for every field."""
@@ -127,11 +129,12 @@ class _Handle(Traced):
 class LowTape(HollowTape):
     """A tape of primitives, each of which is computed once."""
 
-    __slots__ = ("known",)
+    __slots__ = ("known", "spellings")
 
-    def __init__(self, dtype: str):
+    def __init__(self, dtype: str, there: bool = False):
         super().__init__(dtype, "ieee", "tl.compile")
         self.known: dict[Any, Any] = {}
+        self.spellings = ON_DEVICE if there else ON_CPU
 
     def _check_kinds(self, *_: Any) -> None:
         """The tape of the function has looked at the types."""
@@ -168,7 +171,7 @@ class Lowering(Recorder):
         return found
 
     def _made(self, op: Any, args: Any, attrs: dict[str, Any], ids: tuple[int, ...] = (), value: Any = None) -> Any:
-        other = _OTHERWISE.get(op.name)
+        other = self.tape.spellings.get(op.name)
         found = None if other is None else other(self, *args, **attrs)
         if found is None and value is not None and value.base is None:  # a view has to look at this tape's arrays
             return self.handle(self.tape.append(op, ids, attrs, value))
@@ -207,56 +210,9 @@ class Lowering(Recorder):
         return _Handle(self.tape, i)
 
 
-# What the namespace of NumPy does otherwise for some arguments, as lines of their own: what it then needs is shared
-# and planned like everything else.
-
-
-def _stacked(xp: Lowering, a: Any, b: Any) -> Any:
-    a, b = map(xp._lifted, (a, b))
-    if not stacked(xp.seen(a), xp.seen(b)):
-        return None
-    rows = xp.reshape(a, shape=(a.size // a.shape[-1], a.shape[-1]))
-    return xp.reshape(xp.matmul(rows, b), shape=(*a.shape[:-1], b.shape[-1]))
-
-
-def _sum(xp: Lowering, x: Any, *, axis: Any, keepdims: bool) -> Any:
-    x = xp._lifted(x)
-    found = as_product(xp.seen(x), axis) if x.dtype.char in "ef" else None
-    if found is None:
-        return None
-    shape, rows = found
-    wide = xp.astype(xp.reshape(x, shape=shape), dtype="float64")
-    ones = xp.ones(shape=shape[:1] if rows else shape[1:], like=wide)
-    total = xp.matmul(ones, wide) if rows else xp.matmul(wide, ones)
-    return xp.astype(xp.reshape(total, shape=summed(x.shape, rows, keepdims)), dtype=x.dtype.name)
-
-
-def _max(xp: Lowering, x: Any, *, axis: Any, keepdims: bool) -> Any:
-    """Short rows as columns of a copy, which NumPy compares many at a time."""
-    x = xp._lifted(x)
-    n, size = x.ndim, x.size
-    last = n > 1 and axis in (-1, n - 1, (-1,), (n - 1,))
-    if not last or not (1 < x.shape[-1] <= SHORT and FEW <= size <= MANY) or x.dtype.char not in "fd":
-        return None
-    if not xp.seen(x).flags.c_contiguous:
-        return None
-    rows, wide = size // x.shape[-1], x.shape[-1]
-    turned = xp.reshape(xp.reshape(x, shape=(rows, wide)).T, shape=(size,))
-    top = xp.max(xp.reshape(turned, shape=(wide, rows)), axis=0, keepdims=False)
-    return xp.reshape(top, shape=(*x.shape[:-1], 1) if keepdims else x.shape[:-1])
-
-
-def _fold(xp: Lowering, g: Any, *, size: Any, **attrs: Any) -> Any:
-    parts = [xp.index(g, key=(..., *place)) for place in product(*map(range, size))]
-    return xp.spread(*parts, size=size, **attrs)
-
-
-_OTHERWISE = {"fold": _fold, "matmul": _stacked, "max": _max, "sum": _sum}
-
-
 def lower(
     f: Callable[..., Any], args: Sequence[Any], wrt: Sequence[int] | None, dtype: str,
-    rows: Mapping[str, Any] | None = None,
+    rows: Mapping[str, Any] | None = None, there: bool = False,
 ) -> tuple[Graph, bool]:  # fmt: skip
     """Primitives of a function, and of its gradient with respect to the arguments `wrt`.
 
@@ -268,6 +224,8 @@ def lower(
     dtype : str
     rows : mapping of str to Op, optional
         Rows to be taken in the place of those of the same name.
+    there : bool
+        Whether they are to run on a device other than the CPU.
 
     Returns
     -------
@@ -282,7 +240,7 @@ def lower(
     HandleTypeError, ForeignHandleError
         When it looks at a value, returns something else, or uses a value of a session.
     """
-    made = record(f, args, dtype, rows)
+    made = record(f, args, dtype, rows, there)
     return lowered(made, wrt), made.several
 
 
@@ -327,7 +285,8 @@ def _directly(f: Callable[..., Any], *args: Any) -> Any:
 
 def _opened(tape: Tape, inputs: list[int], results: list[int], origins: Sequence[Origin]) -> Graph:
     wanted = _ancestors(tape, results) | set(inputs)
-    low = LowTape(tape.dtype)
+    there = tape.there
+    low = LowTape(tape.dtype, there)
     xp = Lowering(low)
     new: dict[int, Any] = {-1: None}
     source: list[Origin] = []
@@ -347,8 +306,8 @@ def _opened(tape: Tape, inputs: list[int], results: list[int], origins: Sequence
         lines.append(Line(
             name, parents, attrs, v.shape, v.dtype, () if x is None else x.shape, memory_order(v),
             x is not None and np.may_share_memory(v, x),
-            name == "matmul" and plain_product(*[values[p] for p in parents], v),
-            v if name == "const" else None, said[origin], origin,
+            name == "matmul" and not there and plain_product(*[values[p] for p in parents], v),
+            v if name == "const" else None, said[origin], origin, there,
         ))  # fmt: skip
     del low.values[:], tape.values[:]  # tapes and handles know each other, so they wait for a collection
     return Graph(tuple(lines), tuple([new[i].id for i in inputs]), tuple([new[i].id for i in results]))

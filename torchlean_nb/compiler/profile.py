@@ -7,7 +7,7 @@ time itself; it is measured in the same run and subtracted.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
@@ -170,8 +170,21 @@ def moved(graph: Graph, i: int) -> tuple[int, int]:
     return sum(read.values()), nbytes(line.shape, line.dtype)
 
 
-def profile(graph: Graph, plan: Plan, names: Sequence[str], arrays: Sequence[Any], repeat: int) -> Profile:
-    """Run a program's statements one at a time, `repeat` times.
+def _after(device: Any) -> Callable[[], float]:
+    """A clock that waits for the device, which otherwise computes while Python goes on."""
+    wait = device.np.cuda.Stream.null.synchronize
+
+    def now() -> float:
+        wait()
+        return perf_counter()
+
+    return now
+
+
+def profile(
+    graph: Graph, plan: Plan, names: Sequence[str], arrays: Sequence[Any], repeat: int, device: Any = None
+) -> Profile:
+    """Run a program's statements one at a time, `repeat` times; a device is waited for after each.
 
     Raises
     ------
@@ -185,18 +198,20 @@ def profile(graph: Graph, plan: Plan, names: Sequence[str], arrays: Sequence[Any
         timed += ["_a = _now()", *code, f"_s[{k}].append(_now() - _a)"]
         plain += code
     timed += ["_a = _now()", f"_s[{len(parts)}].append(_now() - _a)"]
-    start = [*head("profile", graph, plan, [*text.once, *text.bound, *plain]), *text.made, *text.once]
+    start = [*head("profile", graph, plan, [*text.once, *text.bound, *plain], device), *text.made, *text.once]
     step = [f"def step({', '.join(text.names)}):", *indented([*text.bound, *timed])]
     whole = [f"def whole({', '.join(text.names)}):", *indented([*text.bound, *plain, "pass"])]
     samples: list[list[float]] = [[] for _ in range(len(parts) + 1)]
-    space: dict[str, Any] = {"constants": constants(graph), "_now": perf_counter, "_s": samples}
+    now = perf_counter if device is None else _after(device)
+    space: dict[str, Any] = {"constants": constants(graph, device), "_now": now, "_s": samples}
     exec(compile("\n".join([*start, *step, *whole]), "<profile>", "exec"), space)
     call, runs = quietly(), []
+    arrays = arrays if device is None else [a if device.owns(a) else device.put(a) for a in arrays]
     for _ in range(repeat + 1):
         call(space["step"], *arrays)
-        before = perf_counter()
+        before = now()
         call(space["whole"], *arrays)
-        runs.append(perf_counter() - before)
+        runs.append(now() - before)
     took = [float(np.median(s[1:])) for s in samples]  # the first run meets caches that are cold
     clock, memory = took[-1], lanes(graph, plan)
     costs = [

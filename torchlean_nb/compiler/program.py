@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from torchlean_nb.backend import devices
+from torchlean_nb.backend.devices import host
 from torchlean_nb.backend.quiet import quietly
 from torchlean_nb.compiler import scalars
 from torchlean_nb.compiler.arguments import as_arguments, check_count, chosen, names_of, takes, title_of
@@ -57,6 +59,9 @@ class Program(Derivatives, Showing, Reading):
         Arguments by which `value_and_grad` differentiates.
     wrt : bool
         Whether this program computes the gradient, too.
+    device : Device or str, optional
+        Where it runs: by default where the examples are, else the default device. NumPy arrays and lists are put
+        there and results come back as NumPy arrays; as soon as an argument lives there, results stay there.
 
     Examples
     --------
@@ -71,10 +76,13 @@ class Program(Derivatives, Showing, Reading):
 
     def __init__(
         self, f: Callable[..., Any], examples: Sequence[Any], argnums: Any = 0, wrt: bool = False, fast: bool = False,
-        recorded: Recording | None = None,
+        recorded: Recording | None = None, device: Any = None,
     ):  # fmt: skip
+        self.device = (devices.common(examples) if device is None else None) or devices.device(device)
+        self.far = self.device if self.device.library is not None else None
         # Copies: what the arguments are views of shall not be kept alive.
-        self.f, self.examples, self.argnums = f, tuple([np.array(a) for a in as_arguments(examples)]), argnums
+        self.f, self.argnums = f, argnums
+        self.examples = tuple([np.array(host(a)) for a in as_arguments(examples, device=self.far)])
         self.wrt, self.fast = chosen(argnums, len(self.examples)) if wrt else None, fast
         self._made: dict[Any, SimpleNamespace] = {}
         self._last: SimpleNamespace | None = None
@@ -94,21 +102,26 @@ class Program(Derivatives, Showing, Reading):
         Of a function that returns a tuple the gradient is that of its first result. Given Tensors or Params, the
         function itself runs, so that what uses it can be differentiated.
         """
-        made = self._last
+        made, back = self._last, False
         if made is None or not made.takes(*args):
             try:
-                args = as_arguments(args)
+                args = as_arguments(args, device=self.far)
             except HandleTypeError:
                 if any(isinstance(a, Ref | Param) for a in args):
                     return self._recorded(args)
                 raise
             made = self._last = self._for(args)
+            if self.far is not None:
+                back = not any(map(self.far.owns, args))
+                args = [a if self.far.owns(a) else self.far.put(a) for a in args]
         try:
             out = made.quietly(made.step, *args)
         except RuntimeError as e:
             if "is already entered" not in str(e):
                 raise
             raise ThreadError(f"compiled {title_of(self.f)} is running already", None, "a program per thread") from None
+        if back:
+            out = tuple(map(fetched, out))
         if self.wrt is None:
             return out if made.several else out[0]
         n = len(out) - len(self.wrt)
@@ -128,7 +141,9 @@ class Program(Derivatives, Showing, Reading):
         NonScalarError
         """
         recorded = self._recording(self.examples)
-        return Program(self.f, self.examples, self.argnums, wrt=True, fast=self.fast, recorded=recorded)
+        return Program(
+            self.f, self.examples, self.argnums, wrt=True, fast=self.fast, recorded=recorded, device=self.device
+        )
 
     @property
     def rows(self) -> Mapping[str, Any] | None:
@@ -199,7 +214,9 @@ class Program(Derivatives, Showing, Reading):
 
     def _record(self, arrays: Sequence[np.ndarray]) -> Recording:
         kinds = {a.dtype.name for a in arrays if a.dtype.kind == "f"}
-        return record(self.f, arrays, kinds.pop() if len(kinds) == 1 else "float64", self.rows)
+        dtype = kinds.pop() if len(kinds) == 1 else "float64"
+        forms = [np.zeros(a.shape, a.dtype) if devices.is_foreign(a) else a for a in arrays]
+        return record(self.f, forms, dtype, self.rows, self.far is not None)
 
     def _recording(self, arrays: Sequence[np.ndarray]) -> Recording:
         """The function recorded for arrays of this kind; the first one is handed out once, as it holds much."""
@@ -214,9 +231,13 @@ class Program(Derivatives, Showing, Reading):
         graph, names = simplified(rough), names_of(self.f, len(arrays))
         results = ["values" if several else "value"] + [f"gradient of {names[k]}" for k in self.wrt or ()]
         title = title_of(self.f)
-        made = _Made(graph=graph, several=several, quietly=quietly(), takes=takes(arrays))
+        kind = self.device.np.ndarray
+        made = _Made(graph=graph, several=several, quietly=quietly(), takes=takes(arrays, kind) if arrays else _never)
         made.recorded = sum(x.op not in ("input", "const") for x in rough.lines)
-        if scalars.fits(graph):
+        if self.far is not None:
+            made.source = source(graph, made.plan, names, results, title, self.far)
+            made.step = _run(made.source, graph, self.far)
+        elif scalars.fits(graph):
             made.source = scalars.source(graph, names, results, title)
             made.step = scalars.guarded(
                 _run(made.source, graph), lambda: _run(source(graph, made.plan, names, results, title), graph)
@@ -229,7 +250,8 @@ class Program(Derivatives, Showing, Reading):
     def _recipe(self) -> tuple[Any, ...]:
         """What it is made of: a copy is compiled again, and keeps the function."""
         f = getattr(self.f, "__wrapped__", self.f)
-        return f, getattr(self.f, "rewrite", False), self.examples, self.argnums, self.wrt is not None, self.fast
+        named = self.argnums, self.wrt is not None, self.fast, self.device.name
+        return f, getattr(self.f, "rewrite", False), self.examples, *named
 
     def __copy__(self) -> Program:
         return _again(*self._recipe())
@@ -254,20 +276,31 @@ class Program(Derivatives, Showing, Reading):
 compile_ = compile
 
 
-def _again(f: Any, rewrite: Any, examples: Any, argnums: Any, wrt: bool, fast: bool) -> Program:
-    return Program(otherwise(f, rewrite), examples, argnums, wrt, fast)
+def _again(f: Any, rewrite: Any, examples: Any, argnums: Any, wrt: bool, fast: bool, device: str) -> Program:
+    return Program(otherwise(f, rewrite), examples, argnums, wrt, fast, device=device)
 
 
-def _run(text: str, graph: Graph) -> Callable[..., Any]:
+def _never(*_: Any) -> bool:
+    return False
+
+
+def fetched(a: Any) -> np.ndarray:
+    """A result of a device as an array of the host, which belongs to whoever asked for it."""
+    out: np.ndarray = host(a)
+    out.setflags(write=True)
+    return out
+
+
+def _run(text: str, graph: Graph, device: devices.Device | None = None) -> Callable[..., Any]:
     """The function that a source defines."""
-    space: dict[str, Any] = {"constants": constants(graph)}
+    space: dict[str, Any] = {"constants": constants(graph, device)}
     exec(compile_(text, "<tl.compile>", "exec"), space)
     return space["step"]
 
 
 def compile(
     f: Callable[..., Any], *examples: Any, argnums: int | Sequence[int] = 0, rewrite: Any = False,
-    fast: bool = False,
+    fast: bool = False, device: Any = None,
 ) -> Program:
     """Trace a function once and make a program of it.
 
@@ -284,6 +317,9 @@ def compile(
         Those that keep all bits are made without being asked for; ``rewrite=[]`` makes none.
     fast : bool
         Whether rounding may differ from eager mode: sums in float32, slopes by way of values; see `compiler.fast`.
+    device : {"cpu", "cuda", "cuda:1", ...}, optional
+        Where the program runs: by default where the examples live, else `set_default_device`'s. Of NumPy arrays and
+        lists the results are NumPy arrays; arrays of the device give arrays of the device, and nothing crosses.
 
     Raises
     ------
@@ -308,4 +344,4 @@ def compile(
     if not callable(f):
         raise HandleTypeError(f"compile: {quote(f, 40)} is a {type(f).__name__}, not a function")
     check_count(f, len(examples))
-    return Program(otherwise(f, rewrite), examples, argnums, fast=fast)
+    return Program(otherwise(f, rewrite), examples, argnums, fast=fast, device=device)

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from torchlean_nb.backend.devices import host
 from torchlean_nb.compiler.forms import form_namespace, form_of, hollow, plain
 from torchlean_nb.engine.data import as_data
 from torchlean_nb.engine.tape import Tape
@@ -79,6 +80,7 @@ class HollowTape(Tape):
     """A tape that keeps the values of its constants only."""
 
     __slots__ = ()
+    there = False  # whether what is recorded is to run on a device other than the CPU
 
     def __init__(self, *args: Any):
         super().__init__(form_namespace(), *args)
@@ -101,6 +103,17 @@ class SymbolTape(HollowTape):
 
     __slots__ = ()
     handle = Symbol
+
+
+class FarTape(SymbolTape):
+    """The same for a device; arrays of that device that the function holds become constants."""
+
+    __slots__ = ()
+    there = True
+
+    def lift(self, a: Any, op: Any, k: int) -> int:
+        """Number of an operand."""
+        return super().lift(host(a), op, k)
 
 
 @dataclass(frozen=True)
@@ -137,7 +150,7 @@ class Recording:
 
 
 def record(
-    f: Callable[..., Any], args: Sequence[Any], dtype: str, rows: Mapping[str, Any] | None = None
+    f: Callable[..., Any], args: Sequence[Any], dtype: str, rows: Mapping[str, Any] | None = None, there: bool = False
 ) -> Recording:
     """Run a function on Symbols.
 
@@ -146,7 +159,7 @@ def record(
     HandleTypeError, ForeignHandleError
         When it looks at a value, returns something else, or uses a value of a session.
     """
-    tape = SymbolTape(dtype, "ieee", "tl.compile")
+    tape = (FarTape if there else SymbolTape)(dtype, "ieee", "tl.compile")
     inputs = [tape.leaf("input", as_data(a, dtype, label=f"argument {k}", finite=False)) for k, a in enumerate(args)]
     found = _called(f, inputs)
     if isinstance(found, tuple) and not found:
@@ -180,4 +193,4 @@ def _result(tape: Tape, found: Any) -> Any:
         raise HandleTypeError(
             f"compile: the function returned a {type(found).__name__}", "a Tensor, or a tuple of them", "return y, z"
         )
-    return tape.leaf("const", as_data(found, tape.dtype, label="result", finite=False))
+    return tape.leaf("const", as_data(host(found), tape.dtype, label="result", finite=False))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from torchlean_nb.backend.devices import host
 from torchlean_nb.backend.namespace import numpy_namespace
 from torchlean_nb.compiler.arguments import as_arguments
 from torchlean_nb.compiler.emit import key, literal
@@ -51,11 +52,11 @@ class Showing:
         from torchlean_nb.compiler import formulas  # noqa: PLC0415 - when someone looks
         from torchlean_nb.trace.program import ProgramLine, ProgramTrace  # noqa: PLC0415
 
-        arrays = list(as_arguments(args) if args else self.examples)
+        arrays = [host(a) for a in (as_arguments(args, device=self.far) if args else self.examples)]
         self(*arrays)  # which says what is wrong with them
         kinds, made = [[(a.shape, a.dtype) for a in each] for each in (arrays, self.examples)], self
         if kinds[0] != kinds[1]:
-            made = type(self)(self.f, arrays, self.argnums, self.wrt is not None, self.fast)
+            made = type(self)(self.f, arrays, self.argnums, self.wrt is not None, self.fast, device=self.device)
         graph, text = made.graph, made.source
         read = _Reading(text, graph, made.plan)
         seen = held(graph, arrays) if values else {i: x.value for i, x in enumerate(graph.lines) if x.op == "const"}

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from torchlean_nb.backend.devices import Device
 from torchlean_nb.compiler.emit import MAKES, NUMPY, VIEWS, WRITES, choose, fallback, used
 from torchlean_nb.compiler.lowering import Graph, Line
 from torchlean_nb.compiler.plan import Plan
@@ -26,13 +27,16 @@ _LEAVES = ("input", "const")
 _NAME = re.compile(r"\w+")
 
 
-def source(graph: Graph, plan: Plan, names: Sequence[str], results: Sequence[str], title: str) -> str:
-    """The program, from its imports to its return."""
+def source(
+    graph: Graph, plan: Plan, names: Sequence[str], results: Sequence[str], title: str, device: Device | None = None
+) -> str:
+    """The program, from its imports to its return; on the CPU unless a device is given."""
     text = Text(graph, plan, names)
     body = [f"def step({', '.join(text.names)}):", *indented(text.body)]
     body.append(f"    # {', '.join(results)}")
     body.append(f"    return ({', '.join(copied(graph, text, i) for i in graph.outputs)},)")
-    return "\n".join([*head(title, graph, plan, [*text.once, *body]), "", *text.made, *text.once, "", "", *body, ""])
+    first = head(title, graph, plan, [*text.once, *body], device)
+    return "\n".join([*first, "", *text.made, *text.once, "", "", *body, ""])
 
 
 class Text:
@@ -141,14 +145,17 @@ def indented(lines: Iterable[str], by: int = 4) -> list[str]:
     return [" " * by + line for line in lines]
 
 
-def head(title: str, graph: Graph, plan: Plan, code: Iterable[str]) -> list[str]:
+def head(title: str, graph: Graph, plan: Plan, code: Iterable[str], device: Device | None = None) -> list[str]:
     """Docstring and imports that some code needs."""
-    lines = [f'"""{title}"""', "import numpy as np"]
+    library = "numpy" if device is None else device.np.__name__
+    lines = [f'"""{title}"""', f"import {library} as np"]
     if known := used("\n".join(code)):
-        lines += [" \\\n".join(wrap(f"from numpy import {', '.join(known)}", WIDTH, subsequent_indent="    ",
+        lines += [" \\\n".join(wrap(f"from {library} import {', '.join(known)}", WIDTH, subsequent_indent="    ",
                                     break_long_words=False))]  # fmt: skip
     if any(line.op not in _KNOWN for line in graph.lines if line.op not in _LEAVES):
-        lines += ["from torchlean_nb.backend.namespace import numpy_namespace", "", "xp = numpy_namespace()"]
+        where = "namespace import numpy_namespace" if device is None else "devices import device"
+        made = "numpy_namespace()" if device is None else f'device("{device.name}").xp'
+        lines += [f"from torchlean_nb.backend.{where}", "", f"xp = {made}"]
     if plan.aside:
         lines += ["", "", _choose()]
     if plan.place:
@@ -186,9 +193,10 @@ def _reshaped(graph: Graph, plan: Plan, word: dict[int, str]) -> list[tuple[str,
     return [(name, f"t{n}.reshape({shape!r})") for (n, shape), name in seen.items()]
 
 
-def constants(graph: Graph) -> dict[str, np.ndarray]:
-    """Constants too large to be written out, by name."""
-    return {f"c{i}": x.value for i, x in enumerate(graph.lines) if x.op == "const" and not _spelled(x.value)}
+def constants(graph: Graph, device: Device | None = None) -> dict[str, Any]:
+    """Constants too large to be written out, by name, where the program runs."""
+    found = {f"c{i}": x.value for i, x in enumerate(graph.lines) if x.op == "const" and not _spelled(x.value)}
+    return found if device is None else {name: device.put(a) for name, a in found.items()}
 
 
 def _statement(i: int, line: Line, plan: Plan, word: dict[int, str]) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from torchlean_nb.backend.devices import common, is_foreign
 from torchlean_nb.compiler.arguments import as_argument, as_arguments, title_of
 from torchlean_nb.compiler.batching import do, full, replay, straight
 from torchlean_nb.compiler.lowering import Graph
@@ -62,7 +63,11 @@ def vmap(
     @wraps(f)
     def mapped(*args: Any) -> Any:
         among = any(isinstance(a, Ref | Param) for a in args)
-        given = [a if isinstance(a, Ref | Param) else as_argument(a) for a in args] if among else as_arguments(args)
+        where = common(args)
+        if among:
+            given = [a if isinstance(a, Ref | Param) else as_argument(a, where) for a in args]
+        else:
+            given = as_arguments(args, device=where)
         axes = _axes(in_axes, given)
         n = _count(given, axes)
         graph, several = _graph(f, graphs, [_example(a, axis) for a, axis in zip(given, axes, strict=True)])
@@ -128,12 +133,14 @@ def _is_int(a: Any) -> bool:
 
 
 def _value(a: Any) -> Any:
-    return a.tape.values[a.id] if isinstance(a, Ref) else a.value if isinstance(a, Param) else a
+    return a.tape.values[a.id] if isinstance(a, Ref) else a.array if isinstance(a, Param) else a
 
 
 def _example(a: Any, axis: int | None) -> np.ndarray:
     """The first example, or zeros in its shape where there is none."""
     v = _value(a)
+    if is_foreign(v):
+        v = np.zeros(v.shape, v.dtype)
     if axis is None:
         return v
     return np.take(v, 0, axis) if v.shape[axis] else np.zeros(np.delete(v.shape, axis), v.dtype)
@@ -151,4 +158,4 @@ def _result(y: Any, axis: int) -> Any:
     if not -y.ndim <= axis < y.ndim:
         raise AxisError(f"vmap: out_axes={axis} for a result of shape {y.shape}", "which has the examples in front")
     y = _moved(y, 0, axis % y.ndim)
-    return y if isinstance(y, Ref) else freeze(np.array(y))
+    return y if isinstance(y, Ref) else y.copy() if is_foreign(y) else freeze(np.array(y))
