@@ -6,6 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from _device_skips import SKIPS
 from hypothesis import settings
 
 from torchlean_nb.backend import devices
@@ -42,11 +43,16 @@ def pytest_report_header() -> list[str]:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests in tests/oracle, tests/browser and tests/gpu carry the mark of their folder."""
+    away = devices.get_default_device().name != "cpu"
     for item in items:
         if HERE in item.path.parents:
             area = item.path.relative_to(HERE).parts[0]
             if area in ("oracle", "browser", "gpu"):
                 item.add_marker(area)
+        if away:
+            why = next((why for part, why in SKIPS.items() if part in item.nodeid), None)
+            if why:
+                item.add_marker(pytest.mark.skip(reason=why))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -73,13 +73,13 @@ class ExactArray(Handle):
         """Nearest float64 values."""
         return self.a.astype(np.float64)
 
-    def min(self) -> Fraction:
+    def min(self) -> ExactArray:
         """Smallest element, for checks of ranges."""
-        return self.a.min()
+        return ExactArray(self.a.min())
 
-    def max(self) -> Fraction:
+    def max(self) -> ExactArray:
         """Largest element."""
-        return self.a.max()
+        return ExactArray(self.a.max())
 
     def item(self) -> Fraction:
         """The one fraction it holds."""
