@@ -77,6 +77,22 @@ def _is_plain(value: Any) -> bool:
     return isinstance(value, numbers.Real | list | tuple) and not isinstance(value, np.generic)
 
 
+def as_type(value: Any, dtype: Any, label: str) -> np.ndarray:
+    """The array in another number type; in an integer type only where that holds every one of its numbers.
+
+    Raises
+    ------
+    DTypeOverflowError
+    """
+    a = np.asarray(value)
+    with np.errstate(invalid="ignore"):
+        out = a.astype(dtype)
+    if out.dtype.kind in "iu" and a.dtype.kind in "iuf" and not np.array_equal(out, a):
+        at = tuple(int(i) for i in np.argwhere(out != a)[0])
+        raise DTypeOverflowError(f"{label}: {a[at]} at index {at} is no {out.dtype.name}", None, "a wider type")
+    return out
+
+
 def as_data(value: Any, dtype: str, *, label: str, trainable: bool = False, finite: bool = True) -> np.ndarray:
     """Own, read-only, C-ordered copy of `value`, real numbers only.
 

@@ -17,7 +17,7 @@ from torchlean_nb.backend.store import Store
 from torchlean_nb.copies import Live
 from torchlean_nb.engine.backends import backend as way
 from torchlean_nb.engine.cells import IntegerCells
-from torchlean_nb.engine.data import check_dtype, check_name
+from torchlean_nb.engine.data import as_type, check_dtype, check_name
 from torchlean_nb.engine.gradients import Gradients
 from torchlean_nb.engine.looking import Looking
 from torchlean_nb.engine.param import Param
@@ -185,7 +185,7 @@ class Session(Looking, IntegerCells, Live):
         check_name(name, "input")
         label = f"input {quote(name)}" if name else "input"
         if dtype is not None:
-            value = (value if self._where.owns(value) else np.asarray(value)).astype(dtype)
+            value = value.astype(dtype) if self._where.owns(value) else as_type(value, dtype, label)
         data = self.place(value, self.dtype, label=label, trainable=requires_grad, finite=self._strict)
         return self.tape.leaf("input", data, requires_grad, name)
 

@@ -17,7 +17,7 @@ import re
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from torchlean_nb.errors import HyperparameterError, did_you_mean, quote
+from torchlean_nb.errors import HyperparameterError, HyperparameterTypeError, did_you_mean, quote
 
 LENGTH, PIECES, DEPTH, POWER = 500, 300, 30, 64
 CONSTANTS = {"pi": math.pi, "e": math.e}
@@ -118,7 +118,11 @@ def read(text: str) -> Node:
     ...
     """
     if not isinstance(text, str):
-        raise HyperparameterError(f"formula: {quote(text, 40)} is a {type(text).__name__}", "text", "'x**2 + y**2'")
+        raise HyperparameterTypeError(
+            f"formula: {quote(text, 40)} is a {type(text).__name__}", "a formula is a str", "'x**2 + y**2'"
+        )
+    if not text.strip():
+        raise HyperparameterError("formula: the text is empty", None, "'x**2 + y**2'")
     if len(text) > LENGTH:
         raise HyperparameterError(f"formula: {len(text)} characters", f"at most {LENGTH}", "a function f(x, y)")
     reader = _Reader(text)

@@ -31,6 +31,8 @@ def as_trace(source: Any) -> GraphTrace:
         return source
     if isinstance(source, Mapping) and source.get("format") == FORMAT:
         return GraphTrace.from_dict(source)
+    if isinstance(source, Session):
+        source._open()
     if isinstance(source, Session) and len(source.tape):
         try:
             return source.trace(source.grads.output)
