@@ -215,8 +215,7 @@ class Program(Derivatives, Showing, Reading):
     def _record(self, arrays: Sequence[np.ndarray]) -> Recording:
         kinds = {a.dtype.name for a in arrays if a.dtype.kind == "f"}
         dtype = kinds.pop() if len(kinds) == 1 else "float64"
-        forms = [np.zeros(a.shape, a.dtype) if devices.is_foreign(a) else a for a in arrays]
-        return record(self.f, forms, dtype, self.rows, self.far is not None)
+        return record(self.f, [*map(form, arrays)], dtype, self.rows, self.far is not None)
 
     def _recording(self, arrays: Sequence[np.ndarray]) -> Recording:
         """The function recorded for arrays of this kind; the first one is handed out once, as it holds much."""
@@ -282,6 +281,11 @@ def _again(f: Any, rewrite: Any, examples: Any, argnums: Any, wrt: bool, fast: b
 
 def _never(*_: Any) -> bool:
     return False
+
+
+def form(a: Any) -> np.ndarray:
+    """An array of the host as it is; for one of a device zeros of its shape and type."""
+    return np.zeros(a.shape, a.dtype) if devices.is_foreign(a) else a
 
 
 def fetched(a: Any) -> np.ndarray:

@@ -15,12 +15,13 @@ from typing import Any
 
 import numpy as np
 
+from torchlean_nb.backend.devices import host
 from torchlean_nb.compiler.replay_book import Book
 from torchlean_nb.compiler.replay_plan import planned
 from torchlean_nb.compiler.replay_tape import ReplayTape
 from torchlean_nb.engine.backends import Eager
 from torchlean_nb.engine.calls import quick_finite
-from torchlean_nb.engine.data import as_data, freeze
+from torchlean_nb.engine.data import freeze
 from torchlean_nb.engine.gradients import Gradients, newest
 from torchlean_nb.engine.reverse import Plain, sweep
 from torchlean_nb.errors import TorchLeanError
@@ -75,7 +76,7 @@ def replayed(tape: Any, out: int, seed: Any) -> Gradients | None:
     if not step.needs or (seed is None and step.shape not in SCALARS):
         return None
     if seed is not None:
-        more = _given(seed, step)
+        more = _given(tape, seed, step)
         if more is None:
             return None
     plan = planned(values, out, "gradient" if seed is None else "seeded", *more)
@@ -100,7 +101,7 @@ def pushed(session: Any, out: int, tangents: Mapping[Any, Any]) -> Any:
     if values is None or not moved or max(moved) > out:
         return None
     steps = session.tape.steps
-    more = [_given(t, steps[i]) if isinstance(steps[i].op, str) else None for i, t in moved.items()]
+    more = [_given(session.tape, t, steps[i]) if isinstance(steps[i].op, str) else None for i, t in moved.items()]
     if any(m is None for m in more):
         return None
     arrays = [a for m in more for a in m]
@@ -108,7 +109,7 @@ def pushed(session: Any, out: int, tangents: Mapping[Any, Any]) -> Any:
     if plan is None or not set(moved) <= set(plan.leaves):
         return None
     (dot,) = plan(values, *arrays)
-    return dot if not session.tape.strict or session.tape.xp.all_finite(dot) else None
+    return host(dot) if not session.tape.strict or session.tape.xp.all_finite(dot) else None
 
 
 def _notes(tape: Any, out: int) -> Any:
@@ -119,10 +120,10 @@ def _notes(tape: Any, out: int) -> Any:
     return tape.values if ahead is None or len(ahead) <= out else None
 
 
-def _given(a: Any, step: Any) -> tuple[np.ndarray] | None:
+def _given(tape: Any, a: Any, step: Any) -> tuple[Any] | None:
     """A seed or tangent as an array; None when it does not fit."""
     try:
-        a = as_data(a, step.dtype.name, label="")
+        a = tape.place(a, step.dtype.name, label="")
     except (TorchLeanError, MemoryError):
         return None
     return (a,) if a.shape == step.shape and a.dtype == step.dtype else None
@@ -130,6 +131,8 @@ def _given(a: Any, step: Any) -> tuple[np.ndarray] | None:
 
 def all_finite(xp: Any, arrays: list[Any]) -> bool:
     """Whether all numbers are finite: by sums of squares, which may overflow, and by a closer look at need."""
+    if xp.device is not None:
+        return xp.every_finite(arrays)
     return all(map(quick_finite, arrays)) or all(map(xp.all_finite, arrays))
 
 
@@ -144,7 +147,8 @@ class Replayed(Gradients):
     def _reached(self) -> dict[int, Any]:
         """Gradients of all nodes that a sweep reaches."""
         at = Plain(self._values.force(self.output + 1))
-        seed = np.ones(self.value.shape, dtype=self.value.dtype) if self._seed is None else self._seed
+        y = self._value
+        seed = self._tape.xp.ones(shape=y.shape, like=y) if self._seed is None else self._seed
         found = sweep(at, self.output, seed)
         return {i: freeze(g) for i, g in found.items()}
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from torchlean_nb.compiler.program import Program
+from torchlean_nb.compiler.program import Program, form
 from torchlean_nb.engine.data import freeze
 from torchlean_nb.engine.transforms import jvp
 from torchlean_nb.errors import CapabilityError
@@ -106,8 +106,9 @@ def _compiled(values: Any, out: int, what: str, more: tuple[Any, ...], moving: t
 
     names = [values.names.get(i) for i in leaves] + ["seed" if what == "seeded" else "tangent"] * len(more)
     step.__signature__ = Signature(_parameters(names))
-    examples = [*arguments(values, leaves), *more]
-    return Planned(Program(step, examples, tuple(map(leaves.index, wrt)), wrt=bool(wrt)), leaves, wrt)
+    examples = [form(a) for a in (*arguments(values, leaves), *more)]
+    order, device = tuple(map(leaves.index, wrt)), values.device
+    return Planned(Program(step, examples, order, wrt=bool(wrt), device=device), leaves, wrt)
 
 
 def _parameters(names: Sequence[str | None]) -> list[Parameter]:

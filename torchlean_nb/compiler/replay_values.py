@@ -15,10 +15,11 @@ LOOKS = 4  # values of one run that are computed by programs; who looks at more 
 class Values(list):
     """Values of a tape, computed when they are looked at; None is one that is not known."""
 
-    __slots__ = ("ahead", "book", "fine", "looks", "make", "names", "ready", "steps")
+    __slots__ = ("ahead", "book", "device", "fine", "looks", "make", "names", "ready", "steps")
 
     def __init__(self, tape: Any, make: Callable[[], Tape]):
         self.steps, self.names, self.book, self.make = tape.steps, tape.names, tape.book, make
+        self.device = "cpu" if tape.xp.device is None else tape.xp.device
         self.fine = tape.xp.all_finite if tape.nonfinite == "raise" else None
         self.ahead: Tape | None = None
         self.looks, self.ready = 0, {}
