@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib.util import find_spec
 from pathlib import Path
 
+import _guard
 import pytest
 from _device_skips import SKIPS
 from hypothesis import settings
@@ -29,10 +30,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Make the asked device the default one."""
     name = config.getoption("--device")
-    if name.startswith("guard"):
-        import _guard
-
-        devices.LIBRARIES["guard"] = _guard.library
+    devices.LIBRARIES["guard"] = _guard.library  # beside "cuda": tests name it where they compare with the CPU
     devices.set_default_device(name)
 
 

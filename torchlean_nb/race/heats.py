@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from torchlean_nb.backend.devices import Device
 from torchlean_nb.errors import CapabilityError
 from torchlean_nb.minimizers.table import Method
+from torchlean_nb.race.aboard import aboard
 from torchlean_nb.race.contenders import Contender
 from torchlean_nb.race.engine import Paths, each_alone, limit_of, march
 from torchlean_nb.race.field import field
@@ -43,6 +45,8 @@ class Heat:
     engine : str
     tell : callable, optional
         Is told of updates made.
+    device : Device, optional
+        Where all paths of a contender go together.
     """
 
     surface: Surface
@@ -52,13 +56,17 @@ class Heat:
     seed: int
     engine: str
     tell: Callable[[int], Any] | None = None
+    device: Device | None = None
 
     def tracks(self, entries: Sequence[Contender]) -> Iterator[tuple[int, Track, float]]:
         """Number of a contender, its track, and the seconds numba took to compile it, as they finish."""
         crowd = []
         for i, c in enumerate(entries):
             self._check(c)
-            if c.alone:
+            if self.device is not None:
+                there = self.surface, self.points, self.when, self._noise(), self.tell
+                yield i, self.track(c, aboard(self.device, c, *there)), 0.0
+            elif c.alone:
                 yield i, self.track(c, self.one_by_one(c)), 0.0
             elif (paths := self.by_loop(c)) is not None:
                 yield i, self.track(c, paths), paths.compiling
@@ -72,6 +80,11 @@ class Heat:
                 yield i, self.track(entries[i], paths), 0.0
 
     def _check(self, c: Contender) -> None:
+        if self.device is not None and c.alone:
+            raise CapabilityError(
+                f"race: {c.name} cannot run on {self.device.name}", "each of its paths has an optimizer of its own",
+                'device="cpu"',
+            )
         if self.engine in ("python", "numba") and not self._plain(c, self.engine == "numba"):
             wide = "float64 and " if self.engine == "python" else ""
             raise CapabilityError(

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from torchlean_nb.backend.devices import device as place_of
 from torchlean_nb.errors import HyperparameterError, ShapeError, quote
 from torchlean_nb.race.contenders import Contender, contenders
 from torchlean_nb.race.engine import facade
@@ -36,6 +37,7 @@ def run(
     engine: str = "auto",
     progress: bool | None = None,
     lr: str | None = "auto",
+    device: str | None = None,
 ) -> RaceTrace:
     """Race optimizers over a surface.
 
@@ -64,6 +66,9 @@ def run(
     lr : {"auto", None}
         Learning rates that nobody set: the best of one grid, the same for every contender, tried over the whole race
         from the first start (`torchlean_nb.race.rates`), or the rows' own defaults.
+    device : {"cpu", "cuda", ...}, optional
+        Where the paths are computed: by default on the CPU, whatever the default device is, since a few paths wait
+        for each step. A GPU is for many thousand.
 
     Returns
     -------
@@ -89,6 +94,9 @@ def run(
     steps, seed, dtype = _count("steps", steps), _count("seed", seed), _dtype(dtype)
     if engine not in ENGINES:
         raise HyperparameterError(f"race: engine={quote(engine)}", f"one of {', '.join(ENGINES)}")
+    where = None if device in (None, "cpu") else place_of(device)
+    if where is not None and engine != "auto":
+        raise HyperparameterError(f"race: engine={quote(engine)} on {where.name}", "engines are ways to use the CPU")
     if lr not in (None, "auto"):
         raise HyperparameterError(f"race: lr={quote(lr)}", "None or 'auto'", 'tl.race([("sgd", {"lr": 0.1})])')
     points = _starts(surface, start, entries, dtype)
@@ -98,7 +106,7 @@ def run(
     if surface.gradient is None:  # what cannot run says so before anything does
         field(surface, min(n, CHUNK), dtype.name)
     for c in entries:
-        if c.alone:
+        if c.alone and where is None:
             facade(c, 0, points[:, 0])
     cost = sum(SLOWER if c.alone else SLOW if n <= FEW else 1 for c in entries)
     shown = steps * n * cost > LONG if progress is None else progress
@@ -107,10 +115,10 @@ def run(
     try:
         if lr == "auto":
             grid = {"start": points[:, 0], "steps": steps, "every": every, "dtype": dtype, "seed": seed}
-            found = tuned(entries, lambda one: run(one, surface, **grid, progress=False))
+            found = tuned(entries, lambda one: run(one, surface, **grid, progress=False, device=device))
             chosen, entries = note(entries, found), found
         with tqdm(total=steps * n * len(entries), disable=not shown, unit="update", unit_scale=True) as bar:
-            heat = Heat(surface, points, when, every, seed, engine, bar.update if shown else None)
+            heat = Heat(surface, points, when, every, seed, engine, bar.update if shown else None, where)
             for i, track, seconds in heat.tracks(entries):
                 done[i] = track
                 compiling += seconds
@@ -122,7 +130,7 @@ def run(
         "every": every,
         "seed": seed,
         "dtype": dtype.name,
-        "engine": engine,
+        "engine": engine if where is None else where.name,
         "status": status,
         "rates": chosen,
     }
