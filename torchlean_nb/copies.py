@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import fields
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 from torchlean_nb.errors import SerializationError, UnknownNameError, quote
@@ -29,6 +31,35 @@ class Live:
         name, (why, instead) = type(self).__name__, self._copying
         raise SerializationError(f"a {name}: no copy, deepcopy or pickle of it can be made", why, instead)
 
+    def __copy__(self) -> Any:
+        return self.__reduce_ex__(2)
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        return self.__reduce_ex__(2)
+
+
+class Remade:
+    """A frozen dataclass with mappings in it that nobody can change: its twin is made of the same fields again.
+
+    Examples
+    --------
+    >>> import copy
+    >>> import torchlean_nb as tl
+    >>> s = tl.Session()
+    >>> node = s.tape[s.param([1.0]).sum().id]
+    >>> copy.deepcopy(node) == node
+    True
+    """
+
+    def __reduce__(self) -> Any:
+        return type(self), tuple(_thawed(getattr(self, f.name)) for f in fields(self) if f.init)  # type: ignore
+
+
+def _thawed(v: Any) -> Any:
+    if isinstance(v, MappingProxyType):
+        return {k: _thawed(x) for k, x in v.items()}
+    return tuple(map(_thawed, v)) if v.__class__ is tuple else v
+
 
 class Row:
     """One of a kind and never changed: a copy is the row itself, a pickle is its name in a table.
@@ -42,6 +73,7 @@ class Row:
     """
 
     name: str
+    _key = property(lambda self: self.name)
 
     @classmethod
     def _named(cls, name: str) -> Any:
@@ -55,12 +87,12 @@ class Row:
         return self
 
     def __reduce__(self) -> Any:
-        if self._named(self.name) is not self:
+        if self._named(self._key) is not self:
             raise SerializationError(
                 f"{quote(self, 60)} cannot be pickled", "it stands in no table, and functions in it have no names",
                 "making it again where the pickle would be read",
             )
-        return _found, (type(self), self.name)
+        return _found, (type(self), self._key)
 
 
 def _found(kind: type[Row], name: str) -> Row:

@@ -14,9 +14,11 @@ from typing import Any
 
 import numpy as np
 
+from torchlean_nb.copies import Row
+
 
 @dataclass(frozen=True)
-class Domain:
+class Domain(Row):
     """A set of real numbers.
 
     Parameters
@@ -37,6 +39,12 @@ class Domain:
     test: Callable[[Any], Any] = field(default=lambda x: np.isfinite(x), compare=False)
     ints: tuple[int, ...] = (-9, -7, -5, -4, -3, -2, -1, 1, 2, 3, 4, 5, 6, 8)
     kind: str = "float"
+
+    @classmethod
+    def _named(cls, name: str) -> Any:
+        return next((d for d in globals().values() if isinstance(d, Domain) and d.text == name), None)
+
+    _key = property(lambda self: self.text)
 
 
 REAL = Domain("any real number")

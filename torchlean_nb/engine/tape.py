@@ -20,7 +20,7 @@ import numpy as np
 
 from torchlean_nb.backend.namespace import numpy_namespace
 from torchlean_nb.backend.quiet import give_back, listening
-from torchlean_nb.copies import Live
+from torchlean_nb.copies import Live, Remade
 from torchlean_nb.engine import lone
 from torchlean_nb.engine.calls import call_of
 from torchlean_nb.engine.calls import forks as _forks
@@ -49,7 +49,7 @@ if hasattr(os, "register_at_fork"):
 
 
 @dataclass(frozen=True)
-class Node:
+class Node(Remade):
     """One entry of the tape, as plain data: no arrays, no functions."""
 
     id: int
@@ -61,9 +61,6 @@ class Node:
     name: str | None
     requires_grad: bool
     scope: str = ""
-
-    def __reduce__(self) -> Any:
-        return Node, tuple(dict(v) if isinstance(v, Mapping) else v for v in vars(self).values())
 
 
 class Tape(Live):
@@ -204,6 +201,8 @@ class Tape(Live):
     def lift(self, a: Any, op: Op, k: int) -> int:
         """Node id of an operand: a handle of this tape, a Param, or a new constant; -1 for None."""
         if a is None:
+            if op.variadic or k < len(op.args) - op.optional:
+                raise HandleTypeError(f"{op.name}: argument {k} is None", "it needs a Tensor, a Param or numbers")
             return -1
         plain = a.__class__ is np.ndarray
         use = None if plain else getattr(a, "__tl_use__", None)

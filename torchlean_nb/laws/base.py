@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 import numpy as np
 
+from torchlean_nb.copies import Row
 from torchlean_nb.errors import RuleError
 from torchlean_nb.rows import Op
 
@@ -19,7 +21,7 @@ class LawError(RuleError, AssertionError):
 
 
 @dataclass(frozen=True)
-class Law:
+class Law(Row):
     """A law: call it with a row and one of its samples; it raises LawError or says nothing.
 
     Parameters
@@ -32,6 +34,11 @@ class Law:
 
     check: Callable[[Op, Any], None]
     applies: Callable[[Op, Any], bool]
+
+    @classmethod
+    def _named(cls, name: str) -> Any:
+        known = (LAWS, import_module("torchlean_nb.laws").RULE_LAWS)
+        return next((table[name] for table in known if name in table), None)
 
     @property
     def name(self) -> str:

@@ -15,12 +15,13 @@ from typing import Any
 
 import numpy as np
 
+from torchlean_nb.copies import Row
 from torchlean_nb.engine.transforms import Run, grad
 from torchlean_nb.rows import lookup
 
 
 @dataclass(frozen=True)
-class Kink:
+class Kink(Row):
     """One point: what the gradient of ``sum(f(x))`` is there.
 
     Parameters
@@ -44,6 +45,10 @@ class Kink:
     why: str = ""
     torch: tuple[float, ...] | None = None
     order: int = 1
+
+    @classmethod
+    def _named(cls, name: str) -> Any:
+        return next((k for k in KINKS if k.name == name), None)
 
     def measured(self) -> np.ndarray:
         """The gradient as the engine computes it."""

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any
+
+from torchlean_nb.copies import Row
 
 KINDS = ("number", "list", "choice", "order")
 
@@ -21,7 +24,7 @@ class Misconception:
 
 
 @dataclass(frozen=True, eq=False)
-class Exercise:
+class Exercise(Row):
     """One exercise. Nothing in it is an answer; `compute` finds it when it is needed.
 
     Parameters
@@ -58,6 +61,12 @@ class Exercise:
     words: Mapping[str, str] = field(default_factory=dict)
     size: int = 0
     exact: bool = False
+
+    @classmethod
+    def _named(cls, name: str) -> Any:
+        return import_module("torchlean_nb.lessons.exercises").EXERCISES.get(name)
+
+    _key = property(lambda self: self.id)
 
     @property
     def lesson(self) -> str:

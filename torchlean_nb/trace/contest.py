@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from torchlean_nb.copies import Remade
 from torchlean_nb.errors import TraceFormatError, UnknownNameError, did_you_mean, quote
 from torchlean_nb.trace import judging
 from torchlean_nb.trace.arrays import decode_array, encode_array, same_array
@@ -17,7 +18,7 @@ _ARRAYS = ("rates", "curves", "ended", "evaluations")
 
 
 @dataclass(frozen=True, eq=False)
-class Entry:
+class Entry(Remade):
     """What one contender did on one problem, at every rate and with every seed.
 
     Parameters
@@ -114,7 +115,7 @@ class Entry:
 
 
 @dataclass(frozen=True, eq=False)
-class Contest:
+class Contest(Remade):
     """All contenders on one problem.
 
     Parameters

@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from torchlean_nb.copies import Remade
 from torchlean_nb.errors import TraceFormatError, UnknownNameError, did_you_mean, quote
+from torchlean_nb.outputs import shown
 from torchlean_nb.trace.arrays import decode_array, encode_array, same_array
 from torchlean_nb.trace.formats import renderer
 from torchlean_nb.trace.frozen import (
@@ -26,7 +28,7 @@ FORMAT = "torchlean_nb.race/1"
 
 
 @dataclass(frozen=True, eq=False)
-class Track:
+class Track(Remade):
     """Paths of one contender, one for each start or each value of a hyperparameter.
 
     Parameters
@@ -281,6 +283,7 @@ class RaceTrace(Written):
         return self.render("widget", **options)
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        shown()
         text = {"text/plain": repr(self)}
         return text if not len(self) else {"image/svg+xml": self.to_svg(), **text}
 
