@@ -16,7 +16,7 @@ from importlib import import_module
 from types import SimpleNamespace
 from typing import Any
 
-from torchlean_nb.backend.namespace import numpy_namespace
+from torchlean_nb.backend.devices import device_of
 from torchlean_nb.copies import Row
 from torchlean_nb.errors import (
     CapabilityError,
@@ -26,6 +26,7 @@ from torchlean_nb.errors import (
     UnknownNameError,
     did_you_mean,
 )
+from torchlean_nb.escape import code, prose
 from torchlean_nb.hypers import REQUIRED, Hyper, check_all
 
 
@@ -212,12 +213,12 @@ class UpdateRule(Row):
 
     def start(self, p: Any, h: Any, xp: Any = None) -> dict[str, Any]:
         """Slots before the first step."""
-        xp = xp or numpy_namespace()
+        xp = xp or device_of(p).xp
         return {k: s.first(xp, p, h) for k, s in self.active(h).items()}
 
     def terms(self, g: Any, p: Any, slots: Mapping[str, Any], h: Any, t: Any, xp: Any = None) -> dict[str, Any]:
         """Every named term of one step, ``"delta"`` included."""
-        out = self.update(xp or numpy_namespace(), g, p, SimpleNamespace(**slots), h, t)
+        out = self.update(xp or device_of(p).xp, g, p, SimpleNamespace(**slots), h, t)
         if not isinstance(out, Mapping):
             raise RuleTypeError(
                 f"{self.name}: the update returned {type(out).__name__}", "it returns every term by name",
@@ -236,19 +237,19 @@ class UpdateRule(Row):
     def card(self) -> str:
         """What the row knows, as Markdown: formula, hyperparameters, state, scope, its names elsewhere, papers."""
         inside = {part: name for name, parts in self.tuples.items() for part in parts}
-        lines = [f"**`{self.class_name}`** {self.summary}", ""]
+        lines = [f"**`{code(self.class_name)}`** {prose(self.summary)}", ""]
         lines += [f"${left} = {right}$  " for left, right in self.latex] + [""]
         for k, h in self.hypers.items():
             where = f" in `{inside[k]}`" if k in inside else ""
             value = "required" if h.default is REQUIRED else f"default {_short(h.default)}"
-            lines.append(f"- `{k}`{f' ${h.symbol}$' if h.symbol else ''}{where}: {h.allowed}, {value}")
+            lines.append(f"- `{k}`{f' ${h.symbol}$' if h.symbol else ''}{where}: {prose(h.allowed)}, {value}")
         facts = [SCOPES[self.scope]]
         if self.slots:
             facts.append(f"state {', '.join(f'`{k}`' for k in self.slots)}")
         if self.average:
             facts.append(f"`opt.averages` are the slot `{self.average}`")
         facts += [f"`torch.optim.{self.torch}`"] if self.torch else []
-        return "\n".join([*lines, "", "; ".join(facts) + ".", "", *(f"{r}  " for r in self.references)]).rstrip()
+        return "\n".join([*lines, "", "; ".join(facts) + ".", "", *(f"{prose(r)}  " for r in self.references)]).rstrip()
 
     def _repr_markdown_(self) -> str:
         return self.card()
@@ -258,7 +259,7 @@ class UpdateRule(Row):
 
 
 def _short(value: Any) -> str:
-    return f"`{getattr(value, '__name__', None) or repr(value)}`"
+    return f"`{code(getattr(value, '__name__', None) or repr(value))}`"
 
 
 def update_rule(**fields: Any) -> Callable[[Callable[..., dict[str, Any]]], UpdateRule]:

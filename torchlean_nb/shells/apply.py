@@ -12,9 +12,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from torchlean_nb.backend.namespace import numpy_namespace
+from torchlean_nb.backend.devices import device_of, host
 from torchlean_nb.errors import DTypeError, RuleValueError
 from torchlean_nb.shells.explain import Record
+from torchlean_nb.shells.given import frozen, shape_of
 from torchlean_nb.shells.state import ParamState
 from torchlean_nb.updates import UpdateRule
 
@@ -74,8 +75,8 @@ def run(rule: UpdateRule, h: Any, todo: list[Update]) -> tuple[list[tuple[np.nda
             "this rule sees the whole group as one vector", "one dtype in a group",
         )
     whole = rule.scope in ("element", "group") and len(todo) > 1 and len(kinds) == 1
-    if whole and any(u.cell.value.size for u in todo):
-        values = [u.cell.value for u in todo]
+    if whole and any(u.cell.array.size for u in todo):
+        values = [u.cell.array for u in todo]
         joined = _before(rule, h, todo, values)
         if joined is not None:
             return _together(rule, h, todo, values, *joined)
@@ -83,38 +84,40 @@ def run(rule: UpdateRule, h: Any, todo: list[Update]) -> tuple[list[tuple[np.nda
 
 
 def _alone(rule: UpdateRule, h: Any, u: Update) -> tuple[np.ndarray, ParamState]:
-    p, slots = u.cell.value, _slots(rule, h, u)
+    p, slots = u.cell.array, _slots(rule, h, u)
+    device = device_of(p)
     if not p.size:  # a maximum or a mean over nothing does not exist; here nothing moves
-        return p, ParamState(u.count, {k: _frozen(a) for k, a in slots.items()})
+        return p, ParamState(u.count, {k: frozen(a, device) for k, a in slots.items()})
     h = _with_curvature(h, u.curvature)
     # The caller may write into his gradient again; a slot that is the gradient, and the record, keep this one.
-    g = _frozen(u.grad.copy()) if u.grad.flags.writeable else u.grad
+    g = u.grad if device.library is None and not u.grad.flags.writeable else frozen(u.grad.copy(), device)
     terms = rule.terms(g, p, slots, h, u.count)
     value = _moved(rule, p, terms["delta"])
     record = Record(rule, g, p, slots, h, u.count)
-    return value, ParamState(u.count, {k: _frozen(terms[k]) for k in slots}, (record, None))
+    return value, ParamState(u.count, {k: frozen(terms[k], device) for k in slots}, (record, None))
 
 
 def _before(rule: UpdateRule, h: Any, todo: list[Update], values: list[np.ndarray]) -> Any:
     """Values and slots of the group as flat arrays; None where a slot differs from parameter to parameter."""
     last = todo[0].before and todo[0].before.stored
-    if isinstance(last, Cut) and len(last.joint.views) == len(todo):
+    if isinstance(last, Cut) and len(last.joint.views) == len(todo) and last.keys() == rule.active(h).keys():
         joint = last.joint
         for u, old, view in zip(todo, values, joint.views, strict=True):
             if old is not view or u.before.stored.__class__ is not Cut or u.before.stored.joint is not joint:
                 break
         else:
             return joint.value, joint.slots
-    p = _frozen(np.concatenate([v.ravel() for v in values]))
+    device = device_of(values[0])
+    p = frozen(device.np.concatenate([v.ravel() for v in values]), device)
     if rule.scope == "group" and todo[0].before is None:
-        return p, rule.start(p, h, numpy_namespace())
+        return p, rule.start(p, h)
     every, slots = [_slots(rule, h, u) for u in todo], {}
-    shapes = {k: np.shape(a) for k, a in rule.start(_PAIR.astype(p.dtype), h, numpy_namespace()).items()}
+    shapes = {k: shape_of(a) for k, a in rule.start(_PAIR.astype(p.dtype), h).items()}
     for k, shape in shapes.items():
         parts = [s[k] for s in every]
         if shape == _PAIR.shape:
-            slots[k] = _frozen(np.concatenate([a.ravel() for a in parts]))
-        elif all(np.array_equal(a, parts[0]) for a in parts):
+            slots[k] = frozen(device.np.concatenate([a.ravel() for a in parts]), device)
+        elif all(np.array_equal(host(a), host(parts[0])) for a in parts[1:]):
             slots[k] = parts[0]  # one number for all, such as a product of rates
         else:
             return None
@@ -124,12 +127,14 @@ def _before(rule: UpdateRule, h: Any, todo: list[Update], values: list[np.ndarra
 def _together(
     rule: UpdateRule, h: Any, todo: list[Update], values: list[np.ndarray], p: np.ndarray, slots: Any
 ) -> tuple[list[tuple[np.ndarray, ParamState]], np.ndarray]:
+    device = device_of(p)
+    joined = device.np.concatenate
     if all(u.curvature is not None for u in todo):
-        h = _with_curvature(h, np.concatenate([u.curvature.ravel() for u in todo]))
-    g, count = _frozen(np.concatenate([u.grad.ravel() for u in todo])), todo[0].count
+        h = _with_curvature(h, joined([u.curvature.ravel() for u in todo]))
+    g, count = frozen(joined([u.grad.ravel() for u in todo]), device), todo[0].count
     terms = rule.terms(g, p, slots, h, count)
     value = _moved(rule, p, terms["delta"])
-    joint = Joint(value, [], {k: _frozen(terms[k]) for k in slots})
+    joint = Joint(value, [], {k: frozen(terms[k], device) for k in slots})
     record, at, out = Record(rule, g, p, slots, h, count), 0, []
     for old in values:
         view = value[at : at + old.size].reshape(old.shape)
@@ -140,10 +145,10 @@ def _together(
 
 
 def _moved(rule: UpdateRule, p: np.ndarray, delta: Any) -> np.ndarray:
-    shape = np.shape(delta)
+    shape = shape_of(delta)
     if shape and shape != p.shape:
         raise RuleValueError(f"{rule.name}: delta has shape {shape}, the parameter has {p.shape}")
-    return _frozen((p + delta).astype(p.dtype, copy=False))
+    return frozen((p + delta).astype(p.dtype, copy=False), device_of(p))
 
 
 def _with_curvature(h: Any, curvature: np.ndarray | None) -> Any:
@@ -151,10 +156,8 @@ def _with_curvature(h: Any, curvature: np.ndarray | None) -> Any:
 
 
 def _slots(rule: UpdateRule, h: Any, u: Update) -> Any:
-    return rule.start(u.cell.value, h, numpy_namespace()) if u.before is None else u.before.slots
-
-
-def _frozen(a: Any) -> np.ndarray:
-    a = np.asarray(a)
-    a.setflags(write=False)
-    return a
+    kept = {} if u.before is None else u.before.slots
+    if u.before is not None and kept.keys() == rule.active(h).keys():
+        return kept
+    # Before the first step, or after an option that asks for a slot was switched on or off.
+    return {k: kept.get(k, a) for k, a in rule.start(u.cell.array, h).items()}

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from torchlean_nb.backend.devices import host
 from torchlean_nb.errors import CapabilityError, DomainError, HyperparameterTypeError, ShapeError, quote
 from torchlean_nb.minimizers import Evaluate, Point
 from torchlean_nb.shells.given import differentiated
@@ -75,7 +76,7 @@ class Asked:
         point = Point(ask.x, self._number(result[0]), gradient, example=ask.example)
         if self.need != "hessian":
             return point
-        hessian = np.asarray(result[2], float)
+        hessian = np.asarray(host(result[2]), float)
         if hessian.shape != (gradient.size, gradient.size):
             want = (gradient.size, gradient.size)
             raise ShapeError(f"{self._label}: a Hessian of shape {hessian.shape}, all parameters raveled need {want}")
@@ -90,7 +91,7 @@ class Asked:
 
     def _number(self, value: Any) -> float:
         try:
-            return float(value)
+            return float(host(value))
         except (TypeError, ValueError):
             raise self._wrong(f"{quote(value, 40)} as the value") from None
 
@@ -100,17 +101,18 @@ class Asked:
         if all(g is None for g in found):
             raise CapabilityError(f"{self._label} returned no gradient of any parameter", None, "s.backward(loss)")
         return [
-            np.zeros_like(p.value) if g is None else self.owner._gradient(p, g, False)
+            np.zeros_like(p.value) if g is None else host(self.owner._gradient(p, g, False))
             for p, g in zip(cells, found, strict=True)
         ]
 
     def _least_squares(self, ask: Evaluate, residuals: Any, jacobians: Any) -> Point:
-        r = np.asarray(getattr(residuals, "value", residuals), float).ravel()
+        r = np.asarray(host(getattr(residuals, "value", residuals)), float).ravel()
         cells, blocks = self.owner._cells, []
         for p, j in zip(cells, self.owner._aligned(jacobians), strict=True):
-            j = np.zeros((r.size, *p.value.shape)) if j is None else np.asarray(j, float)
-            want = (r.size, *p.value.shape)
-            if j.size != r.size * p.value.size or j.shape[:1] != r.shape:
+            shape, size = p.array.shape, p.array.size
+            j = np.zeros((r.size, *shape)) if j is None else np.asarray(host(j), float)
+            want = (r.size, *shape)
+            if j.size != r.size * size or j.shape[:1] != r.shape:
                 raise ShapeError(f"{self._label}: Jacobian of {quote(p.name)} has shape {j.shape}", f"expected {want}")
             blocks.append(j.reshape(r.size, -1))
         jacobian = np.concatenate(blocks, axis=1)

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
+from torchlean_nb.backend.devices import device_of, host, is_array
 from torchlean_nb.backend.store import Store
 from torchlean_nb.errors import (
     CapabilityError,
@@ -25,6 +26,7 @@ from torchlean_nb.errors import (
 )
 from torchlean_nb.hypers import Hyper, flag, unit
 from torchlean_nb.shells.cells import one_store, read_groups
+from torchlean_nb.shells.given import as_array, frozen
 
 _numbers = count()
 
@@ -77,12 +79,15 @@ class Averaged:
         ------
         CapabilityError
         """
+        return {p.name or f"param_{i}": host(a) for i, (p, a) in enumerate(zip(self._cells, self._kept(), strict=True))}
+
+    def _kept(self) -> list[Any]:
+        """Averages where they live."""
         slot = self.rule.average
         if not slot:
             raise CapabilityError(f"{self.rule.class_name} keeps no average", None, "tl.optim.EMA(params)")
         pairs = zip(self._cells, self._state.params, strict=True)
-        return {p.name or f"param_{i}": p.value if s is None or slot not in s.slots else s.slots[slot]
-                for i, (p, s) in enumerate(pairs)}  # fmt: skip
+        return [p.array if s is None or slot not in s.slots else s.slots[slot] for p, s in pairs]
 
     def averaged(self) -> AbstractContextManager[None]:
         """Block in which the parameters are their averages; afterwards they are as before.
@@ -92,7 +97,7 @@ class Averaged:
         CapabilityError
         """
         keys = [p.__tl_cell__[1] for p in self._cells]
-        return swapped(self._store, dict(zip(keys, self.averages.values(), strict=True)))
+        return swapped(self._store, dict(zip(keys, self._kept(), strict=True)))
 
 
 class Averages(NamedTuple):
@@ -119,7 +124,7 @@ class Averaging(ABC):
             raise HyperparameterError(f"{owner}: two parameters are named {quote(twice)}", None, "a name for each")
         self.options = options
         self._key = f"averages {next(_numbers)}"
-        self._store[self._key] = Averages(0, tuple(_frozen(p.value) for p in self._cells))
+        self._store[self._key] = Averages(0, tuple(_frozen(p.array) for p in self._cells))
 
     @property
     def _state(self) -> Averages:
@@ -133,7 +138,7 @@ class Averaging(ABC):
     @property
     def averages(self) -> dict[str, np.ndarray]:
         """Averages by name, read-only."""
-        return dict(zip(self._names, map(self._read, self._state.values), strict=True))
+        return {k: host(self._read(a)) for k, a in zip(self._names, self._state.values, strict=True)}
 
     def update(self, values: Mapping[str, Any] | None = None) -> None:
         """Take in the parameters as they are now.
@@ -149,7 +154,7 @@ class Averaging(ABC):
             And nothing has changed.
         """
         given = self._given(values or {})
-        now = [given.get(p.__tl_cell__[1], p.value) for p in self._cells]
+        now = [given.get(p.__tl_cell__[1], p.array) for p in self._cells]
         n, old = self._state
         new = tuple(_frozen(self._mixed(a, p, n)) for a, p in zip(old, now, strict=True))
         self._store.update({**given, self._key: Averages(n + 1, new)})
@@ -160,12 +165,12 @@ class Averaging(ABC):
         Steps taken inside end with the block: what they moved were the averages.
         """
         keys = [p.__tl_cell__[1] for p in self._cells]
-        return swapped(self._store, dict(zip(keys, self.averages.values(), strict=True)))
+        return swapped(self._store, dict(zip(keys, map(self._read, self._state.values), strict=True)))
 
     def state_dict(self) -> dict[str, Any]:
         """Everything, as plain data."""
         n, values = self._state
-        held = {k: np.array(a) for k, a in zip(self._names, values, strict=True)}
+        held = {k: np.array(host(a)) for k, a in zip(self._names, values, strict=True)}
         return {"kind": type(self).__name__, **self.options, "n": n, "values": held}
 
     def load_state_dict(self, d: Mapping[str, Any]) -> None:
@@ -187,17 +192,17 @@ class Averaging(ABC):
         options = {k: self.hypers[k].check(owner, k, d[k]) for k in self.hypers}
         new = []
         for name, p in zip(self._names, self._cells, strict=True):
-            listed = isinstance(values[name], list | float)  # as JSON has it, without a type
+            listed, now = isinstance(values[name], list | float), p.array  # listed: as JSON has it, without a type
             try:
-                a = np.array(values[name], p.value.dtype if listed else None)
+                a = np.array(host(values[name]), now.dtype if listed else None)
             except (TypeError, ValueError) as e:
                 raise CheckpointError(f"{owner}: {quote(name)} is not an array", str(e)) from None
-            if a.shape != p.value.shape or a.dtype != p.value.dtype:
+            if a.shape != now.shape or a.dtype != now.dtype:
                 raise CheckpointError(
                     f"{owner}: {quote(name)} has shape {a.shape} and dtype {a.dtype}",
-                    f"the parameter has {p.value.shape} and {p.value.dtype}",
+                    f"the parameter has {now.shape} and {now.dtype}",
                 )
-            new.append(_frozen(a))
+            new.append(device_of(now).put(_frozen(a)))
         self.options = options
         self._store[self._key] = Averages(int(n), tuple(new))
 
@@ -210,15 +215,17 @@ class Averaging(ABC):
         for name, v in values.items():
             if name not in cells:
                 raise HyperparameterError(f"{owner}: a value for {quote(name)}, which is not a parameter")
-            old, a = cells[name].value, np.asarray(v)
+            old = cells[name].array
+            device, label = device_of(old), f"{owner}: value of {quote(name)}"
+            a = as_array(label, v, device)
             if a.shape != old.shape or a.dtype.kind not in "fiu":
                 raise ShapeError(
-                    f"{owner}: value of {quote(name)} has shape {a.shape} and dtype {a.dtype}",
+                    f"{label} has shape {a.shape} and dtype {a.dtype}",
                     f"the parameter has {old.shape} and {old.dtype}",
                 )
-            if not np.isfinite(a).all():
-                raise NonFiniteError(f"{owner}: value of {quote(name)} holds an inf or NaN", "nothing was changed")
-            out[cells[name].__tl_cell__[1]] = _frozen(a.astype(old.dtype))
+            if not device_of(a).xp.all_finite(a):
+                raise NonFiniteError(f"{label} holds an inf or NaN", "nothing was changed")
+            out[cells[name].__tl_cell__[1]] = frozen(a.astype(old.dtype), device)
         return out
 
     def _read(self, a: np.ndarray) -> np.ndarray:
@@ -311,7 +318,10 @@ class SWA(Averaging):
         return p if n == 0 else average + (p - average) / (n + 1)
 
 
-def _frozen(a: Any) -> np.ndarray:
+def _frozen(a: Any) -> Any:
+    """A copy that nobody writes to."""
+    if is_array(a) and not isinstance(a, np.ndarray):
+        return a.copy()
     a = np.array(a)
     a.setflags(write=False)
     return a

@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from torchlean_nb.backend.devices import device_of, host, is_array
 from torchlean_nb.backend.store import Store
 from torchlean_nb.errors import (
+    BackendMixError,
     DTypeError,
     HyperparameterError,
     HyperparameterTypeError,
@@ -18,6 +20,7 @@ from torchlean_nb.errors import (
     ShapeError,
     quote,
 )
+from torchlean_nb.shells.given import frozen
 from torchlean_nb.updates import UpdateRule
 
 _keys = count()
@@ -34,7 +37,12 @@ class Cell:
 
     @property
     def value(self) -> np.ndarray:
-        """Current value, read-only."""
+        """Current value, read-only; from a device it is fetched."""
+        return host(self.store.read(self.key))
+
+    @property
+    def array(self) -> Any:
+        """Current value where it lives."""
         return self.store.read(self.key)
 
     @property
@@ -42,18 +50,18 @@ class Cell:
         return self.store, self.key
 
     def __repr__(self) -> str:
-        return f"Cell {quote(self.name)}, shape {self.value.shape}"
+        return f"Cell {quote(self.name)}, shape {self.array.shape}"
 
 
-def _own(value: Any, name: str) -> np.ndarray:
-    a = np.array(value)
+def _own(value: Any, name: str) -> Any:
+    a = value.copy() if is_array(value) and not isinstance(value, np.ndarray) else np.array(value)
     a = a.astype(np.float64) if a.dtype.kind in "iub" and not isinstance(value, np.ndarray) else a
     if a.dtype.kind != "f":
         raise DTypeError(f"optimizer: parameter {quote(name)} has dtype {a.dtype}", None, "a float array")
-    if not np.isfinite(a).all():
+    device = device_of(a)
+    if not device.xp.all_finite(a):
         raise NonFiniteError(f"optimizer: parameter {quote(name)} holds an inf or NaN")
-    a.setflags(write=False)
-    return a
+    return frozen(a, device)
 
 
 def read_groups(owner: str, params: Any) -> list[dict[str, Any]]:
@@ -64,7 +72,7 @@ def read_groups(owner: str, params: Any) -> list[dict[str, Any]]:
     HyperparameterError, HyperparameterTypeError
         For nothing, something that is not a parameter, or a parameter given twice.
     """
-    if hasattr(params, "__tl_cell__") or isinstance(params, np.ndarray | float | int | str | bytes):
+    if hasattr(params, "__tl_cell__") or is_array(params) or isinstance(params, float | int | str | bytes):
         raise HyperparameterTypeError(
             f"{owner}: params must be an iterable of parameters, got one {type(params).__name__}", None, "[p]"
         )
@@ -98,6 +106,9 @@ def read_groups(owner: str, params: Any) -> list[dict[str, Any]]:
                     f"{owner}: {quote(p, 40).splitlines()[0]} of type {type(p).__name__} is not a parameter",
                     "parameters are Params of a session, or arrays given by name", 's.param(array), or {"w": array}',
                 )
+    if not any(getattr(p, "requires_grad", True) for g in groups for p in g["params"]):
+        names = ", ".join(quote(p.name) for g in groups for p in g["params"])
+        raise HyperparameterError(f"{owner}: nothing to train, all are frozen: {names}", None, "requires_grad=True")
     return groups
 
 
@@ -134,7 +145,7 @@ def check_fit(rule: UpdateRule, flat: Mapping[str, Any], params: Iterable[Any]) 
     """
     h, owner, tried = SimpleNamespace(**flat, value=1.0), rule.class_name, set()
     for p in params:
-        a = p.value
+        a = p.array
         for k, v in flat.items():
             if k.startswith("eps") and isinstance(v, float) and v and not a.dtype.type(v):
                 raise HyperparameterError(
@@ -144,7 +155,7 @@ def check_fit(rule: UpdateRule, flat: Mapping[str, Any], params: Iterable[Any]) 
                 )
         if rule.scope == "matrix" and a.ndim not in tried:
             tried.add(a.ndim)
-            error = _refused(rule, h, np.ones((1,) * a.ndim, a.dtype)) and _refused(rule, h, a)
+            error = _refused(rule, h, device_of(a).np.ones((1,) * a.ndim, a.dtype)) and _refused(rule, h, a)
             if error:
                 raise error
 
@@ -168,8 +179,10 @@ def one_store(owner: str, params: Iterable[Any]) -> Store:
     ------
     HyperparameterError
         When a parameter occurs twice, or they live in different sessions.
+    BackendMixError
+        When they live on different devices.
     """
-    seen, store = set(), None
+    seen, store, device = set(), None, None
     for p in params:
         where, key = p.__tl_cell__
         if key in seen and where is store:
@@ -178,6 +191,12 @@ def one_store(owner: str, params: Iterable[Any]) -> Store:
             raise HyperparameterError(
                 f"{owner}: parameter {quote(p.name)} lives in another session than the first",
                 "one optimizer steps all its parameters at once", "one session, or one optimizer for each",
+            )
+        here = device_of(p.array)
+        if here is not (device := device or here):
+            raise BackendMixError(
+                f"{owner}: parameter {quote(p.name)} lives on {here.name!r}, the first on {device.name!r}",
+                "one optimizer steps all its parameters at once", "one device, or one optimizer for each",
             )
         seen.add(key)
         store = where

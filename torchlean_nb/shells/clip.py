@@ -8,27 +8,56 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from functools import reduce
 from typing import Any
 
 import numpy as np
 
+from torchlean_nb.backend.devices import device_of, host, is_array
 from torchlean_nb.errors import HyperparameterError, NonFiniteError, quote
+from torchlean_nb.shells.given import frozen
 
 
 class Clipped(dict):
-    """New gradients by the same keys, with the total norm before clipping as ``.norm``."""
+    """New gradients by the same keys, with the total norm before clipping as ``.norm``.
+
+    Those of a session on a device stay there: `array` gives them, and an item is fetched when it is looked at.
+    """
 
     norm: float = math.nan
 
+    def array(self, key: Any) -> Any:
+        """Gradient of that key where it lives."""
+        return dict.__getitem__(self, key)
 
-def _items(grads: Any) -> list[tuple[Any, np.ndarray]]:
-    if isinstance(grads, Mapping):
+    def __getitem__(self, key: Any) -> np.ndarray:
+        return host(dict.__getitem__(self, key))
+
+    def get(self, key: Any, default: Any = None) -> Any:
+        """Gradient of that key, or something else."""
+        return host(dict.get(self, key, default))
+
+    def values(self) -> Any:
+        """All gradients."""
+        return [self[k] for k in self]
+
+    def items(self) -> Any:
+        """All keys and gradients."""
+        return [(k, self[k]) for k in self]
+
+
+def _items(grads: Any) -> list[tuple[Any, Any]]:
+    if isinstance(grads, Clipped):
+        pairs = [*dict.items(grads)]
+    elif hasattr(grads, "aligned"):  # of a session: where they live
+        pairs = [(k, grads[k] if g is None else g) for k in grads for g in grads.aligned([k])]
+    elif isinstance(grads, Mapping):
         pairs = [(k, grads[k]) for k in grads]
     elif isinstance(grads, Sequence) and not isinstance(grads, str | bytes):
         pairs = list(enumerate(grads))
     else:
         raise HyperparameterError(f"clip: gradients of type {type(grads).__name__}", None, "a mapping or a list")
-    return [(k, np.asarray(g)) for k, g in pairs if g is not None]
+    return [(k, g if is_array(g) else np.asarray(g)) for k, g in pairs if g is not None]
 
 
 def _limit(name: str, value: Any, low: float = 0.0) -> float:
@@ -46,16 +75,17 @@ def total_norm(grads: Any, norm_type: float = 2.0) -> float:
     >>> total_norm({"a": [3.0], "b": [4.0]})
     5.0
     """
-    arrays = [np.abs(g.astype(np.float64)) for _, g in _items(grads)]
+    arrays = [g.astype(np.float64) for _, g in _items(grads)]
     if not arrays:
         return 0.0
-    if math.isinf(norm_type):
-        pick = max if norm_type > 0 else min
-        return float(pick(pick(a.ravel().tolist()) for a in arrays))
-    p = float(norm_type)
+    xp, p = device_of(arrays[0]).xp, float(norm_type)
+    arrays = [xp.abs(a) for a in arrays]
+    if math.isinf(p):
+        pick, best = (xp.np.max, xp.maximum) if p > 0 else (xp.np.min, xp.minimum)
+        return reduce(best, [pick(a) for a in arrays]).item()
     if p == 0:
-        return float(sum((a != 0).any() for a in arrays))
-    return float(sum((a**p).sum() for a in arrays) ** (1 / p))
+        return float(sum((a != 0).any() for a in arrays).item())
+    return float(sum((a**p).sum() for a in arrays).item() ** (1 / p))
 
 
 def clip_grad_norm(grads: Any, max_norm: float, norm_type: float = 2.0) -> Clipped:
@@ -76,10 +106,10 @@ def clip_grad_norm(grads: Any, max_norm: float, norm_type: float = 2.0) -> Clipp
     """
     limit, norm = _limit("max_norm", max_norm), total_norm(grads, norm_type)
     if not math.isfinite(norm):
-        bad = [k for k, g in _items(grads) if not np.isfinite(g).all()]
+        bad = [k for k, g in _items(grads) if not device_of(g).xp.all_finite(g)]
         raise NonFiniteError(f"clip: the norm is {norm}", f"gradient {quote(str(bad[0]), 60)} holds an inf or NaN")
     factor = min(1.0, limit / (norm + 1e-6))
-    out = Clipped((k, _frozen(g * g.dtype.type(factor))) for k, g in _items(grads))
+    out = Clipped((k, _own(g * g.dtype.type(factor))) for k, g in _items(grads))
     out.norm = norm
     return out
 
@@ -87,7 +117,7 @@ def clip_grad_norm(grads: Any, max_norm: float, norm_type: float = 2.0) -> Clipp
 def clip_grad_value(grads: Any, clip_value: float) -> Clipped:
     """Every entry limited to ``[-clip_value, clip_value]``; this turns the direction."""
     v = _limit("clip_value", clip_value)
-    return _each(grads, lambda g: np.clip(g, -v, v))
+    return _each(grads, lambda g: device_of(g).np.clip(g, -v, v))
 
 
 def clip_by_norm(grads: Any, max_norm: float) -> Clipped:
@@ -101,8 +131,11 @@ def clip_by_norm(grads: Any, max_norm: float) -> Clipped:
     limit = abs(_limit("max_norm", max_norm, -math.inf))
 
     def cut(g: np.ndarray) -> np.ndarray:
-        square = float((g.astype(np.float64) ** 2).sum())
-        return g * g.dtype.type(limit / math.sqrt(square)) if square > limit * limit else g
+        xp = device_of(g).xp
+        square = (g.astype(np.float64) ** 2).sum()
+        # A factor of 1 where it is short enough, so that nobody waits for a number of a device.
+        long = square > limit * limit
+        return g * xp.np.where(long, limit / xp.sqrt(xp.np.where(long, square, 1.0)), 1.0).astype(g.dtype)
 
     return _each(grads, cut)
 
@@ -122,19 +155,19 @@ def clip_by_percentile(grads: Any, percentile: int) -> Clipped:
     def cut(g: np.ndarray) -> np.ndarray:
         if not g.size:
             return g
-        bound = np.sort(np.abs(g), axis=None)[share * (g.size - 1) // 100]
-        return np.clip(g, -bound, bound)
+        xp = device_of(g).xp
+        bound = xp.np.sort(xp.abs(g).ravel())[share * (g.size - 1) // 100]
+        return xp.minimum(xp.maximum(g, -bound), bound)
 
     return _each(grads, cut)
 
 
 def _each(grads: Any, cut: Callable[[np.ndarray], np.ndarray]) -> Clipped:
-    out = Clipped((k, _frozen(cut(g))) for k, g in _items(grads))
+    out = Clipped((k, _own(cut(g))) for k, g in _items(grads))
     out.norm = total_norm(grads)
     return out
 
 
-def _frozen(a: np.ndarray) -> np.ndarray:
-    a = np.array(a)
-    a.setflags(write=False)
-    return a
+def _own(a: Any) -> Any:
+    """A new array that nobody writes to."""
+    return frozen(device_of(a).np.array(a), device_of(a))

@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from torchlean_nb.backend.devices import device_of, host
 from torchlean_nb.errors import (
     CheckpointError,
     HyperparameterError,
@@ -43,6 +44,10 @@ class MethodState:
     iterations: int = 0
     evaluations: int = 0
     last: tuple[Step, ...] = field(default=(), compare=False, repr=False)
+
+    def moved(self, device: Any, to: Any) -> MethodState:
+        """The same state: what a method remembers lives on the host."""
+        return self
 
 
 class Minimizer(Optimizer):
@@ -184,10 +189,10 @@ class Minimizer(Optimizer):
         """Values of the parameters by store key at a flat vector."""
         out, at = {}, 0
         for p, key in zip(self._cells, self._keys, strict=True):
-            old = p.value
+            old = p.array
             value = x[at : at + old.size].astype(old.dtype).reshape(old.shape)
             value.setflags(write=False)
-            out[key] = value
+            out[key] = device_of(old).put(value)
             at += old.size
         return out
 
@@ -217,7 +222,8 @@ class Minimizer(Optimizer):
         """
         check_snapshot(self, snapshot)
         group = {"params": self._cells, **snapshot.groups[0]}
-        self._commit({**dict(zip(self._keys, snapshot.values, strict=True)), self._key: snapshot.state}, [group])
+        values = map(device_of(self._cells[0].array).put, snapshot.values)
+        self._commit({**dict(zip(self._keys, values, strict=True)), self._key: snapshot.state}, [group])
 
     def state_dict(self) -> dict[str, Any]:
         """State and options as plain data; the state stands under parameter 0, as in PyTorch."""
@@ -257,7 +263,7 @@ class Minimizer(Optimizer):
         numbers = _counted(owner, {**numbers, "iterations": entry["iterations"], "evaluations": entry["evaluations"]})
         slots = {}
         for k, first in want.items():
-            a, first = np.array(entry[k]), np.asarray(first)
+            a, first = np.array(host(entry[k])), np.asarray(first)
             # What starts with no rows, a history, may have any number of them.
             same = slice(1, None) if 0 in first.shape else slice(None)
             fits = a.ndim == first.ndim and a.shape[same] == first.shape[same]
@@ -274,9 +280,9 @@ class Minimizer(Optimizer):
             if param is p or param == i or (isinstance(param, str) and param == p.name):
                 if not self._state.steps:
                     raise HyperparameterError(f"explain: {quote(p.name)} has no update yet", None, "opt.step(closure)")
-                place = slice(at, at + p.value.size)
-                return MethodExplanation(self.rule, p.name, self._state.last, place, p.value.shape)
-            at += p.value.size
+                place = slice(at, at + p.array.size)
+                return MethodExplanation(self.rule, p.name, self._state.last, place, p.array.shape)
+            at += p.array.size
         raise HyperparameterError(f"explain: {quote(param, 40)} is not a parameter of this optimizer")
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from importlib import import_module
 from typing import Any
 
 import numpy as np
 
+from torchlean_nb.backend.devices import host
 from torchlean_nb.errors import quote
 from torchlean_nb.updates import UpdateRule
 
@@ -35,12 +36,14 @@ class Record:
         """What concerns the parameter that begins at this place; None when it is the only one."""
         size = math.prod(shape)
 
-        def own(a: Any) -> Any:
-            joined = at is not None and np.shape(a) == self.before.shape
-            return a[at : at + size].reshape(shape) if joined else a  # type: ignore[operator]
-
+        own = partial(_own, at, size, shape, self.before.shape)
         slots = {k: own(a) for k, a in self.slots.items()}
         return Explanation(self.rule, name, own(self.grad), own(self.before), slots, self.hypers, self.step, self, own)
+
+
+def _own(at: int | None, size: int, shape: tuple[int, ...], joined: tuple[int, ...], a: Any) -> Any:
+    """What of an array is one parameter's, whose place in the joined ones begins at `at`."""
+    return host(a[at : at + size].reshape(shape) if at is not None and getattr(a, "shape", None) == joined else a)
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from torchlean_nb.errors import HyperparameterTypeError, ShapeError, quote
+from torchlean_nb.backend.devices import host, is_foreign
+from torchlean_nb.errors import BackendMixError, HyperparameterTypeError, ShapeError, quote
 from torchlean_nb.hypers import REQUIRED
 from torchlean_nb.updates import UpdateRule
 
@@ -78,24 +79,45 @@ def loss_of(rule: UpdateRule, value: Any, grads: Any) -> float | None:
     if value is None or value.__class__ is float:
         return value
     try:
-        return float(np.asarray(getattr(value, "value", value), float).reshape(()))
+        return float(np.asarray(host(getattr(value, "value", value)), float).reshape(()))
     except (TypeError, ValueError):
         raise HyperparameterTypeError(
             f"{rule.class_name}: the loss is {quote(value, 60)}", "it must be one number"
         ) from None
 
 
-def as_array(label: str, a: Any) -> np.ndarray:
-    """An array.
+def as_array(label: str, a: Any, device: Any) -> Any:
+    """An array: one of the device itself, or one of the host.
 
     Raises
     ------
-    ShapeError
+    ShapeError, BackendMixError
     """
+    if device.library is not None and device.owns(a):
+        return a
+    if is_foreign(a):
+        raise BackendMixError(
+            f"{label}: an array of {type(a).__module__.partition('.')[0]}, the parameter lives on {device.name!r}",
+            "arrays do not move between devices by themselves", "x.get() for the host",
+        )
     try:
         return np.asarray(a)
     except ValueError as e:
         raise ShapeError(f"{label} is not an array", str(e)) from None
+
+
+def frozen(a: Any, device: Any) -> Any:
+    """An array of the device that nobody writes to any more; numbers and arrays of the host become one."""
+    if device.library is not None:
+        return a if device.owns(a) else device.put(np.asarray(a))
+    a = np.asarray(a)
+    a.setflags(write=False)
+    return a
+
+
+def shape_of(a: Any) -> tuple[int, ...]:
+    """Shape of an array wherever it lives, or of a number."""
+    return a.shape if hasattr(a, "shape") else np.shape(a)
 
 
 def check_snapshot(optimizer: Any, snapshot: Any) -> None:
@@ -120,5 +142,5 @@ def check_snapshot(optimizer: Any, snapshot: Any) -> None:
             f"the optimizer has {len(cells)} in {len(optimizer.param_groups)}",
         )
     for p, v in zip(cells, snapshot.values, strict=True):
-        if p.value.shape != v.shape:
-            raise ShapeError(f"{owner}: {quote(p.name)} has shape {p.value.shape}, in the snapshot {v.shape}")
+        if p.array.shape != v.shape:
+            raise ShapeError(f"{owner}: {quote(p.name)} has shape {p.array.shape}, in the snapshot {v.shape}")

@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from torchlean_nb.backend.devices import device_of, host
 from torchlean_nb.errors import (
     CapabilityError,
     DTypeError,
@@ -29,11 +30,12 @@ from torchlean_nb.hypers import flag
 from torchlean_nb.shells.apply import Update, run
 from torchlean_nb.shells.averaging import Averaged
 from torchlean_nb.shells.cells import check_fit, one_store, read_groups
+from torchlean_nb.shells.clip import Clipped
 from torchlean_nb.shells.explain import Explanation
 from torchlean_nb.shells.flat import FlatState
 from torchlean_nb.shells.fused import Fused
 from torchlean_nb.shells.given import as_array, by_name, check_snapshot, differentiated, loss_of, public, signature
-from torchlean_nb.shells.state import OptState, ParamState, Snapshot, read_state_dict
+from torchlean_nb.shells.state import OptState, Snapshot, read_state_dict
 from torchlean_nb.shells.twins import Twinned
 from torchlean_nb.updates import UpdateRule, rule_of
 
@@ -246,14 +248,14 @@ class Optimizer(Averaged, Twinned):
         keys = (p,) if hasattr(p, "session") and hasattr(grads, "id_of") else (p, p.name, i)
         for key in keys if isinstance(grads, dict) else keys[:2]:
             if key is not None and key in grads:
-                return grads[key]
+                return grads.array(key) if isinstance(grads, Clipped) else grads[key]
         return None
 
     def _plan(self, grads: list[Any], value: float | None, curvature: list[Any] | None) -> dict[Any, Any] | None:
         """New values and state by store key; None when a non-finite number is to be skipped."""
         state, at = self._state, 0
         new: dict[Any, Any] = {}
-        after: list[ParamState | None] = list(state.params)
+        results, every, after = [], [], list(state.params)
         for g in self.param_groups:
             flat = self.rule.resolve({k: v for k, v in g.items() if k not in ("params", "maximize", "initial_lr")})
             if "value" in self.rule.needs and value is None:
@@ -270,36 +272,43 @@ class Optimizer(Averaged, Twinned):
                 todo.append(Update(p, self._gradient(p, grads[k], g["maximize"]), after[k], bent))
             with np.errstate(all="ignore"):
                 done, whole = run(self.rule, SimpleNamespace(**flat, value=value), todo)
-            check = self.nonfinite != "ieee" and (whole is None or not np.isfinite(whole).all())
+            results += [result for result, _ in done] if whole is None else [whole]
             for k, u, (result, kept) in zip(chosen, todo, done, strict=True):
-                if check and not np.isfinite(result).all():
-                    return self._refuse(u, result)
                 new[u.cell.__tl_cell__[1]], after[k] = result, kept
+            every += zip(todo, done, strict=True)
             at += len(g["params"])
+        if self.nonfinite != "ieee" and results and not device_of(results[0]).xp.every_finite(results):
+            return self._refuse(*next((u, a) for u, (a, _) in every if not device_of(a).xp.all_finite(a)))
         new[self._key] = OptState(tuple(after), state.steps + 1)
         return new
 
     def _or_zeros(self, k: int, grad: Any) -> Any:
-        return np.zeros_like(self._cells[k].value) if grad is None else grad
+        if grad is not None:
+            return grad
+        like = self._cells[k].array
+        return device_of(like).np.zeros_like(like)
 
     def _gradient(self, p: Any, g: Any, maximize: bool, what: str = "gradient") -> np.ndarray:
-        """A gradient that fits its parameter, negated when going up."""
-        old = p.value
-        if g.__class__ is np.ndarray and g.dtype is old.dtype and g.shape == old.shape:
+        """A gradient that fits its parameter and lives where it does, negated when going up."""
+        old = p.array
+        if g.__class__ is old.__class__ and g.dtype is old.dtype and g.shape == old.shape:
             return -g if maximize else g
         label = f"{self.rule.class_name}: {what} of {quote(p.name)}"
-        g = as_array(label, g)
+        device = device_of(old)
+        g = as_array(label, g, device)
         if g.dtype.kind not in "fiu":
             raise DTypeError(f"{label} has dtype {g.dtype}")
         if g.shape != old.shape:
             raise ShapeError(f"{label} has shape {g.shape}, the parameter has {old.shape}")
         g = g.astype(old.dtype, copy=False)
+        g = device.put(g) if g.__class__ is np.ndarray else g
         return -g if maximize else g
 
     def _refuse(self, u: Update, result: np.ndarray) -> None:
         """Word the first non-finite number, in the gradient or else in the new value."""
         if self.nonfinite == "raise":
-            what, a = ("gradient", u.grad) if not np.isfinite(u.grad).all() else ("new value", result)
+            grad, result = host(u.grad), host(result)
+            what, a = ("gradient", grad) if not np.isfinite(grad).all() else ("new value", result)
             at = tuple(int(i) for i in np.argwhere(~np.isfinite(a))[0])
             raise NonFiniteError(
                 f"{self.rule.class_name}: {what} of {quote(u.cell.name)} is {a[at]!s} at index {at}",
@@ -314,7 +323,9 @@ class Optimizer(Averaged, Twinned):
     def snapshot(self) -> Snapshot:
         """Parameters, slots, counters and options as they are now."""
         groups = tuple({k: v for k, v in g.items() if k != "params"} for g in self.param_groups)
-        return Snapshot(tuple(p.value for p in self._cells), self._state, groups, self.rule.name)
+        cells = self._cells
+        state = self._state.moved(device_of(cells[0].array), host)
+        return Snapshot(tuple(p.value for p in cells), state, groups, self.rule.name)
 
     def restore(self, snapshot: Snapshot) -> None:
         """Back to a snapshot, of this optimizer or of another of its kind, all at once.
@@ -327,8 +338,9 @@ class Optimizer(Averaged, Twinned):
         cells = self._cells
         check_snapshot(self, snapshot)
         groups = [{"params": g["params"], **old} for g, old in zip(self.param_groups, snapshot.groups, strict=True)]
-        keys = [p.__tl_cell__[1] for p in cells]
-        self._commit({**dict(zip(keys, snapshot.values, strict=True)), self._key: snapshot.state}, groups)
+        keys, device = [p.__tl_cell__[1] for p in cells], device_of(cells[0].array)
+        values = dict(zip(keys, map(device.put, snapshot.values), strict=True))
+        self._commit({**values, self._key: snapshot.state.moved(device, device.put)}, groups)
 
     def state_dict(self) -> dict[str, Any]:
         """State and options as plain data, parameters numbered over the groups."""
@@ -352,12 +364,12 @@ class Optimizer(Averaged, Twinned):
                 state = self._state.params[i]
                 if self._fused is not None and state is not None and state.last is None:
                     raise CapabilityError(f"explain: {quote(p.name)}", "fused steps keep no terms", "fused=False")
-                if not p.value.size:
+                if not p.array.size:
                     raise HyperparameterError(f"explain: {quote(p.name)} has no elements", "no update moves it")
                 if state is None or state.last is None:
                     raise HyperparameterError(f"explain: {quote(p.name)} has no update yet", None, "opt.step(grads)")
                 record, at = state.last
-                return record.of(p.name, at, p.value.shape)
+                return record.of(p.name, at, p.array.shape)
         raise HyperparameterError(f"explain: {quote(param, 40)} is not a parameter of this optimizer")
 
     def __getattr__(self, name: str) -> Any:

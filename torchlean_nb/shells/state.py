@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
+from torchlean_nb.backend.devices import device_of, host
 from torchlean_nb.errors import CheckpointError, quote
+from torchlean_nb.shells.given import frozen, shape_of
 from torchlean_nb.updates import UpdateRule
 
 # Switches in torch's state dicts that choose how a step is computed, not what comes out.
@@ -36,6 +38,10 @@ class ParamState:
     last: Any = field(default=None, compare=False, repr=False)
     factors: Mapping[str, float] = field(default_factory=dict)
 
+    def moved(self, to: Any) -> ParamState:
+        """The same with every array moved by a function."""
+        return replace(self, stored={k: to(a) for k, a in self.stored.items()})
+
     @property
     def slots(self) -> Mapping[str, np.ndarray]:
         """The slots themselves."""
@@ -54,6 +60,10 @@ class OptState:
     params: tuple[ParamState | None, ...]
     steps: int = 0
 
+    def moved(self, device: Any, to: Any) -> OptState:
+        """The same with every array moved by a function; of the host nothing moves."""
+        return self if device.library is None else replace(self, params=tuple(s and s.moved(to) for s in self.params))
+
     def to_dict(self, rule: str, groups: list[dict[str, Any]]) -> dict[str, Any]:
         """Plain form, shaped as PyTorch's."""
         numbered, at = [], 0
@@ -62,13 +72,13 @@ class OptState:
             numbered.append({**{k: v for k, v in g.items() if k != "params"}, "params": list(range(at, at + n))})
             at += n
         state = {
-            i: {"step": s.step, **{k: np.array(v) for k, v in s.stored.items()}, **_factors(s)}
+            i: {"step": s.step, **{k: np.array(host(v)) for k, v in s.stored.items()}, **_factors(s)}
             for i, s in enumerate(self.params) if s is not None
         }
         return {"rule": rule, "steps": self.steps, "state": state, "param_groups": numbered}
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Snapshot:
     """Parameters and state of an optimizer at one moment; stays valid whatever happens later."""
 
@@ -139,7 +149,8 @@ def _count(what: str, n: Any) -> int:
 def _read(rule: UpdateRule, i: int, entry: Mapping[str, Any], p: Any, options: Mapping[str, Any]) -> ParamState:
     owner = f"{rule.class_name}: state of parameter {i} ({quote(p.name)})"
     own = {k: v for k, v in options.items() if k not in ("maximize", "initial_lr")}
-    want = rule.start(p.value, SimpleNamespace(**rule.resolve(own)))
+    now = p.array
+    want, device = rule.start(now, SimpleNamespace(**rule.resolve(own))), device_of(now)
     if not isinstance(entry, Mapping):
         raise CheckpointError(f"{owner} is {quote(entry, 40)}", f"expected step, {', '.join(want)}")
     factors = entry.get("factors", {})
@@ -152,12 +163,11 @@ def _read(rule: UpdateRule, i: int, entry: Mapping[str, Any], p: Any, options: M
     slots = {}
     for k, first in want.items():
         try:
-            a = np.array(entry[k])
+            a = np.array(host(entry[k]))
         except ValueError as e:
             raise CheckpointError(f"{owner}: {k} is not an array", str(e)) from None
-        if a.shape != np.shape(first) or a.dtype.kind != "f":
-            raise CheckpointError(f"{owner}: {k} has shape {a.shape} and dtype {a.dtype}, expected {np.shape(first)}")
-        a = a.astype(np.asarray(first).dtype, copy=False)
-        a.setflags(write=False)
-        slots[k] = a
+        if a.shape != shape_of(first) or a.dtype.kind != "f":
+            raise CheckpointError(f"{owner}: {k} has shape {a.shape} and dtype {a.dtype}, expected {shape_of(first)}")
+        kind = first.dtype if hasattr(first, "dtype") else np.asarray(first).dtype
+        slots[k] = frozen(a.astype(kind, copy=False), device)
     return ParamState(step, slots, None, dict(factors))
