@@ -192,7 +192,7 @@ def _check_bce(x, target, **attrs):
     _bce["check"](x, target, **attrs)
     for what, v in (("probability", x), ("target", target)):
         known = not getattr(v, "unknown", False)
-        if known and v.size and not (v.min().item() >= 0 and v.max().item() <= 1):
+        if known and v.size and not ((v >= 0) & (v <= 1)).all().item():
             raise DomainError(f"bce: a {what} lies outside [0, 1]", None, "bce_with_logits takes any number")
 
 
