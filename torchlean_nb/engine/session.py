@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from torchlean_nb.backend.devices import device as place_of
-from torchlean_nb.backend.devices import host
+from torchlean_nb.backend.devices import host, shown
 from torchlean_nb.backend.random import Rng, key_of
 from torchlean_nb.backend.store import Store
 from torchlean_nb.copies import Live
@@ -117,6 +117,11 @@ class Session(Looking, IntegerCells, Live):
         tape = self._way.tape(self._where.xp, self.dtype, self.nonfinite, self.label, **options)
         tape.grads_on = self.track_gradients
         return tape
+
+    @property
+    def home(self) -> Any:
+        """The `Device` where its arrays live; ``device`` is the name of it."""
+        return self._where
 
     @property
     def place(self) -> Any:
@@ -242,7 +247,7 @@ class Session(Looking, IntegerCells, Live):
             return self.params[key].value
         if isinstance(key, Param):
             return key.value
-        return host(self.tape.values[self.node(key)])
+        return shown(self.tape.values[self.node(key)])
 
     def detach(self, t: Any) -> Tensor:
         """The same value, through which no gradient passes."""

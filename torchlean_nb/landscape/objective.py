@@ -1,6 +1,7 @@
 """Objective: the loss of a model on its whole data, as a function of one vector of parameters.
 
 The model runs compiled and on arrays of its own, so its session, parameters, buffers and random stream are only read.
+On a device the data are put once; of every evaluation the vectors go there and the numbers asked for come back.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from torchlean_nb.backend.devices import host
 from torchlean_nb.compiler import Program
 from torchlean_nb.compiler.vectorize import vmap
 from torchlean_nb.data import Dataset
@@ -61,8 +63,6 @@ class Objective:
     centre : ndarray, shape (parameters,)
     shapes : dict of tuple by path
         Of the trained parameters, in order.
-    rest : dict of ndarray by path
-        What is not trained, and buffers.
 
     Examples
     --------
@@ -77,7 +77,7 @@ class Objective:
     def __init__(self, model: Any, data: Any = None, *, loss: Any = None, batch: int = ROWS):
         self.net, task, values, data = _opened(model, data, loss)
         self.loss, self.kind = task.loss, task.kind
-        self.dtype = self.net.session.dtype
+        self.dtype, self._device = self.net.session.dtype, self.net.session.home
         trained = {path: p for path, p in self.net.params.items() if p.requires_grad}
         if not trained:
             raise CapabilityError("landscape: no parameter of this model is trained")
@@ -94,6 +94,15 @@ class Objective:
         self._batches = [self._batch(b) for b in data.batches(_BATCH.check("landscape", "batch", batch))]
 
     @property
+    def rest(self) -> dict[str, np.ndarray]:
+        """What is not trained, and buffers, by path."""
+        return self._others
+
+    @rest.setter
+    def rest(self, values: dict[str, np.ndarray]) -> None:
+        self._others, self._rest = values, [self._device.put(a) for a in values.values()]
+
+    @property
     def size(self) -> int:
         """Number of trained parameters."""
         return len(self.centre)
@@ -101,7 +110,7 @@ class Objective:
     @property
     def example(self) -> Any:
         """Some rows as the model takes them."""
-        xs = tuple(a[:2] for a in self._batches[0][0][:-1])
+        xs = tuple(host(a)[:2] for a in self._batches[0][0][:-1])
         return xs[0] if len(xs) == 1 else xs
 
     # -- values ----------------------------------------------------------------------------
@@ -145,18 +154,19 @@ class Objective:
         if self.lanes == 1:
             return np.array([self(p) for p in points])
         short = self.lanes - len(points)
-        parts = self.split(np.concatenate([points, np.repeat(points[-1:], short, axis=0)]) if short else points)
+        parts = self._put(np.concatenate([points, np.repeat(points[-1:], short, axis=0)]) if short else points)
         total = np.zeros(self.lanes)
         for given, count, _ in self._batches:
-            total += self._wide(*parts, *self.rest.values(), *given) * (count / self.rows)
+            total += host(self._wide(*parts, *self._rest, *given)) * (count / self.rows)
         return total[: len(points)]
 
     def _mean(self, at: Any) -> tuple[float, float]:
-        parts, total, right = self.split(at), 0.0, 0.0
+        parts, total, right = self._put(at), 0.0, 0.0
         for given, count, y in self._batches:
-            value, out = self._program(*parts, *self.rest.values(), *given)
-            total += float(value) * count
+            value, out = self._program(*parts, *self._rest, *given)
+            total += value.item() * count
             if self.kind == "classification":
+                out = host(out)
                 found, true = self.loss.classes(out), self.loss.true_classes(out, y)
                 right += count * float(np.mean(found == true))
         return total / self.rows, right / self.rows if self.kind == "classification" else np.nan
@@ -164,17 +174,17 @@ class Objective:
     # -- derivatives -----------------------------------------------------------------------
     def gradient(self, at: Any) -> np.ndarray:
         """Gradient of the mean loss, shape (parameters,)."""
-        parts, total = self.split(at), np.zeros(self.size)
+        parts, total = self._put(at), np.zeros(self.size)
         for given, count, _ in self._batches:
-            found = self._program.value_and_grad(*parts, *self.rest.values(), *given)[1]
+            found = self._program.value_and_grad(*parts, *self._rest, *given)[1]
             total += count / self.rows * _joined(found)
         return total
 
     def hvp(self, at: Any, vector: Any) -> np.ndarray:
         """Hessian of the mean loss times a vector, forward over reverse, shape (parameters,)."""
-        parts, along, total = self.split(at), self.split(vector), np.zeros(self.size)
+        parts, along, total = self._put(at), self._put(vector), np.zeros(self.size)
         for given, count, _ in self._batches:
-            found = self._program.hvp((*parts, *self.rest.values(), *given), tuple(along))
+            found = self._program.hvp((*parts, *self._rest, *given), tuple(along))
             total += count / self.rows * _joined(found)
         return total
 
@@ -197,6 +207,10 @@ class Objective:
             start, end = end, end + int(np.prod(shape, dtype=int))
             parts.append(vector[..., start:end].reshape(*vector.shape[:-1], *shape).astype(self.dtype))
         return parts
+
+    def _put(self, vector: Any) -> list[Any]:
+        """`split`, where the model computes."""
+        return [self._device.put(a) for a in self.split(vector)]
 
     def join(self, values: Mapping[str, Any]) -> np.ndarray:
         """One vector of parameters by path.
@@ -229,17 +243,18 @@ class Objective:
                 raise NonScalarError(f"{self.loss.name}: the loss has shape {shape}", "it must be a number", "its mean")
             return value, out
 
-        return Program(loss, [*self.split(self.centre), *self.rest.values(), *given], tuple(range(len(self.shapes))))
+        wrt = tuple(range(len(self.shapes)))
+        return Program(loss, [*self._put(self.centre), *self._rest, *given], wrt, device=self._device)
 
     @cached_property
     def _wide(self) -> Program | None:
         """The same for many vectors at once; None of a model that cannot be batched."""
         f, given = self._program.f, self._batches[0][0]
-        shared = [*self.rest.values(), *given]
+        shared = [*self._rest, *given]
         axes = (0,) * len(self.shapes) + (None,) * len(shared)
-        two = self.split(np.stack([self.centre] * 2))
+        two = self._put(np.stack([self.centre] * 2))
         try:
-            return Program(vmap(lambda *args: f(*args)[0], axes), [*two, *shared])
+            return Program(vmap(lambda *args: f(*args)[0], axes), [*two, *shared], device=self._device)
         except TorchLeanError:
             return None
 
@@ -258,7 +273,7 @@ class Objective:
                 one = Place(run, self.net.model).compute(xs[0] if len(xs) == 1 else tuple(xs))
             target = self.loss.prepare(one, y)
         target = np.asarray(target, self.dtype) if target.dtype.kind == "f" else target
-        return [*xs, target], len(y), y
+        return [self._device.put(np.asarray(a)) for a in (*xs, target)], len(y), y
 
 
 def _opened(model: Any, data: Any, loss: Any) -> tuple[Module, Any, dict[str, np.ndarray], Dataset]:
@@ -287,4 +302,4 @@ def _opened(model: Any, data: Any, loss: Any) -> tuple[Module, Any, dict[str, np
 
 
 def _joined(parts: Any) -> np.ndarray:
-    return np.concatenate([np.ravel(p) for p in parts]).astype(np.float64)
+    return np.concatenate([np.ravel(host(p)) for p in parts]).astype(np.float64)
