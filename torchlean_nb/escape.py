@@ -11,6 +11,7 @@ from typing import Any
 from unicodedata import category
 
 LIMIT = 200
+_PROSE = 2000
 _JOINERS = "\u200c\u200d"
 _HTML = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;"}
 _MARKDOWN = frozenset("\\`*_{}[]()<>#+-.!|~$&@:")
@@ -68,6 +69,23 @@ def markdown(text: object) -> str:
     a\|b
     """
     return "".join(_HTML[c] if c in "&<>" else "\\" + c if c in _MARKDOWN else c for c in visible(text))
+
+
+def prose(text: object) -> str:
+    r"""Markdown that the author of a row wrote: its emphasis, code and formulas stay, HTML and links become text.
+
+    Examples
+    --------
+    >>> print(prose("`f(x)` is *odd* <b> [here](javascript:x)"))
+    `f(x)` is *odd* &lt;b> [here]\(javascript:x)
+    """
+    text = visible(text, _PROSE).replace("&", "&amp;").replace("<", "&lt;")
+    return text.replace("](", "]\\(").replace("][", "]\\[").replace("]:", "]\\:")
+
+
+def code(text: object) -> str:
+    """Text between the backticks of Markdown."""
+    return visible(text).replace("`", "'")
 
 
 def json_for_script(value: Any) -> str:

@@ -28,6 +28,7 @@ from torchlean_nb.backend.devices import common
 from torchlean_nb.backend.namespace import numpy_namespace
 from torchlean_nb.domains import REAL, Arg, Domain, Sample
 from torchlean_nb.errors import RuleError, UnknownNameError, did_you_mean
+from torchlean_nb.escape import code, prose
 
 REQUIRED = object()
 CO_VARARGS = 0x04
@@ -173,15 +174,15 @@ class Op:
         names = {str(i + 1): tex.name(a) for i, a in enumerate(self.args)} | {"y": "y", "g": r"\bar{y}"}
         names |= {k: tex.name(k) for k in self.attrs}
         value = tex.fill(self.value_latex(), names)
-        lines = [f"**`{self.name}{self.signature()}`** {self.summary}", "", f"$y = {value}$", ""]
+        lines = [f"**`{code(self.name)}{self.signature()}`** {prose(self.summary)}", "", f"$y = {value}$", ""]
         for i, a in enumerate(self.args):
             if self.rule(i) is None:
                 lines.append(f"- `{a}`: no derivative")
             else:
                 c = tex.fill(self.contribution_latex(i), names)
-                lines.append(f"- `{a}` {self.domain_of(i).text}, receives $\\bar{{{names[str(i + 1)]}}} = {c}$")
+                lines.append(f"- `{a}` {prose(self.domain_of(i).text)}, receives $\\bar{{{names[str(i + 1)]}}} = {c}$")
         facts = [f"NumPy: `np.{self.numpy}`" if self.numpy else "", f"Lesson {self.lesson}" if self.lesson else ""]
-        return "\n".join([*lines, "", "  \n".join([*filter(None, facts), *self.references])]).rstrip()
+        return "\n".join([*lines, "", "  \n".join([*filter(None, facts), *map(prose, self.references)])]).rstrip()
 
     def _repr_markdown_(self) -> str:
         return self.card()

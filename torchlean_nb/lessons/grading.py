@@ -58,7 +58,7 @@ class Feedback:
         lines = "<br>".join(escape.html(line) for line in self.lines)
         return (
             f'<div role="status" style="border-left:4px solid {_COLOURS[self.status]};padding:2px 10px">'
-            f"<b>{self.exercise}: {self.status}.</b> {lines}</div>"
+            f"<b>{escape.html(self.exercise)}: {escape.html(self.status)}.</b> {lines}</div>"
         )
 
 

@@ -131,7 +131,7 @@ def _curves(body: list[str], chart: Chart, look: Look, left: float, top: float, 
     body += [f'<path class="gd" d="M{num(x(k))} {num(y0)}V{num(low_y)}"><title>{svg_text(said or kind)}</title></path>'
              for k, kind, said in look.run["events"]]  # fmt: skip
     body += [_line(line, chart, x, y, len(chart.lines)) for line in chart.lines]
-    body += [f'<path class="ln r{line.run % len(HUES)}" d="M{num(x(k) - 3)} {num(y0 - 4)}l6 6m0-6l-6 6"/>'
+    body += [f'<path class="ln r{line.run % len(HUES):d}" d="M{num(x(k) - 3)} {num(y0 - 4)}l6 6m0-6l-6 6"/>'
              for line in chart.lines if line.kind in ("train", "held alone") for k in lost(line.curve)]  # fmt: skip
     if len(look.runs) > 1:
         body += [_mark(line.run, x(k), y(v)) for line in chart.lines if line.kind in ("train", "held alone")
@@ -176,7 +176,7 @@ def _line(line: Line, chart: Chart, x: Callable[[float], float], y: Callable[[fl
     alone = "".join(p + ("h0" if p[0] == "M" and (q is None or q[0] == "M") else "") for p, q in _followed(out))
     dash = f' stroke-dasharray="{DASHES[line.run % 4]}"' if line.kind == "layer" and line.run % 5 and count <= 8 else ""
     kind = {"raw": " raw", "held": " held", "held alone": " held", "layer": " lay"}.get(line.kind, "")
-    hue = "" if line.kind == "layer" else f" r{line.run % len(HUES)}"
+    hue = "" if line.kind == "layer" else f" r{line.run % len(HUES):d}"
     return f'<path class="ln{hue}{kind}" stroke-linecap="round"{dash} d="{alone}"/>'
 
 

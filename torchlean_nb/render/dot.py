@@ -56,13 +56,13 @@ def dot(trace: GraphTrace, direction: str = "TB") -> str:
     # Bodies are written line by line: every text in them went through our own quoting.
     for n in trace.nodes:
         kind, colour, style = _STYLE.get(n.role, _STYLE["op"])
-        graph.body.append(f'\t{n.id} [label={escape(*_lines(n))} shape={kind} color="{colour}" style={style}]\n')
+        graph.body.append(f'\t{n.id:d} [label={escape(*_lines(n))} shape={kind} color="{colour}" style={style}]\n')
     for n in trace.nodes:
         for p in n.parents:
-            graph.body.append(f'\t{p} -> {n.id} [color="{LIGHT["line2"]}"]\n')
+            graph.body.append(f'\t{p:d} -> {n.id:d} [color="{LIGHT["line2"]}"]\n')
     for e in trace.edges:
         graph.body.append(
-            f'\t{e.child} -> {e.parent} [color="{LIGHT["grad"]}" fontcolor="{LIGHT["grad-ink"]}" '
+            f'\t{e.child:d} -> {e.parent:d} [color="{LIGHT["grad"]}" fontcolor="{LIGHT["grad-ink"]}" '
             f'penwidth={edge_width(e.contribution) / 2:.2f} constraint=false label={escape(_size(e.contribution))}]\n'
         )
     if note(trace):

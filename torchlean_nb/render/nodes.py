@@ -25,7 +25,7 @@ def node_group(pen: Pen, n: TraceNode, box: Box, when: Timeline, state: str, cel
     fold = " fold" if n.op == FOLDED else ""
     interactive = ' role="img" tabindex="-1"' if pen.step is None else ""
     pen.raw(
-        f'<g class="tl-node role-{_role(n)}{fold} {state}" data-node="{n.id}" data-t="{when.computed[n.id]}"'
+        f'<g class="tl-node role-{_role(n)}{fold} {state}" data-node="{n.id}" data-t="{when.computed[n.id]:d}"'
         f'{interactive} aria-label="{svg(says)}"><title>{svg(says)}</title>'
     )
     if fold:

@@ -92,9 +92,9 @@ def picture(
         name = fit(names[i], right - 10, bold=True)
         body.append(words(_LEFT + wide + 8, low_y + 3.5, name, "b" if i == chosen else ""))
     says = f"{label} over {last} steps: {', '.join(names)}"
-    style = "".join(f".tl-scene .c{i}{{fill:none;stroke:{c};stroke-width:1.5"
+    style = "".join(f".tl-scene .c{i:d}{{fill:none;stroke:{ink};stroke-width:1.5"
                     f"{f';stroke-dasharray:{chr(32).join(map(str, d))}' if d else ''}}}"
-                    for i, (c, d) in enumerate(zip(COLOURS, DASHES, strict=True)))  # fmt: skip
+                    for i, (ink, d) in enumerate(zip(COLOURS, DASHES, strict=True)))  # fmt: skip
     style += ".tl-scene .ch{stroke-width:2.25}.tl-scene .ax{stroke:#858e98;stroke-opacity:.35}"
     style += ".tl-scene .cur{stroke:#858e98;stroke-width:1.25}"
     return still(WIDTH, HEIGHT, says, [f"<style>{style}</style>", *body])

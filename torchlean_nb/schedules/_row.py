@@ -24,6 +24,7 @@ from torchlean_nb.errors import (
     did_you_mean,
     quote,
 )
+from torchlean_nb.escape import code, prose
 from torchlean_nb.hypers import REQUIRED, Hyper, check_all
 
 SCHEDULES: dict[str, Row] = {}
@@ -122,14 +123,15 @@ class Row:
 
     def card(self) -> str:
         """What the row knows, as Markdown: formula, hyperparameters, and its names elsewhere."""
-        lines = [f"**`{self.name}`** {self.summary}", ""]
+        lines = [f"**`{code(self.name)}`** {prose(self.summary)}", ""]
         lines += [f"${self.latex}$", ""] if isinstance(self.latex, str) else []
         for name, h in self.hypers.items():
-            default = "" if h.default is REQUIRED else f", default `{h.default!r}`"
-            lines.append(f"- `{name}`{f' ${h.symbol}$' if h.symbol else ''}: {h.allowed}{default}")
+            default = "" if h.default is REQUIRED else f", default `{code(repr(h.default))}`"
+            lines.append(f"- `{name}`{f' ${h.symbol}$' if h.symbol else ''}: {prose(h.allowed)}{default}")
         twins = {"PyTorch": self.torch, "optax": self.optax, "TorchLean": self.torchlean,
                  "Transformers": self.transformers}  # fmt: skip
-        return "\n".join([*lines, "", ", ".join(f"{who}: `{name}`" for who, name in twins.items() if name)]).strip()
+        names = ", ".join(f"{who}: `{code(twin)}`" for who, twin in twins.items() if twin)
+        return "\n".join([*lines, "", names]).strip()
 
     def _repr_markdown_(self) -> str:
         return self.card()
@@ -242,7 +244,7 @@ class Schedule:
         return f"{self.name}({', '.join(f'{n}={v!r}' for n, v in self.items)})"
 
     def _repr_markdown_(self) -> str:
-        return f"`{self.name}`: {self.row.summary}\n\n${self.latex}$\n\n${self.numbers}$"
+        return f"`{code(self.name)}`: {prose(self.row.summary)}\n\n${self.latex}$\n\n${self.numbers}$"
 
 
 def lookup(name: str) -> Row:

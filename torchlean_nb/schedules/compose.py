@@ -42,7 +42,7 @@ def _join_points(parts, boundaries):
 @schedule(
     hypers={"parts": ANY, "boundaries": ANY}, points=_join_points, check=_joined, jumps=True, signed=True,
     latex=lambda parts, boundaries: r";\quad ".join(
-        rf"k \geq {b}:\; {p.latex}" for p, b in zip(parts, (0, *boundaries), strict=True)),
+        rf"k \geq {int(b)}:\; {p.latex}" for p, b in zip(parts, (0, *boundaries), strict=True)),
     torch="SequentialLR", optax="join_schedules",
     samples=({"parts": [_A, _B, _A], "boundaries": [10, 200]},),
 )  # fmt: skip

@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from torchlean_nb import tex
 from torchlean_nb.errors import HyperparameterError, RuleError, UnknownNameError, did_you_mean, quote
+from torchlean_nb.escape import code, prose
 from torchlean_nb.hypers import Hyper, check_all
 from torchlean_nb.rows import FUNCTIONS, OPS
 
@@ -153,9 +155,10 @@ class Surface:
         left, right, bottom, top = self.domain
         places = ", ".join(f"({x:.6g}, {y:.6g})" for x, y in self.goals)
         goal = f"lowest {self.lowest:.6g} at {places}" if places else "no lowest value"
-        lines = [f"**`{self.name}`** {self.summary}", "", f"$f(x, y) = {self.latex}$", ""]
-        lines += [f"- `{k}` ${h.symbol}$: {h.allowed}, default `{h.default:g}`" for k, h in self.hypers.items()]
-        lines += [f"on [{left:g}, {right:g}] x [{bottom:g}, {top:g}]; {goal}.  ", *(f"{r}  " for r in self.references)]
+        lines = [f"**`{code(self.name)}`** {prose(self.summary)}", "", f"$f(x, y) = {self.latex}$", ""]
+        lines += [f"- `{k}` ${h.symbol}$: {prose(h.allowed)}, default `{h.default:g}`" for k, h in self.hypers.items()]
+        lines.append(f"on [{left:g}, {right:g}] x [{bottom:g}, {top:g}]; {goal}.  ")
+        lines += [f"{prose(r)}  " for r in self.references]
         return "\n".join(lines).rstrip()
 
     @property
@@ -266,7 +269,7 @@ def surface_of(what: Any) -> Surface:
     if not callable(what):
         raise HyperparameterError(f"surface: {quote(what, 40)} is a {type(what).__name__}", "a name, or f(x, y)")
     name = getattr(what, "__name__", "f")
-    latex = rf"\mathrm{{{name}}}(x, y)" if name.isalnum() else "f(x, y)"
+    latex = rf"\mathrm{{{tex.escape(name)}}}(x, y)" if name.isalnum() else "f(x, y)"
     name = name if name.isidentifier() else "f"
     return Surface(name, Function(what), latex, (-2.0, 2.0, -2.0, 2.0), lowest=-np.inf, start=(-1.5, 1.5))
 

@@ -52,7 +52,7 @@ export function safeMarkup(text) {
     for (const { name, value } of [...el.attributes]) {
       const link = /href$/i.test(name) && !value.trim().startsWith("#");
       const url = /url\(\s*['"]?(?!#)/i.test(value) && /url\(/i.test(value) && !/^[^(]*url\(\s*['"]?#/i.test(value);
-      if (/^on/i.test(name) || link || url || name === "src") el.removeAttribute(name);
+      if (/^(on|data-command)/i.test(name) || link || url || name === "src") el.removeAttribute(name);
     }
   }
   return document.importNode(body.firstElementChild || document.createElement("span"), true);
