@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from ast import literal_eval
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -68,7 +69,7 @@ class Kernel:
         self.run(WEIGH, "", silent=True)
 
     def run(self, code: str, cell: str, *, silent: bool = False, ask: str = "") -> Any:
-        """Run one cell as JupyterLab does, which says the id of the cell with it; the value of `ask`, if that is given."""
+        """Run one cell as JupyterLab does, which says the id of the cell with it; the value of `ask`, if given."""
         content = {
             "code": code, "silent": silent, "store_history": not silent, "allow_stdin": False, "stop_on_error": False,
             "user_expressions": {"asked": ask} if ask else {},
@@ -82,7 +83,7 @@ class Kernel:
                 break
         while (reply := self.client.get_shell_msg(timeout=PATIENCE))["parent_header"].get("msg_id") != mine:
             pass
-        return json.loads(reply["content"]["user_expressions"]["asked"]["data"]["text/plain"]) if ask else None
+        return literal_eval(reply["content"]["user_expressions"]["asked"]["data"]["text/plain"]) if ask else None
 
     def weigh(self) -> tuple[int, float]:
         """Live widgets and MiB."""
@@ -100,13 +101,15 @@ def kernel() -> Iterator[Kernel]:
         manager.shutdown_kernel(now=True)
 
 
-def again(it: Kernel, code: str, cell: str, times: int, seconds: float = float("inf")) -> Row:
-    """Run one cell up to `times` times; after so many `seconds` it may stop once it has settled and run as often more."""
+def again(
+    it: Kernel, code: str, cell: str, times: int, seconds: float = float("inf"), settled: int = SETTLED
+) -> Row:
+    """Run one cell up to `times` times; after so many `seconds` it may stop once it ran twice as long as to settle."""
     end, before, n = time.monotonic() + seconds, (0, 0.0), 0
-    while n < times and (n < 2 * SETTLED or time.monotonic() < end):
+    while n < times and (n < 2 * settled or time.monotonic() < end):
         it.run(code, cell)
         n += 1
-        if n == min(SETTLED, times):
+        if n == min(settled, times):
             before = it.weigh()
     return Row(cell, n, *zip(before, it.weigh(), strict=True))
 

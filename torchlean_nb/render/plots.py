@@ -18,6 +18,7 @@ from PIL import Image
 
 from torchlean_nb import escape
 from torchlean_nb.errors import HyperparameterError, ShapeError, quote
+from torchlean_nb.outputs import shown
 from torchlean_nb.render.theme import LIGHT
 
 MOST, GRID = 1000, 161
@@ -48,6 +49,7 @@ class Picture:
         return self.to_text()
 
     def _repr_html_(self) -> str:
+        shown()
         data = base64.b64encode(self.to_png()).decode()
         alt = escape.html(". ".join(self.lines)[:1000].replace("\n", " "))
         return f'<img width="{_WIDTH}" style="max-width:100%" alt="{alt}" src="data:image/png;base64,{data}">'

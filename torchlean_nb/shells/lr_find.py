@@ -12,6 +12,7 @@ import numpy as np
 
 from torchlean_nb.errors import HyperparameterTypeError, NonFiniteError, quote
 from torchlean_nb.hypers import REQUIRED, Hyper, check_all, unit
+from torchlean_nb.outputs import shown
 from torchlean_nb.schedules.decay import lr_finder
 from torchlean_nb.schedules.facade import groups_of
 from torchlean_nb.shells.aside import Aside
@@ -103,6 +104,7 @@ class LRFinderResult:
         return import_module(_RENDER).figure(self)
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        shown()
         return {"image/svg+xml": self.to_svg(), "text/plain": self.to_text()}
 
     def __repr__(self) -> str:

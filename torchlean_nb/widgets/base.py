@@ -17,7 +17,9 @@ import anywidget
 import traitlets
 from IPython import get_ipython
 
+from torchlean_nb.copies import Live
 from torchlean_nb.errors import HyperparameterError, HyperparameterTypeError, UnknownNameError, did_you_mean, quote
+from torchlean_nb.outputs import shown
 from torchlean_nb.render.files import write
 from torchlean_nb.render.html import assets, page
 
@@ -35,7 +37,7 @@ def live() -> bool:
     return not os.environ.get(STATIC_SWITCH) and getattr(shell, "kernel", None) is not None
 
 
-class View(anywidget.AnyWidget):
+class View(Live, anywidget.AnyWidget):
     """Base of the widgets: payload, options, state and step, and the displays of all of them.
 
     Parameters
@@ -68,6 +70,7 @@ class View(anywidget.AnyWidget):
 
     # Whether one line is enough as the twin in words, because the picture is in words too.
     _brief = False
+    _copying = ("it lives on a screen", "a widget made anew from the same data, with state=w.state")
     kind = traitlets.Unicode().tag(sync=True)
     payload = traitlets.Dict().tag(sync=True)
     options = traitlets.Dict().tag(sync=True)
@@ -103,6 +106,10 @@ class View(anywidget.AnyWidget):
         if "_esm" not in vars(cls):  # anywidget derives a class per instance, with traits of these names
             cls._esm, cls._css = assets(cls.__name__)
         super().__init_subclass__(**kwargs)
+
+    def set_state(self, sync_data: Mapping[str, Any]) -> None:
+        """Traits as a front end sends them; what was sent to it once stays what it is."""
+        super().set_state({k: v for k, v in sync_data.items() if k not in ("kind", "payload", "options")})
 
     @traitlets.validate("step")
     def _clamp(self, proposal: Any) -> int:
@@ -168,6 +175,7 @@ class View(anywidget.AnyWidget):
         bundle = super()._repr_mimebundle_(**kwargs) if live() else None
         if bundle is None:
             return still, {}
+        shown()
         _retire(self)
         data, metadata = bundle
         return data | still, metadata
