@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 import torchlean_nb as tl
+from torchlean_nb.backend import devices
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(6, 3)), RNG.normal(size=(6, 2))
@@ -12,7 +13,7 @@ X, Y = RNG.normal(size=(6, 3)), RNG.normal(size=(6, 2))
 
 def same(a, b):
     """Equality to the last bit, shape and type included."""
-    a, b = np.asarray(a), np.asarray(b)
+    a, b = np.asarray(devices.host(a)), np.asarray(devices.host(b))
     return a.shape == b.shape and a.dtype == b.dtype and a.tobytes() == b.tobytes()
 
 

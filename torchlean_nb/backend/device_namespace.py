@@ -13,7 +13,7 @@ from typing import Any
 import numpy
 
 from torchlean_nb.backend import random as _random
-from torchlean_nb.backend.namespace import ArrayNamespace
+from torchlean_nb.backend.namespace import ArrayNamespace, stacked
 
 # One thread for each element of the result; it adds what was sent there, first come first.
 PUT_TAKE = """
@@ -91,7 +91,9 @@ class DeviceNamespace(ArrayNamespace):
         return self.np.min(x, axis=axis, keepdims=keepdims)
 
     def matmul(self, a: Any, b: Any) -> Any:
-        """Matrix product over the last two axes."""
+        """Matrix product over the last two axes; rows of a stack times one matrix are one product."""
+        if stacked(a, b):
+            return self.np.matmul(a.reshape(-1, a.shape[-1]), b).reshape(*a.shape[:-1], b.shape[-1])
         return self.np.matmul(a, b)
 
     def broadcast_to(self, x: Any, *, shape: tuple[int, ...]) -> Any:

@@ -91,6 +91,11 @@ def _float(a: np.ndarray, dtype: np.dtype[Any], k: int) -> np.ndarray:
     return a.astype(dtype) if is_foreign(a) else as_data(a, dtype.name, label=f"argument {k}", finite=False)
 
 
+def form(a: Any) -> np.ndarray:
+    """An array of the host as it is; for one of a device zeros of its shape and type."""
+    return np.zeros(a.shape, a.dtype) if is_foreign(a) else a
+
+
 def title_of(f: Any) -> str:
     """Name of a function, where it has one."""
     name = getattr(f, "__name__", type(f).__name__)

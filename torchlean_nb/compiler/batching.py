@@ -15,7 +15,6 @@ import numpy as np
 
 from torchlean_nb.compiler.lowering import Graph, Line, lower
 from torchlean_nb.compiler.passes import drop_unused, share
-from torchlean_nb.engine.data import freeze
 from torchlean_nb.engine.tape import LEAVES
 from torchlean_nb.engine.tensor import Ref
 from torchlean_nb.rows import OPS
@@ -329,7 +328,7 @@ def replay(
     tape = next((a.tape for a in args if isinstance(a, Ref)), None)
 
     def constant(a: Any) -> Any:  # of the type it is, not of that of the tape
-        return a if tape is None or isinstance(a, Ref) else tape.leaf("const", freeze(a))
+        return a if tape is None or isinstance(a, Ref) else tape.leaf("const", tape.put(a))
 
     given = dict(zip(graph.inputs, zip(map(constant, args), on, strict=True), strict=True))
     for i, line in enumerate(graph.lines):

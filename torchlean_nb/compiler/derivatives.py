@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from torchlean_nb.backend.devices import is_foreign
-from torchlean_nb.compiler.arguments import as_argument, as_arguments, chosen, names_of, title_of
+from torchlean_nb.compiler.arguments import as_argument, as_arguments, chosen, form, names_of, title_of
 from torchlean_nb.compiler.batching import do, full, replay, straight
 from torchlean_nb.compiler.recording import SymbolTape
 from torchlean_nb.engine.param import Param
@@ -295,7 +295,7 @@ def _far(xs: Sequence[Any]) -> bool:
 
 
 def _value(x: Any) -> np.ndarray:
-    return x.tape.values[x.id] if isinstance(x, Ref) else np.asarray(x)
+    return form(x.tape.values[x.id]) if isinstance(x, Ref) else np.asarray(x)
 
 
 def _units(shapes: Sequence[tuple[int, ...]], dtype: Any) -> list[np.ndarray]:

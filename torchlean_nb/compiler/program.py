@@ -13,7 +13,7 @@ from torchlean_nb.backend import devices
 from torchlean_nb.backend.devices import host
 from torchlean_nb.backend.quiet import quietly
 from torchlean_nb.compiler import scalars
-from torchlean_nb.compiler.arguments import as_arguments, check_count, chosen, names_of, takes, title_of
+from torchlean_nb.compiler.arguments import as_arguments, check_count, chosen, form, names_of, takes, title_of
 from torchlean_nb.compiler.derivatives import Derivatives
 from torchlean_nb.compiler.history import Reading, otherwise
 from torchlean_nb.compiler.lowering import Graph, lowered
@@ -281,11 +281,6 @@ def _again(f: Any, rewrite: Any, examples: Any, argnums: Any, wrt: bool, fast: b
 
 def _never(*_: Any) -> bool:
     return False
-
-
-def form(a: Any) -> np.ndarray:
-    """An array of the host as it is; for one of a device zeros of its shape and type."""
-    return np.zeros(a.shape, a.dtype) if devices.is_foreign(a) else a
 
 
 def fetched(a: Any) -> np.ndarray:

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from torchlean_nb.compiler.program import Program, form
+from torchlean_nb.compiler.arguments import form
+from torchlean_nb.compiler.program import Program
 from torchlean_nb.engine.data import freeze
 from torchlean_nb.engine.transforms import jvp
 from torchlean_nb.errors import CapabilityError

@@ -329,7 +329,7 @@ def played(user: User, tape: Tape, handles: Sequence[Any]) -> list[Any]:
     for i, line in enumerate(user.graph.lines):
         if i not in new:
             args = tuple(new[a] for a in line.args)
-            new[i] = tape.leaf("const", line.value) if line.op == "const" else tape.apply(
+            new[i] = tape.leaf("const", tape.put(line.value)) if line.op == "const" else tape.apply(
                 OPS[line.op], args, dict(line.attrs)
             )
     return [new[i] for i in user.graph.outputs]

@@ -55,4 +55,4 @@ def _fold(xp: Any, g: Any, *, size: Any, **attrs: Any) -> Any:
 
 
 ON_CPU = {"fold": _fold, "matmul": _stacked, "max": _max, "sum": _sum}
-ON_DEVICE = {"fold": _fold}
+ON_DEVICE = {"fold": _fold, "matmul": _stacked}

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from torchlean_nb.backend.devices import common, is_foreign
-from torchlean_nb.compiler.arguments import as_argument, as_arguments, title_of
+from torchlean_nb.compiler.arguments import as_argument, as_arguments, form, title_of
 from torchlean_nb.compiler.batching import do, full, replay, straight
 from torchlean_nb.compiler.lowering import Graph
 from torchlean_nb.engine.data import freeze
@@ -138,9 +138,7 @@ def _value(a: Any) -> Any:
 
 def _example(a: Any, axis: int | None) -> np.ndarray:
     """The first example, or zeros in its shape where there is none."""
-    v = _value(a)
-    if is_foreign(v):
-        v = np.zeros(v.shape, v.dtype)
+    v = form(_value(a))
     if axis is None:
         return v
     return np.take(v, 0, axis) if v.shape[axis] else np.zeros(np.delete(v.shape, axis), v.dtype)

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
-import numpy as np
-
+from torchlean_nb.backend.devices import device_of
 from torchlean_nb.errors import ShapeError
 from torchlean_nb.hypers import Hyper
 from torchlean_nb.nn.layer import Layer, Slot, flag, option, size
@@ -48,7 +47,7 @@ class _Cell(Layer):
             )
         needed = (*shape[:-1], self.hidden_size)
         given = state if isinstance(state, tuple) else (state,)
-        given = given if state is not None else (np.zeros(needed, x.dtype),) * layer.states
+        given = given if state is not None else (device_of(x).np.zeros(needed, x.dtype),) * layer.states
         if len(given) != layer.states or any(tuple(s.shape) != needed for s in given):
             raise ShapeError(
                 f"{type(self).__name__}: state of shapes {', '.join(str(tuple(s.shape)) for s in given)}",

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from torchlean_nb.backend.devices import host
 from torchlean_nb.copies import Live
-from torchlean_nb.engine.data import as_data
 from torchlean_nb.engine.param import Param
 from torchlean_nb.engine.tensor import Ref
 from torchlean_nb.errors import CheckpointError, NameError_, quote
@@ -92,10 +92,10 @@ class Module(Live):
 
     def predict(self, *xs: Any, **inputs: Any) -> Any:
         """Output as an array, with the current values and in the current mode; nothing is recorded."""
-        arrays = tuple(_array(self._ids(x), self.session.dtype) for x in xs)
-        run = Pass({path: p.value for path, p in self._cells().items()}, self.mode, self.session.draw_key)
+        arrays = tuple(_array(self._ids(x), self.session) for x in xs)
+        run = Pass({path: p.array for path, p in self._cells().items()}, self.mode, self.session.draw_key)
         with np.errstate(all="ignore"):
-            return Place(run, self.model).compute(arrays[0] if len(arrays) == 1 else arrays, **inputs)
+            return _fetched(Place(run, self.model).compute(arrays[0] if len(arrays) == 1 else arrays, **inputs))
 
     def _ids(self, x: Any) -> Any:
         """Lists of integers as an integer array where the model takes ids; elsewhere they mean floats."""
@@ -116,9 +116,9 @@ class Module(Live):
         if not self.training or not self.buffers:
             return
         s = self.session
-        arrays = tuple(_array(self._ids(x), s.dtype) for x in xs)
+        arrays = tuple(_array(self._ids(x), s) for x in xs)
         before = replace(s.rng), s._draws
-        values = [{path: p.value for path, p in own.items()} for own in (self.params, self.buffers)]
+        values = [{path: p.array for path, p in own.items()} for own in (self.params, self.buffers)]
         try:
             new = self.model.update_buffers(
                 arrays[0] if len(arrays) == 1 else arrays, *values, key=s.draw_key, **inputs
@@ -128,14 +128,15 @@ class Module(Live):
         self._commit(new)
 
     def _commit(self, new: Mapping[str, Any]) -> None:
-        cells = self._cells()
-        data = {}
+        cells, session, data = self._cells(), self.session, {}
         for path, value in new.items():
             p = cells[path]
-            strict = self.session.nonfinite == "raise"
-            data[p.key] = as_data(value, p.dtype.name, label=path, trainable=True, finite=strict)
+            data[p.key] = session.place(value, p.dtype.name, label=path, trainable=True, finite=False)
+        if session.nonfinite == "raise" and not session.tape.xp.every_finite(data.values()):
+            for path, value in new.items():  # says where
+                session.place(value, cells[path].dtype.name, label=path, trainable=True)
         if data:
-            self.session.store.update(data)
+            session.store.update(data)
 
     def state_dict(self) -> dict[str, np.ndarray]:
         """Copies of all parameters and buffers by path, in the order PyTorch lists them."""
@@ -153,7 +154,7 @@ class Module(Live):
         """
         shapes = self.model.shapes()
         refuse_names(shapes, state)
-        state = {path: np.asarray(state[path]) for path in shapes}
+        state = {path: np.asarray(host(state[path])) for path in shapes}
         for path, shape in shapes.items():
             if state[path].shape != shape:
                 raise CheckpointError(
@@ -164,7 +165,7 @@ class Module(Live):
         self._commit(state)
 
     def __repr__(self) -> str:
-        count = sum(p.value.size for p in self.params.values())
+        count = sum(p.array.size for p in self.params.values())
         return f"{self.model!r}\nin session {self.session.label}: {count} parameters, {self.mode} mode"
 
 
@@ -182,5 +183,10 @@ def refuse_names(expected: Mapping[str, Any], given: Mapping[str, Any]) -> None:
         raise CheckpointError("load_state_dict: the names do not fit the model", "; ".join(parts))
 
 
-def _array(x: Any, dtype: str) -> np.ndarray:
-    return x.value if isinstance(x, Ref | Param) else as_data(x, dtype, label="input", finite=False)
+def _array(x: Any, session: Any) -> Any:
+    """An input where the session computes."""
+    return x.array if isinstance(x, Ref | Param) else session.place(x, session.dtype, label="input", finite=False)
+
+
+def _fetched(y: Any) -> Any:
+    return tuple(map(_fetched, y)) if isinstance(y, tuple) else host(y)

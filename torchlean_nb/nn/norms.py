@@ -53,11 +53,11 @@ class _Tracked:
     def moved(self, x: np.ndarray, at: Any) -> dict[str, Any]:
         """Running statistics after a batch."""
         mean, variance, batches = (at[name] for name in ("running_mean", "running_var", "num_batches_tracked"))
-        mean, variance, batches = (np.asarray(getattr(v, "value", v)) for v in (mean, variance, batches))
+        mean, variance, batches = (getattr(v, "array", v) for v in (mean, variance, batches))
         count = batches + self.counts
         rate = 1 / count if self.momentum is None else self.momentum
         return {
-            "running_mean": (1 - rate) * mean + rate * np.mean(x, axis=(0, *range(2, x.ndim))),
+            "running_mean": (1 - rate) * mean + rate * x.mean(axis=(0, *range(2, x.ndim))),
             "running_var": (1 - rate) * variance + rate * self.variance(x), "num_batches_tracked": count,
         }
 
@@ -88,7 +88,7 @@ class _BatchNorm(_Tracked, Layer):
         return y
 
     def variance(self, x: np.ndarray) -> np.ndarray:
-        return np.var(x, axis=(0, *range(2, x.ndim)), ddof=1 if self.unbiased else 0)
+        return x.var(axis=(0, *range(2, x.ndim)), ddof=1 if self.unbiased else 0)
 
 
 _BATCH = """Mean 0 and variance 1 per channel: of the batch in train mode, of running statistics in eval mode.
@@ -139,7 +139,7 @@ class _InstanceNorm(_Tracked, Layer):
         return y if batched is x else reshape(y, shape)
 
     def variance(self, x: np.ndarray) -> np.ndarray:
-        return np.var(x, axis=tuple(range(2, x.ndim)), ddof=1).mean(0)
+        return x.var(axis=tuple(range(2, x.ndim)), ddof=1).mean(0)
 
 
 _INSTANCE = """Mean 0 and variance 1 per sample and channel over the last {axes}.

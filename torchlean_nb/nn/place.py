@@ -6,8 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from torchlean_nb.errors import CapabilityError, UnknownNameError, did_you_mean
 from torchlean_nb.hypers import Hyper
 
@@ -76,12 +74,12 @@ class Place:
         """Whether the mode is train."""
         return self._run.mode == "train"
 
-    def look(self, x: Any, update: Callable[[np.ndarray, Place], Mapping[str, Any]]) -> None:
-        """Hand over new values of buffers, ``update(value of x, place)`` by name."""
+    def look(self, x: Any, update: Callable[[Any, Place], Mapping[str, Any]]) -> None:
+        """Hand over new values of buffers, ``update(array of x, place)`` by name; the array lives on the device."""
         if self._run.later is not None:
             self._run.later.append((self.path, self.layer, x, update))
         elif self._run.news is not None:
-            self.keep(**update(np.asarray(getattr(x, "value", x)), self))
+            self.keep(**update(getattr(x, "array", x), self))
 
     def keep(self, **values: Any) -> None:
         """Hand over new values of buffers."""

@@ -14,6 +14,7 @@ from torchlean_nb.hypers import Hyper
 from torchlean_nb.nn import init
 from torchlean_nb.nn.basic import within
 from torchlean_nb.nn.layer import Layer, Slot, flag, option, size
+from torchlean_nb.ops.arithmetic import add
 from torchlean_nb.ops.attention import rope, sinusoidal_positions
 from torchlean_nb.ops.getitem import getitem
 from torchlean_nb.ops.shape import broadcast_to
@@ -50,7 +51,8 @@ class SinusoidalPositions(Layer):
 
     def compute(self, x: Any, at: Any) -> Any:
         steps = _steps("SinusoidalPositions", x, self.dim)
-        return x + broadcast_to(np.asarray(sinusoidal_positions(steps, self.dim, self.base), x.dtype), shape=x.shape)
+        waves = np.asarray(sinusoidal_positions(steps, self.dim, self.base), x.dtype)
+        return add(x, broadcast_to(waves, shape=x.shape))
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from torchlean_nb.backend.devices import device_of
 from torchlean_nb.errors import HyperparameterError, ShapeError
 from torchlean_nb.hypers import Hyper
 from torchlean_nb.nn import init
@@ -107,7 +108,7 @@ class _Recurrent(Layer):
             )
         time = 1 if self.batch_first and len(shape) == 3 else 0
         steps = [getitem(x, (slice(None),) * time + (t,)) for t in range(shape[time])]
-        starts = self._starts(state, (*shape[:time], *shape[time + 1 : -1]), x.dtype)
+        starts = self._starts(state, (*shape[:time], *shape[time + 1 : -1]), x)
         ends = []
         for k in range(self.num_layers):
             if k and self.dropout and at.training:
@@ -126,11 +127,12 @@ class _Recurrent(Layer):
         last = tuple(stack(*parts, axis=0) for parts in zip(*ends, strict=True))
         return y, last if self.states > 1 else last[0]
 
-    def _starts(self, state: Any, lead: tuple[int, ...], dtype: Any) -> list[tuple[Any, ...]]:
+    def _starts(self, state: Any, lead: tuple[int, ...], x: Any) -> list[tuple[Any, ...]]:
         """First state of every layer and direction."""
         n = self.num_layers * len(self._ways)
         if state is None:
-            return [tuple(np.zeros((*lead, width), dtype) for width in self._widths)] * n
+            zeros = device_of(x).np.zeros
+            return [tuple(zeros((*lead, width), x.dtype) for width in self._widths)] * n
         given = state if isinstance(state, tuple) else (state,)
         needed = [(n, *lead, width) for width in self._widths]
         if [tuple(s.shape) for s in given] != needed:
