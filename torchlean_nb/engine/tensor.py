@@ -97,7 +97,7 @@ class Tensor(Computes, Ref):
     def value(self) -> np.ndarray:
         """Recorded value, read-only; from a device it is fetched."""
         v = self.tape.values[self.id]
-        return v if v.__class__ is np.ndarray else host(v)
+        return v.view() if v.__class__ is np.ndarray else host(v)
 
     @property
     def array(self) -> Any:
@@ -118,6 +118,11 @@ class Tensor(Computes, Ref):
     def node(self) -> Any:
         """Its record, as data."""
         return self.tape[self.id]
+
+    @property
+    def backward(self) -> Any:
+        """Not here: a session holds the tape and the gradients."""
+        raise AttributeError("a Tensor has no backward(): gradients come from its session, grads = s.backward(loss)")
 
     def named(self, name: str) -> Tensor:
         """Give it a name for pictures and for ``g["name"]``; returns itself."""

@@ -18,7 +18,7 @@ from torchlean_nb.engine.forward import push
 from torchlean_nb.engine.reverse import Plain, Recorded, sweep
 from torchlean_nb.engine.tape import Tape
 from torchlean_nb.engine.tensor import Ref, Tensor
-from torchlean_nb.errors import HandleTypeError, NonScalarError, ShapeError
+from torchlean_nb.errors import HandleTypeError, IndexRangeError, NonScalarError, ShapeError
 from torchlean_nb.rows import OPS
 
 
@@ -142,7 +142,7 @@ def _numbers(argnums: int | Sequence[int], n: int) -> tuple[int, ...]:
     nums = (argnums,) if isinstance(argnums, int) else tuple(argnums)
     for k in nums:
         if not -n <= k < n:
-            raise IndexError(f"argnums: {k} is out of range for {n} arguments")
+            raise IndexRangeError(f"argnums: {k} is out of range for {n} arguments")
     return tuple(k % n for k in nums)
 
 

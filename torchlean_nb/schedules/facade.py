@@ -49,6 +49,23 @@ def per_group(owner: str, name: str, value: Any, n: int) -> list[Any]:
     return list(value)
 
 
+def number(owner: str, name: str, value: Any) -> float:
+    """What was measured, as a number.
+
+    Raises
+    ------
+    HyperparameterTypeError, NonFiniteError
+        Also for a NaN, which is neither better nor worse than anything.
+    """
+    try:
+        found = float(value)
+    except (TypeError, ValueError) as e:
+        raise HyperparameterTypeError(f"{owner}: {name}={quote(value)}", f"it must be one number; {e}") from None
+    if math.isnan(found):
+        raise NonFiniteError(f"{owner}: {name}=nan", "it cannot be better or worse than anything")
+    return found
+
+
 def checked_state(owner: str, state: Any, keys: set[str], groups: int) -> dict[str, Any]:
     """A state dict that belongs to this scheduler.
 

@@ -6,9 +6,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from torchlean_nb.errors import CheckpointError, NonFiniteError, quote
+from torchlean_nb.errors import CheckpointError, quote
 from torchlean_nb.hypers import REQUIRED, Hyper, check_all, nonnegative
-from torchlean_nb.schedules.facade import checked_state, groups_of, per_group, whole
+from torchlean_nb.schedules.facade import checked_state, groups_of, number, per_group, whole
 
 _HYPERS = {
     "mode": Hyper("min", kind="choice", choices=("min", "max")),
@@ -65,13 +65,10 @@ class ReduceLROnPlateau:
 
         Raises
         ------
-        NonFiniteError
-            For a NaN, which would count as bad for ever and cut the rate; nothing is changed.
+        HyperparameterTypeError, NonFiniteError
+            For what is no number, or a NaN, which would count as bad for ever; nothing is changed.
         """
-        metric = float(metrics)
-        if math.isnan(metric):
-            raise NonFiniteError(f"{type(self).__name__}: metric=nan at step {self.last_epoch + 1}",
-                                 "a metric that is not a number cannot be better or worse")  # fmt: skip
+        metric = number(type(self).__name__, "metric", metrics)
         self.last_epoch += 1
         if self._better(metric):
             self.best, self.num_bad_epochs = metric, 0

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
-from torchlean_nb.errors import CheckpointError, HyperparameterError, NonFiniteError, quote
+from torchlean_nb.errors import CheckpointError, HyperparameterError, quote
 from torchlean_nb.hypers import Hyper, check_all, nonnegative
-from torchlean_nb.schedules.facade import checked_state, groups_of, whole
+from torchlean_nb.schedules.facade import checked_state, groups_of, number, whole
 
 _HYPERS = {
     "factor": Hyper(0.1, r"\gamma", 0.0, 1.0, open_low=True, open_high=True),
@@ -88,12 +88,10 @@ class reduce_on_plateau:
 
         Raises
         ------
-        NonFiniteError
-            For a NaN, which is neither better nor worse.
+        HyperparameterTypeError, NonFiniteError
+            For what is no number, or a NaN, which is neither better nor worse.
         """
-        value = float(value)
-        if math.isnan(value):
-            raise NonFiniteError(f"{type(self).__name__}: value=nan", "a value that is not a number is not a plateau")
+        value = number(type(self).__name__, "value", value)
         count = state.count + 1
         mean = (state.count * state.avg_value + value) / count
         if count < self.accumulation_size:

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from torchlean_nb.errors import CycleError, TraceFormatError, UnknownNodeError, did_you_mean, quote
+from torchlean_nb.errors import CycleError, IndexRangeError, TraceFormatError, UnknownNodeError, did_you_mean, quote
 from torchlean_nb.trace.arrays import decode_array, encode_array, same_array
 from torchlean_nb.trace.formats import renderer
 
@@ -145,7 +145,7 @@ class GraphTrace:
     def event(self, step: int) -> tuple[str, Any]:
         """What happens at `step` (1-based): ``("forward", node)``, ``("seed", node)`` or ``("backward", edge)``."""
         if not 1 <= step <= self.steps:
-            raise IndexError(f"step {step} is outside 1..{self.steps}")
+            raise IndexRangeError(f"trace: step {step} is outside 1..{self.steps}")
         n = len(self.nodes)
         if step <= n:
             return "forward", self.nodes[step - 1]
