@@ -100,6 +100,22 @@ class DeviceNamespace(ArrayNamespace):
         """Copies along new and size-one axes."""
         return self.np.broadcast_to(x, shape)
 
+    def left_singular(self, x: Any, *, rank: int) -> Any:
+        """First left singular vectors of a matrix as columns; not finite in gives NaN out, and nobody waits for it."""
+        bad, wide = self._tamed(x.astype(self.np.promote_types(x.dtype, numpy.float32), copy=False))
+        return self.np.where(bad, math.nan, self.np.linalg.svd(wide, full_matrices=False)[0][:, :rank]).astype(x.dtype)
+
+    def eigh(self, x: Any) -> tuple[Any, Any]:
+        """Eigenvalues of a symmetric matrix, rising, and its eigenvectors; not finite in gives NaN out."""
+        bad, wide = self._tamed(x.astype(numpy.float64))
+        values, vectors = (self.np.where(bad, math.nan, v).astype(x.dtype) for v in self.np.linalg.eigh(wide))
+        return values, vectors
+
+    def _tamed(self, x: Any) -> tuple[Any, Any]:
+        """Whether something is not finite, and the array, zeros in that case: LAPACK may not end on NaN."""
+        bad = self.np.logical_not(self.np.isfinite(x).all())
+        return bad, self.np.where(bad, self.np.zeros_like(x), x)
+
     def put_take(self, g: Any, idx: Any, *, axis: int, size: int) -> Any:
         """Adjoint of `take`: repeated positions add up, in their order."""
         np, axis = self.np, axis % (g.ndim - idx.ndim + 1)

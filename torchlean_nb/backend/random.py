@@ -85,12 +85,12 @@ def bernoulli_mask(key: int, shape: tuple[int, ...], keep: float) -> np.ndarray:
     return keep > uniform(key, shape)
 
 
-def normal(key: int, shape: tuple[int, ...]) -> np.ndarray:
-    """Standard normal numbers by the cosine branch of Box and Muller, float64."""
+def normal(key: int, shape: tuple[int, ...], library: Any = np) -> Any:
+    """Standard normal numbers by the cosine branch of Box and Muller, float64, by any array library."""
     n = math.prod(shape)
-    u = samples(key, 2 * n) / _TWO32
-    u1, u2 = np.maximum(u[0::2], 1e-6), u[1::2]
-    return (np.sqrt(-2 * np.log(u1)) * np.cos(2 * math.pi * u2)).reshape(shape)
+    u = stream(library, np.uint64(key & MASK), 2 * n)
+    u1, u2 = library.maximum(u[0::2], 1e-6), u[1::2]
+    return (library.sqrt(-2 * library.log(u1)) * library.cos(2 * math.pi * u2)).reshape(shape)
 
 
 def check_seed(seed: object) -> int:

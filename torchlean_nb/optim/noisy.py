@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
 
+from torchlean_nb.backend.devices import device_of
 from torchlean_nb.backend.namespace import numpy_namespace
 from torchlean_nb.backend.random import next_seed, normal, splitmix64
 from torchlean_nb.errors import ShapeError
@@ -33,7 +34,7 @@ def gaussian(xp, seed, t, like):
     >>> bool((short == long[:3]).all())
     True
     """
-    return xp.asarray(normal(next_seed(splitmix64(seed), t), like.shape), dtype=like.dtype)
+    return xp.asarray(normal(next_seed(splitmix64(seed), t), like.shape, device_of(like).np), dtype=like.dtype)
 
 
 @update_rule(
