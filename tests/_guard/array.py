@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 
@@ -10,6 +11,8 @@ from . import counting
 
 TYPES = "?bBhHiIlLqQefdFD"  # CuPy has no objects, no text, no dates
 SCALARS = (bool, int, float, complex, np.generic)
+# By the address of what is behind: a view holds the array it was cut from, as CuPy's do.
+_roots: WeakValueDictionary[int, ndarray] = WeakValueDictionary()
 
 
 def refused(what: str) -> TypeError:
@@ -32,6 +35,11 @@ def wrap(a: Any) -> ndarray:
         raise TypeError(f"Unsupported dtype {a.dtype}")
     out = object.__new__(ndarray)
     out._a = a
+    if a.base is None:
+        out._root = None
+        _roots[id(a)] = out
+    else:
+        out._root = _roots.get(id(a.base))
     return out
 
 
@@ -150,7 +158,7 @@ class Flags:
 class ndarray:
     """An array on the device; methods and operators are set from tables in `functions` and `ufuncs`."""
 
-    __slots__ = ("__weakref__", "_a")
+    __slots__ = ("__weakref__", "_a", "_root")
     __hash__ = None
     __array_priority__ = 100
 
@@ -158,7 +166,9 @@ class ndarray:
         if memptr is not None or strides is not None:
             raise NotImplementedError("memory is given out by the device")
         counting.launch("empty")
-        self._a = wrap(np.empty(shape, dtype, order))._a
+        self._a, self._root = np.empty(shape, dtype, order), None
+        wrap(self._a)  # refuses types CuPy does not have
+        _roots[id(self._a)] = self
 
     # -- attributes --------------------------------------------------------------------------
     shape = property(lambda self: self._a.shape)
@@ -176,7 +186,7 @@ class ndarray:
 
     @property
     def base(self) -> Any:
-        return None if self._a.base is None else wrap(self._a.base)
+        return wrap(self._a.base) if self._root is None and self._a.base is not None else self._root
 
     # -- the explicit ways out ------------------------------------------------------------------
     def get(self, stream: Any = None, order: str = "C", out: Any = None, blocking: bool = True) -> np.ndarray:

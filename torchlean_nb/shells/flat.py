@@ -16,7 +16,9 @@ from typing import Any
 
 import numpy as np
 
+from torchlean_nb.backend.devices import device_of, host
 from torchlean_nb.backend.store import Lease
+from torchlean_nb.shells.given import frozen
 from torchlean_nb.shells.program import Program
 from torchlean_nb.updates import UpdateRule
 
@@ -29,12 +31,11 @@ class Arrays:
 
     __slots__ = ("blocks", "bound", "held", "p", "root", "shown", "slots", "ticks", "turn")
 
-    def __init__(self, turn: int, size: int, program: Program):
-        self.turn, self.p = turn, aligned(size, program.dtype)
-        self.slots = [aligned(size, program.dtype) for _ in program.slots]
-        self.root = self.p.base  # every view of the parameters counts as one of its holders
-        self.shown = self.p.view()
-        self.shown.setflags(write=False)
+    def __init__(self, turn: int, program: Program, empty: Callable[[], Any]):
+        self.turn, self.p = turn, empty()
+        self.slots = [empty() for _ in program.slots]
+        self.root = self.p if self.p.base is None else self.p.base  # every view counts as one of its holders
+        self.shown = frozen(self.p.view(), device_of(self.p))
         self.blocks: list[tuple[np.ndarray, ...]] = []
         self.bound: dict[Any, Any] = {}  # what others have cut from the sets, see `FlatGroup.bind`
         self.held = 0
@@ -106,30 +107,38 @@ class FlatGroup:
         in_place: bool = False,
     ):  # fmt: skip
         cells = options["params"]
-        dtype = np.result_type(*(p.value.dtype for p in cells))
+        arrays = [p.array for p in cells]
+        self.device, dtype = device_of(arrays[0]), np.result_type(*(a.dtype for a in arrays))
         self.program = Program.best(rule, flat, dtype, options["maximize"])
         self.seen, self.lr, self.rule, self.hypers = dict(options), flat.get("lr", 0.0), rule, SimpleNamespace(**flat)
-        ends = np.cumsum([0, *(p.value.size for p in cells)]).tolist()
+        ends = np.cumsum([0, *(a.size for a in arrays)]).tolist()
         self.size = ends[-1]
         self.leases = {
-            p.__tl_cell__[1]: Lease(owner, number, a, b, p.value.shape)
-            for p, a, b in zip(cells, ends, ends[1:], strict=False)
+            p.__tl_cell__[1]: Lease(owner, number, a, b, now.shape)
+            for p, now, a, b in zip(cells, arrays, ends, ends[1:], strict=False)
         }
-        self.grad = aligned(self.size, dtype)
+        self.grad = self._empty()
         self.grad[:] = 0
         self.grads = [self.grad[x.start : x.stop].reshape(x.shape) for x in self.leases.values()]
-        self.native = native
+        self._plan(ends, native, in_place)
+        self.sets = [Arrays(turn, self.program, self._empty) for turn in (0, 1)]
+        self.result = self.program.names.index("new_p")
+        self._bind(0, 1)
+
+    def _empty(self) -> Any:
+        return aligned(self.size, self.program.dtype)
+
+    def _plan(self, ends: list[int], native: bool, in_place: bool) -> None:
+        """How to go through the arrays: by a loop, or block by block."""
+        cells = len(ends) - 1
         self.run: Any = self.program.native() if native else self.program.run
         self.over = self.program.native(in_place=True) if in_place and not self.program.numbers else None
         width = self.size if native else min(self.size, BLOCK)
-        sections = self._sections(ends) if self.over is None else [(0, self.size, 0, len(cells))]
+        sections = self._sections(ends) if self.over is None else [(0, self.size, 0, cells)]
         self.cuts = [slice(a, min(a + width, z)) for y, z, _, _ in sections for a in range(y, z, max(width, 1))]
         self.sections = [(self.grad[a:z], first, end, -(-(z - a) // max(width, 1))) for a, z, first, end in sections]
         self.width = width
         self.scratch = [aligned(0 if native else width, np.dtype(t)) for t in self.program.temporaries.values()]
-        self.sets = [Arrays(turn, self.size, self.program) for turn in (0, 1)]
-        self.result = self.program.names.index("new_p")
-        self._bind(0, 1)
 
     @staticmethod
     def _sections(ends: list[int]) -> list[tuple[int, int, int, int]]:
@@ -166,6 +175,11 @@ class FlatGroup:
                 (*(x[cut] for x in whole), *(x[: cut.stop - cut.start] for x in self.scratch)) for cut in self.cuts
             ]
 
+    @property
+    def kept(self) -> set[str]:
+        """Names of what the program needs from the step before."""
+        return {*self.program.slots, *self.program.numbers}
+
     def fill(
         self, values: list[np.ndarray], slots: list[Mapping[str, np.ndarray]], count: int, scaled: bool = False
     ) -> Part:
@@ -173,18 +187,18 @@ class FlatGroup:
         if sys.getrefcount(self.sets[0].root) != self.sets[0].held:
             self._replace(0)
         arrays, program = self.sets[0], self.program
-        np.concatenate([v.ravel() for v in values], out=arrays.p)
+        self.device.np.concatenate([v.ravel() for v in values], out=arrays.p)
         for k, a in zip(program.slots, arrays.slots, strict=True):
-            np.concatenate([s[k].ravel() for s in slots], out=a)
+            self.device.np.concatenate([s[k].ravel() for s in slots], out=a)
             if not scaled:
                 a /= program.factors[k]
-        return arrays, count - int(arrays.ticks[0]), tuple(float(slots[0][k]) for k in program.numbers)
+        return arrays, count - int(arrays.ticks[0]), tuple(float(host(slots[0][k])) for k in program.numbers)
 
     def _replace(self, turn: int) -> None:
         """New arrays for a set that others look at."""
         for key in [*self.sets[turn].bound]:
             self.forget(key)
-        self.sets[turn] = Arrays(turn, self.size, self.program)
+        self.sets[turn] = Arrays(turn, self.program, self._empty)
         self._bind(turn)
 
     def bind(self, key: Any, make: Callable[[Arrays, Arrays], Any]) -> None:
@@ -206,9 +220,8 @@ class FlatGroup:
     def unfold(self, part: Part) -> tuple[list[np.ndarray], list[dict[str, np.ndarray]]]:
         """Copies of parameters and stored slots, one by one."""
         whole = dict(zip(self.program.slots, part[0].slots, strict=True))
-        number = {
-            k: np.asarray(v, self.program.dtype) for k, v in zip(self.program.numbers, part[2], strict=True)
-        }
+        put, dtype = self.device.put, self.program.dtype
+        number = {k: put(np.asarray(v, dtype)) for k, v in zip(self.program.numbers, part[2], strict=True)}
         cut = [(slice(x.start, x.stop), x.shape) for x in self.leases.values()]
         values = [part[0].p[at].reshape(shape).copy() for at, shape in cut]
         return values, [{k: a[at].reshape(shape).copy() for k, a in whole.items()} | number for at, shape in cut]

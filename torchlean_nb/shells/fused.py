@@ -8,10 +8,13 @@ from weakref import proxy
 
 import numpy as np
 
+from torchlean_nb.backend.devices import device_of
 from torchlean_nb.backend.quiet import quietly
 from torchlean_nb.errors import CapabilityError
 from torchlean_nb.shells.apply import Update
+from torchlean_nb.shells.cuda import DeviceGroup, failed
 from torchlean_nb.shells.flat import FlatGroup, FlatState, Part, steps_of
+from torchlean_nb.shells.given import frozen
 from torchlean_nb.shells.state import OptState, ParamState
 
 _OPTIONS = ("params", "maximize", "initial_lr")
@@ -55,11 +58,11 @@ class Fused:
             cells = group.seen["params"]
             own = params[at : at + len(cells)]
             at += len(cells)
-            if len({s and s.step for s in own}) > 1:
-                return None
-            values = [p.value for p in cells]
+            if len({s and s.step for s in own}) > 1 or any(s and not s.stored.keys() >= group.kept for s in own):
+                return None  # step by step: parameters that began later, or a slot that an option asks for since then
+            values = [p.array for p in cells]
             if own[0] is None:
-                first = group.rule.start(np.concatenate([v.ravel() for v in values]), group.hypers)
+                first = group.rule.start(group.device.np.concatenate([v.ravel() for v in values]), group.hypers)
                 whole = {k: a for k, a in first.items() if k in group.program.slots}
                 parts.append(group.fill(values, [first | {k: a[x.start : x.stop] for k, a in whole.items()}
                                                  for x in group.leases.values()], 0))  # fmt: skip
@@ -94,14 +97,16 @@ class Fused:
         opt, out = self.opt, []
         for i, options in enumerate(opt.param_groups):
             flat = opt.rule.resolve({k: v for k, v in options.items() if k not in _OPTIONS})
-            kinds = {str(p.value.dtype) for p in options["params"]}
+            kinds = {str(p.array.dtype) for p in options["params"]}
             if len(kinds) > 1:
                 raise CapabilityError(
                     f"{opt.rule.class_name}: fused=True with parameters of {' and '.join(sorted(kinds))} in one group",
                     "they lie in one array", "a group for each dtype",
                 )
             alone = self.native and opt.nonfinite == "ieee" and len(opt.param_groups) == 1
-            out.append(FlatGroup(opt.rule, i, options, flat, opt._key, self.native, in_place=alone))
+            there = device_of(options["params"][0].array).library is not None
+            kind = DeviceGroup if there else FlatGroup
+            out.append(kind(opt.rule, i, options, flat, opt._key, self.native, in_place=alone))
         return out
 
     def plain(self) -> dict[Any, np.ndarray]:
@@ -114,8 +119,7 @@ class Fused:
             values, _ = group.unfold(part)
             for (key, lease), v in zip(group.leases.items(), values, strict=True):
                 if dict.get(self.opt._store, key) is lease:
-                    v.setflags(write=False)
-                    out[key] = v
+                    out[key] = frozen(v, group.device)
         return out
 
     def state(self, flat: FlatState) -> OptState:
@@ -141,7 +145,7 @@ class Fused:
             dtype, begin = group.grad.dtype, at
             for at, view in enumerate(group.grads, begin):
                 g = grads[at]
-                if g.__class__ is not np.ndarray or g.dtype is not dtype or g.shape != view.shape:
+                if g.__class__ is not view.__class__ or g.dtype is not dtype or g.shape != view.shape:
                     grads[at] = self.opt._gradient(group.seen["params"][at - begin], g, False)
             at += 1
             found.append(group.gather(grads[begin:at]))
@@ -171,7 +175,7 @@ class Fused:
             result = group.sets[1 - part[0].turn].p
             for p, g, x in zip(group.seen["params"], given, group.leases.values(), strict=False):
                 own = result[x.start : x.stop].reshape(x.shape)
-                if not np.isfinite(own).all():
+                if not group.device.xp.all_finite(own):
                     return Update(p, g, None), own
         raise AssertionError("no parameter is non-finite")
 
@@ -181,4 +185,8 @@ def _advance(
 ) -> tuple[Part, ...] | None:
     """Next state of all groups; None when one of them needs the rule itself."""
     new = [group.advance(part, check, own) for group, part, own in zip(groups, parts, grads, strict=True)]
-    return None if None in new else tuple(new)
+    if None in new:
+        return None
+    if check and groups[0].device.library is not None and failed(groups):
+        raise FloatingPointError
+    return tuple(new)

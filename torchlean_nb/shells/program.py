@@ -56,6 +56,8 @@ class Program:
         Arguments of `run`: inputs, outputs, temporaries.
     source : str
         The passes in NumPy.
+    steps : list of (str, list of str, str)
+        The passes: operation, what it reads, what it writes.
     scalars : list of str
         The numbers of a step in Python, ``k0 = ...``, and ``n0 = ...`` for slots that are one number.
     now : ndarray
@@ -146,7 +148,7 @@ class Program:
             text += [f"    {line}{note}" for line in _numpy_lines(op, names, out)]
             loop.append((op, names, out))
         self.source = "\n".join([f"def step({', '.join(self.names)}):", *text])
-        self._loop = loop
+        self.steps = loop
         known = [c for c in scalars if _is_literal(c)]
         space: dict[str, Any] = {name: getattr(np, name) for name in [*UFUNCS.values(), "copyto"]}
         self.now = np.array([float(c) if c in known else 0.0 for c in scalars], self.dtype)
@@ -182,7 +184,7 @@ class Program:
         """The passes on one element as Python, names of arrays ending in `suffix`."""
         return [
             f"{out}{suffix} = {_expression(op, [n if n in self.k else f'{n}{suffix}' for n in names])}"
-            for op, names, out in self._loop
+            for op, names, out in self.steps
         ]
 
     def native(self, in_place: bool = False) -> Callable[..., bool]:
