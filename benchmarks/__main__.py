@@ -2,7 +2,8 @@
 
 ``python -m benchmarks`` runs everything, ``python -m benchmarks W1 W6a`` some of it. ``--quick`` takes a minute: three
 short rounds, few contenders and sizes, several started at a time. ``--json`` keeps the result under benchmarks/results
-and writes docs/benchmarks.md from it; ``--page`` writes that page from what was kept.
+and writes docs/benchmarks.md from it; ``--page`` writes that page from what was kept. ``--device cuda`` measures on a
+GPU instead (C1 to C7c) and keeps the figures apart, in a file named after it.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from benchmarks import networks, optimizers, races, scalars, second_order, starts
+from benchmarks import cuda, networks, optimizers, races, scalars, second_order, starts
 from benchmarks.harness import machine, measure
 from benchmarks.page import goals, page, table, verdict
 
@@ -35,12 +36,17 @@ def main() -> None:
     cli.add_argument("--json", action="store_true", help="keep the results beside those of others, and write docs/")
     cli.add_argument("--page", action="store_true", help="measure nothing, write docs/ from the results kept")
     cli.add_argument("--rounds", type=int, default=0, metavar="N", help="rounds; 15, or 3 when quick")
+    cli.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="where; on cuda the workloads are C1 ...")
     given = cli.parse_args()
+    if given.device == "cuda":
+        WORKLOADS.clear()
+        WORKLOADS.update(dict.fromkeys(cuda.SIZES, cuda))
     if unknown := [n for n in given.workloads if n not in WORKLOADS]:
         cli.error(f"no workload {unknown[0]}; there are {', '.join(WORKLOADS)}")
     if given.quick and given.json:
         cli.error("--json keeps what is worth comparing, and --quick is not")
-    results = {} if given.page else run(given.workloads or (QUICK if given.quick else [*WORKLOADS]), given)
+    usual = [n for n in QUICK if n in WORKLOADS] if given.quick else []
+    results = {} if given.page else run(given.workloads or usual or [*WORKLOADS], given)
     if given.page:
         keep(results)
 
@@ -75,13 +81,16 @@ def run(names: Any, given: argparse.Namespace) -> dict[str, Any]:
 def keep(results: dict[str, Any]) -> None:
     """Put results beside those of other workloads of this release, and write the page."""
     whole: dict[str, Any] = {"machine": machine()}
-    kept = HERE / "results" / f"{whole['machine']['packages']['torchlean_nb']}.json"
+    far = "C1" in WORKLOADS
+    whole["machine"] |= cuda.gpu() if far else {}
+    kept = HERE / "results" / f"{'cuda-' * far}{whole['machine']['packages']['torchlean_nb']}.json"
     old = json.loads(kept.read_text()) if kept.exists() else {"workloads": {}}
     if not results:
         whole = old
     whole["workloads"] = {n: (old["workloads"] | results)[n] for n in WORKLOADS if n in old["workloads"] | results}
     kept.write_text(json.dumps(whole, indent=1) + "\n")
-    (HERE.parent / "docs" / "benchmarks.md").write_text(page(whole))
+    if not far:
+        (HERE.parent / "docs" / "benchmarks.md").write_text(page(whole))
 
 
 if __name__ == "__main__":

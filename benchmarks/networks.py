@@ -150,25 +150,30 @@ def _optimizer(workload: str, params: Any, lr: float, **options: Any) -> Any:
     return kind(params, lr=lr, **w.options, **options)
 
 
-def eager(workload: str, lr: float, primitives: bool = False, backend: str = "eager") -> Turns:
+def eager(
+    workload: str, lr: float, primitives: bool = False, backend: str = "eager", device: str = "cpu",
+    nonfinite: str = "raise",
+) -> Turns:  # fmt: skip
     """On a tape: `Session.step`; or on programs, in the same words."""
     import torchlean_nb as tl  # noqa: PLC0415
 
     params, batches = data(workload)
-    session, loss = tl.Session(dtype="float32", backend=backend), formula(workload, primitives)
+    session = tl.Session(dtype="float32", backend=backend, device=device, nonfinite=nonfinite)
+    loss, fused = formula(workload, primitives), "numpy" if device == "cpu" else True
     cells = [session.param(p) for p in params]
-    opt = _optimizer(workload, cells, lr, fused="numpy")
+    opt = _optimizer(workload, cells, lr, fused=fused)
     return Turns(lambda x, y: session.step(opt, lambda: loss(session.input(x), y, *cells)).loss, batches)
 
 
-def compiled(workload: str, lr: float, fused: Any = "numpy", fast: bool = False) -> Turns:
+def compiled(workload: str, lr: float, fused: Any = "numpy", fast: bool = False, device: str = "cpu") -> Turns:
     """Forward, backward and update as one program."""
     import torchlean_nb as tl  # noqa: PLC0415
 
     params, batches = data(workload)
-    opt = _optimizer(workload, {f"p{i}": p for i, p in enumerate(params)}, lr, fused=fused)
+    put = tl.backend.devices.device(device).put
+    opt = _optimizer(workload, {f"p{i}": put(p) for i, p in enumerate(params)}, lr, fused=fused)
     own = tuple(range(2, 2 + len(params)))
-    program = tl.compile(formula(workload), *batches[0], *params, argnums=own, fast=fast)
+    program = tl.compile(formula(workload), *batches[0], *params, argnums=own, fast=fast, device=device)
     return Turns(program.train_step(opt), batches)
 
 

@@ -10,18 +10,21 @@ from benchmarks.networks import WORKLOADS, data
 from benchmarks.turns import Turns
 
 
-def torch_eager(workload: str, lr: float, fused: bool = False, compiled: bool = False) -> Turns:
-    """Autograd and an optimizer of torch."""
+def torch_eager(
+    workload: str, lr: float, fused: bool = False, compiled: bool = False, device: str = "cpu", graph: bool = False
+) -> Turns:
+    """Autograd and an optimizer of torch; `graph` replays a captured step."""
     import torch  # noqa: PLC0415
     import torch.nn.functional as f  # noqa: PLC0415
 
     torch.set_num_threads(1)
     w = WORKLOADS[workload]
     params, batches = data(workload)
-    cells = [torch.nn.Parameter(torch.tensor(p)) for p in params]
-    batches = [(torch.tensor(x), torch.tensor(y)) for x, y in batches]
+    cells = [torch.nn.Parameter(torch.tensor(p, device=device)) for p in params]
+    batches = [(torch.tensor(x, device=device), torch.tensor(y, device=device)) for x, y in batches]
     kind = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[w.optimizer]
-    opt = kind(cells, lr=lr, **w.options, **({"fused": True} if fused else {}))
+    options = ({"fused": True} if fused else {}) | ({"capturable": True} if graph and w.optimizer != "sgd" else {})
+    opt = kind(cells, lr=lr, **w.options, **options)
 
     def perceptron(x: Any, w1: Any, b1: Any, w2: Any, b2: Any, w3: Any, b3: Any) -> Any:
         act = torch.tanh if workload == "W1" else torch.relu
@@ -56,7 +59,44 @@ def torch_eager(workload: str, lr: float, fused: bool = False, compiled: bool = 
         opt.step()
         return loss.item()
 
-    return Turns(step, batches)
+    return Turns(_captured(torch, loss_of, opt, cells, batches[0]) if graph else step, batches)
+
+
+def _captured(torch: Any, loss_of: Any, opt: Any, cells: list[Any], batch: tuple[Any, Any]) -> Any:
+    """A step recorded once as a CUDA graph; parameters and moments are put back to what they were before."""
+    x, y = (a.clone() for a in batch)
+    before = [c.detach().clone() for c in cells]
+
+    def step() -> Any:
+        opt.zero_grad(set_to_none=False)
+        loss = loss_of(x, y)
+        loss.backward()
+        opt.step()
+        return loss
+
+    aside = torch.cuda.Stream()
+    aside.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(aside):
+        for _ in range(3):
+            step()
+    torch.cuda.current_stream().wait_stream(aside)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        loss = step()
+    with torch.no_grad():
+        for cell, old in zip(cells, before, strict=True):
+            cell.copy_(old)
+            for state in opt.state[cell].values():
+                if torch.is_tensor(state):
+                    state.zero_()
+
+    def replay(new_x: Any, new_y: Any) -> float:
+        x.copy_(new_x)
+        y.copy_(new_y)
+        graph.replay()
+        return loss.item()
+
+    return replay
 
 
 def jax_loss(workload: str) -> Any:

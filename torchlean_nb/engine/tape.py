@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from torchlean_nb.backend.devices import is_array
 from torchlean_nb.backend.namespace import numpy_namespace
 from torchlean_nb.backend.quiet import give_back, listening
 from torchlean_nb.copies import Live, Remade
@@ -218,7 +219,7 @@ class Tape(Live):
                 f"this one is {self.label or 'unnamed'}", None, "s.input(t.value), or one session for both",
             )
         label = f"{op.name}: argument {k}"
-        if not plain and not isinstance(a, np.ndarray) and op.domain_of(k).kind == "index":
+        if not plain and not is_array(a) and op.domain_of(k).kind == "index":
             with suppress(ValueError):
                 a = np.asarray(a)
         if self.xp.exact:
@@ -255,6 +256,11 @@ class Tape(Live):
             del self.records[mark:], self.needs[mark:], self.values[mark:]
 
     # -- guards ----------------------------------------------------------------------------
+    def refuse_outsiders(self) -> None:
+        """Raise in another thread than the owner's, or in a forked child."""
+        if self.owner != threading.get_ident() or self.forks != _forks[0]:
+            self._refuse_outsiders()
+
     def _refuse_outsiders(self) -> None:
         if self.forks != _forks[0]:
             raise ForkError(
