@@ -21,7 +21,7 @@ class Live:
     Traceback (most recent call last):
     torchlean_nb.errors.SerializationError: a Session: no copy, deepcopy or pickle of it can be made
       its tape and its parameters are in use
-      try: {name: p.value for name, p in s.params.items()}; tl.save(path, s); of a Trainer t.save_checkpoint(path)
+      try: {name: p.value for name, p in s.params.items()}; tl.save(path, s)
     """
 
     __slots__ = ()

@@ -1,30 +1,17 @@
-"""Stop pressed at random instructions of what changes an optimizer: ``python -m tests.optim.interrupts 10000``.
-
-After it everything must be as before the operation, or as after it. Prints how often it was neither, and where.
-"""
+"""What changes an optimizer, a scheduler or an average, to be stopped; see ``tests/reliability/interrupts.py``."""
 
 from __future__ import annotations
 
-import random
-import sys
-import warnings
-from collections import Counter
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-
-sys.path.insert(0, str(Path(__file__).parent.parent))
-
-from _stop import Stop
 
 import torchlean_nb as tl
 
 RNG = np.random.default_rng(5)
 START = {"w": RNG.normal(size=(3, 2)), "v": RNG.normal(size=(2, 2))}
 GRADS = [{k: RNG.normal(size=a.shape) for k, a in START.items()} for _ in range(3)]
-NEVER = 10**9
 
 
 class Case(NamedTuple):
@@ -170,58 +157,3 @@ CASES: dict[str, Callable[[], Case]] = {
     **{f"fused {w}": lambda w=w: kept(w, fused="numpy") for w in ("restore", "load", "zero")},
     "add": adding, "fused add": lambda: adding(fused="numpy"), "lr_find": searching, "session step": in_session,
 }  # fmt: skip
-
-
-def pressed(do: Callable[[], Any], n: int) -> int:
-    """Run it with Stop at the n-th instruction; how many instructions were left of them."""
-    stop = Stop(n)
-    sys.settrace(stop)
-    try:
-        do()
-    except KeyboardInterrupt:
-        pass
-    finally:
-        sys.settrace(None)
-    return stop.left
-
-
-def lengths(names: list[str]) -> Iterator[tuple[str, int, tuple[Any, Any]]]:
-    """Operations, with their number of instructions and what is there before and after them."""
-    for name in names:
-        case = CASES[name]()
-        before = digest(case.parts)
-        n = NEVER - pressed(case.do, NEVER)
-        yield name, n, (before, digest(case.parts))
-
-
-def fuzz(times: int, seed: int = 0, names: list[str] | None = None) -> list[tuple[str, int, str]]:
-    """Operations and instructions after which something was torn."""
-    draw, torn = random.Random(seed), []
-    known = list(lengths(names or list(CASES)))
-    for _ in range(times):
-        name, length, allowed = draw.choice(known)
-        n = draw.randint(1, length)
-        case = CASES[name]()
-        pressed(case.do, n)
-        try:
-            seen = digest(case.parts)
-        except Exception as e:
-            torn.append((name, n, f"{type(e).__name__}: {e}"))
-            continue
-        if seen not in allowed:
-            torn.append((name, n, "neither before nor after"))
-    return torn
-
-
-def main(times: int, seed: int) -> int:
-    """Run and report."""
-    torn = fuzz(times, seed)
-    for name, count in Counter(name for name, *_ in torn).items():
-        print(f"{name}: {count}, as at instruction {[t[1:] for t in torn if t[0] == name][:3]}")
-    print(f"{times} stops in {len(CASES)} operations: {len(torn)} torn")
-    return bool(torn)
-
-
-if __name__ == "__main__":
-    warnings.simplefilter("ignore")
-    sys.exit(main(*map(int, [*sys.argv[1:], *("1000", "0")[len(sys.argv) - 1 :]])))

@@ -1,4 +1,4 @@
-"""Stop may be pressed at any instruction: whole steps only, and the rest can still be fitted."""
+"""What a stopped training says and keeps; stops at any instruction are in ``tests/reliability``."""
 
 import random
 import sys
@@ -8,79 +8,8 @@ from _stop import Stop
 from _trainers import digest, fit, trainer
 
 import torchlean_nb as tl
-from torchlean_nb.train.observe import Recorder
 
-STEPS, NEVER = 4, 10**9
-CASES = {
-    "plain": {},
-    "validation": {"validation": 3, "early_stopping": 5, "metrics": "f1"},
-    "accumulating": {"batch_size": 2, "accumulate": 2, "clip": 0.5},
-    "per sample": {"update": "per_sample", "batch_size": 2},
-    "compiled and fused": {},
-}
-
-
-def made(name):
-    schedule = (lambda opt: tl.optim.lr_scheduler.ReduceLROnPlateau(opt, patience=0)) if name == "validation" else None
-    norm = tl.nn.LayerNorm(4) if name == "per sample" else None
-    if name == "compiled and fused":
-        return trainer(lambda ps: tl.optim.Adam(ps, lr=0.1, fused="numpy"), backend="compiled")
-    return trainer(schedule=schedule, norm=norm)
-
-
-def record():
-    return Recorder(diagnostics_every=2, histograms_every=3)
-
-
-def stopped_at(t, n, **options):
-    """The result, or None where Stop came before training began; and how many instructions were left."""
-    stop, result = Stop(n), None
-    sys.settrace(stop)
-    try:
-        result = fit(t, STEPS, record=t.recorder, **options)
-    except KeyboardInterrupt:
-        pass
-    finally:
-        sys.settrace(None)
-    return result, stop.left
-
-
-def histories(name):
-    """Digest after each number of steps, and the instructions of a whole run."""
-    seen = []
-    for k in range(STEPS + 1):
-        t = made(name)
-        t.recorder = record()
-        fit(t, k, **CASES[name])
-        seen.append(digest(t))
-    t = made(name)
-    t.recorder = record()
-    _, left = stopped_at(t, NEVER, **CASES[name])
-    assert digest(t) == seen[-1]
-    return seen, NEVER - left
-
-
-@pytest.mark.parametrize("name", CASES)
-def test_stop_at_any_instruction_leaves_whole_steps_and_the_rest_follows(name):
-    seen, length = histories(name)
-    draw, ends = random.Random(name), set()
-    # Nearly all instructions of a compiled training are those of its first step, which traces the model.
-    start, count = (length - 60_000, 6) if name == "compiled and fused" else (1, 14)
-    for n in sorted(draw.sample(range(start, length), count)):
-        t = made(name)
-        t.recorder = record()
-        result, left = stopped_at(t, n, **CASES[name])
-        assert left <= 0, "the run was over before"
-        done = t.step
-        ends.add(done)
-        # Before the first fit there is no loader, whose place is in the state.
-        assert digest(t) == seen[done] or (result is None and done == 0), f"torn at instruction {n}"
-        if result is not None:
-            assert result.stopped == "interrupted" and result.steps == done == result.run.steps
-            assert all(s.steps[-1] < done for s in result.run.series.values())
-        fit(t, STEPS - done, **CASES[name])
-        assert digest(t) == seen[-1], f"another way after instruction {n}"
-    assert len(ends) >= (STEPS - 1 if start == 1 else 2)
+NEVER = 10**9
 
 
 def test_stop_in_a_callback_undoes_the_step_it_was_told_of():

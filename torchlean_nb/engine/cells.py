@@ -63,11 +63,6 @@ class IntegerCells:
     def __init__(self) -> None:
         self._cells: list[int] = []
 
-    def _reset_cells(self) -> None:
-        # The old list is emptied, so that handles to it fail rather than read stale numbers.
-        self._cells.clear()
-        self._cells = []
-
     def input_nat(self, value: int) -> NatRef:
         """A new cell holding a natural number."""
         self._cells.append(_nat(value))

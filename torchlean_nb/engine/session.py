@@ -85,7 +85,7 @@ class Session(Looking, IntegerCells, Live):
 
     _copying = (
         "its tape and its parameters are in use",
-        "{name: p.value for name, p in s.params.items()}; tl.save(path, s); of a Trainer t.save_checkpoint(path)",
+        "{name: p.value for name, p in s.params.items()}; tl.save(path, s)",
     )
 
     def __init__(
@@ -132,12 +132,18 @@ class Session(Looking, IntegerCells, Live):
         if self._closed:
             raise SessionClosedError(f"session {self.label} is closed", None, "a new Session")
 
+    def _own(self) -> None:
+        """What changes the session is for the thread and the process that made it."""
+        self._open()
+        self.tape.refuse_outsiders()
+
     def reset_tape(self) -> None:
         """Drop the tape and its values; parameters, gradients and the random stream stay."""
-        self._open()
-        old, self.tape = self.tape, self._new_tape()
+        self._own()
+        old, cells = self.tape, self._cells
+        vars(self).update(tape=self._new_tape(), _cells=[])  # at once, for Stop may be pressed in between
         old.kill()
-        self._reset_cells()
+        cells.clear()  # so that handles to them fail rather than read stale numbers
 
     @contextmanager
     def fresh_tape(self) -> Iterator[Session]:
@@ -175,7 +181,7 @@ class Session(Looking, IntegerCells, Live):
     # -- leaves ----------------------------------------------------------------------------
     def param(self, value: Any, name: str | None = None, requires_grad: bool | None = None) -> Param:
         """A new parameter, outside the tape."""
-        self._open()
+        self._own()
         check_name(name, "param")
         data = self.place(
             value, self.dtype, label=f"param {quote(name)}" if name else "param", trainable=True, finite=self._strict
@@ -186,7 +192,7 @@ class Session(Looking, IntegerCells, Live):
 
     def input(self, value: Any, name: str | None = None, requires_grad: bool = False, dtype: Any = None) -> Tensor:
         """A data leaf; the array is copied, so later writes to it do not reach the tape."""
-        self._open()
+        self._own()
         check_name(name, "input")
         label = f"input {quote(name)}" if name else "input"
         if dtype is not None:
@@ -196,7 +202,7 @@ class Session(Looking, IntegerCells, Live):
 
     def const(self, value: Any, name: str | None = None) -> Tensor:
         """A constant leaf."""
-        self._open()
+        self._own()
         check_name(name, "const")
         return self.tape.leaf("const", self.place(value, self.dtype, label="const", finite=self._strict), False, name)
 
@@ -231,9 +237,9 @@ class Session(Looking, IntegerCells, Live):
                 ids = [self.node(self.params[key], out)]
             if ids:
                 return ids[0]
-            known = [*self.tape.names.values(), *self.params]
-            raise UnknownNodeError(f"no node named {quote(key)} is on the tape", did_you_mean(key, known) + (
-                f" known names: {', '.join(sorted(set(known))[:12])}"))
+            known = sorted({*self.tape.names.values(), *self.params})
+            also = {did_you_mean(key, known): 0, f"known names: {', '.join(known[:12]) or 'none yet'}": 0}
+            raise UnknownNodeError(f"no node named {quote(key)} is on the tape", " ".join(also))
         if isinstance(key, bool) or not isinstance(key, int | np.integer):
             raise HandleTypeError(f"a node id must be an int or Ref (Tensor, Param, name), got {type(key).__name__}"
                                   f" {quote(key, 40)}")

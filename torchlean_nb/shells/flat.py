@@ -120,6 +120,7 @@ class FlatGroup:
         self.grad = self._empty()
         self.grad[:] = 0
         self.grads = [self.grad[x.start : x.stop].reshape(x.shape) for x in self.leases.values()]
+        self.native = native
         self._plan(ends, native, in_place)
         self.sets = [Arrays(turn, self.program, self._empty) for turn in (0, 1)]
         self.result = self.program.names.index("new_p")

@@ -82,13 +82,13 @@ class Trainer(Live):
 
     _copying = (
         "it trains in a session",
-        "t.save_checkpoint(path), and load_checkpoint(path) of a Trainer made in the same way; t.state_dict()",
+        "tl.save(path, t), and tl.load(path, into=t) with a Trainer made in the same way; t.state_dict()",
     )
 
     def __init__(
         self, model: Any, task: Any = "regression", optimizer: Any = "sgd", schedule: Any = None, *,
         schedule_per: str | None = None, seed: int = 0, init: Any = "torch", backend: str = "eager",
-        device: str = "cpu", dtype: Any = "float64", nonfinite: str = "raise", **unknown: Any,
+        device: Any = None, dtype: Any = "float64", nonfinite: str = "raise", **unknown: Any,
     ):  # fmt: skip
         refuse("Trainer", unknown, Trainer, ("trainer.fit", Trainer.fit))
         self.task = find_task(model, task)
