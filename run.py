@@ -9,6 +9,8 @@ Further words:
     lessons [part of name]   the lessons alone, e.g. lessons 05
     oracle [pytest options]  comparisons with PyTorch and mpmath (installs torch)
     browser [pytest options] widgets in a real Chromium
+    guard [pytest options]   the unit tests on a stand-in for CuPy that refuses every implicit conversion
+    gpu [pytest options]     the tests of a GPU on this machine's (installs CuPy for its driver)
     lint [ruff options]      style of the code
     help                     this text
 
@@ -217,17 +219,36 @@ def browser(args):
     return suite("browser", "browser", args, "browser")
 
 
+def guard(args):
+    """The unit tests with every session on a stand-in for CuPy, and the tests of a GPU on it."""
+    return suite("guard", "not oracle and not browser", args, device="guard")
+
+
+def gpu(args):
+    """tests/gpu on a CUDA device; CuPy is installed for the CUDA of its driver."""
+    try:
+        said = subprocess.run(["nvidia-smi"], capture_output=True, text=True).stdout
+    except OSError:
+        said = ""
+    major = said.partition("CUDA Version:")[2].strip().partition(".")[0]
+    if major not in ("12", "13"):
+        stop("There is no NVIDIA driver for CUDA 12 or 13 here: nvidia-smi %s." % ("says CUDA " + major if major else
+             "is missing or finds no GPU"), "Try: python3 run.py guard, which needs none.")  # fmt: skip
+    return suite("gpu", "gpu", args or ["tests/gpu"], "cuda" + major, device="cuda")
+
+
 def lint(args):
     """Style of the code."""
     return run(environment("dev"), "-m", "ruff", "check", *args)
 
 
-def suite(title, marks, args, *extras):
+def suite(title, marks, args, *extras, device=None):
     """Tests with these marks; a suite that does not exist counts as passed, a selection of nothing does not."""
     named = any((ROOT / a.split("::")[0]).exists() for a in args if not a.startswith("-"))
     # A whole suite uses the cores there are; with options it stays in one process, where a debugger works.
+    where = ["--device", device] if device else []
     spread = [] if args or title == "browser" else ["-n", str(min(4, os.cpu_count() or 1)), "--dist", "loadfile"]
-    status = pytest(title, ["-m", marks, *spread, *([] if named else ["tests"]), *args], *extras)
+    status = pytest(title, ["-m", marks, *where, *spread, *([] if named else ["tests"]), *args], *extras)
     if status == NO_TESTS and not args:
         print("%s: there is nothing to run" % title)
         return 0
@@ -243,7 +264,7 @@ def pytest(title, args, *extras):
 
 def main(argv):
     """Run the command named first in `argv` with the rest as its options."""
-    commands = {f.__name__: f for f in (lab, test, unit, lessons, oracle, browser, lint)}
+    commands = {f.__name__: f for f in (lab, test, unit, lessons, oracle, browser, guard, gpu, lint)}
     if not argv or argv[0] in ("help", "-h", "--help"):
         print(__doc__.strip())
         return 0

@@ -11,6 +11,7 @@ from _device_skips import SKIPS
 from hypothesis import settings
 
 from torchlean_nb.backend import devices
+from torchlean_nb.errors import BackendError
 
 HERE = Path(__file__).parent
 NEEDS = {"oracle": ("torch", "python3 run.py oracle"), "browser": ("playwright", "python3 run.py browser")}
@@ -31,7 +32,10 @@ def pytest_configure(config: pytest.Config) -> None:
     """Make the asked device the default one."""
     name = config.getoption("--device")
     devices.LIBRARIES["guard"] = _guard.library  # beside "cuda": tests name it where they compare with the CPU
-    devices.set_default_device(name)
+    try:
+        devices.set_default_device(name)
+    except BackendError as e:
+        raise pytest.UsageError(str(e)) from None
 
 
 def pytest_report_header() -> list[str]:
@@ -54,8 +58,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip GPU tests where CuPy finds no device; importing it alone says nothing."""
-    if item.get_closest_marker("gpu"):
+    """Skip GPU tests where CuPy finds no device; importing it alone says nothing. A stand-in is a device."""
+    if item.get_closest_marker("gpu") and devices.get_default_device().name == "cpu":
         cupy = pytest.importorskip("cupy")
         if not cupy.is_available():
             pytest.skip("no CUDA device")

@@ -66,7 +66,7 @@ class Point:
     def record(self, *xs: Any) -> Any:
         """The op as a function of Tensors for the arguments that move."""
         tape, left = xs[0].tape, iter(xs)
-        whole = [next(left) if k in self.moving else tape.leaf("const", a) for k, a in enumerate(self.arrays)]
+        whole = [next(left) if k in self.moving else tape.leaf("const", tape.put(a)) for k, a in enumerate(self.arrays)]
         return self.op(*whole, **self.sample.attrs)
 
     @cached_property
