@@ -262,6 +262,30 @@ def host(a: Any) -> Any:
     return out
 
 
+def shown(a: Any) -> Any:
+    """What `host` gives, for somebody to keep: of an array a view.
+
+    NumPy lets a read-only array be unlocked, reshaped in place or read as another type by whoever holds it; of a view
+    only the view changes, and it cannot be unlocked.
+
+    Examples
+    --------
+    >>> x = np.ones(2)
+    >>> x.setflags(write=False)
+    >>> shown(x).setflags(write=True)
+    Traceback (most recent call last):
+    ...
+    ValueError: cannot set WRITEABLE flag to True of this array
+    """
+    a = host(a)
+    if a.__class__ is not np.ndarray:
+        return a
+    if a.base is not None and getattr(a.base, "flags", a.flags).writeable:  # through which it could be unlocked
+        a = a.copy()
+        a.setflags(write=False)
+    return a.view()
+
+
 def common(arrays: Any) -> Device | None:
     """The device of the first array that is not on the host; None when there is none."""
     return next((_CLASSES[a.__class__] for a in arrays if a.__class__ in _CLASSES), None)

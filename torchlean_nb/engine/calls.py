@@ -20,7 +20,7 @@ from torchlean_nb.engine.data import freeze
 from torchlean_nb.engine.param import Param
 from torchlean_nb.engine.recorder import unbroadcast
 from torchlean_nb.engine.tensor import Tensor
-from torchlean_nb.errors import RuleError
+from torchlean_nb.errors import RuleError, TorchLeanError
 from torchlean_nb.rows import Op
 
 CALL = """
@@ -41,6 +41,8 @@ def call(tape, attrs{parameters}):
         try:
             {check}
             {y} = forward(tape.xp, {xs}{attrs})
+        except TorchLeanError:
+            raise
         except REFUSALS as e:
             raise explain(tape, op, parents, {listed}, attrs, e) from e
         if y.__class__ is float64 or y.__class__ is float32:
@@ -197,7 +199,8 @@ def _made(op: Op, text: str, name: str) -> Any:
         "Tensor": Tensor, "Param": Param, "new": object.__new__, "ndarray": np.ndarray,
         "float64": np.float64, "float32": np.float32,
         "array": np.array, "get_ident": get_ident, "forks": forks, "frozen": frozen,
-        "explain": explain, "REFUSALS": REFUSALS, "quick_finite": quick_finite, "unbroadcast": unbroadcast,
+        "explain": explain, "REFUSALS": REFUSALS, "TorchLeanError": TorchLeanError,
+        "quick_finite": quick_finite, "unbroadcast": unbroadcast,
         **{f"rule{k}": rule for k, rule in enumerate(op.rules)},
     }
     exec(code_of(text, name), scope)

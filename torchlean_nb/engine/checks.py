@@ -22,8 +22,6 @@ def explain(
     tape: Any, op: Any, parents: tuple[int, ...], values: list[Any], attrs: dict[str, Any], error: Exception
 ) -> Exception:
     """The error to raise in place of one that came out of an op's forward."""
-    if isinstance(error, TorchLeanError):
-        return error
     node, device = f"{op.name} (node {len(tape.records)})", tape.xp.device
     if device is not None and (failed := device.failure(error, node)):
         return failed

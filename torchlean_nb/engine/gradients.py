@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from torchlean_nb.backend.devices import host
+from torchlean_nb.backend.devices import host, shown
 from torchlean_nb.copies import Live
 from torchlean_nb.engine.data import freeze
 from torchlean_nb.engine.lone import shape_of
@@ -50,7 +50,7 @@ class Gradients(Mapping, Live):
     @property
     def value(self) -> np.ndarray:
         """Value of the node that was differentiated."""
-        return host(self._value)
+        return shown(self._value)
 
     @cached_property
     def _params(self) -> dict[Any, int]:
@@ -95,7 +95,7 @@ class Gradients(Mapping, Live):
     @property
     def dense(self) -> tuple[np.ndarray, ...]:
         """One array per node, in tape order."""
-        return tuple(host(self._at(i)) for i in range(self._size))
+        return tuple(shown(self._at(i)) for i in range(self._size))
 
     def _at(self, i: int) -> np.ndarray:
         if self._bar is None:
@@ -137,7 +137,7 @@ class Gradients(Mapping, Live):
         i = self.id_of(key)
         if i is None:
             return freeze(np.zeros(key.shape, key.dtype))
-        return host(self._at(i))
+        return shown(self._at(i))
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self._params)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from torchlean_nb.backend.devices import host
+from torchlean_nb.backend.devices import shown
 from torchlean_nb.backend.store import Store
 from torchlean_nb.engine.tensor import Computes, Tensor
 from torchlean_nb.errors import ForeignHandleError, ShapeError
@@ -45,7 +45,7 @@ class Param(Computes):
     @property
     def value(self) -> np.ndarray:
         """Current value, read-only; assign to change it. From a device it is fetched."""
-        return host(self.session.store.read(self.key))
+        return shown(self.session.store.read(self.key))
 
     @property
     def array(self) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from torchlean_nb.backend.devices import host
+from torchlean_nb.backend.devices import shown
 from torchlean_nb.backend.operators import Operators
 from torchlean_nb.copies import Live
 from torchlean_nb.engine.data import check_name
@@ -96,8 +96,7 @@ class Tensor(Computes, Ref):
     @property
     def value(self) -> np.ndarray:
         """Recorded value, read-only; from a device it is fetched."""
-        v = self.tape.values[self.id]
-        return v.view() if v.__class__ is np.ndarray else host(v)
+        return shown(self.tape.values[self.id])
 
     @property
     def array(self) -> Any:
