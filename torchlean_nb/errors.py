@@ -51,7 +51,7 @@ _LIMIT = 2000
 
 def quote(name: object, limit: int = 80) -> str:
     """Repr of a user's text, cut to `limit` characters and free of control characters."""
-    text = repr(name)
+    text = repr(name[: limit + 1] if isinstance(name, str) else name)
     return text if len(text) <= limit else text[: limit - 4] + "..." + text[-1]
 
 
@@ -60,7 +60,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     import difflib  # noqa: PLC0415 - only a message needs it
 
     known = [str(k) for k in known]
-    close = difflib.get_close_matches(str(name), known, n=3)
+    close = difflib.get_close_matches(str(name)[:200], known, n=3)
     if close:
         return f"did you mean {' or '.join(close)}?"
     return "known names: " + (", ".join(sorted(known)[:12]) or "none yet")
