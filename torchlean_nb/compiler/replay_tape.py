@@ -70,16 +70,20 @@ class ReplayTape(Tape):
         n, step = self._mend(), None
         if self.records.__class__ is Records:
             step = self.book.leaf(self.steps, kind, value, requires_grad)
-        if step is None:
-            self._depart()
-            super().leaf(kind, value, requires_grad, name)
-            self.steps.append(self._learned(n))
-        else:
-            self.book.replayed += not n
-            if name:
-                self.names[n] = name
-            self._note(n, step, value)
-        return Tensor(self, n)
+        try:
+            if step is None:
+                self._depart()
+                super().leaf(kind, value, requires_grad, name)
+                self.steps.append(self._learned(n))
+            else:
+                self.book.replayed += not n
+                if name:
+                    self.names[n] = name
+                self._note(n, step, value)
+            return Tensor(self, n)
+        except BaseException:
+            self._mend()
+            raise
 
     def apply(self, op: Any, args: tuple[Any, ...], attrs: Mapping[str, Any]) -> Tensor:
         """Note `op`, or run it where it is new; on any failure the tape is as it was."""

@@ -159,14 +159,18 @@ class Tape(Live):
             self.rollback(i)
         if value.dtype.kind in "iu":
             self.watchful = True
-        values.append(value)
-        self.needs.append(requires_grad)
-        if name:
-            self.names[i] = name
-        if self.scope:
-            self.scopes[i] = self.scope
-        records.append((kind, (), _NO_ATTRS, None))
-        return self.handle(self, i)
+        try:
+            values.append(value)
+            self.needs.append(requires_grad)
+            if name:
+                self.names[i] = name
+            if self.scope:
+                self.scopes[i] = self.scope
+            records.append((kind, (), _NO_ATTRS, None))
+            return self.handle(self, i)
+        except BaseException:
+            self._mend()
+            raise
 
     def apply(self, op: Op, args: tuple[Any, ...], attrs: Mapping[str, Any]) -> Tensor:
         """Run `op` and append its record; on any failure the tape is as it was."""
