@@ -26,8 +26,9 @@ def compiled(kernels):
     from cupy.cuda import nvrtc
 
     parts = [f"namespace n{i} {{\n{code_of(kernel, f'kernel_{i}')}\n}}" for i, kernel in enumerate(kernels)]
-    text = "".join(f"#include <{h}>\n" for h in core._cupy_header_list) + "\n".join(parts)
-    include = [core._get_header_dir_path(), *([os.environ["CUDA_PATH"] + "/include"] if "CUDA_PATH" in os.environ else [])]
+    headers = [*core._cupy_header_list, *(["cupy/float16.cuh"] if "float16" in parts[0] else [])]
+    text = "".join(f"#include <{h}>\n" for h in headers) + "\n".join(parts)
+    include = [core._get_header_dir_path(), os.environ.get("CUDA_PATH", "/usr/local/cuda") + "/include"]
     options = [f"-arch={ARCH}", "-std=c++17", *(f"-I{path}" for path in include), *core._get_cccl_include_options()]
     program = nvrtc.createProgram(text, "kernels.cu", [], [])
     try:
@@ -77,14 +78,13 @@ def programs(dtype):
 
 @pytest.mark.parametrize("check", [True, False], ids=["checked", "unchecked"])
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
-def test_the_kernel_of_every_fusable_rule_compiles(dtype, check, record_property):
+def test_the_kernel_of_every_fusable_rule_compiles(dtype, check):
     kernels = []
     for program in programs(dtype):
         scalars = {"launch", *(f"{k}_" for k in program.k)}
         kernels.append(kernel_of(*source(program, check), scalars))
     assert len(kernels) > 50
     assert compiled(kernels) > 0
-    record_property("kernels", len(kernels))
 
 
 def test_a_kernel_that_is_wrong_is_refused():
