@@ -23,7 +23,7 @@ class Attempt:
         s, net = runner.session, runner.net
         self.stream = replace(s.rng), s._draws
         self.mode, self.auto = runner.mode, net.auto_buffers
-        self.buffers = {p.key: p.value for p in net.buffers.values()}
+        self.buffers = {p.key: p.array for p in net.buffers.values()}
         self.rates = [] if optimizer is None else [(g, g["lr"]) for g in optimizer.param_groups if "lr" in g]
         self.steps = steps_of(optimizer)
 

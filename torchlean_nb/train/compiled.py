@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import cached_property
@@ -10,8 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from torchlean_nb.backend.devices import is_array, is_foreign
 from torchlean_nb.backend.quiet import quietly
 from torchlean_nb.compiler import Program
+from torchlean_nb.compiler.arguments import form
 from torchlean_nb.compiler.train_step import TrainStep
 from torchlean_nb.engine import StepReport
 from torchlean_nb.engine.data import as_data
@@ -87,9 +90,11 @@ class CompiledLoss:
         self._ready: dict[Any, Ready] = {}
         self._char, self._params = np.dtype(runner.session.dtype).char, [*runner.net.params.values()]
         self._quietly = quietly()
+        device = runner.session.tape.xp.device
+        self._put = None if device is None else device.put  # each batch crosses once
 
-    def __call__(self, x: Any, y: Any) -> tuple[float, np.ndarray, dict[Param, np.ndarray]]:
-        """Loss of a batch in train mode, the model's output, and the gradients.
+    def __call__(self, x: Any, y: Any) -> tuple[float, Any, dict[Param, Any]]:
+        """Loss of a batch in train mode, the model's output, and the gradients, these where they live.
 
         Raises
         ------
@@ -102,10 +107,11 @@ class CompiledLoss:
         read = session.store.read
         params = [read(p.key) for p in self._params]
         (loss, output, *seen), found = ready.program(*params, *data)
-        if strict and not self._quietly(all_finite, loss, found):
+        value = self._quietly(told, session.tape.xp, loss, found) if strict else float(loss.item())
+        if strict and value - value != 0:
             return self._in_words(x, y, before)
         self._keep(ready, seen, data)
-        return float(loss), output, self._by_param(found)
+        return value, output, self._by_param(found)
 
     def update(self, optimizer: Any, x: Any, y: Any) -> tuple[float, np.ndarray] | None:
         """An update from one batch of a Dataset, as one straight line; its loss and the model's output.
@@ -147,7 +153,9 @@ class CompiledLoss:
         if ready.keys:
             before = replace(session.rng), session._draws
             keys = [np.array(session.draw_key(), np.uint64) for _ in range(ready.keys)]
-        buffers = [p.value for p in self.runner.net.buffers.values()]
+        buffers = [p.array for p in self.runner.net.buffers.values()]
+        if self._put is not None:
+            keys, xs, target = [*map(self._put, keys)], [*map(self._put, xs)], self._put(target)
         return ready, [*buffers, *keys, *xs, target], before
 
     def _in_words(self, x: Any, y: Any, before: Any) -> tuple[float, np.ndarray, Any]:
@@ -171,7 +179,7 @@ class CompiledLoss:
         """As `Session.step`: loss, gradients, update."""
         loss, _, grads = self(x, y)
         session = self.runner.session
-        if session.nonfinite == "skip" and not session._all_finite(loss, grads):
+        if session.nonfinite == "skip" and not finite(session, loss, grads):
             return StepReport(loss, grads, skipped=True)
         optimizer.step(trained(grads, self.runner.net.params.values()))
         return StepReport(loss, grads)
@@ -183,8 +191,9 @@ class CompiledLoss:
             if not strict or self._quietly(all_finite, 0.0, (value,)):
                 return value  # a program reads its arguments and is done with them
         elif hasattr(value, "tape") or isinstance(value, Param):
-            value = value.value
-        return as_data(value, session.dtype, label=label, finite=strict)
+            value = value.array
+        take = session.place if is_foreign(value) else as_data
+        return take(value, session.dtype, label=label, finite=strict)
 
     def _given(self, value: Any, label: str) -> Any:
         """An array of a Dataset, which holds nothing that is not finite."""
@@ -195,10 +204,12 @@ class CompiledLoss:
         """Gradients by parameter; zeros for one that is not trained, as a session gives them."""
         left = iter(found)
         params = self.runner.net.params.values()
-        return {p: next(left) if p.requires_grad else np.zeros_like(p.value) for p in params}
+        xp = self.runner.session.tape.xp
+        return {p: next(left) if p.requires_grad else xp.zeros(shape=p.shape, like=p.array) for p in params}
 
     def _for(self, xs: list[np.ndarray], y: Any) -> Ready:
-        key = (*[(a.shape, a.dtype) for a in xs], np.shape(y), *[p.requires_grad for p in self._params])
+        shape = y.shape if is_array(y) else np.shape(y)
+        key = (*[(a.shape, a.dtype) for a in xs], shape, *[p.requires_grad for p in self._params])
         made = self._ready.get(key)
         if made is None:
             made = self._trace(xs, y)
@@ -209,7 +220,7 @@ class CompiledLoss:
 
     def _trace(self, xs: list[np.ndarray], y: Any) -> Ready:
         net, loss = self.runner.net, self.runner.task.loss
-        cells = {path: p.value for path, p in net._cells().items()}
+        cells, xs = {path: form(p.array) for path, p in net._cells().items()}, [*map(form, xs)]
         one = xs[0] if len(xs) == 1 else tuple(xs)
         drawn = count()
         with np.errstate(all="ignore"):
@@ -226,12 +237,17 @@ class CompiledLoss:
             return loss(out, next(rest)), out, *(x for _, _, x, _ in watched)
 
         step.__name__ = "step"
-        target = self._data(y if loss.prepare is None else loss.prepare(output, y), "target")
+        target = form(self._data(y if loss.prepare is None else loss.prepare(output, y), "target"))
         # Only their forms: an array that is kept would count as one that somebody looks at.
         examples = [_form(a) for a in (*cells.values(), *[np.uint64(0)] * keys, *xs, target)]
         wrt = tuple(k for k, p in enumerate(net.params.values()) if p.requires_grad)
         whole = len(wrt) == len(net.params)
-        return Ready(lambda order: Program(step, examples, order, wrt=True), wrt, keys, _form(output), watched, whole)
+        device = self.runner.session.device
+
+        def make(order: Any) -> Program:
+            return Program(step, examples, order, wrt=True, device=device)
+
+        return Ready(make, wrt, keys, _form(output), watched, whole)
 
 
 def _form(a: Any) -> np.ndarray:
@@ -246,6 +262,21 @@ def trained(grads: Any, params: Iterable[Any]) -> Any:
         return grads  # those of a session tell it themselves
     out = {*frozen, *(p.name for p in frozen)}
     return {k: g for k, g in grads.items() if k not in out}
+
+
+def finite(session: Any, loss: float, grads: Any) -> bool:
+    """Whether a loss and its gradients are finite."""
+    if not isinstance(grads, dict):
+        return session._all_finite(loss, grads)
+    return math.isfinite(loss) and session.tape.xp.every_finite(g for g in grads.values() if g is not None)
+
+
+def told(xp: Any, loss: Any, grads: Iterable[Any]) -> float:
+    """A loss as a number, NaN where it or an entry of a gradient is not finite; a device is waited for once."""
+    if xp.device is None:
+        return float(loss) if all_finite(loss, grads) else math.nan
+    flags = [xp.np.isfinite(g).all() for g in (loss, *grads)]
+    return float(xp.np.where(xp.np.stack(flags).all(), loss, math.nan).item())
 
 
 def all_finite(loss: Any, grads: Iterable[np.ndarray]) -> bool:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from torchlean_nb.backend.devices import host
 from torchlean_nb.errors import CheckpointError, HyperparameterError, UnknownNameError, did_you_mean, quote
 from torchlean_nb.hypers import Hyper
 
@@ -27,7 +28,7 @@ class Best(NamedTuple):
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data."""
-        arrays = None if self.arrays is None else {k: np.array(a) for k, a in self.arrays.items()}
+        arrays = None if self.arrays is None else {k: np.array(host(a)) for k, a in self.arrays.items()}
         return {"value": self.value, "step": self.step, "bad": self.bad, "arrays": arrays}
 
     @classmethod

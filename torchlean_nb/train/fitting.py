@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from torchlean_nb.backend.devices import host
 from torchlean_nb.errors import NonFiniteError
 from torchlean_nb.train.callbacks import Callback, Chain, Moment
 from torchlean_nb.train.configs import TrainReport
@@ -136,7 +137,7 @@ class Fit:
         pairs, epochs = self.feed.draw()
         trainer.rates.before(now.step, now.epoch)
         looks = recorder.diagnoses(now.step)
-        old = {path: p.value for path, p in net.params.items()} if looks else {}
+        old = {path: p.array for path, p in net.params.items()} if looks else {}
         try:
             loss, skipped = self.updating(pairs, each=self.feed.update == "per_sample")
         except NonFiniteError as e:
@@ -152,13 +153,13 @@ class Fit:
         if self.updating.norm is not None:
             values["grad_norm"] = self.updating.norm
         if self.metrics and now.step % recorder.every == 0:
-            seen = self.updating.output, self.updating.target
+            seen = host(self.updating.output), self.updating.target
             values |= judged(trainer.runner.task.loss, self.metrics, *seen, lenient=True)
         trainer.rates.after("step", loss if rows else math.nan)
         if epochs or self._is_due(now.step + 1):
             values |= self._look(epochs)
         if looks:
-            new = {path: p.value for path, p in net.params.items()}
+            new = {path: p.array for path, p in net.params.items()}
             recorder.diagnose(now.step, trainer.runner, self.updating.grads, old, new, pairs[-1])
         recorder.record(now.step, values)  # last: where it is known, the norm from before the clipping counts
         if self._heard:
@@ -203,12 +204,13 @@ class Fit:
         now, net = trainer.so_far, trainer.runner.net
         mode = stopping.mode if stopping.mode != "auto" else self._modes.get(name.removeprefix("val_"), "min")
         best = stopping.look(
-            now.best, value, now.step, mode, lambda: {path: p.value for path, p in net._cells().items()}
+            now.best, value, now.step, mode, lambda: {path: p.array for path, p in net._cells().items()}
         )
         if stopping.is_over(best):
             self.ended = "stopped early"
             self.reason = f"{name} was best after step {best.step} and not better in {best.bad} looks since"
             if best.arrays is not None:
-                net.session.store.update({p.key: best.arrays[path] for path, p in net._cells().items()})
+                put = net.session.tape.put
+                net.session.store.update({p.key: put(best.arrays[path]) for path, p in net._cells().items()})
             best = Best()
         trainer.so_far = now._replace(best=best)

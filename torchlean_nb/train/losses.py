@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from torchlean_nb import nn
+from torchlean_nb.backend.devices import host
 from torchlean_nb.engine.tensor import Ref
 from torchlean_nb.errors import (
     CapabilityError,
@@ -65,7 +66,7 @@ def as_labels(output: Any, target: Any) -> Any:
 
 def _numbers(target: Any) -> np.ndarray:
     try:
-        a = np.asarray(target)
+        a = np.asarray(host(target))
     except ValueError:
         raise ShapeError("target: its rows differ in length") from None
     if a.dtype.kind not in "fiub":

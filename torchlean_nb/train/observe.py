@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from torchlean_nb.backend.devices import host
 from torchlean_nb.errors import HyperparameterError, TorchLeanError, TraceFormatError, quote
 from torchlean_nb.hypers import Hyper
 from torchlean_nb.trace.run import Event, Histogram, RunTrace
@@ -154,8 +155,9 @@ class Recorder:
         if not self.diagnoses(step):
             return
         grads = _by_path(runner.net, grads)
+        weights, before, after = before, _on_host(before), _on_host(after)
         with np.errstate(all="ignore"):
-            outputs = self._look(step, runner.net, batch[0], before)
+            outputs = self._look(step, runner.net, batch[0], weights)
             if self._measures(step):
                 self.record(step, _numbers(grads, before, after, outputs))
             drawn = _Drawn(step, _histograms(grads, before, after, outputs)) if self._draws(step) else None
@@ -231,8 +233,12 @@ def global_norm(grads: Mapping[Any, Any]) -> float:
 def _by_path(net: Any, grads: Any) -> dict[str, Any]:
     """Gradients by path, given by path or by Param."""
     if isinstance(grads, dict):
-        return {path: grads.get(path, grads.get(p)) for path, p in net.params.items()}
+        return {path: host(grads.get(path, grads.get(p))) for path, p in net.params.items()}
     return {path: grads[p] for path, p in net.params.items()}
+
+
+def _on_host(arrays: Mapping[str, Any]) -> dict[str, Any]:
+    return {path: host(a) for path, a in arrays.items()}
 
 
 def _numbers(

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from torchlean_nb.backend.devices import host, is_array
 from torchlean_nb.engine import Param, Session
 from torchlean_nb.engine.data import as_data, check_name
 from torchlean_nb.errors import HandleTypeError, HyperparameterError, ShapeError
@@ -58,7 +59,7 @@ class ParamList(Sequence[Param]):
         strict = session.nonfinite == "raise"
         for i, (n, a) in enumerate(named):  # before the session has the first of them
             check_name(n, "param")
-            as_data(a, session.dtype, label=f"param {i}", trainable=True, finite=strict)
+            as_data(host(a), session.dtype, label=f"param {i}", trainable=True, finite=strict)
         return cls(session.param(a, name=n, requires_grad=f) for (n, a), f in zip(named, flags, strict=True))
 
     def __len__(self) -> int:
@@ -105,9 +106,9 @@ class ParamList(Sequence[Param]):
             And nothing has moved.
         """
         lr = LR.check("sgd_step", "lr", lr)
-        grads = self._aligned("gradients", [grads[p] for p in self] if isinstance(grads, Mapping) else grads)
+        grads = self._aligned("gradients", gradients_of(grads, self) if isinstance(grads, Mapping) else grads)
         with np.errstate(all="ignore"):
-            self._commit({i: sgd_update(p.value, np.asarray(g, p.dtype), lr)
+            self._commit({i: sgd_update(p.array, p.session.tape.put(_like(g, p.dtype)), lr)
                           for i, (p, g) in enumerate(zip(self, grads, strict=True)) if p.requires_grad})  # fmt: skip
 
     def _aligned(self, what: str, arrays: Sequence[Any]) -> list[Any]:
@@ -116,9 +117,10 @@ class ParamList(Sequence[Param]):
         if len(arrays) != len(self):
             raise ShapeError(f"torch: {len(arrays)} {what} for {len(self)} parameters")
         for i, (p, a) in enumerate(zip(self, arrays, strict=True)):
-            if np.shape(a) != p.shape:
+            shape = a.shape if is_array(a) else np.shape(a)
+            if shape != p.shape:
                 raise ShapeError(
-                    f"torch: param update shape mismatch (expected {p.shape}, got {np.shape(a)})", f"{what}, number {i}"
+                    f"torch: param update shape mismatch (expected {p.shape}, got {shape})", f"{what}, number {i}"
                 )
         return list(arrays)
 
@@ -128,9 +130,29 @@ class ParamList(Sequence[Param]):
         session = self[0].session
         strict = session.nonfinite == "raise"
         session.store.update({
-            self[i].key: as_data(a, self[i].dtype.name, label=f"param {i}", trainable=True, finite=strict)
+            self[i].key: session.place(a, self[i].dtype.name, label=f"param {i}", trainable=True, finite=strict)
             for i, a in new.items()
         })  # fmt: skip
 
     def __repr__(self) -> str:
         return f"ParamList({', '.join(str(shape) for shape in self.shapes)})"
+
+
+def _like(g: Any, dtype: Any) -> Any:
+    return g.astype(dtype, copy=False) if is_array(g) else np.asarray(g, dtype)
+
+
+def gradients_of(grads: Any, params: Any) -> list[Any]:
+    """Gradients of parameters where they live, by Param; zeros for one that has none.
+
+    Examples
+    --------
+    >>> import torchlean_nb as tl
+    >>> s = tl.Session()
+    >>> w, v = s.param(3.0), s.param(1.0)
+    >>> [float(g) for g in gradients_of(s.backward(w * w), [w, v])]
+    [6.0, 0.0]
+    """
+    found = grads.aligned(params) if hasattr(grads, "aligned") else [grads[p] for p in params]
+    return [p.session.tape.put(np.zeros(p.shape, p.dtype)) if g is None else g
+            for p, g in zip(params, found, strict=True)]  # fmt: skip

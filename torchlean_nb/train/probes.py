@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from torchlean_nb.backend.devices import host, is_array
 from torchlean_nb.backend.random import Rng
 from torchlean_nb.nn import Dropout, Flatten, GroupNorm, Identity, LayerNorm, ReLU, RMSNorm, Select, Unflatten
 from torchlean_nb.nn.module import Module
@@ -86,7 +87,7 @@ class _Watched(Place):
     def compute(self, x: Any, **inputs: Any) -> Any:
         y = super().compute(x, **inputs)
         if not self.layer.parts and not isinstance(self.layer, _THROUGH):
-            first = np.asarray(y[0] if isinstance(y, tuple) else y)
+            first = host(y[0] if isinstance(y, tuple) else y)
             self._run.outputs.append((self.path or self.layer.kind, self.layer, first))
         return y
 
@@ -113,7 +114,7 @@ def probe(net: Module, x: Any, values: Mapping[str, np.ndarray] | None = None, s
     {'0': None, '1': 0.5}
     """
     arrays = tuple(_array(net, v) for v in x) if isinstance(x, tuple) else _array(net, x)
-    cells = {path: p.value for path, p in (net.params | net.buffers).items()} | dict(values or {})
+    cells = {path: p.array for path, p in (net.params | net.buffers).items()} | dict(values or {})
     run = _Watch(cells, net.mode, Rng(seed).key)
     with np.errstate(all="ignore"):
         _Watched(run, net.model).compute(arrays)
@@ -126,6 +127,10 @@ def probe(net: Module, x: Any, values: Mapping[str, np.ndarray] | None = None, s
     return {path: Output(layer, tuple(ys), axis) for path, (layer, ys, axis) in found.items()}
 
 
-def _array(net: Module, x: Any) -> np.ndarray:
+def _array(net: Module, x: Any) -> Any:
+    """An input where the session computes."""
+    x, tape = getattr(x, "array", x), net.session.tape
+    if not is_array(x):
+        x = np.asarray(x)
     ids = net.model.example((1,)).dtype.kind in "iu"
-    return np.asarray(x) if ids else np.asarray(getattr(x, "value", x), dtype=net.session.dtype)
+    return tape.put(x if ids else x.astype(net.session.dtype, copy=False))

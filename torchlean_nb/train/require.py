@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from torchlean_nb.backend.devices import host
 from torchlean_nb.errors import ShapeError, UnknownNodeError
 
 
@@ -38,7 +39,7 @@ def require_scalar(tag: str, tape: Any, id: int) -> float:
 def _require(tag: str, what: str, found: Any, id: int, shape: tuple[int, ...] | None) -> np.ndarray:
     if found is None:
         raise UnknownNodeError(f"{tag}: missing {what} for node id {id}")
-    a = np.asarray(found)
+    a = np.asarray(host(found))
     if shape is not None and a.shape != tuple(shape):
         raise ShapeError(f"{tag}: {what} shape mismatch for node id {id}", f"{a.shape}, expected {tuple(shape)}")
     return a

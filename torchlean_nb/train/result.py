@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from torchlean_nb.backend.devices import host
 from torchlean_nb.copies import Live
-from torchlean_nb.engine.data import as_data
 from torchlean_nb.escape import html
 from torchlean_nb.outputs import shown
 from torchlean_nb.trace.confusion import ConfusionMatrix
@@ -52,10 +52,14 @@ class TrainResult(Live):
 
     def predict(self, x: Any) -> np.ndarray:
         """Outputs for inputs, in eval mode and with the parameters of the end of this fit."""
-        net, runner = self._runner.net, self._runner
-        xs = tuple(as_data(net._ids(a), net.session.dtype, label="predict", finite=False) for a in runner._inputs(x))
+        net, runner, session = self._runner.net, self._runner, self._runner.session
+        xs = tuple(
+            session.place(net._ids(a), session.dtype, label="predict", finite=False) for a in runner._inputs(x)
+        )
+        put = session.tape.put
         with np.errstate(all="ignore"):
-            return net.model.forward(xs[0] if len(xs) == 1 else xs, self.parameters)
+            y = net.model.forward(xs[0] if len(xs) == 1 else xs, {k: put(a) for k, a in self.parameters.items()})
+        return tuple(map(host, y)) if isinstance(y, tuple) else host(y)
 
     def predict_class(self, x: Any) -> Any:
         """Classes for inputs; an int for a single sample."""

@@ -17,7 +17,7 @@ FORMAT = "torchlean_nb.trainer/1"
 _KEYS = ("format", "config", "model", "optimizer", "schedule", "loader", "rng", "step", "epoch", "best", "run")
 _RNG = ("seed", "counter", "draws")
 _EPOCH = ("epoch", "skipped", "total", "rows")
-_FREE = ("backend",)  # both give the same bits
+_FREE = ("backend", "device")  # how and where it is computed; arrays are saved as they are on the host
 
 
 def state_of(trainer: Any) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from torchlean_nb.backend.devices import host, is_array
 from torchlean_nb.copies import Live
 from torchlean_nb.engine import Session, StepReport, Tensor
 from torchlean_nb.engine.param import Param
@@ -88,7 +89,8 @@ class Runner(Live):
 
     def predict_batch(self, xs: Any, batch_size: int = 256) -> np.ndarray:
         """Outputs for many samples, computed `batch_size` at a time."""
-        first = np.asarray(xs[0] if isinstance(xs, tuple) and xs else xs)
+        first = xs[0] if isinstance(xs, tuple) and xs else xs
+        first = np.asarray(host(first))
         if not first.ndim or not len(first):
             raise EmptyError(f"predict_batch: there are no samples in {quote(xs, 60)}", None, "predict(x) for one")
         pairs = batches((xs, np.zeros(len(first))), batch_size, "predict_batch")
@@ -182,7 +184,7 @@ class Runner(Live):
                 found = self.session.backward(self._training_loss(x, y))
             else:
                 found = self.train_mode()._compiled(x, y)[2]
-        return {path: found[p] for path, p in self.net.params.items()}
+        return {path: host(found[p]) for path, p in self.net.params.items()}
 
     def step(self, optimizer: Any, x: Any, y: Any, lr: float | None = None) -> StepReport:
         """One update from a batch; the report has the loss before it.
@@ -219,8 +221,8 @@ class Runner(Live):
         """
         return Stepper(self, optimizer, schedule)
 
-    def differentiate(self, x: Any, y: Any, eager: bool = False) -> tuple[float, np.ndarray, Any]:
-        """Loss of a batch, the model's output, and gradients by parameter; running statistics may move on the way.
+    def differentiate(self, x: Any, y: Any, eager: bool = False) -> tuple[float, Any, Any]:
+        """Loss of a batch, the model's output where it lives, and gradients; running statistics may move on the way.
 
         `eager` has it done on the session's tape in any case. Nothing is undone when it fails.
         """
@@ -229,7 +231,7 @@ class Runner(Live):
         self.session.reset_tape()
         output = self.net(*self._inputs(x))
         grads = self.session.backward(self.task.loss(output, y))
-        return float(grads.value), output.value, grads
+        return float(grads.value), output.array, grads
 
     def _training_loss(self, x: Any, y: Any) -> Tensor:
         """Loss of a training step, which an `Attempt` is around."""
@@ -243,7 +245,7 @@ class Runner(Live):
         """Inputs of the model; whole numbers become floats where it wants floats."""
         xs = x if isinstance(x, tuple) else (x,)
         if len(xs) == 1 and not isinstance(x, Ref | Param):
-            a = np.asarray(xs[0])
+            a = xs[0] if is_array(xs[0]) else np.asarray(xs[0])
             if a.dtype.kind in "iub" and self.task.model.example((1,)).dtype.kind == "f":
                 return (a.astype(self.session.dtype),)
         return xs

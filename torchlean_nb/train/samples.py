@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from torchlean_nb.backend.devices import is_array
 from torchlean_nb.data import DataLoader, Dataset, collate
 from torchlean_nb.engine.tensor import Ref
 from torchlean_nb.errors import HandleTypeError, ShapeError
@@ -50,7 +51,7 @@ def batches(data: Any, size: int, owner: str) -> Iterator[Pair]:
             return
         data = collate([(*_tuple(x), y) for x, y in map(tuple, data)])
     *inputs, target = _columns(data, owner)
-    for i in range(0, len(target), size):
+    for i in range(0, target.shape[0], size):
         part = tuple(a[i : i + size] for a in inputs)
         yield part if len(part) > 1 else part[0], target[i : i + size]
 
@@ -65,8 +66,8 @@ def _columns(data: Any, owner: str) -> tuple[Any, ...]:
             f"{owner}: {type(data).__name__} is not data", None,
             "a Dataset, a batch (x, y), or a list of samples (x, y)",
         )
-    arrays = tuple(np.asarray(a) for part in data for a in _tuple(part))
-    if any(a.ndim == 0 or len(a) != len(arrays[0]) for a in arrays):
+    arrays = tuple(a if is_array(a) else np.asarray(a) for part in data for a in _tuple(part))
+    if any(a.ndim == 0 or a.shape[0] != arrays[0].shape[0] for a in arrays):
         raise ShapeError(
             f"{owner}: a batch of shapes {', '.join(str(a.shape) for a in arrays)}",
             "row i of each is sample i", "[(x, y)] for one sample",

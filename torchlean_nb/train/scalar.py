@@ -40,7 +40,7 @@ class ScalarTrainer:
 
     def __init__(
         self, loss: Callable[..., Tensor], params: Any, *, requires_grad: Sequence[bool] | None = None,
-        backend: str = "eager", device: str = "cpu", dtype: Any = "float64", seed: int = 0, nonfinite: str = "raise",
+        backend: str = "eager", device: Any = None, dtype: Any = "float64", seed: int = 0, nonfinite: str = "raise",
     ):  # fmt: skip
         if not callable(loss):
             raise HandleTypeError(

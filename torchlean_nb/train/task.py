@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from torchlean_nb.backend.devices import host
 from torchlean_nb.engine import Session
 from torchlean_nb.errors import (
     BackendError,
@@ -69,7 +70,7 @@ class Task:
         object.__setattr__(self, "kind", kind)
 
     def instantiate(
-        self, *, backend: str = "eager", device: str = "cpu", dtype: Any = "float64", seed: int = 0,
+        self, *, backend: str = "eager", device: Any = None, dtype: Any = "float64", seed: int = 0,
         init: str | Mapping[str, Any] = "torch", nonfinite: str = "raise", auto_buffers: bool = False,
     ) -> Runner:  # fmt: skip
         """A session of its own with the model's arrays in it, ready to predict and to train.
@@ -103,7 +104,7 @@ def _with_arrays(init: Any) -> Any:
         return init
 
     def constant(value: Any) -> Any:
-        a = np.asarray(value)
+        a = np.asarray(host(value))
         a = a.astype(np.float64) if a.dtype.kind in "iu" else a  # counts of batches
         return lambda shape, seed: a
 

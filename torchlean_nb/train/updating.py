@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from torchlean_nb.backend.devices import host
 from torchlean_nb.backend.quiet import quietly
 from torchlean_nb.backend.random import Rng
 from torchlean_nb.engine.curvature import hessian_diagonal
@@ -17,10 +18,11 @@ from torchlean_nb.optim import row as find_row
 from torchlean_nb.shells.clip import Clipped, clip_grad_norm
 from torchlean_nb.shells.closure import Minimizer, class_of_method
 from torchlean_nb.shells.optimizer import Optimizer
-from torchlean_nb.train.compiled import trained
+from torchlean_nb.train.compiled import finite, trained
 from torchlean_nb.train.configs import build_optimizer
 from torchlean_nb.train.evaluate import measured
 from torchlean_nb.train.feed import Pair
+from torchlean_nb.train.param_list import gradients_of
 from torchlean_nb.updates import UpdateRule
 
 
@@ -39,7 +41,7 @@ class Updating:
     norm : float or None
         Norm of the gradients before they were clipped, where it is known.
     output, target : array
-        Of the last forward pass.
+        Of the last forward pass; the output stays where it lives until somebody looks.
     """
 
     def __init__(self, runner: Any, optimizer: Any, clip: Any = None):
@@ -54,7 +56,7 @@ class Updating:
         plain = type(optimizer).step is Optimizer.step and "step" not in vars(optimizer)
         self._straight = (
             plain and bool(optimizer._fused) and not needs and clip is None and self.policy != "skip"
-            and runner.backend == "compiled"
+            and runner.backend == "compiled" and runner.session.tape.xp.device is None
         )  # fmt: skip
 
     @property
@@ -82,10 +84,11 @@ class Updating:
             value, grads = self.backward(x, y)
             share = len(y) / rows
             loss += share * value
-            for p in self.net.params.values():
-                part = grads[p] * p.value.dtype.type(share)
+            params = self.net.parameters()
+            for p, g in zip(params, gradients_of(grads, params), strict=True):
+                part = g * p.dtype.type(share)
                 total[p] = total[p] + part if p in total else part
-            outputs.append(self.output)
+            outputs.append(host(self.output))
         self.output, self.target = np.concatenate(outputs), np.concatenate([y for _, y in pairs])
         return loss, total
 
@@ -125,7 +128,7 @@ class Updating:
     def _update(self, pairs: list[Pair]) -> tuple[float, int]:
         if self.policy != "skip":
             return self._step(pairs), 0
-        buffers = {p.key: p.value for p in self.net.buffers.values()}
+        buffers = {p.key: p.array for p in self.net.buffers.values()}
         self._value = math.nan
         try:
             loss = self._step(pairs)
@@ -145,8 +148,8 @@ class Updating:
                 return self._value
         self._value, grads = self.mean(pairs)
         if self.policy == "skip":
-            moved = all(np.isfinite(p.value).all() for p in self.net.buffers.values())
-            if not moved or not self.session._all_finite(self._value, grads):
+            moved = self.session.tape.xp.every_finite(p.array for p in self.net.buffers.values())
+            if not moved or not finite(self.session, self._value, grads):
                 raise NonFiniteError("fit: a loss, a gradient or a running statistic is not finite")
         value, grads = self._cut(self._value, grads)
         self.optimizer.step(grads, value, self._curvature(pairs) if self._bends else None)
@@ -155,7 +158,7 @@ class Updating:
     def _curvature(self, pairs: list[Pair]) -> dict[Any, np.ndarray]:
         """An estimate of the diagonal of the Hessian from one random vector, for rules that want one."""
         net, runner = self.net, self.runner
-        buffers = {path: p.value for path, p in net.buffers.items()}
+        buffers = {path: p.array for path, p in net.buffers.items()}
         seed = self.optimizer._state.steps
 
         def loss(*arrays: Any) -> Any:
@@ -167,7 +170,7 @@ class Updating:
                 total = runner.task.loss(output, y) * (len(y) / rows) + total
             return total
 
-        bent = hessian_diagonal(loss, tuple(p.value for p in net.parameters()), samples=1, seed=seed)
+        bent = hessian_diagonal(loss, tuple(p.array for p in net.parameters()), samples=1, seed=seed)
         return dict(zip(net.parameters(), bent, strict=True))
 
 
