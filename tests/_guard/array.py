@@ -27,14 +27,14 @@ class Hidden(TypeError, AttributeError):
     """An attribute that NumPy looks for and must not find."""
 
 
-def wrap(a: Any) -> ndarray:
-    """An array of the device over this NumPy array or scalar; no copy."""
+def wrap(a: Any, device: int | None = None) -> ndarray:
+    """An array of a device, the current one, over this NumPy array or scalar; no copy."""
     if a.__class__ is not np.ndarray:
         a = np.asarray(a)
     if a.dtype.char not in TYPES:
         raise TypeError(f"Unsupported dtype {a.dtype}")
     out = object.__new__(ndarray)
-    out._a = a
+    out._a, out._device = a, counting.current.device if device is None else device
     if a.base is None:
         out._root = None
         _roots[id(a)] = out
@@ -43,10 +43,20 @@ def wrap(a: Any) -> ndarray:
     return out
 
 
+def behind(x: ndarray) -> np.ndarray:
+    """What is behind an array, for a computation on the current device, which must be its own."""
+    if x._device != counting.current.device:
+        raise ValueError(
+            "Array device must be same as the current device: "
+            f"array device = {x._device} while current = {counting.current.device}"
+        )
+    return x._a
+
+
 def array_of(x: Any) -> np.ndarray:
     """What is behind an array of the device; nothing else will do."""
     if x.__class__ is ndarray:
-        return x._a
+        return behind(x)
     if isinstance(x, np.ndarray):
         raise refused("a NumPy array where an array of the device is needed")
     raise TypeError(f"Unsupported type {type(x)}: an array of the device is needed")
@@ -55,7 +65,7 @@ def array_of(x: Any) -> np.ndarray:
 def operand(x: Any) -> Any:
     """What is behind an array of the device, or a scalar."""
     if x.__class__ is ndarray:
-        return x._a
+        return behind(x)
     if isinstance(x, SCALARS):
         return x
     if isinstance(x, np.ndarray):
@@ -66,7 +76,7 @@ def operand(x: Any) -> Any:
 def plain(x: Any) -> Any:
     """An argument with what is behind each array in it; NumPy arrays are refused."""
     if x.__class__ is ndarray:
-        return x._a
+        return behind(x)
     if x.__class__ is tuple or x.__class__ is list:
         return x.__class__([plain(v) for v in x])
     if isinstance(x, np.ndarray):
@@ -118,7 +128,7 @@ def _part(k: Any) -> Any:
     if k.__class__ is ndarray:
         if k.dtype.kind not in "biu":
             raise IndexError(f"arrays used as indices must be of integer or boolean type. (actual: {k.dtype})")
-        return k._a
+        return behind(k)
     if isinstance(k, np.ndarray):
         raise refused("a NumPy array as an index")
     if isinstance(k, bool | list):
@@ -158,7 +168,7 @@ class Flags:
 class ndarray:
     """An array on the device; methods and operators are set from tables in `functions` and `ufuncs`."""
 
-    __slots__ = ("__weakref__", "_a", "_root")
+    __slots__ = ("__weakref__", "_a", "_device", "_root")
     __hash__ = None
     __array_priority__ = 100
 
@@ -166,7 +176,7 @@ class ndarray:
         if memptr is not None or strides is not None:
             raise NotImplementedError("memory is given out by the device")
         counting.launch("empty")
-        self._a, self._root = np.empty(shape, dtype, order), None
+        self._a, self._root, self._device = np.empty(shape, dtype, order), None, counting.current.device
         wrap(self._a)  # refuses types CuPy does not have
         _roots[id(self._a)] = self
 
@@ -179,14 +189,15 @@ class ndarray:
     nbytes = property(lambda self: self._a.nbytes)
     strides = property(lambda self: self._a.strides)
     flags = property(lambda self: Flags(self._a))
-    T = property(lambda self: wrap(self._a.T))
-    mT = property(lambda self: wrap(self._a.mT))
-    real = property(lambda self: wrap(self._a.real))
-    imag = property(lambda self: wrap(self._a.imag))
+    T = property(lambda self: wrap(self._a.T, self._device))
+    mT = property(lambda self: wrap(self._a.mT, self._device))
+    device = property(lambda self: _cuda_device(self._device))
+    real = property(lambda self: wrap(self._a.real, self._device))
+    imag = property(lambda self: wrap(self._a.imag, self._device))
 
     @property
     def base(self) -> Any:
-        return wrap(self._a.base) if self._root is None and self._a.base is not None else self._root
+        return wrap(self._a.base, self._device) if self._root is None and self._a.base is not None else self._root
 
     # -- the explicit ways out ------------------------------------------------------------------
     def get(self, stream: Any = None, order: str = "C", out: Any = None, blocking: bool = True) -> np.ndarray:
@@ -213,9 +224,10 @@ class ndarray:
         key, by_array = key_of(self._a, key)
         if by_array:
             counting.launch("getitem")
+            behind(self)
             if any(isinstance(k, np.ndarray) and k.dtype.kind == "b" for k in key):
                 counting.waited()
-        return wrap(self._a[key])
+        return wrap(self._a[key], self._device)
 
     def __setitem__(self, key: Any, value: Any) -> None:
         if isinstance(value, list | tuple):
@@ -225,7 +237,7 @@ class ndarray:
             value = operand(value)
         key, _ = key_of(self._a, key)
         counting.launch("setitem")
-        self._a[key] = value
+        behind(self)[key] = value
 
     # -- copies ----------------------------------------------------------------------------------
     def __copy__(self) -> ndarray:
@@ -241,7 +253,7 @@ class ndarray:
         return f"<array on the device, {self.dtype}, shape {self.shape}>"
 
     def view(self, dtype: Any = None, type: Any = None) -> ndarray:
-        return wrap(self._a.view() if dtype is None else self._a.view(dtype))
+        return wrap(self._a.view() if dtype is None else self._a.view(dtype), self._device)
 
     def astype(
         self, dtype: Any, order: str = "K", casting: Any = None, subok: Any = None, copy: bool = True
@@ -249,7 +261,7 @@ class ndarray:
         if not copy and self._a.dtype == dtype:
             return self
         counting.launch("astype")
-        return wrap(self._a.astype(dtype, order, casting or "unsafe", copy=copy))
+        return wrap(behind(self).astype(dtype, order, casting or "unsafe", copy=copy))
 
     # -- refusals --------------------------------------------------------------------------------
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
@@ -261,6 +273,12 @@ class ndarray:
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
         raise refused(f"numpy.{func.__name__}")
+
+
+def _cuda_device(number: int) -> Any:
+    from .cuda import Device
+
+    return Device(number)
 
 
 def _restored(a: np.ndarray) -> ndarray:

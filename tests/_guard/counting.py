@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from threading import local
 
 
 @dataclass
@@ -40,6 +41,13 @@ class Crossings:
         return self.arrays_in + self.arrays_out + self.items + self.waits
 
 
+class Current(local):
+    """The number of this thread's device."""
+
+    device = 0
+
+
+current = Current()
 crossings = Crossings()  # since the process started
 _open = [crossings]
 _failing: dict[str, list] = {}

@@ -7,7 +7,7 @@ from typing import Any
 
 from . import counting
 
-COUNT = 1
+COUNT = 2
 
 
 class CUDARuntimeError(RuntimeError):
@@ -47,16 +47,18 @@ def getDeviceCount() -> int:
 class Device:
     """One device; also a context in which it is the current one."""
 
-    def __init__(self, device: int = 0):
-        if not 0 <= int(device) < COUNT:
+    def __init__(self, device: int | None = None):
+        self.id = counting.current.device if device is None else int(device)
+        if not 0 <= self.id < COUNT:
             raise CUDARuntimeError(101)
-        self.id = int(device)
+        self._before: list[int] = []
 
     compute_capability = "90"
     mem_info = (2**34, 2**34)
 
     def use(self) -> None:
-        """Make it the current one."""
+        """Make it the current one of this thread."""
+        counting.current.device = self.id
 
     def synchronize(self) -> None:
         """Wait for it."""
@@ -66,10 +68,12 @@ class Device:
         return self.id
 
     def __enter__(self) -> Device:
+        self._before.append(counting.current.device)
+        self.use()
         return self
 
     def __exit__(self, *error: Any) -> None:
-        pass
+        counting.current.device = self._before.pop()
 
 
 class Stream:

@@ -12,7 +12,7 @@ from .array import ndarray, plain, wrap
 
 def array(obj, dtype=None, copy=True, order="K", subok=False, ndmin=0, *, blocking=False):
     """A new array on the device: the way in."""
-    if obj.__class__ is ndarray:
+    if obj.__class__ is ndarray:  # also from another device
         counting.launch("array")
         return wrap(np.array(obj._a, dtype, copy=copy or None, order=order, ndmin=ndmin))
     inside = isinstance(obj, list | tuple) and any(x.__class__ is ndarray for x in obj)
@@ -27,6 +27,8 @@ def array(obj, dtype=None, copy=True, order="K", subok=False, ndmin=0, *, blocki
 def asarray(a, dtype=None, order=None, *, copy=None, blocking=False):
     """An array on the device: the same one, if it is one of that dtype."""
     if a.__class__ is ndarray:
+        if a._device != counting.current.device:
+            return array(a, dtype, order=order or "K")
         made = np.array(a._a, dtype, copy=copy, order=order or "K")
         return a if made is a._a else wrap(made)
     return array(a, dtype, order=order or "K")

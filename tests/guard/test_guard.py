@@ -6,6 +6,7 @@ import copy
 import math
 import operator
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 
 import _guard
 import numpy as np
@@ -216,3 +217,25 @@ def test_a_computation_can_be_made_to_fail():
         cp.zeros(2)
     with pytest.raises(cp.cuda.runtime.CUDARuntimeError):
         cp.cuda.Device(99)
+
+
+# -- two devices ---------------------------------------------------------------------------------------------------
+def test_arrays_of_two_devices_do_not_mix():
+    here = cp.ones(2)
+    with cp.cuda.Device(1):
+        there = cp.ones(2)
+        assert (there.device.id, here.device.id, cp.cuda.Device().id) == (1, 0, 1)
+        with pytest.raises(ValueError, match="array device = 0 while current = 1"):
+            there + here
+        assert (there + cp.asarray(here)).get().tolist() == [2, 2]
+        assert there[0].device.id == there.T.device.id == (2 * there).device.id == 1
+    for wrong in (lambda: there + 1, lambda: cp.sum(there), lambda: there.sum(), lambda: there.astype(int)):
+        with pytest.raises(ValueError, match="array device = 1 while current = 0"):
+            wrong()
+    assert (there.get() + here.get()).tolist() == [2, 2]
+
+
+def test_a_thread_has_a_current_device_of_its_own():
+    with cp.cuda.Device(1), ThreadPoolExecutor(1) as pool:
+        assert pool.submit(lambda: cp.ones(1).device.id).result() == 0
+        assert cp.ones(1).device.id == 1
