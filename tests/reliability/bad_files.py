@@ -9,6 +9,7 @@ import io
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 import zipfile
 from pathlib import Path
@@ -16,7 +17,6 @@ from pathlib import Path
 import numpy as np
 
 import torchlean_nb as tl
-from tests._stop import Stop
 from tests.saving.test_container import entry, forged
 from tests.saving.test_tree import ORDERS
 from torchlean_nb.files import atomic
@@ -104,27 +104,6 @@ class Files:
         at[keys[-1]] = value
         return state
 
-    def stopped(self, do):
-        """Stop at many instructions of a load: everything old, or everything new."""
-        self.adam.step([np.ones((3, 2))])
-        old, done, n = self.digest(), False, 1
-        while not done:
-            trace = sys.gettrace()
-            sys.settrace(Stop(n))
-            try:
-                done = do() is not None
-            except KeyboardInterrupt:
-                pass
-            finally:
-                sys.settrace(trace)
-            if not done and self.digest() != old:
-                now = self.digest()
-                tl.load(self.kept_file, into=self.everything)
-                done = self.digest() == now
-                assert done
-            n += 1 + n // 20
-        return n > 20
-
     def read_only(self, do):
         """Do it in a folder that cannot be written."""
         def refuse(self, mode):
@@ -135,10 +114,15 @@ class Files:
             do()
 
     def killed(self, times):
-        """Kill a process that saves: the file is the old one or the new one."""
-        command, root = [sys.executable, "-m", "tests.saving.kills", str(times)], Path(__file__).parents[2]
-        found = ast.literal_eval(subprocess.check_output(command, text=True, cwd=root))
-        return found["unreadable"] == found["torn"] == found["left after the next save"] == 0
+        """Kill a process that saves: the file is the old one or the new one, and nothing lies beside it."""
+        code = (
+            "import sys, pathlib; from tests.saving.kills import WRITERS, kill_while_writing as kill;"
+            f"print(kill(pathlib.Path(sys.argv[1]), WRITERS[0], {times}))"
+        )
+        place, root = tempfile.mkdtemp(dir=self.folder), Path(__file__).parents[2]
+        said = subprocess.check_output([sys.executable, "-W", "ignore", "-c", code, place], text=True, cwd=root)
+        found = ast.literal_eval(said)
+        return found["kills"] == times and found["unreadable"] == found["left after the next write"] == 0
 
     def kept(self, a):
         """Whether an array comes back from a file as it was."""

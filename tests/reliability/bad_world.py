@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 import copy
+import operator
 import pickle
+import sys
 from collections.abc import Callable
 from hashlib import sha256
 from types import SimpleNamespace
@@ -13,6 +15,7 @@ from typing import Any
 import numpy as np
 
 import torchlean_nb as tl
+from tests._stop import Stop
 from tests.datasets.recipes import SCOPE
 from tests.reliability import bad_engine, bad_files, bad_shown, bad_training
 from torchlean_nb import errors
@@ -20,7 +23,8 @@ from torchlean_nb.saving.things import state_of
 
 WORDS = {
     **SCOPE, **{name: getattr(tl.data, name) for name in tl.data.__all__}, **bad_engine.WORDS, **bad_files.WORDS,
-    **bad_training.WORDS, **bad_shown.WORDS, "tl": tl, "np": np, "copy": copy, "pickle": pickle, "nan": float("nan"),
+    **bad_training.WORDS, **bad_shown.WORDS, "tl": tl, "np": np, "copy": copy, "pickle": pickle,
+    "operator": operator, "nan": float("nan"),
     "inf": float("inf"), "errors": errors, "save": tl.save, "load": tl.load, "SimpleNamespace": SimpleNamespace,
 }  # fmt: skip
 
@@ -65,6 +69,7 @@ class World(bad_files.Files, bad_training.Training, bad_engine.Engine, bad_shown
         self.other_x, self.other_w = self.other.input([1.0]), self.other.param([1.0], name="w")
         self.loss = (self.w * self.w).sum().named("loss")
         s.backward(self.loss)
+        self.sessions = [s, self.other, self.net.session]
         self.fakes: list[tuple[Any, str]] = []
         self.everything = {"s": self.net.session, "opt": self.adam, "scheduler": self.scheduler,
                            "loader": self.loader, "numbers": self.numbers}  # fmt: skip
@@ -72,9 +77,9 @@ class World(bad_files.Files, bad_training.Training, bad_engine.Engine, bad_shown
     def digest(self) -> str:
         """SHA-256 of all of it: values, tapes, gradients, slots, schedules, streams, options."""
         things = [self.opt, self.lcg_loader, *self.everything.values()]
-        sessions = [x.digest() for x in (self.s, self.other, self.net.session)]
+        sessions = [x.digest() for x in self.sessions]
         data = tl.data.Dataset(*self.ds.arrays).digest
-        names = [(n.id, n.op, n.name) for x in (self.s, self.other) for n in x.tape]
+        names = [(n.id, n.op, n.name) for x in self.sessions for n in x.tape]
         states = [state_of(x) for x in things]
         return sha256(repr((sessions, data, names, states, self.opt.param_groups)).encode()).hexdigest()
 
@@ -94,6 +99,28 @@ class World(bad_files.Files, bad_training.Training, bad_engine.Engine, bad_shown
         named = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
         names = WORDS | {n: getattr(self, n) for n in named.intersection(dir(self))}
         return lambda: eval(compile(tree, code, "eval"), names)
+
+    def torn(self, do: Callable[[], Any], opt: Any = None) -> int:
+        """Press Stop at many instructions: how often that left something between before and after."""
+        opt = opt or self.opt
+        start, old, torn, n = opt.snapshot(), self.digest(), 0, 1
+        do()
+        new = self.digest()
+        while True:
+            opt.restore(start)
+            trace = sys.gettrace()
+            sys.settrace(Stop(n))
+            try:
+                do()
+                break
+            except KeyboardInterrupt:
+                pass
+            finally:
+                sys.settrace(trace)
+            torn += self.digest() not in (old, new)
+            n += 1 + n // 20
+        assert n > 20
+        return torn
 
     def give(self, code: str) -> None:
         """Run what a row needs beforehand: bytes become the input file, a number the size of it."""
