@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import ast
-import contextlib
-import errno
-import io
 import os
 import subprocess
 import sys
@@ -20,7 +16,6 @@ from tests._stop import Stop
 from torchlean_nb.errors import CheckpointError, PathError, TorchLeanError
 from torchlean_nb.files import atomic
 from torchlean_nb.files.atomic import PREFIX, SUFFIX
-from torchlean_nb.saving import container
 
 OLD, NEW = {"n": 1, "w": np.zeros(300)}, {"n": 2, "w": np.ones((40, 60))}
 
@@ -33,52 +28,6 @@ def path(tmp_path):
 
 def alone(path):
     return [p.name for p in path.parent.iterdir()] == [path.name]
-
-
-def reason(number):
-    return rf"run\.tl.*{os.strerror(number).lower()}"
-
-
-class Failing(io.FileIO):
-    """A file whose n-th operation finds the disk full, after half of the bytes."""
-
-    left = 0
-    number = errno.ENOSPC
-
-    def write(self, data):
-        Failing.left -= 1
-        if Failing.left == 0:
-            super().write(memoryview(data)[: len(data) // 2])
-            raise OSError(self.number, os.strerror(self.number))
-        return super().write(data)
-
-
-@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EIO])
-def test_a_disk_that_is_full_at_any_write_changes_nothing(path, number, monkeypatch):
-    real = Path.open
-    monkeypatch.setattr(Path, "open", lambda self, mode: Failing(self, mode) if "x" in mode else real(self, mode))
-    monkeypatch.setattr(container, "CHUNK", 1000)
-    before, n = path.read_bytes(), 0
-    Failing.number = number
-    while path.read_bytes() == before:
-        Failing.left = n = n + 1
-        with contextlib.suppress(CheckpointError) if n > 15 else pytest.raises(CheckpointError, match=reason(number)):
-            tl.save(path, NEW)
-        assert alone(path)
-    assert Failing.left > 0 and tl.load(path)["n"] == 2
-
-
-@pytest.mark.parametrize("name", ["fsync", "replace"])
-def test_a_system_call_that_fails_changes_nothing(path, name, monkeypatch):
-    before = path.read_bytes()
-
-    def fail(*args):
-        raise OSError(errno.EIO, "input/output error")
-
-    monkeypatch.setattr(atomic.os, name, fail)
-    with pytest.raises(CheckpointError, match="input/output error"):
-        tl.save(path, NEW)
-    assert path.read_bytes() == before and alone(path)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX limits")
@@ -195,14 +144,6 @@ def test_a_name_as_long_as_names_can_be(tmp_path):
     with pytest.raises(TorchLeanError):
         tl.save(tmp_path / ("x" * 256), NEW)
     assert len(list(tmp_path.iterdir())) == 1
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="there is no signal 9")
-def test_a_process_that_is_killed_while_it_saves_leaves_a_whole_file():
-    command, root = [sys.executable, "-m", "tests.saving.kills", "20"], Path(__file__).parents[2]
-    found = ast.literal_eval(subprocess.check_output(command, text=True, cwd=root))
-    assert found["kills"] == 20 and found["saves"] > 0
-    assert found["unreadable"] == found["torn"] == found["left after the next save"] == 0
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid"), reason="POSIX users")
