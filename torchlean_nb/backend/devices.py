@@ -86,6 +86,7 @@ def _cupy() -> Library:
 
 LIBRARIES: dict[str, Callable[[], Library]] = {"cuda": _cupy}
 _CLASSES: dict[type, Device] = {}  # of arrays, by the library's class: filled when a device is first used
+_numbers: dict[str, int] = {}  # of the device that a library computes on in this process
 _default = "cpu"
 
 
@@ -192,7 +193,7 @@ def device(name: Any = None) -> Device:
     Device 'cpu'
     """
     if isinstance(name, Device):
-        return name
+        name = name.name  # each thread has a current device of its own
     name = _default if name is None else name
     if not isinstance(name, str):
         raise HyperparameterTypeError(f"device: a name must be a str, got {type(name).__name__} {quote(name, 40)}")
@@ -210,6 +211,12 @@ def _numbered(kind: str, number: int) -> Device:
     if number >= (there := library.count()):
         raise UnknownDeviceError(
             f"device {number} of {kind} is not there", f"available: 0..{there - 1}", f'device="{kind}"'
+        )
+    if (first := _numbers.setdefault(kind, number)) != number:
+        raise BackendError(
+            f"device {number} of {kind} cannot be used beside device {first}",
+            "a process works on one device: arrays of two do not mix",
+            f"another process for it: CUDA_VISIBLE_DEVICES={number}, and device=\"{kind}\"",
         )
     library.use(number)
     _CLASSES[library.np.ndarray] = found = _made(kind, number)
