@@ -153,6 +153,8 @@ class Module(Live):
         DTypeError, NonFiniteError
         """
         shapes = self.model.shapes()
+        if not isinstance(state, Mapping):
+            raise CheckpointError(f"load_state_dict: a {type(state).__name__}", "a state is a dict of arrays by path")
         refuse_names(shapes, state)
         state = {path: np.asarray(host(state[path])) for path in shapes}
         for path, shape in shapes.items():

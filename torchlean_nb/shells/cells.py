@@ -87,7 +87,9 @@ def read_groups(owner: str, params: Any) -> list[dict[str, Any]]:
         try:
             items = list(params)
         except TypeError:
-            raise HyperparameterTypeError(f"{owner}: params is {type(params).__name__}, not iterable") from None
+            raise HyperparameterTypeError(
+                f"{owner}: params is {type(params).__name__}, not iterable", None, "net.parameters() of a bound layer"
+            ) from None
         if any(isinstance(g, Mapping) for g in items) and not all(isinstance(g, Mapping) for g in items):
             raise HyperparameterTypeError(
                 f"{owner}: params mixes groups and single parameters", None, "a group for each: {'params': [p]}"

@@ -228,10 +228,10 @@ class Optimizer(Averaged, Twinned):
         if hasattr(grads, "aligned") and hasattr(cells[0], "session"):
             return grads.aligned(cells)
         if isinstance(grads, Mapping):
-            known = {p.name for p in cells}
+            known = {p.name for p in cells}.union(cells, range(len(cells)))
             for k in grads:
-                if isinstance(k, str) and k not in known:
-                    raise HyperparameterError(f"{owner}: a gradient for {quote(k)}, which is not a parameter")
+                if k not in known and (isinstance(k, str) or isinstance(grads, dict)):
+                    raise HyperparameterError(f"{owner}: gradient for {quote(getattr(k, 'name', k))}, not a parameter")
             return [self._find(grads, p, i) for i, p in enumerate(cells)]
         if isinstance(grads, Sequence) and not isinstance(grads, str | bytes):
             if len(grads) != len(cells):
