@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from torchlean_nb.backend.devices import Device, is_array, is_foreign
+from torchlean_nb.backend.devices import Device, host, is_array, is_foreign
 from torchlean_nb.engine.data import as_data
 from torchlean_nb.errors import HandleTypeError, HyperparameterError, quote
 
@@ -94,6 +94,13 @@ def _float(a: np.ndarray, dtype: np.dtype[Any], k: int) -> np.ndarray:
 def form(a: Any) -> np.ndarray:
     """An array of the host as it is; for one of a device zeros of its shape and type."""
     return np.zeros(a.shape, a.dtype) if is_foreign(a) else a
+
+
+def fetched(a: Any) -> np.ndarray:
+    """A result of a device as an array of the host, which belongs to whoever asked for it."""
+    out: np.ndarray = host(a)
+    out.setflags(write=True)
+    return out
 
 
 def title_of(f: Any) -> str:

@@ -13,7 +13,7 @@ from torchlean_nb.backend import devices
 from torchlean_nb.backend.devices import host
 from torchlean_nb.backend.quiet import quietly
 from torchlean_nb.compiler import scalars
-from torchlean_nb.compiler.arguments import as_arguments, check_count, chosen, form, names_of, takes, title_of
+from torchlean_nb.compiler.arguments import as_arguments, check_count, chosen, fetched, form, names_of, takes, title_of
 from torchlean_nb.compiler.derivatives import Derivatives
 from torchlean_nb.compiler.history import Reading, otherwise
 from torchlean_nb.compiler.lowering import Graph, lowered
@@ -154,6 +154,17 @@ class Program(Derivatives, Showing, Reading):
 
         return faster()
 
+    def on(self, device: Any) -> Program:
+        """The same for another device, which compiles anew.
+
+        Examples
+        --------
+        >>> compile(lambda x: x * x, 2.0).on("cpu").device
+        Device 'cpu'
+        """
+        f, rewrite, examples, argnums, wrt, fast, _ = self._recipe()
+        return _again(f, rewrite, examples, argnums, wrt, fast, device)
+
     def train_step(self, opt: Any) -> TrainStep:
         """Forward, backward and the update of an optimizer as one straight line: ``step(*data) -> loss``.
 
@@ -283,11 +294,6 @@ def _never(*_: Any) -> bool:
     return False
 
 
-def fetched(a: Any) -> np.ndarray:
-    """A result of a device as an array of the host, which belongs to whoever asked for it."""
-    out: np.ndarray = host(a)
-    out.setflags(write=True)
-    return out
 
 
 def _run(text: str, graph: Graph, device: devices.Device | None = None) -> Callable[..., Any]:

@@ -77,15 +77,20 @@ class Made:
         Its last part, where that is in the text.
     check : bool
         Whether results have to be finite.
-    data : sequence of ndarray
+    data : sequence of array
         Examples.
+    device : Device, optional
+        Where it runs, if not on the CPU.
     """
 
-    def __init__(self, write: Callable[..., Any], several: bool, update: Any, check: bool, data: Sequence[np.ndarray]):
+    def __init__(
+        self, write: Callable[..., Any], several: bool, update: Any, check: bool, data: Sequence[Any],
+        device: Any = None,
+    ):  # fmt: skip
         self.write, self.several, self.update, self.check = write, several, update, check
         self.data = [SimpleNamespace(shape=a.shape, dtype=a.dtype) for a in data]
         text, self.plan = write()
-        space: dict[str, Any] = {"constants": constants(write.args[0])}
+        space: dict[str, Any] = {"constants": constants(write.args[0], device)}
         exec(compile(text, "<tl.train_step>", "exec"), space)
         self._bind, self.kernels = space["bind"], space.get("kernels", ())
 

@@ -47,6 +47,7 @@ def writable(update: Any) -> bool:
 def step_source(
     graph: Graph, names: Sequence[str], cells: Cells, several: bool, title: str, update: Any, block: int, check: bool,
     native: bool = False, ending: tuple[str, int] = ("{}", 1), loops: bool = False, say: bool = False,
+    device: Any = None,
 ) -> tuple[str, Plan]:  # fmt: skip
     """Text of a step, and its plan.
 
@@ -74,6 +75,8 @@ def step_source(
         Whether numba makes loops of neighbouring lines, see `kernels`.
     say : bool
         Whether to write the formulas beside the lines; then the passes stand there in any case.
+    device : Device, optional
+        Where it runs, if not on the CPU.
     """
     if say:
         from torchlean_nb.compiler import formulas  # noqa: PLC0415 - for readers only
@@ -127,7 +130,7 @@ def step_source(
         run.append(f"return {results}, {total}")
     body = [*bind, *indented(text.bound), "", f"    def step({', '.join(data)}):", *indented(run, 8), "    return step"]
     code = "\n".join([*text.once, *body])
-    first = head(title, graph, memory, [code])
+    first = head(title, graph, memory, [code], device)
     if update is not None and (called := sorted({*_CALLED.findall("\n".join(front))} - {*used(code)})):
         first.insert(1, f"from math import {', '.join(called)}")
     return "\n".join([*first, *loose, *text.made, *text.once, *front, "", "", *body, ""]), memory

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from torchlean_nb.backend.devices import device_of
 from torchlean_nb.backend.quiet import quietly
-from torchlean_nb.compiler.arguments import as_arguments, chosen, names_of, title_of
+from torchlean_nb.compiler.arguments import as_arguments, chosen, fetched, names_of, title_of
 from torchlean_nb.compiler.lowering import lowered
 from torchlean_nb.compiler.passes import simplified
 from torchlean_nb.compiler.recording import uncollected
@@ -39,7 +40,8 @@ class TrainStep:
         Compiled with ``argnums`` of the parameters; its other arguments are the data.
     opt : Optimizer
         Of these parameters, in this order. With ``fused`` the whole step is one straight line; without, the gradient
-        is handed to ``opt.step``. The numbers are those of ``program.value_and_grad`` and ``opt.step``.
+        is handed to ``opt.step``. The numbers are those of ``program.value_and_grad`` and ``opt.step``. The step runs
+        where the parameters live: on a device the gradients go where the optimizer's kernel reads them.
 
     Raises
     ------
@@ -61,7 +63,8 @@ class TrainStep:
             raise HandleTypeError(
                 f"train_step: {quote(opt, 40)} is no optimizer", "one that has the parameters", "tl.optim.Adam(params)"
             )
-        self.program, self.opt = program, opt
+        self.opt, here = opt, device_of(opt._cells[0].array)
+        self.program = program if program.device is here else program.on(here)
         self.wrt = chosen(program.argnums, len(program.examples))
         self._data = [k for k in range(len(program.examples)) if k not in self.wrt]
         if len({*self.wrt}) < len(self.wrt):
@@ -89,12 +92,12 @@ class TrainStep:
                 "the same order",
             )
         for p, k, name in zip(cells, self.wrt, names, strict=True):
-            if p.value.shape != self.program.examples[k].shape:
+            if p.array.shape != self.program.examples[k].shape:
                 raise ShapeError(
-                    f"train_step: {quote(p.name)} has shape {p.value.shape} in the optimizer",
+                    f"train_step: {quote(p.name)} has shape {p.array.shape} in the optimizer",
                     f"argument {name} of the program has {self.program.examples[k].shape}",
                 )
-        self._floats = np.result_type(*[p.value for p in cells])
+        self._floats = np.result_type(*[p.array.dtype for p in cells])
 
     def __call__(self, *data: Any) -> Any:
         """Loss of a batch before the step, and the step.
@@ -110,7 +113,16 @@ class TrainStep:
 
     def _otherwise(self, data: Sequence[Any]) -> Any:
         """A step when something is new: the data, the optimizer, or who looks at the parameters."""
-        data, fused, opt = self._arrays(data), self.opt._fused, self.opt
+        data, far = self._arrays(data), self.program.far
+        if far is None:
+            return self._taken(data)
+        found = self._taken([a if far.owns(a) else far.put(a) for a in data])
+        stays = not isinstance(found, tuple) or any(map(far.owns, data))
+        return found if stays else (found[0], *map(fetched, found[1:]))
+
+    def _taken(self, data: Sequence[Any]) -> Any:
+        """A step with data where the parameters live."""
+        fused, opt = self.opt._fused, self.opt
         state = fused.ready() if fused is not None else None
         if state is None or self._frozen():
             return self._plainly(data)
@@ -165,12 +177,12 @@ class TrainStep:
         """Gradient, then update: for rules that are no passes over flat arrays."""
         args: list[Any] = [None] * len(self.program.examples)
         cells = self.opt._cells
-        for k, a in (*zip(self._data, data, strict=True), *zip(self.wrt, [p.value for p in cells], strict=True)):
+        for k, a in (*zip(self._data, data, strict=True), *zip(self.wrt, [p.array for p in cells], strict=True)):
             args[k] = a
         found, grads = self._differentiated(*args)
         several = isinstance(found, tuple)
         grads = [grads] if isinstance(self.program.argnums, int) else [*grads]
-        loss = float(found[0] if several else found)
+        loss = (found[0] if several else found).item()
         out = (loss, *found[1:]) if several else loss
         if self.opt.nonfinite == "ieee" or self._finite_loss(loss):
             frozen = [getattr(p, "requires_grad", True) is False for p in cells]
@@ -228,7 +240,7 @@ class TrainStep:
                 f"train_step: {len(data)} arrays of data",
                 f"the program has {len(self._data)} arguments beside the parameters",
             )
-        return [*as_arguments(data, self._floats)]
+        return [*as_arguments(data, self._floats, self.program.far)]
 
     def _for(self, data: Sequence[np.ndarray], fused: Any) -> Made:
         """The step for data of this kind."""
@@ -248,7 +260,7 @@ class TrainStep:
     @uncollected()
     def _compile(self, data: Sequence[np.ndarray]) -> Made:
         args: list[Any] = [None] * len(self.program.examples)
-        values = [p.value for p in self.opt._cells]
+        values, far = [p.array for p in self.opt._cells], self.program.far
         for k, a in (*zip(self._data, data, strict=True), *zip(self.wrt, values, strict=True)):
             args[k] = a
         recorded = self.program._recording(args)
@@ -258,21 +270,22 @@ class TrainStep:
 
             graph, *end = ending(graph)
         group = self._groups[0]
-        alone = len(self._groups) == 1 and group.over is None and writable(group.program)
+        alone = far is None and len(self._groups) == 1 and group.over is None and writable(group.program)
         update = self._groups[0].program if alone else None
         places = tuple([(x.start, x.stop, x.shape) for g in self._groups for x in g.leases.values()])
-        cells = Cells(self.wrt, places, np.result_type(*values).name if alone else "")
+        cells = Cells(self.wrt, places, self._floats.name if alone or far is not None else "")
         check = self.opt.nonfinite != "ieee"
         title = f"A step of {title_of(self.program.f)} and {self.opt.rule.class_name}"
         names = names_of(self.program.f, len(args), taken(update))
-        loops = self.program.fast and group.native
+        native = far is None and group.native
+        loops = self.program.fast and native
         if loops:
             from torchlean_nb.compiler.kernels import gathered  # noqa: PLC0415 - for numba only
 
             graph = gathered(graph)
-        told = (names, cells, several, title, update, BLOCK, check, group.native, end, loops)
-        write = partial(step_source, graph, *told)
-        return Made(write, several, update, check, data)
+        told = (names, cells, several, title, update, BLOCK, check, native, end, loops)
+        write = partial(step_source, graph, *told, device=far)
+        return Made(write, several, update, check, data, far)
 
     def _forget(self) -> None:
         for made, _ in self._made.values():

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from torchlean_nb.backend.devices import common, device, is_foreign
 from torchlean_nb.engine.transforms import Run
 from torchlean_nb.errors import HyperparameterError, quote
 
@@ -44,22 +45,30 @@ def hessian_diagonal(f: Callable[..., Any], args: Any, samples: int | None = Non
     if samples is not None and (isinstance(samples, bool) or not isinstance(samples, int) or samples < 1):
         raise HyperparameterError(f"hessian_diagonal: samples={quote(samples)}", "a number of at least 1, or None")
     single = not isinstance(args, tuple)
-    points = tuple(np.asarray(a, dtype=np.result_type(a, np.float16)) for a in ((args,) if single else args))
+    points = tuple(map(_floats, (args,) if single else args))
+    where = common(points) or device("cpu")
     rng = np.random.default_rng(seed)
-    total = [np.zeros_like(a) for a in points]
+    total = [where.np.zeros_like(a) for a in points]
     directions = _units(points) if samples is None else _signs(points, rng, samples)
     run = Run(f, points, range(len(points)))
     for z in directions:
+        z = tuple(map(where.put, z))
         for t, v, w in zip(total, z, run.curve(z), strict=True):
             t += v * w / (samples or 1)
     return total[0] if single else tuple(total)
+
+
+def _floats(a: Any) -> Any:
+    if is_foreign(a):
+        return a.astype(np.result_type(a.dtype, np.float16), copy=False)
+    return np.asarray(a, dtype=np.result_type(a, np.float16))
 
 
 def _units(points: tuple[np.ndarray, ...]) -> Any:
     """Every direction of the coordinates once."""
     for k, a in enumerate(points):
         for i in range(a.size):
-            z = tuple(np.zeros_like(b) for b in points)
+            z = tuple(np.zeros(b.shape, b.dtype) for b in points)
             z[k].flat[i] = 1
             yield z
 

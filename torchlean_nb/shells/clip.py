@@ -50,7 +50,7 @@ def _items(grads: Any) -> list[tuple[Any, Any]]:
     if isinstance(grads, Clipped):
         pairs = [*dict.items(grads)]
     elif hasattr(grads, "aligned"):  # of a session: where they live
-        pairs = [(k, grads[k] if g is None else g) for k in grads for g in grads.aligned([k])]
+        pairs = [(k, device_of(k.array).put(grads[k]) if g is None else g) for k in grads for g in grads.aligned([k])]
     elif isinstance(grads, Mapping):
         pairs = [(k, grads[k]) for k in grads]
     elif isinstance(grads, Sequence) and not isinstance(grads, str | bytes):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
 from itertools import count
@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from torchlean_nb.backend.devices import is_array, is_foreign
+from torchlean_nb.backend.devices import host, is_array, is_foreign
 from torchlean_nb.backend.quiet import quietly
 from torchlean_nb.compiler import Program
 from torchlean_nb.compiler.arguments import form
@@ -179,10 +179,11 @@ class CompiledLoss:
         """As `Session.step`: loss, gradients, update."""
         loss, _, grads = self(x, y)
         session = self.runner.session
+        seen = grads if self._put is None else Fetched(grads)
         if session.nonfinite == "skip" and not finite(session, loss, grads):
-            return StepReport(loss, grads, skipped=True)
+            return StepReport(loss, seen, skipped=True)
         optimizer.step(trained(grads, self.runner.net.params.values()))
-        return StepReport(loss, grads)
+        return StepReport(loss, seen)
 
     def _data(self, value: Any, label: str) -> np.ndarray:
         session = self.runner.session
@@ -248,6 +249,22 @@ class CompiledLoss:
             return Program(step, examples, order, wrt=True, device=device)
 
         return Ready(make, wrt, keys, _form(output), watched, whole)
+
+
+class Fetched(Mapping):
+    """Gradients on a device by parameter, brought to the host one by one when somebody looks."""
+
+    def __init__(self, found: dict[Any, Any]):
+        self._found = found
+
+    def __getitem__(self, key: Any) -> np.ndarray:
+        return host(self._found[key])
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._found)
+
+    def __len__(self) -> int:
+        return len(self._found)
 
 
 def _form(a: Any) -> np.ndarray:
