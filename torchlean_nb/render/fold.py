@@ -17,6 +17,8 @@ import numpy as np
 from torchlean_nb.trace.graph import Edge, GraphTrace, TraceNode
 
 LIMIT, EDGES = 300, 1500
+# Boxes and arrows together: a drawing that is folded stays below a megabyte, with all its steps.
+_WHOLE, _ROOM = 600, 420
 # The name of an op is an identifier, so none is called this.
 FOLDED = "folded nodes"
 _PERIOD, _INSIDE = 64, 40
@@ -50,20 +52,22 @@ def fold(trace: GraphTrace, limit: int = LIMIT, opened: Iterable[int] = ()) -> t
     >>> len(small) + hidden, small.nodes[1].name
     (1001, 'tanh ×999')
     """
-    if _fits(trace, limit):
+    if _fits(trace, limit, _WHOLE):
         return trace, 0
     chosen, goal = _chosen(trace, limit), limit
     while True:
         runs = _by_window(chosen, goal)
         folded = _contract(trace, runs)
-        if _fits(folded, limit) or goal <= 3:
+        if _fits(folded, limit, _ROOM) or goal <= 3:
             break
-        goal = min(goal, len(folded)) * 2 // 3
+        goal = min(goal, len(folded)) * 5 // 6
     for box in opened:
-        finer = _inside(trace, runs, box, limit)
-        shown = _contract(trace, finer)
-        if _fits(shown, limit):
-            runs, folded = finer, shown
+        for room in (limit, min(limit, max(_ROOM // 3, len(runs)))):
+            finer = _inside(trace, runs, box, room)
+            shown = _contract(trace, finer)
+            if _fits(shown, limit, _ROOM):
+                runs, folded = finer, shown
+                break
     return folded, len(trace) - len(folded)
 
 
@@ -85,8 +89,9 @@ def note(trace: GraphTrace) -> str:
     return f"showing {len(trace):,} of {len(trace) + hidden:,} nodes" if hidden else ""
 
 
-def _fits(trace: GraphTrace, limit: int) -> bool:
-    return len(trace) <= limit and sum(len(n.parents) for n in trace.nodes) <= EDGES
+def _fits(trace: GraphTrace, limit: int, room: int) -> bool:
+    links = sum(len(n.parents) for n in trace.nodes)
+    return len(trace) <= limit and links <= EDGES and len(trace) + links <= room
 
 
 def _kind(n: TraceNode) -> Any:

@@ -51,6 +51,7 @@ for(const [type,id,body] of [["application/json","data",data],["module","code",c
 const s=document.createElement("script");s.type=type;s.id=id;s.textContent=body;document.body.append(s)}}
 </script></body></html>
 """
+_LARGE = 1_000_000
 _GROUND = "body{margin:0;padding:12px;color-scheme:light dark;background:light-dark(#fff,#14171b)}\n"
 
 
@@ -94,7 +95,8 @@ def page(
 ) -> str:
     """Page that runs one widget from its payload; the same bytes for the same input.
 
-    `packed` compresses code and data into a page of a third of the size; `without` names files that this page has no
+    `packed` compresses code and data into a page of a third of the size, as is done with all pages of more than a
+    million letters; `without` names files that this page has no
     use for.
     """
     esm, css = assets(kind, without)
@@ -104,7 +106,10 @@ def page(
         whole = json.dumps([_GROUND + needed(css, esm), json.dumps(data, allow_nan=False), code])
         letters, size = packing.packed(whole)
         return _PACKED.format(title=escape(title), packed=letters, size=size)
-    return _PAGE.format(title=escape(title), css=css, data=json_for_script(data), esm=esm)
+    plain = _PAGE.format(title=escape(title), css=css, data=json_for_script(data), esm=esm)
+    if len(plain) <= _LARGE:
+        return plain
+    return page(kind, payload, options=options, state=state, step=step, title=title, packed=True, without=without)
 
 
 def html(

@@ -30,6 +30,8 @@ _STYLE = re.compile(r"<style>.*?</style>", re.DOTALL)
 _OUTER = re.compile(r"^<math[^>]*>(.*)</math>$", re.DOTALL)
 _ENTITY = re.compile(r"&#x0*([0-9A-F]+);")
 _SYNTAX = "<>&"
+# A row of one thing is that thing.
+_ALONE = re.compile(r"<mrow>(<(m[ion])\b[^>]*>[^<]*</\2>)</mrow>")
 
 
 def graph_payload(
@@ -68,7 +70,7 @@ def formulas(trace: GraphTrace) -> dict[str, Any]:
 
 def _math(latex: str) -> str:
     """MathML of a formula without its outer element, letters as letters: thousands of them travel."""
-    inner = _OUTER.sub(r"\1", mathml(latex))
+    inner = _ALONE.sub(r"\1", _OUTER.sub(r"\1", mathml(latex)))
     return _ENTITY.sub(lambda m: m[0] if chr(int(m[1], 16)) in _SYNTAX else chr(int(m[1], 16)), inner)
 
 
