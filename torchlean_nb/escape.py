@@ -13,11 +13,11 @@ from unicodedata import category
 LIMIT = 200
 _PROSE = 2000
 _JOINERS = "\u200c\u200d"
-_HTML = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;"}
+_HTML = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;"})
 _MARKDOWN = frozenset("\\`*_{}[]()<>#+-.!|~$&@:")
 # Also the full-width twins of = + - @, which spreadsheets of East Asia read as those.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-_SCRIPT = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
+_SCRIPT = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"})
 
 
 def visible(text: object, limit: int = LIMIT) -> str:
@@ -31,6 +31,8 @@ def visible(text: object, limit: int = LIMIT) -> str:
     text = str(text)
     if len(text) > limit:
         text = text[: limit - 1] + "…"
+    if text.isprintable():
+        return text
     return "".join(
         c if c.isprintable() or c in _JOINERS else " " if category(c) == "Zs" else "\ufffd" for c in text
     )
@@ -38,7 +40,7 @@ def visible(text: object, limit: int = LIMIT) -> str:
 
 def html(text: object) -> str:
     """Text for HTML content and quoted attributes."""
-    return "".join(_HTML.get(c, c) for c in visible(text))
+    return visible(text).translate(_HTML)
 
 
 def svg(text: object) -> str:
@@ -68,7 +70,7 @@ def markdown(text: object) -> str:
     >>> print(markdown("a|b"))
     a\|b
     """
-    return "".join(_HTML[c] if c in "&<>" else "\\" + c if c in _MARKDOWN else c for c in visible(text))
+    return "".join(_HTML[ord(c)] if c in "&<>" else "\\" + c if c in _MARKDOWN else c for c in visible(text))
 
 
 def prose(text: object) -> str:
@@ -97,7 +99,7 @@ def json_for_script(value: Any) -> str:
     "\u003c/script\u003e"
     """
     text = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
-    return "".join(_SCRIPT.get(c, c) for c in text)
+    return text.translate(_SCRIPT)
 
 
 def spreadsheet(text: str) -> str:

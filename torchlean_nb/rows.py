@@ -28,7 +28,7 @@ from torchlean_nb.backend.devices import common
 from torchlean_nb.backend.namespace import numpy_namespace
 from torchlean_nb.domains import REAL, Arg, Domain, Sample
 from torchlean_nb.errors import RuleError, UnknownNameError, did_you_mean
-from torchlean_nb.escape import code, prose
+from torchlean_nb.escape import code, prose, visible
 
 REQUIRED = object()
 CO_VARARGS = 0x04
@@ -188,7 +188,7 @@ class Op:
         return self.card()
 
     def __repr__(self) -> str:
-        return f"<op {self.name}: {self.summary}>"
+        return f"<op {visible(self.name)}: {visible(self.summary)}>"
 
     def __reduce__(self) -> Any:
         return _lookup, (self.name,)

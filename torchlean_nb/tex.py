@@ -65,8 +65,9 @@ def name(label: str) -> str:
 
 def escape(text: str, limit: int = 60) -> str:
     """Any text as LaTeX that draws it and does nothing else."""
-    text = "".join(c if c.isprintable() else "\ufffd" for c in str(text))
+    text = str(text)
     text = text if len(text) <= limit else text[: limit - 3] + "..."
+    text = "".join(c if c.isprintable() else "\ufffd" for c in text)
     return "".join(_SPECIAL.get(c, c if ord(c) < 0x250 else "?") for c in text)
 
 

@@ -26,7 +26,7 @@ from torchlean_nb.errors import (
     UnknownNameError,
     did_you_mean,
 )
-from torchlean_nb.escape import code, prose
+from torchlean_nb.escape import code, prose, visible
 from torchlean_nb.hypers import REQUIRED, Hyper, check_all
 
 
@@ -255,7 +255,7 @@ class UpdateRule(Row):
         return self.card()
 
     def __repr__(self) -> str:
-        return f"<rule {self.name}: {self.summary}>"
+        return f"<rule {visible(self.name)}: {visible(self.summary)}>"
 
 
 def _short(value: Any) -> str:

@@ -17,6 +17,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from torchlean_nb.errors import RuleError, RuleTypeError, UnknownNameError, did_you_mean, quote
+from torchlean_nb.escape import visible
 from torchlean_nb.updates import RULES, SCOPES, Slot, UpdateRule
 
 TRANSFORMS: dict[str, Transform] = {}
@@ -53,7 +54,7 @@ class Transform(UpdateRule):
         return UpdateRule.card(replace(self, title=self.name, latex=_about(vector, self.latex)))
 
     def __repr__(self) -> str:
-        return f"<transform {self.name}: {self.summary}>"
+        return f"<transform {visible(self.name)}: {visible(self.summary)}>"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -77,7 +78,7 @@ class Wrapper(UpdateRule):
         return UpdateRule.card(replace(self, title=self.name))
 
     def __repr__(self) -> str:
-        return f"<wrapper {self.name}: {self.summary}>"
+        return f"<wrapper {visible(self.name)}: {visible(self.summary)}>"
 
 
 def transform(**fields: Any) -> Callable[[Callable[..., dict[str, Any]]], Transform]:

@@ -24,7 +24,7 @@ from torchlean_nb.errors import (
     did_you_mean,
     quote,
 )
-from torchlean_nb.escape import code, prose
+from torchlean_nb.escape import code, prose, visible
 from torchlean_nb.hypers import REQUIRED, Hyper, check_all
 
 SCHEDULES: dict[str, Row] = {}
@@ -137,7 +137,7 @@ class Row:
         return self.card()
 
     def __repr__(self) -> str:
-        return f"<schedule {self.name}: {self.summary}>"
+        return f"<schedule {visible(self.name)}: {visible(self.summary)}>"
 
     def __reduce__(self) -> Any:
         return lookup, (self.name,)

@@ -12,7 +12,7 @@ import numpy as np
 
 from torchlean_nb import tex
 from torchlean_nb.errors import HyperparameterError, RuleError, UnknownNameError, did_you_mean, quote
-from torchlean_nb.escape import code, prose
+from torchlean_nb.escape import code, prose, visible
 from torchlean_nb.hypers import Hyper, check_all
 from torchlean_nb.rows import FUNCTIONS, OPS
 
@@ -195,7 +195,7 @@ class Surface:
 
     def __repr__(self) -> str:
         inside = ", ".join(f"{k}={v:g}" for k, v in self.numbers.items())
-        return f"{self.name}({inside})" + (f" with noise {self.noise:g}" if self.noise else "")
+        return f"{visible(self.name)}({inside})" + (f" with noise {self.noise:g}" if self.noise else "")
 
 
 def _restored(given: dict[str, Any]) -> Surface:

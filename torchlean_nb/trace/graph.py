@@ -15,7 +15,15 @@ from typing import Any
 
 import numpy as np
 
-from torchlean_nb.errors import CycleError, IndexRangeError, TraceFormatError, UnknownNodeError, did_you_mean, quote
+from torchlean_nb.errors import (
+    CycleError,
+    IndexRangeError,
+    TorchLeanError,
+    TraceFormatError,
+    UnknownNodeError,
+    did_you_mean,
+    quote,
+)
 from torchlean_nb.trace.arrays import decode_array, encode_array, same_array
 from torchlean_nb.trace.formats import renderer
 
@@ -227,9 +235,9 @@ class GraphTrace:
                 for e in d["edges"]
             )
             return cls(nodes, edges, int(d["output"]), decode_array(d["seed"]), dict(d["meta"]))
-        except (KeyError, TypeError, AttributeError) as e:
-            if isinstance(e, UnknownNodeError):
-                raise
+        except TorchLeanError:
+            raise
+        except (LookupError, TypeError, AttributeError, ValueError, OverflowError) as e:
             raise TraceFormatError("trace: a field is missing or of the wrong type", f"{type(e).__name__}: {e}") from e
 
     @classmethod
@@ -268,6 +276,10 @@ class GraphTrace:
     def show(self, **options: Any) -> Any:
         """The stepper, for the last line of a cell."""
         return self.render("widget", **options)
+
+    def __repr__(self) -> str:
+        title = self.meta.get("title")
+        return f"GraphTrace({quote(title) + ': ' if title else ''}{len(self)} nodes, {len(self.edges)} edges)"
 
     def __iter__(self) -> Iterator[TraceNode]:
         return iter(self.nodes)

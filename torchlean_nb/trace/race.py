@@ -11,6 +11,7 @@ import numpy as np
 
 from torchlean_nb.copies import Remade
 from torchlean_nb.errors import TraceFormatError, UnknownNameError, did_you_mean, quote
+from torchlean_nb.escape import visible
 from torchlean_nb.outputs import shown
 from torchlean_nb.trace.arrays import decode_array, encode_array, same_array
 from torchlean_nb.trace.formats import renderer
@@ -291,7 +292,7 @@ class RaceTrace(Written):
         last = int(self.steps[-1]) if len(self.steps) else 0
         head = ("contender", "paths", "best loss", "last loss", "where", "ended early")
         table = _table([head, *map(_row, self.tracks)])
-        return f"Race on {self.surface.get('name', '?')}, {last} steps, {self.status}\n{table}"
+        return f"Race on {visible(self.surface.get('name', '?'))}, {last} steps, {visible(self.status)}\n{table}"
 
 
 def _row(t: Track) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from torchlean_nb.errors import (
     did_you_mean,
     quote,
 )
+from torchlean_nb.escape import visible
 from torchlean_nb.trace.arrays import decode_array, encode_array, same_array
 from torchlean_nb.trace.frozen import Written, check_format, freeze, numbers, plain
 from torchlean_nb.trace.tables import csv_text, frame
@@ -229,20 +230,21 @@ class SweepTrace(Written):
     def to_text(self) -> str:
         """A table: of each optimizer its best setting, and what came of it over seeds and starts; then the errors."""
         show: dict[str, Callable[[dict[str, Any]], str]] = {
-            "optimizer": lambda r: r["optimizer"], "lr": lambda r: "-" if r["lr"] != r["lr"] else f"{r['lr']:.4g}",
-            "schedule": lambda r: r["schedule"], "median loss": lambda r: f"{r['median']:.6g}",
+            "optimizer": lambda r: visible(r["optimizer"], 60),
+            "lr": lambda r: "-" if r["lr"] != r["lr"] else f"{r['lr']:.4g}",
+            "schedule": lambda r: visible(r["schedule"], 60), "median loss": lambda r: f"{r['median']:.6g}",
             "lowest": lambda r: f"{r['low']:.6g}", "highest": lambda r: f"{r['high']:.6g}",
             "runs": lambda r: str(r["runs"]), "diverged": lambda r: str(r["diverged"]),
             "failed": lambda r: str(r["failed"]),
         }  # fmt: skip
         rows = [[*show], *([f(row) for f in show.values()] for row in self.ranking())]
         errors = Counter(e for e in self.columns.get("error", ()) if e).most_common(SHOWN)
-        return "\n".join([_table(rows), *(f"{n} failed: {_line(e)}" for e, n in errors)])
+        return "\n".join([_table(rows), *(f"{n} failed: {visible(_line(e))}" for e, n in errors)])
 
     def __repr__(self) -> str:
         planned = self.meta.get("planned", len(self))
         count = f"{len(self)} trials" if planned == len(self) else f"{len(self)} of {planned} trials"
-        return f"Sweep on {self.problem.get('name', '?')}, {count}, {self.status}\n{self.to_text()}"
+        return f"Sweep on {visible(self.problem.get('name', '?'))}, {count}, {visible(self.status)}\n{self.to_text()}"
 
 
 def _same(v: Any) -> Any:

@@ -181,6 +181,9 @@ class TrainLog:
             self.title, series, meta={"notes": self.notes, "colors": {s.name: s.color for s in self.series}}
         )
 
+    def __repr__(self) -> str:
+        return f"TrainLog({quote(self.title)}: {len(self.steps)} steps of {len(self.series)} series)"
+
     def to_text(self) -> str:
         """Table of the series, and the notes."""
         return "\n".join([self.to_run().to_text(), *(quote(note, 200) for note in self.notes)])
@@ -263,7 +266,7 @@ def _float(v: float) -> float:
     try:
         return float(v)
     except OverflowError:
-        return math.copysign(math.inf, v)
+        return math.inf if v > 0 else -math.inf
 
 
 def _is_natural(v: Any) -> bool:
