@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from torchlean_nb.backend.devices import common, host
 from torchlean_nb.errors import (
     DTypeError,
     HyperparameterTypeError,
@@ -25,6 +26,10 @@ _ENGINE = "torchlean_nb.engine"
 class Objective:
     """Answers questions about `f` at flat vectors, and counts them.
 
+    The function is computed on the device of the start, of the host on the default device. Points, and all that a
+    method makes of them, stay on the host: each of its decisions needs a number there, and what is asked is one
+    vector, what is answered another.
+
     Parameters
     ----------
     f : callable
@@ -40,7 +45,9 @@ class Objective:
             raise HyperparameterTypeError(f"tl.minimize: f is a {type(f).__name__}, not a function")
         self.f, self.examples, self.count = f, examples, 0
         self.names = tuple(x0) if isinstance(x0, Mapping) else None
-        parts = [_array(name, a) for name, a in x0.items()] if self.names is not None else [_array("x0", x0)]
+        given = {"x0": x0} if self.names is None else x0
+        self.device = common(given.values())  # None: the default device
+        parts = [_array(name, host(a)) for name, a in given.items()]
         if not sum(a.size for a in parts):
             raise ShapeError("tl.minimize: nothing to minimize over, x0 has no elements")
         self.shapes = [a.shape for a in parts]
@@ -61,18 +68,18 @@ class Objective:
     def __call__(self, ask: Evaluate) -> Point:
         """What is known at a point."""
         self.count += 1
-        engine, x = import_module(_ENGINE), ask.x
+        engine, x = import_module(_ENGINE), ask.x if self.device is None else self.device.put(ask.x)
 
         def flat(v: Any) -> Any:
             return self.f(self.packed(v)) if ask.example is None else self.f(self.packed(v), ask.example)
 
         if "residuals" in ask.want:
-            return self._least_squares(engine, flat, ask)
+            return self._least_squares(engine, flat, ask, x)
         if "gradient" not in ask.want:
-            value = engine.vjp(flat, x)[0]
+            value = host(engine.vjp(flat, x)[0])
             if value.size != 1:
                 raise NonScalarError(f"tl.minimize: the function returned shape {value.shape}, not one number")
-            return Point(x, float(value), example=ask.example)
+            return Point(ask.x, float(value), example=ask.example)
 
         def tracked(v: Any) -> Any:
             result = flat(v)
@@ -83,12 +90,12 @@ class Objective:
                 )
             return result
 
-        value, gradient = engine.value_and_grad(tracked)(x)
-        second = engine.hessian(flat)(x) if "hessian" in ask.want else None
-        return Point(x, float(value.reshape(())), gradient, second, example=ask.example)
+        value, gradient = map(host, engine.value_and_grad(tracked)(x))
+        second = host(engine.hessian(flat)(x)) if "hessian" in ask.want else None
+        return Point(ask.x, float(value.reshape(())), gradient, second, example=ask.example)
 
-    def _least_squares(self, engine: Any, flat: Any, ask: Evaluate) -> Point:
-        r = engine.vjp(flat, ask.x)[0]
+    def _least_squares(self, engine: Any, flat: Any, ask: Evaluate, x: Any) -> Point:
+        r = host(engine.vjp(flat, x)[0])
         if r.ndim == 0:
             raise ShapeError(
                 "tl.minimize: this method is for a sum of squares, f returned one number", None,
@@ -96,7 +103,7 @@ class Objective:
             )
         jacobian = gradient = None
         if "jacobian" in ask.want:
-            jacobian = engine.jacfwd(flat)(ask.x).reshape(r.size, ask.x.size)
+            jacobian = host(engine.jacfwd(flat)(x)).reshape(r.size, ask.x.size)
             gradient = jacobian.T @ r.ravel()
         r = r.ravel()
         return Point(ask.x, float(r @ r) / 2, gradient, None, r, jacobian)

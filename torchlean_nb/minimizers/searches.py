@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from torchlean_nb.backend.devices import device_of, host
 from torchlean_nb.errors import HyperparameterError, ShapeError, UnknownNameError, did_you_mean, quote
 from torchlean_nb.hypers import Hyper
 from torchlean_nb.minimizers.asking import Asking, Evaluate, Point, drive
@@ -271,12 +272,14 @@ def line_search(
     if method not in SEARCHES:
         raise UnknownNameError(f"no line search named {quote(method)}", did_you_mean(str(method), SEARCHES))
 
+    device = device_of(x)
+
     def evaluate(ask: Evaluate) -> Point:
-        value, gradient = f(ask.x)
+        value, gradient = map(host, f(device.put(ask.x)))
         return Point(ask.x, value, np.asarray(gradient))
 
-    at = evaluate(Evaluate(np.asarray(x)))
-    d = -at.gradient if d is None else np.asarray(d)
+    at = evaluate(Evaluate(np.asarray(host(x))))
+    d = -at.gradient if d is None else np.asarray(host(d))
     if d.shape != at.x.shape:
         raise ShapeError(f"line_search: a direction of shape {d.shape} at a point of shape {at.x.shape}")
     return drive(SEARCHES[method](at, d, **options), evaluate)
