@@ -110,6 +110,8 @@ def key_of(a: np.ndarray, key: Any) -> tuple[Any, bool]:
         if len(arrays) > 1:
             raise ValueError("currently, CuPy only supports slices that consist of one boolean array.")
         return tuple(parts), True
+    if arrays and any(isinstance(p, np.integer) for p in parts):
+        raise IndexError("only integers, slices, ellipsis, None and arrays stand beside an array, no NumPy integer")
     if not arrays:
         return tuple(parts) if any(p is Ellipsis for p in parts) else (*parts, ...), False
     used = sum(p is not None and p is not Ellipsis for p in parts)

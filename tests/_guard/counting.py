@@ -17,6 +17,8 @@ class Crossings:
     ----------
     arrays_in, bytes_in : int
         Host arrays and lists put on the device.
+    numbers_in : int
+        Single numbers made arrays on the device; not a crossing of data, but a copy all the same.
     arrays_out, bytes_out : int
         Arrays brought back by ``get`` or ``asnumpy``.
     items : int
@@ -29,6 +31,7 @@ class Crossings:
 
     arrays_in: int = 0
     bytes_in: int = 0
+    numbers_in: int = 0
     arrays_out: int = 0
     bytes_out: int = 0
     items: int = 0
@@ -104,6 +107,12 @@ def came_in(nbytes: int) -> None:
     for c in _open:
         c.arrays_in += 1
         c.bytes_in += nbytes
+
+
+def number_in() -> None:
+    """A number was made an array."""
+    for c in _open:
+        c.numbers_in += 1
 
 
 def went_out(nbytes: int) -> None:

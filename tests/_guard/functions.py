@@ -12,7 +12,8 @@ from .adapters import ADAPTERS, HOST, LINALG, SCATTERED, WAITS
 from .array import array_of, key_of, ndarray, operand, run
 
 # Parameters of these names are arrays of the device: nothing else is converted.
-ARRAYS = {"a", "x", "m", "ar", "arr", "ary", "array", "prototype", "dst", "p", "dim_array", "filt"}
+ARRAYS = {"a", "b", "x", "y", "m", "ar", "arr", "ary", "array", "condition", "prototype", "dst"}
+NUMBERS = {"allclose", "isclose"}  # which compare with numbers as well
 
 FUNCTIONS = """
 all(a, axis=None, out=None, keepdims=False)
@@ -212,8 +213,10 @@ def define(line: str, target: Any, method: bool = False) -> Any:
             optional.append(f"**{p.name}")
         elif p.default is p.empty:
             required.append(f"{p.name},")
-            if p.name in ARRAYS and full not in HOST:
+            if p.name in ARRAYS and full not in HOST | NUMBERS:
                 checks.append(f"array_of({p.name})")
+            elif p.name == "tup":
+                checks.append("[array_of(one) for one in tup]")
         else:
             optional.append(f"**({{}} if {p.name} is defaults[{p.name!r}] else {{{p.name!r}: {p.name}}})")
     if method:

@@ -20,6 +20,8 @@ def array(obj, dtype=None, copy=True, order="K", subok=False, ndmin=0, *, blocki
     out = wrap(made)
     if not inside and (made.ndim or isinstance(obj, np.ndarray)):
         counting.came_in(made.nbytes)
+    elif not inside:
+        counting.number_in()
     counting.launch("array")
     return out
 

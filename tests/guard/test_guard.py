@@ -79,6 +79,9 @@ NOT_THERE = {
     "sum where=": lambda g: cp.sum(g, where=g > 0),
     "sum of a list": lambda g: cp.sum([1.0, 2.0]),
     "exp of a list": lambda g: cp.exp([1.0]),
+    "where of a number": lambda g: cp.where(True, g, g),
+    "concatenating numbers": lambda g: cp.stack([g[0], 1.0]),
+    "a product with a number": lambda g: cp.dot(g, 2.0),
     "text": lambda g: cp.asarray("text"),
     "objects": lambda g: cp.asarray([None]),
     "sparse indices": lambda g: cp.indices((2, 2), sparse=True),
@@ -171,6 +174,8 @@ def test_one_boolean_array_selects_alone():
     a = cp.ones((2, 2))
     with pytest.raises(ValueError, match="one boolean array"):
         a[a > 0, cp.asarray([0])]
+    with pytest.raises(IndexError, match="NumPy integer"):
+        a[cp.asarray([0]), np.int64(0)]
     with pytest.raises(TypeError, match="scatter"):
         cp.add.at(cp.zeros(3, dtype=np.int64), cp.asarray([0]), 1)
 
@@ -187,6 +192,9 @@ def test_crossings_are_counted():
     assert (seen.arrays_in, seen.bytes_in) == (2, 72)
     assert (seen.arrays_out, seen.bytes_out, seen.items, seen.waits) == (2, 72, 1, 1)
     assert seen.total == 6
+    with _guard.counting() as number:
+        cp.asarray(2.0)
+    assert (number.total, number.numbers_in) == (0, 1)
     assert seen.launches["multiply"] == 1
     with _guard.counting() as nothing:
         cp.sum(a + b)

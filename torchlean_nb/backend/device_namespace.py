@@ -62,7 +62,9 @@ class DeviceNamespace(ArrayNamespace):
         return not flags or bool(self.np.stack(flags).all().item())
 
     def where(self, condition: Any, a: Any, b: Any) -> Any:
-        """Elements of `a` where the condition holds, else of `b`."""
+        """Elements of `a` where the condition holds, else of `b`; a condition on numbers of the host is one for all."""
+        if isinstance(condition, bool | numpy.bool_):
+            condition = self.np.full((), condition, dtype=bool)
         return self.np.where(condition, a, b)
 
     def erf(self, x: Any) -> Any:
