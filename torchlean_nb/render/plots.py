@@ -20,6 +20,7 @@ from torchlean_nb import escape
 from torchlean_nb.errors import HyperparameterError, ShapeError, quote
 from torchlean_nb.outputs import shown
 from torchlean_nb.render.theme import LIGHT
+from torchlean_nb.trace.sampling import min_max_lttb
 
 MOST, GRID = 1000, 161
 _WIDTH, _DPI = 640, 144
@@ -123,7 +124,8 @@ def curves(
     Parameters
     ----------
     series : mapping of str to array_like or pair of them
-        Values that are not finite leave a gap, and are counted in the words.
+        Values that are not finite leave a gap, and are counted in the words. Of a long curve a thousand points are
+        drawn, extremes among them.
     log : {"", "x", "y", "xy"}
         Which axes are logarithmic.
 
@@ -146,10 +148,12 @@ def curves(
         xs, ys = np.asarray(xs, dtype=float), np.asarray(ys, dtype=float)
         if xs.shape != ys.shape or xs.ndim != 1 or not len(xs):
             raise ShapeError(f"curves: {quote(name)} has shapes {xs.shape} and {ys.shape}, expected two of length n")
+        lines.append(f"{escape.visible(name)}: {_course(xs, ys)}")
+        if len(xs) > MOST and (np.diff(xs) > 0).all():
+            xs, ys = min_max_lttb(xs, ys, MOST)
         ink, mark, dash = _style(k)
         ax.plot(xs, ys, color=ink, ls=dash, lw=1.5, marker=mark, ms=5, mec="white", mew=0.5, label=str(name),
                 markevery=None if len(xs) <= 30 else (0.03 * k, 0.12))  # fmt: skip
-        lines.append(f"{escape.visible(name)}: {_course(xs, ys)}")
     ax.set_xscale("log" if "x" in log else "linear")
     ax.set_yscale("log" if "y" in log else "linear")
     ax.grid(color=LIGHT["line"], lw=0.6)
