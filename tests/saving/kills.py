@@ -141,7 +141,7 @@ def kill_sweeps(folder: Path, times: int, seed: int = 0) -> dict[str, int]:
             for rate in RATES[:40]:
                 sweep([rate], path)
             os._exit(0)
-        time.sleep(rng.random() * 0.2)
+        time.sleep(rng.random() * 0.6)
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
         found["kills"] += 1

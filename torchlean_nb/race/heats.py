@@ -18,7 +18,7 @@ from torchlean_nb.race.engine import Paths, each_alone, limit_of, march
 from torchlean_nb.race.field import field
 from torchlean_nb.race.lockstep import lockstep
 from torchlean_nb.race.loops import lone
-from torchlean_nb.race.native import compiled, is_compiled, starts
+from torchlean_nb.race.native import compiled, starts
 from torchlean_nb.race.programs import rows, table
 from torchlean_nb.surfaces import Surface
 from torchlean_nb.trace.race import Track
@@ -142,8 +142,7 @@ class Heat:
         n, steps = self.points.shape[1], self.when[-1]
         if not (steps and self._plain(c, True)):
             return None
-        known = self.engine == "auto" and is_compiled(c, self.surface, self.points.dtype.char)
-        native = self.engine == "numba" or known
+        native = self.engine == "numba"  # only then: else the bits would hang on what was compiled before
         few = self._plain(c, False) and (self.engine == "python" or (self.engine == "auto" and n <= FEW))
         if not native and not few:
             return None

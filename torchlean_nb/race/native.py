@@ -11,7 +11,6 @@ import importlib.util
 import os
 import re
 import sys
-import tempfile
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
@@ -21,7 +20,8 @@ from time import perf_counter
 
 import numpy as np
 
-from torchlean_nb.errors import CapabilityError
+from torchlean_nb.errors import CapabilityError, PathError
+from torchlean_nb.files import write
 from torchlean_nb.race.contenders import Contender
 from torchlean_nb.race.loops import parts
 from torchlean_nb.surfaces import Surface
@@ -31,14 +31,6 @@ HOME = "TORCHLEAN_NB_CACHE"  # environment variable that names another folder, o
 _NUMBER = re.compile(r"(?<![\w.])(?:\d+\.\d*|\.\d+|\d+)(?:e[-+]?\d+)?(?![\w.])")
 _ready: dict[str, Callable[..., None]] = {}
 _compiling = Lock()
-
-
-def is_compiled(contender: Contender, surface: Surface, kind: str) -> bool:
-    """Whether this process has the loop already."""
-    try:
-        return bool(_ready) and text_of(contender, surface, kind) in _ready
-    except CapabilityError:
-        return False
 
 
 def compiled(contender: Contender, surface: Surface, kind: str) -> tuple[Callable[..., None], float]:
@@ -88,14 +80,12 @@ def _module(text: str) -> tuple[Callable[..., None], bool]:
         file = folder / f"race_{sha256(text.encode()).hexdigest()[:32]}.py"
         try:
             if not file.exists() or file.read_text(encoding="utf-8") != text:
-                with tempfile.NamedTemporaryFile("w", dir=folder, delete=False, encoding="utf-8") as out:
-                    out.write(text)
-                Path(out.name).replace(file)
+                write(file, text)
             spec = importlib.util.spec_from_file_location(f"torchlean_nb_{file.stem}", file)
             module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
             spec.loader.exec_module(module)
             return module.run, True
-        except OSError:  # a folder one may not write: no cache
+        except (OSError, PathError):  # a folder one may not write: no cache
             pass
     exec(text, space := {})
     return space["run"], False

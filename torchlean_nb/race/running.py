@@ -58,9 +58,10 @@ def run(
     seed : int
         Of the noise of a noisy surface: the same for every contender.
     engine : {"auto", "python", "numpy", "numba"}
-        Python floats are quickest for a few paths, arrays for many. numba compiles each pair of rule and surface once,
-        in a second or two, is quickest from then on, and equal up to rounding; what it made is kept for the next
-        process, in the folder that ``TORCHLEAN_NB_CACHE`` names or the user's own.
+        Python floats are quickest for a few paths, arrays for many: "auto" decides by the number of paths alone, so
+        that the same race has the same bits. numba compiles each pair of rule and surface once, in a second or two,
+        is quickest from then on, and equal up to rounding; what it made is kept for the next process, in the folder
+        that ``TORCHLEAN_NB_CACHE`` names or the user's own.
     progress : bool, optional
         Show it; by default in long races.
     lr : {"auto", None}
