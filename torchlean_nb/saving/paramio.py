@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from torchlean_nb.backend.devices import host
 from torchlean_nb.errors import CheckpointError, SerializationError, quote
 from torchlean_nb.saving.container import nesting
 from torchlean_nb.saving.paths import local_path, new_path, opened, replace_file
@@ -43,7 +44,7 @@ def encode(arrays: Iterable[Any]) -> str:
 
 
 def _float64(x: Any) -> np.ndarray:
-    a = np.asarray(x)
+    a = np.asarray(host(x))
     if a.dtype.kind != "f" or a.dtype.itemsize > 8:
         raise SerializationError(f"ParamIO: an array of {a.dtype}", "parameters are floats of up to 64 bits")
     return np.ascontiguousarray(a, np.float64).reshape(a.shape)

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from torchlean_nb.backend.devices import host
 from torchlean_nb.errors import BackendError, CheckpointError, SerializationError, quote
 from torchlean_nb.saving.paths import local_path, new_path, opened, replace_file
 from torchlean_nb.saving.things import check_dtypes, put
@@ -83,7 +84,7 @@ def _name(name: Any) -> str:
 
 
 def _plain(name: str, x: Any) -> np.ndarray:
-    a = np.asarray(x)
+    a = np.asarray(host(x))
     if a.dtype.newbyteorder("=").name not in DTYPES or isinstance(x, np.ma.MaskedArray):
         raise SerializationError(f"safetensors: {quote(name)} has dtype {a.dtype}",
                                  "allowed are bool, int, uint and float of up to 64 bits")  # fmt: skip

@@ -139,10 +139,10 @@ def _put_session(s: Any, state: Any) -> None:
     for name, p in s.params.items():
         a = values[name]
         if not isinstance(a, np.ndarray) or a.shape != p.shape or a.dtype != p.dtype:
-            raise CheckpointError(f"session: {quote(name)} is {_said(a)} in the checkpoint, {_said(p.value)} here")
+            raise CheckpointError(f"session: {quote(name)} is {_said(a)} in the checkpoint, {p.dtype} {p.shape} here")
     rng = Rng(stream["seed"], stream["counter"])
     # What an array is, is fixed: the checkpoint's are read-only, as a session's are.
-    s.store.update({p.key: values[name] for name, p in s.params.items()})
+    s.store.update({p.key: s.tape.put(values[name]) for name, p in s.params.items()})
     s.rng, s._draws = rng, stream["draws"]
 
 

@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from torchlean_nb.backend.devices import host
 from torchlean_nb.errors import CheckpointError, SerializationError, quote
 from torchlean_nb.saving.checkpoint import Checkpoint, joined
 
@@ -54,6 +55,7 @@ def pack(tree: Any, arrays: list[np.ndarray], what: str) -> Any:
         if depth > MAX_DEPTH:
             raise SerializationError(f"save: {where(place)} is nested deeper than {MAX_DEPTH}",
                                      "or it contains itself")  # fmt: skip
+        x = host(x)  # of a device
         kind = type(x)
         if x is None or kind is bool:
             return x
