@@ -23,6 +23,7 @@ from torchlean_nb.surfaces import Surface
 from torchlean_nb.trace.race import RaceTrace, Track
 
 MOST = 1001  # records of a path that are drawn
+REPLAYED = 50_000  # steps that are run again, for the arrows of the momentum
 _LATEX = 3000  # characters of a formula that is shown as one
 _FAR = 20.0  # widths of a domain that a map shows at most
 _ROUGH = 2e-3  # share of a gradient that an arrow may be wrong by
@@ -70,9 +71,14 @@ def held(trace: RaceTrace) -> Sequence[Contender | None]:
 
 
 def records(trace: RaceTrace) -> np.ndarray:
-    """Indices of the records that are drawn: all, or an even part with both ends."""
+    """Indices of the records that are drawn: all, or an even part with both ends and the extremes of all losses."""
     count = len(trace.steps)
-    return np.unique(np.linspace(0, count - 1, min(count, MOST)).round().astype(int)) if count else np.zeros(0, int)
+    if count <= MOST:
+        return np.arange(count)
+    seen = [np.where(np.isfinite(t.losses[:, 0]), t.losses[:, 0], np.nan) for t in trace.tracks if len(t)]
+    odd = [(np.isnan(v).argmax(), np.fmax(v, -np.inf).argmax(), np.fmin(v, np.inf).argmin()) for v in seen]
+    kept = np.unique(np.array(odd[: MOST // 6], int))
+    return np.union1d(kept, np.linspace(0, count - 1, MOST - len(kept)).round().astype(int))
 
 
 def seen_window(trace: RaceTrace, stands: Sequence[Standing]) -> Window:
@@ -154,6 +160,7 @@ def track_payload(
     parts = _anatomy(s, trace, surface, who)
     many = f"path 1 of {len(t)}" if len(t) > 1 else ""
     gone = "" if len(kept) == len(trace.steps) else f"{len(kept)} of {len(trace.steps)} records drawn"
+    gone += ", without momentum" if trace.steps[-1] > REPLAYED else ""
     slopes = (parts.gradient.T if parts else s.slopes)[:, kept]
     pull = parts.moment[kept].T if parts and parts.moment is not None else (None, None)
     return {
@@ -171,7 +178,7 @@ def track_payload(
 
 
 def _anatomy(s: Standing, trace: RaceTrace, surface: Surface | None, who: Contender | None) -> Replay | None:
-    if surface is None or not len(trace.steps):
+    if surface is None or not len(trace.steps) or trace.steps[-1] > REPLAYED:
         return None
     return replay(surface, s.track, trace.steps, seed=_whole(trace.meta.get("seed"), 0), contender=who)
 
