@@ -30,7 +30,7 @@ def now(f: Callable[[], Any]) -> Any:
     return f()
 
 
-class Skip(Exception):  # noqa: N818 - no error: floats might round, nothing to compare
+class Skip(Exception):
     """What was drawn is left out."""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -77,7 +77,8 @@ def surface_map(f: Callable[[np.ndarray, np.ndarray], np.ndarray], seen: Window,
     lines, fills = (), ()
     if at:
         u, v = (X - left) / (right - left) * BOX, (top - Y) / (top - bottom) * BOX * ASPECT
-        ends = (float(z.min()) - 1, *at, float(z.max()) + 1)
+        low, high = float(z.min()), float(z.max())
+        ends = (min(low - 1, np.nextafter(low, -np.inf)), *at, max(high + 1, np.nextafter(high, np.inf)))
         lines = tuple(map(_path, ax.contour(u, v, z, levels=at).get_paths()))
         if sum(map(len, lines)) > _LONG and len(at) > 3:  # many small rings are told apart with fewer levels
             at = at[1::2]
@@ -105,7 +106,9 @@ def levels(z: np.ndarray, lowest: float) -> tuple[tuple[float, ...], Callable[[n
     >>> levels(np.geomspace(1e-3, 1e3, 50), 0.0)[0]
     (0.01, 0.1, 1.0, 10.0, 100.0)
     """
-    if not z.size or z.min() == z.max():
+    with np.errstate(over="ignore"):
+        height = float(z.max() - z.min()) if z.size else 0.0
+    if not 1e-300 < height < math.inf:
         return (), lambda v: np.zeros(np.shape(v))
     base = lowest if math.isfinite(lowest) and lowest <= z.min() < 0 else min(0.0, float(z.min()))
     above, most = z - base, float(z.max() - base)
@@ -115,7 +118,7 @@ def levels(z: np.ndarray, lowest: float) -> tuple[tuple[float, ...], Callable[[n
         first, last = math.floor(math.log10(low)), math.ceil(math.log10(most))
         some = _STEPS[1 if last - first <= 3 else 2 if last - first <= 5 else 3]
         found = [m * 10.0**e for e in range(first, last) for m in some]
-        at = tuple(float(f"{base + v:.6g}") for v in found if low <= v < most)
+        at = _between((float(f"{base + v:.6g}") for v in found if low <= v < most), z)
         a, b = math.log10(low), math.log10(most)
 
         def scale(v: np.ndarray) -> np.ndarray:
@@ -123,12 +126,17 @@ def levels(z: np.ndarray, lowest: float) -> tuple[tuple[float, ...], Callable[[n
                 return np.nan_to_num((np.log10(np.maximum(v - base, low)) - a) / (b - a), nan=1.0).clip(0, 1)
 
         return at, scale
-    raw = (z.max() - z.min()) / 8
+    raw = height / 8
     unit = 10.0 ** math.floor(math.log10(raw))
     by = next(m * unit for m in (1, 2, 5, 10) if m * unit >= raw * 0.8)
     count = range(math.floor(z.min() / by) + 1, math.ceil(z.max() / by))
-    even = tuple(float(f"{i * by:.10g}") for i in count)
+    even = _between((float(f"{i * by:.10g}") for i in count), z)
     return even, lambda v: np.nan_to_num((v - z.min()) / (z.max() - z.min()), nan=1.0).clip(0, 1)
+
+
+def _between(found: Iterable[float], z: np.ndarray) -> tuple[float, ...]:
+    """Each level once, inside the values: those of large numbers that lie close together may have become one."""
+    return tuple(sorted({v for v in found if z.min() < v < z.max()}))
 
 
 def _path(path: Path) -> str:

@@ -227,8 +227,8 @@ class GraphTrace:
             )
             edges = tuple(
                 Edge(
-                    child=int(e["child"]), parent=int(e["parent"]), arg=int(e["arg"]), summed=tuple(e["summed"]),
-                    latex=str(e["latex"]), terms=None if e["terms"] is None else tuple(e["terms"]),
+                    child=int(e["child"]), parent=int(e["parent"]), arg=int(e["arg"]), summed=_axes(e["summed"]),
+                    latex=str(e["latex"]), terms=None if e["terms"] is None else tuple(map(str, e["terms"])),
                     contribution=decode_array(e["contribution"]),
                     local=None if e["local"] is None else decode_array(e["local"]),
                 )
@@ -283,6 +283,13 @@ class GraphTrace:
 
     def __iter__(self) -> Iterator[TraceNode]:
         return iter(self.nodes)
+
+
+def _axes(found: Any) -> tuple[int, ...]:
+    axes = tuple(map(int, found))
+    if min(axes, default=0) < 0:
+        raise TraceFormatError(f"trace: axis {min(axes)} of an edge", "axes are counted from 0")
+    return axes
 
 
 def _plain(v: Any) -> Any:
