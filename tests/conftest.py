@@ -31,7 +31,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Make the asked device the default one."""
     name = config.getoption("--device")
-    devices.LIBRARIES["guard"] = _guard.library  # beside "cuda": tests name it where they compare with the CPU
+    devices.LIBRARIES["guard"] = _guard.lib  # beside "cuda": tests name it where they compare with the CPU
     try:
         devices.set_default_device(name)
     except BackendError as e:

@@ -6,7 +6,6 @@ that sink; LaTeX has its own in `tex`. Nothing else in the toolkit escapes.
 
 from __future__ import annotations
 
-import json
 from typing import Any
 from unicodedata import category
 
@@ -98,6 +97,8 @@ def json_for_script(value: Any) -> str:
     >>> print(json_for_script("</script>"))
     "\u003c/script\u003e"
     """
+    import json  # noqa: PLC0415 - a program that shows nothing does without it
+
     text = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     return text.translate(_SCRIPT)
 

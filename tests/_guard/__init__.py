@@ -12,10 +12,10 @@ from . import module, special
 from .array import ndarray
 from .counting import Crossings, counting, crossings, failing
 
-__all__ = ["Crossings", "counting", "crossings", "failing", "library", "module", "ndarray", "special"]
+__all__ = ["Crossings", "counting", "crossings", "failing", "lib", "module", "ndarray", "special"]
 
 
-def library():
+def lib():
     """The row of ``devices.LIBRARIES`` for this stand-in."""
     from torchlean_nb.backend.devices import Library
 

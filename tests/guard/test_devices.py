@@ -19,7 +19,7 @@ CUDA = _guard.module.cuda
 @pytest.fixture
 def second(monkeypatch):
     """A library of two devices of which nobody has used one yet."""
-    monkeypatch.setitem(devices.LIBRARIES, "pair", _guard.library)
+    monkeypatch.setitem(devices.LIBRARIES, "pair", _guard.lib)
     monkeypatch.delitem(devices._CLASSES, _guard.ndarray, raising=False)
     monkeypatch.setattr(devices, "_numbers", {})
     before = CUDA.Device().id

@@ -15,7 +15,7 @@ BLAS = ("matmul", "dot", "einsum", "tensordot", "linalg.svd", "linalg.eigh", "li
 @cache
 def device():
     """The stand-in, as a row of the table of libraries."""
-    devices.LIBRARIES.setdefault("guard", _guard.library)
+    devices.LIBRARIES.setdefault("guard", _guard.lib)
     return devices.device("guard")
 
 

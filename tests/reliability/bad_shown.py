@@ -114,7 +114,7 @@ class Shown:
     @property
     def there(self):
         """A session on a second device, a stand-in for a GPU, with a parameter and a loss."""
-        self.monkeypatch.setitem(devices.LIBRARIES, "guard", _guard.library)
+        self.monkeypatch.setitem(devices.LIBRARIES, "guard", _guard.lib)
         s = tl.Session(device="guard", seed=7)
         w = s.param([1.0, 2.0], name="w")
         self.sessions.append(s)

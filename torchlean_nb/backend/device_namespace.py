@@ -43,7 +43,7 @@ class DeviceNamespace(ArrayNamespace):
         super().__init__(library.np)
         for name in vars(DeviceNamespace):  # NumPy's own, set on the instance above
             self.__dict__.pop(name, None)
-        self.library = library
+        self.lib = library
         self._put_take = library.kernel(
             "raw T g, raw int64 order, raw int64 starts, raw int64 stops, int64 post, int64 size, int64 n", "T out",
             PUT_TAKE, "put_take",
@@ -69,11 +69,11 @@ class DeviceNamespace(ArrayNamespace):
 
     def erf(self, x: Any) -> Any:
         """Error function."""
-        return self._special(self.library.special.erf, x)
+        return self._special(self.lib.special.erf, x)
 
     def erfc(self, x: Any) -> Any:
         """One minus the error function, accurate where that is tiny."""
-        return self._special(self.library.special.erfc, x)
+        return self._special(self.lib.special.erfc, x)
 
     def _special(self, f: Any, x: Any) -> Any:
         return f(x.astype(numpy.float64)).astype(x.dtype) if x.dtype.itemsize < 8 else f(x)

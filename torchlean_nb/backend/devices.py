@@ -103,18 +103,18 @@ class Device:
         The array library.
     xp : ArrayNamespace
         The primitives there.
-    library : Library or None
+    lib : Library or None
         None on the CPU.
     """
 
-    __slots__ = ("kind", "library", "name", "np", "xp")
+    __slots__ = ("kind", "lib", "name", "np", "xp")
 
     def __init__(self, name: str, kind: str, xp: ArrayNamespace, library: Library | None = None):
-        self.name, self.kind, self.xp, self.np, self.library = name, kind, xp, xp.np, library
+        self.name, self.kind, self.xp, self.np, self.lib = name, kind, xp, xp.np, library
 
     def put(self, a: np.ndarray) -> Any:
         """A host array, copied to this device; on the CPU itself."""
-        if self.library is None:
+        if self.lib is None:
             return a
         try:
             return self.np.asarray(a)
@@ -130,15 +130,15 @@ class Device:
         where : str
             What was computed, such as ``"matmul (node 7)"``.
         """
-        if self.library is None:
+        if self.lib is None:
             return None
         text = f"{type(error).__name__}: {error}"
-        if isinstance(error, self.library.memory):
+        if isinstance(error, self.lib.memory):
             return DeviceMemoryError(
                 f"{where}: GPU memory is full, nothing was changed", f"bytes asked for: {text}",
                 'a smaller batch, dtype="float32", or s.reset_tape() before the next step',
             )
-        if isinstance(error, self.library.failures):
+        if isinstance(error, self.lib.failures):
             return DeviceFailure(
                 f"{where}: {self.kind.upper()} refused, nothing was changed", text,
                 "restarting the kernel: after such an error a device may stay unusable; torchlean-nb doctor",
@@ -157,7 +157,7 @@ class Device:
         >>> device("cpu").owns(np.ones(2))
         True
         """
-        return isinstance(a, np.ndarray if self.library is None else self.np.ndarray)
+        return isinstance(a, np.ndarray if self.lib is None else self.np.ndarray)
 
     def __repr__(self) -> str:
         return f"Device {self.name!r}"
@@ -228,7 +228,7 @@ def _made(kind: str, number: int) -> Device:
     from torchlean_nb.backend.device_namespace import DeviceNamespace  # noqa: PLC0415 - where there is a device
 
     xp = DeviceNamespace(_opened(kind))
-    xp.device = Device(f"{kind}:{number}" if number else kind, kind, xp, xp.library)
+    xp.device = Device(f"{kind}:{number}" if number else kind, kind, xp, xp.lib)
     return xp.device
 
 

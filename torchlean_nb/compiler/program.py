@@ -79,7 +79,7 @@ class Program(Derivatives, Showing, Reading):
         recorded: Recording | None = None, device: Any = None,
     ):  # fmt: skip
         self.device = (devices.common(examples) if device is None else None) or devices.device(device)
-        self.far = self.device if self.device.library is not None else None
+        self.far = self.device if self.device.lib is not None else None
         # Copies: what the arguments are views of shall not be kept alive.
         self.f, self.argnums = f, argnums
         self.examples = tuple([np.array(host(a)) for a in as_arguments(examples, device=self.far)])

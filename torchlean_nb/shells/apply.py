@@ -90,7 +90,7 @@ def _alone(rule: UpdateRule, h: Any, u: Update) -> tuple[np.ndarray, ParamState]
         return p, ParamState(u.count, {k: frozen(a, device) for k, a in slots.items()})
     h = _with_curvature(h, u.curvature)
     # The caller may write into his gradient again; a slot that is the gradient, and the record, keep this one.
-    g = u.grad if device.library is None and not u.grad.flags.writeable else frozen(u.grad.copy(), device)
+    g = u.grad if device.lib is None and not u.grad.flags.writeable else frozen(u.grad.copy(), device)
     terms = rule.terms(g, p, slots, h, u.count)
     value = _moved(rule, p, terms["delta"])
     record = Record(rule, g, p, slots, h, u.count)

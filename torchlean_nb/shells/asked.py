@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from torchlean_nb.backend.devices import host
+from torchlean_nb.backend.devices import device_of, host
 from torchlean_nb.errors import CapabilityError, DomainError, HyperparameterTypeError, ShapeError, quote
 from torchlean_nb.minimizers import Evaluate, Point
-from torchlean_nb.shells.given import differentiated
+from torchlean_nb.shells.given import differentiated, frozen
 
 # What a closure returns for a method that needs ..., in words.
 ANSWERS = {
@@ -59,7 +59,8 @@ class Asked:
     def _nowhere(self, ask: Evaluate) -> Point:
         """A point where nothing is a number, known as the first one is."""
         known = {name: getattr(self.first, name) for name in ("gradient", "hessian", "residuals", "jacobian")}
-        return Point(ask.x, np.nan, **{k: None if a is None else np.full(a.shape, np.nan) for k, a in known.items()})
+        nan = {k: None if a is None else device_of(a).np.full(a.shape, np.nan) for k, a in known.items()}
+        return Point(ask.x, np.nan, **nan)
 
     def _point(self, ask: Evaluate, result: Any) -> Point:
         """What a closure returned, checked."""
@@ -100,10 +101,12 @@ class Asked:
         found = self.owner._aligned(grads)
         if all(g is None for g in found):
             raise CapabilityError(f"{self._label} returned no gradient of any parameter", None, "s.backward(loss)")
-        return [
-            np.zeros_like(p.value) if g is None else host(self.owner._gradient(p, g, False))
-            for p, g in zip(cells, found, strict=True)
+        there = [p.array for p in cells]
+        found = [
+            device_of(a).np.zeros_like(a) if g is None else self.owner._gradient(p, g, False)
+            for p, a, g in zip(cells, there, found, strict=True)
         ]
+        return found if self.owner.rule.stays else [*map(host, found)]
 
     def _least_squares(self, ask: Evaluate, residuals: Any, jacobians: Any) -> Point:
         r = np.asarray(host(getattr(residuals, "value", residuals)), float).ravel()
@@ -119,11 +122,10 @@ class Asked:
         return Point(ask.x, float(r @ r) / 2, jacobian.T @ r, None, r, jacobian)
 
 
-def flat(parts: list[np.ndarray]) -> np.ndarray:
-    """Arrays as one read-only vector."""
-    out = np.concatenate([a.ravel() for a in parts])
-    out.setflags(write=False)
-    return out
+def flat(parts: list[Any]) -> Any:
+    """Arrays of one device as one read-only vector."""
+    device = device_of(parts[0])
+    return frozen(device.np.concatenate([a.ravel() for a in parts]), device)
 
 
 def _required(f: Callable[..., Any]) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import count
 from types import SimpleNamespace
@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from torchlean_nb.backend.devices import device_of, host
+from torchlean_nb.backend.devices import device_of, host, is_array
 from torchlean_nb.errors import (
     CheckpointError,
     HyperparameterError,
@@ -25,11 +25,12 @@ from torchlean_nb.errors import (
     quote,
 )
 from torchlean_nb.minimizers import METHODS, Method, Point, Step, drive
+from torchlean_nb.minimizers.algebra import finite
 from torchlean_nb.minimizers.running import known
 from torchlean_nb.shells.asked import ANSWERS, Asked, flat
 from torchlean_nb.shells.cells import one_store, read_groups
 from torchlean_nb.shells.explain_method import MethodExplanation
-from torchlean_nb.shells.given import by_name, check_snapshot, signature
+from torchlean_nb.shells.given import by_name, check_snapshot, frozen, signature
 from torchlean_nb.shells.optimizer import POLICIES, Optimizer, Snapshot
 
 _numbers = count()
@@ -46,8 +47,10 @@ class MethodState:
     last: tuple[Step, ...] = field(default=(), compare=False, repr=False)
 
     def moved(self, device: Any, to: Any) -> MethodState:
-        """The same state: what a method remembers lives on the host."""
-        return self
+        """The same with every slot moved by a function; of the host nothing moves."""
+        if device.lib is None or self.slots is None:
+            return self
+        return replace(self, slots={k: to(a) for k, a in self.slots.items()})
 
 
 class Minimizer(Optimizer):
@@ -170,7 +173,7 @@ class Minimizer(Optimizer):
     def _run(self, closure: Callable[..., Any]) -> tuple[float | None, dict[Any, Any] | None]:
         """Value at the start, and new values and state by store key; None when they are to be skipped."""
         rule, state, h = self.rule, self._state, self._options()
-        start = Point(flat([p.value for p in self._cells]))
+        start = Point(self._point())
         ask = Asked(self, closure)
         at = known(rule, ask, start)
         if self._refused(at, ask):
@@ -181,9 +184,15 @@ class Minimizer(Optimizer):
         end = steps[-1].after if steps else at
         if self._refused(end, ask):
             return at.value, None
-        slots = {k: np.asarray(v) for k, v in rule.slots_of(steps[-1], h).items()} if steps else state.slots
+        slots = state.slots
+        if steps:
+            slots = {k: v if is_array(v) else np.asarray(v) for k, v in rule.slots_of(steps[-1], h).items()}
         after = MethodState(slots, state.steps + 1, state.iterations + len(steps), state.evaluations + ask.count, steps)
         return at.value, {**self._at(end.x), self._key: after}
+
+    def _point(self) -> Any:
+        """All parameters as one vector, on their device if the method stays there."""
+        return flat([p.array if self.rule.stays else p.value for p in self._cells])
 
     def _at(self, x: np.ndarray) -> dict[Any, np.ndarray]:
         """Values of the parameters by store key at a flat vector."""
@@ -191,15 +200,14 @@ class Minimizer(Optimizer):
         for p, key in zip(self._cells, self._keys, strict=True):
             old = p.array
             value = x[at : at + old.size].astype(old.dtype).reshape(old.shape)
-            value.setflags(write=False)
-            out[key] = device_of(old).put(value)
+            out[key] = frozen(value, device_of(old))
             at += old.size
         return out
 
     def _refused(self, p: Point, ask: Asked) -> bool:
         """Whether a point is to be skipped; an error under the policy "raise"."""
         what = {"value": p.value, "gradient": p.gradient, "new point": p.x}
-        bad = [name for name, a in what.items() if a is not None and not np.isfinite(a).all()]
+        bad = [name for name, a in what.items() if a is not None and not finite(a)]
         if bad and self.nonfinite == "raise":
             raise NonFiniteError(
                 f"{self.rule.class_name}: the {bad[0]} is not finite", "step not applied, nothing was changed",
@@ -223,14 +231,18 @@ class Minimizer(Optimizer):
         check_snapshot(self, snapshot)
         group = {"params": self._cells, **snapshot.groups[0]}
         values = map(device_of(self._cells[0].array).put, snapshot.values)
-        self._commit({**dict(zip(self._keys, values, strict=True)), self._key: snapshot.state}, [group])
+        state = snapshot.state
+        if state.slots is not None:
+            first = self.rule.start(self._point(), self._options())
+            state = replace(state, slots={k: device_of(first[k]).put(a) for k, a in state.slots.items()})
+        self._commit({**dict(zip(self._keys, values, strict=True)), self._key: state}, [group])
 
     def state_dict(self) -> dict[str, Any]:
         """State and options as plain data; the state stands under parameter 0, as in PyTorch."""
         s, g = self._state, self.param_groups[0]
         group = {**{k: v for k, v in g.items() if k != "params"}, "params": list(range(len(g["params"])))}
         counts = {"iterations": s.iterations, "evaluations": s.evaluations}
-        state = {} if s.slots is None else {0: {**counts, **{k: np.array(v) for k, v in s.slots.items()}}}
+        state = {} if s.slots is None else {0: {**counts, **{k: np.array(host(v)) for k, v in s.slots.items()}}}
         return {"rule": self.rule.name, "steps": s.steps, "state": state, "param_groups": [group]}
 
     def load_state_dict(self, d: Mapping[str, Any]) -> None:
@@ -254,7 +266,7 @@ class Minimizer(Optimizer):
 
     def _read(self, d: Mapping[str, Any], h: Any) -> MethodState:
         owner, entry = f"{self.rule.class_name}: state", d["state"].get(0)
-        want = self.rule.start(flat([p.value for p in self._cells]), h)
+        want = self.rule.start(self._point(), h)
         numbers = {"steps": d.get("steps", 0)}
         if entry is None:
             return MethodState(None, _counted(owner, numbers)["steps"])
@@ -263,14 +275,13 @@ class Minimizer(Optimizer):
         numbers = _counted(owner, {**numbers, "iterations": entry["iterations"], "evaluations": entry["evaluations"]})
         slots = {}
         for k, first in want.items():
-            a, first = np.array(host(entry[k])), np.asarray(first)
+            a, first = np.array(host(entry[k])), first if is_array(first) else np.asarray(first)
             # What starts with no rows, a history, may have any number of them.
             same = slice(1, None) if 0 in first.shape else slice(None)
             fits = a.ndim == first.ndim and a.shape[same] == first.shape[same]
             if not fits or a.dtype.kind != first.dtype.kind or not np.isfinite(a).all():
                 raise CheckpointError(f"{owner}: {k} has shape {a.shape} and dtype {a.dtype}", f"as {first.shape}")
-            a.setflags(write=False)
-            slots[k] = a
+            slots[k] = frozen(a, device_of(first))
         return MethodState(slots, **numbers)
 
     def explain(self, param: Any) -> MethodExplanation:

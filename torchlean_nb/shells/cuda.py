@@ -120,7 +120,7 @@ class DeviceGroup(FlatGroup):
         if check not in self.kernels:
             ins, outs, operation, preamble = source(self.program, check)
             name = "".join(c if c.isascii() and c.isalnum() else "_" for c in f"step_{self.rule.name}")
-            self.kernels[check] = self.device.library.kernel(
+            self.kernels[check] = self.device.lib.kernel(
                 ins, outs, operation, name, preamble=preamble, options=OPTIONS
             )
         return self.kernels[check]

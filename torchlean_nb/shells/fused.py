@@ -104,7 +104,7 @@ class Fused:
                     "they lie in one array", "a group for each dtype",
                 )
             alone = self.native and opt.nonfinite == "ieee" and len(opt.param_groups) == 1
-            there = device_of(options["params"][0].array).library is not None
+            there = device_of(options["params"][0].array).lib is not None
             kind = DeviceGroup if there else FlatGroup
             out.append(kind(opt.rule, i, options, flat, opt._key, self.native, in_place=alone))
         return out
@@ -187,6 +187,6 @@ def _advance(
     new = [group.advance(part, check, own) for group, part, own in zip(groups, parts, grads, strict=True)]
     if None in new:
         return None
-    if check and groups[0].device.library is not None and failed(groups):
+    if check and groups[0].device.lib is not None and failed(groups):
         raise FloatingPointError
     return tuple(new)

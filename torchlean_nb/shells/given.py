@@ -93,7 +93,7 @@ def as_array(label: str, a: Any, device: Any) -> Any:
     ------
     ShapeError, BackendMixError
     """
-    if device.library is not None and device.owns(a):
+    if device.lib is not None and device.owns(a):
         return a
     if is_foreign(a):
         raise BackendMixError(
@@ -108,7 +108,7 @@ def as_array(label: str, a: Any, device: Any) -> Any:
 
 def frozen(a: Any, device: Any) -> Any:
     """An array of the device that nobody writes to any more; numbers and arrays of the host become one."""
-    if device.library is not None:
+    if device.lib is not None:
         return a if device.owns(a) else device.put(np.asarray(a))
     a = np.asarray(a)
     a.setflags(write=False)

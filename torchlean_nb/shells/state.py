@@ -62,7 +62,7 @@ class OptState:
 
     def moved(self, device: Any, to: Any) -> OptState:
         """The same with every array moved by a function; of the host nothing moves."""
-        return self if device.library is None else replace(self, params=tuple(s and s.moved(to) for s in self.params))
+        return self if device.lib is None else replace(self, params=tuple(s and s.moved(to) for s in self.params))
 
     def to_dict(self, rule: str, groups: list[dict[str, Any]]) -> dict[str, Any]:
         """Plain form, shaped as PyTorch's."""
