@@ -70,6 +70,7 @@ class Param(Computes):
         ShapeError
             When the shape differs; the old value stays.
         """
+        self.session.tape.refuse_outsiders()
         a = self.session.place(new, self.dtype.name, label=self._label, finite=self.session.nonfinite == "raise")
         if a.shape != self.shape:
             raise ShapeError(

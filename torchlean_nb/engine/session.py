@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from torchlean_nb.backend.devices import device as place_of
-from torchlean_nb.backend.devices import host, shown
+from torchlean_nb.backend.devices import shown
 from torchlean_nb.backend.random import Rng, key_of
 from torchlean_nb.backend.store import Store
 from torchlean_nb.copies import Live
@@ -284,6 +284,7 @@ class Session(Looking, IntegerCells, Live):
         NonScalarError, ShapeError, NoGradError, NonFiniteError, HookError
             And the session is as it was.
         """
+        self._own()
         result = self._way.backward(self, self.node(out), seed, hook)
         self._grads = result
         return result
@@ -372,22 +373,9 @@ class Session(Looking, IntegerCells, Live):
     # -- state -----------------------------------------------------------------------------
     def digest(self) -> str:
         """SHA-256 of everything the session holds; equal before and after a refused input."""
-        from hashlib import sha256  # noqa: PLC0415 - its library is slow to load
+        from torchlean_nb.engine.digest import digest  # noqa: PLC0415 - its library is slow to load
 
-        h = sha256()
-
-        def put(*parts: Any) -> None:
-            for p in map(host, parts):
-                h.update(p.tobytes() if isinstance(p, np.ndarray) else repr(p).encode())
-
-        for name, p in self.params.items():
-            put(name, p.dtype, p.shape, p.value, p.requires_grad)
-        for n, v in zip(self.tape, self.tape.values, strict=True):
-            put(n.id, n.op, n.parents, sorted(n.attrs.items(), key=str), n.name, n.requires_grad, v)
-        put(self.rng, self._draws, self._cells, self.tape.grads_on, self.tape.scope)
-        if self._grads is not None:
-            put(self._grads.output, *(x for i in sorted(self._grads._reached) for x in (i, self._grads._reached[i])))
-        return h.hexdigest()
+        return digest(self)
 
     def __repr__(self) -> str:
         return (

@@ -144,6 +144,7 @@ class CompiledLoss:
 
     def _arguments(self, x: Any, y: Any, read: Any) -> tuple[Ready, list[Any], Any]:
         """The program, what it takes beside parameters, and the random stream before keys were drawn."""
+        self.runner.session.tape.refuse_outsiders()
         session, prepare = self.runner.session, self.runner.task.loss.prepare
         plain = x.__class__ is np.ndarray and x.dtype.char == self._char
         xs = [read(v, "input") for v in ((x,) if plain else self.runner._inputs(x))]
