@@ -82,12 +82,20 @@ class Module(Live):
 
         Arrays become inputs of the session. A parameter stands on the tape with the value it had when it
         was first used there, so after a step this wants a fresh tape, or `predict`. When anything fails no
-        buffer has moved.
+        buffer has moved, and tape and random stream are as before.
         """
-        handles = tuple(x if isinstance(x, Ref | Param) else self.session.input(self._ids(x)) for x in xs)
-        run = self._pass(news={} if self.auto_buffers and self.training else None)
-        y = Place(run, self.model).compute(handles[0] if len(handles) == 1 else handles, **inputs)
-        self._commit(run.news or {})
+        s = self.session
+        s._own()
+        mark, before = len(s.tape), (replace(s.rng), s._draws)
+        try:
+            handles = tuple(x if isinstance(x, Ref | Param) else s.input(self._ids(x)) for x in xs)
+            run = self._pass(news={} if self.auto_buffers and self.training else None)
+            y = Place(run, self.model).compute(handles[0] if len(handles) == 1 else handles, **inputs)
+            self._commit(run.news or {})
+        except BaseException:
+            s.tape.rollback(mark)
+            s.rng, s._draws = before
+            raise
         return y
 
     def predict(self, *xs: Any, **inputs: Any) -> Any:
