@@ -58,7 +58,8 @@ ROUTES: dict[str, Callable[[np.ndarray], Any]] = {
     "putmask": lambda a: np.putmask(a, np.ones(a.shape, bool), 9), "setfield": lambda a: a.setfield(9, np.float64),
     "strides": lambda a: _assign(np.lib.stride_tricks.as_strided(a, writeable=True)),
     "broadcast": lambda a: _assign(np.broadcast_to(a, a.shape)),
-    "fill_diagonal": lambda a: np.fill_diagonal(a.reshape(-1, 1), 9), "shuffle": lambda a: np.random.default_rng(0).shuffle(a),
+    "fill_diagonal": lambda a: np.fill_diagonal(a.reshape(-1, 1), 9),
+    "shuffle": lambda a: np.random.default_rng(0).shuffle(a),
 }  # fmt: skip
 
 
@@ -75,9 +76,13 @@ def shown(w: Any, r: random.Random) -> np.ndarray:
         if s._grads is g and g._tape is s.tape:
             ways.append(lambda: s.vjp(g.output, np.ones(s.value(g.output).shape), g.output))
     if w.opt is not None:
-        slots = [a for state in w.opt.state_dict()["state"].values() for a in state.values() if isinstance(a, np.ndarray)]
+        states = w.opt.state_dict()["state"].values()
+        slots = [a for state in states for a in state.values() if isinstance(a, np.ndarray)]
         ways += [lambda: r.choice(slots)] if slots else []
     return r.choice(ways)()
+
+
+REFUSALS = (ValueError, TypeError, AttributeError, RuntimeError, IndexError, NotImplementedError, BufferError)
 
 
 def write(w: Any, r: random.Random) -> None:
@@ -85,7 +90,7 @@ def write(w: Any, r: random.Random) -> None:
     before = w.s.digest()
     a = shown(w, r)
     for name, route in ROUTES.items():
-        with suppress(ValueError, TypeError, AttributeError, RuntimeError, IndexError, NotImplementedError, BufferError):
+        with suppress(*REFUSALS):
             route(a)
         assert w.s.digest() == before, (name, a.shape, a.base is not None and a.base.flags, len(w.s.tape))
     for a in w.owned[-4:]:

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 Shape = tuple[int, ...]
-SHAPES: tuple[Shape, ...] = ((), (1,), (2,), (3,), (4,), (2, 2), (2, 3), (3, 2), (1, 3), (2, 1), (2, 2, 2), (1, 2, 3), (0,), (2, 0))  # fmt: skip
+SHAPES: tuple[Shape, ...] = ((), (1,), (2,), (3,), (4,), (2, 2), (2, 3), (3, 2), (1, 3), (2, 1), (2, 2, 2),
+                            (1, 2, 3), (0,), (2, 0))  # fmt: skip
 
 
 def whole(r: random.Random, shape: Shape) -> np.ndarray:
@@ -122,7 +123,7 @@ def widened(d: Draw) -> Made:
 
 def joined(d: Draw) -> Made:
     x = d.any(ranked(1))
-    return tuple(d.of(x.shape) for _ in range(d.r.randint(0, 2))) + (x,), {"axis": d.axis(x)}
+    return (*(d.of(x.shape) for _ in range(d.r.randint(0, 2))), x), {"axis": d.axis(x)}
 
 
 def looked_up(d: Draw) -> Made:
@@ -218,7 +219,8 @@ def deconvolved(d: Draw) -> Made:
 
 
 def pooled(d: Draw) -> Made:
-    return (d.of(d.r.choice(((1, 1, 4), (1, 2, 4), (2, 1, 4)))),), {"kernel_size": (2,), "stride": d.r.choice((None, (1,)))}
+    x = d.of(d.r.choice(((1, 1, 4), (1, 2, 4), (2, 1, 4))))
+    return (x,), {"kernel_size": (2,), "stride": d.r.choice((None, (1,)))}
 
 
 def windowed(d: Draw) -> Made:
@@ -274,11 +276,13 @@ CALLS: dict[str, Callable[[Draw], Made]] = {
                                "constant_values": d.r.randint(0, 2)}),
     "getitem": looked_up, "index": along(lambda d, x: {"key": (slice(None, None, -1), ...)}), "put_index": put_back,
     "take": taken, "put_take": put_taken, "take_along": gathered(), "put_along": put_along, "gather": gathered(),
-    "scatter_add": scattered, "index_select": lambda d: ((x := d.any(ranked(1)), d.indices(x.shape[0], (2,))), {"axis": 0}),
+    "scatter_add": scattered,
+    "index_select": lambda d: ((x := d.any(ranked(1)), d.indices(x.shape[0], (2,))), {"axis": 0}),
     "gather_rows": lambda d: ((x := d.any(ranked(2, 2)), d.indices(x.shape[0], (2,))), {}),
     "embedding": lambda d: ((d.indices(2, (3,)), d.any(lambda s: len(s) == 2 and s[0] >= 2 and s[1])), {}),
     "one_hot": lambda d: ((d.indices(3, (2,)),), {"num_classes": 3}),
-    "windows": windowed, "spread": spread, "nll_loss": labelled, "fold": unwindowed, "conv": convolved, "conv_transpose": deconvolved, "max_pool": pooled,
+    "windows": windowed, "spread": spread, "nll_loss": labelled,
+    "fold": unwindowed, "conv": convolved, "conv_transpose": deconvolved, "max_pool": pooled,
     "avg_pool": pooled, **dict.fromkeys("mse_loss l1_loss huber_loss hinge".split(), compared),
 }  # fmt: skip
 NAMES = tuple(CALLS)

@@ -59,7 +59,10 @@ def text(f: Callable[[str], Any]) -> Callable[[bytes, Path], Any]:
     return lambda data, _: f(data.decode("utf-8", "surrogatepass" if data.isascii() else "replace"))
 
 
-def both(f: Callable[[random.Random, Any], bytes], raw: Callable[[Any], bytes]) -> Callable[[random.Random, Any], bytes]:
+Damage = Callable[[random.Random, Any], bytes]
+
+
+def both(f: Damage, raw: Callable[[Any], bytes]) -> Damage:
     """Damage with understanding, or of the bytes."""
     return lambda r, x: f(r, x) if r.random() < 0.7 else mutate.of_bytes(r, raw(x))
 
@@ -158,7 +161,8 @@ def network() -> tuple[Any, Any, Any]:
 def checkpoints() -> list[bytes]:
     s, net, opt = network()
     made = []
-    for what in ({"s": s, "net": net, "opt": opt}, {"a": np.arange(3.0), "t": (1, None, "x", float("nan"), 2**70)}, s.rng):
+    values = {"a": np.arange(3.0), "t": (1, None, "x", float("nan"), 2**70)}
+    for what in ({"s": s, "net": net, "opt": opt}, values, s.rng):
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "x.tl"
             tl.save(path, what, meta={"note": "é"})
@@ -247,7 +251,8 @@ def command(data: bytes, folder: Path) -> int:
     return code
 
 
-COMMANDS = [b"--data\nxor\n--model\nmlp\n--hidden\n4,4\n--lr\n0.1", b"--data\nmoons:n=20\n--optimizer\nadam:lr=0.1\n--seed\n3",
+COMMANDS = [b"--data\nxor\n--model\nmlp\n--hidden\n4,4\n--lr\n0.1",
+            b"--data\nmoons:n=20\n--optimizer\nadam:lr=0.1\n--seed\n3",
             b"--schedule\ncosine\n--batch-size\n4\n--dtype\nfloat32\n--data\nspirals:n=12"]  # fmt: skip
 FORMULAS = [b"(1 - x)**2 + 100*(y - x**2)**2", b"sin(x)*exp(-y) + max(x, 2*y)/3", b"log(x**2+1) - arctan(y)"]
 
@@ -295,12 +300,9 @@ def examine(loader: Loader, data: bytes, folder: Path) -> bool:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             found = loader.read(data, folder)
-    except TorchLeanError as e:
-        assert str(e)
-        found = None
-        taken = False
-    else:
         taken = True
+    except TorchLeanError:
+        found, taken = None, False
     used = tracemalloc.get_traced_memory()[1]
     assert used <= 2 * len(data) + ROOM, f"{used} bytes of memory for a file of {len(data)}"
     if taken and loader.again is not None:

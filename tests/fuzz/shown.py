@@ -30,8 +30,9 @@ from torchlean_nb.widgets.schedule_designer import ScheduleDesigner
 def boundary() -> BoundaryTrace:
     r = np.random.default_rng(0)
     return BoundaryTrace(
-        name="moons", steps=[0, 5], loss=[np.nan, 0.5], codes=r.integers(0, 254, (2, 4, 5)), points=r.normal(size=(6, 2)),
-        targets=[0, 1, 1, 0, 1, 0], guesses=r.integers(0, 2, (2, 6)), bounds=(-1.0, 2.0, 0.0, 1.5), labels=("a", "b"),
+        name="moons", steps=[0, 5], loss=[np.nan, 0.5], codes=r.integers(0, 254, (2, 4, 5)),
+        points=r.normal(size=(6, 2)), targets=[0, 1, 1, 0, 1, 0],
+        guesses=r.integers(0, 2, (2, 6)), bounds=(-1.0, 2.0, 0.0, 1.5), labels=("a", "b"),
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Loaders of every format, fed with damage: an error of ours or an answer, in the memory of the file, nothing changed."""
+"""Loaders of every format, fed with damage: an error of ours or an answer, in the memory of the file."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ import os
 import random
 import shutil
 import sys
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -16,7 +17,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 
 from tests.fuzz import attempts
 from tests.fuzz.numbers import TooLargeError
-from tests.fuzz.world import Skip, World, scratch
+from tests.fuzz.recording import Skip
+from tests.fuzz.world import World, scratch
 
 RUNS, STEPS = (int(os.environ.get(f"FUZZ_{n}", m)) for n, m in (("RUNS", 50), ("STEPS", 50)))
 N = st.integers(0, 2**32 - 1)
@@ -28,7 +30,9 @@ def cyclic_garbage():
     gc.set_debug(gc.DEBUG_SAVEALL)
     gc.collect()
     gc.set_debug(0)
-    found = [x if isinstance(x, BaseException) else type(x) for x in gc.garbage if isinstance(x, np.ndarray) or type(x).__module__.startswith("torchlean_nb")]
+    ours = [x for x in gc.garbage if isinstance(x, np.ndarray) or type(x).__module__.startswith("torchlean_nb")]
+    found = [x if isinstance(x, BaseException) else type(x) for x in ours]
+    del ours
     gc.garbage.clear()
     gc.unfreeze()
     gc.enable()
@@ -53,10 +57,8 @@ class Machine(RuleBasedStateMachine):
         self.worlds = [World(b, n % 1000) for b in self.backends]
 
     def tried(self, f):
-        try:
+        with suppress(Skip, TooLargeError):
             f()
-        except (Skip, TooLargeError):
-            pass
 
     @rule(w=WHICH, n=N)
     def record(self, w, n):

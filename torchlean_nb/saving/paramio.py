@@ -96,7 +96,10 @@ def _param(p: Any, shape: Shape | None, label: str) -> np.ndarray:
     for v in values:
         if type(v) is not int or not 0 <= v < 2**64:
             raise CheckpointError(f"ParamIO: {label}: float bits out of range (expected < 2^64, got {quote(v, 40)})")
-    return np.array(values, np.uint64).view(np.float64).reshape(shape)
+    try:
+        return np.array(values, np.uint64).view(np.float64).reshape(shape)
+    except (ValueError, OverflowError):
+        raise CheckpointError(f"ParamIO: {label}: no array has the shape {quote(p['shape'])}") from None
 
 
 def save_bits(path: Location, arrays: Iterable[Any], *, overwrite: bool = True, folder: Location | None = None) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 from torchlean_nb.errors import TraceFormatError, quote
 from torchlean_nb.files import read_text, write
 
+_DEEPEST = 100
 _WORDS = {math.inf: "Infinity", -math.inf: "-Infinity"}
 
 
@@ -76,13 +77,13 @@ def increasing(steps: np.ndarray, what: str) -> None:
         raise TraceFormatError(f"trace: {what} has step {steps[i + 1]} after step {steps[i]}", "steps must increase")
 
 
-def freeze(value: Any, where: str = "meta") -> Any:
+def freeze(value: Any, where: str = "meta", depth: int = 0) -> Any:
     """JSON-able data that nobody can change: mappings, tuples, text, numbers; inf and NaN become words.
 
     Raises
     ------
     TraceFormatError
-        For anything that is not JSON-able.
+        For anything that is not JSON-able, or nested more than 100 deep.
 
     Examples
     --------
@@ -95,13 +96,15 @@ def freeze(value: Any, where: str = "meta") -> Any:
         return value
     if isinstance(value, float):
         return value if math.isfinite(value) else _WORDS.get(value, "NaN")
+    if depth > _DEEPEST:
+        raise TraceFormatError(f"trace: {where} is nested more than {_DEEPEST} deep")
     if isinstance(value, Mapping):
         for key in value:
             if not isinstance(key, str):
                 raise TraceFormatError(f"trace: {where} has the key {quote(key)}", "keys must be text")
-        return MappingProxyType({k: freeze(v, where) for k, v in value.items()})
+        return MappingProxyType({k: freeze(v, where, depth + 1) for k, v in value.items()})
     if isinstance(value, Iterable) and not isinstance(value, bytes | np.ndarray):
-        return tuple(freeze(v, where) for v in value)
+        return tuple(freeze(v, where, depth + 1) for v in value)
     raise TraceFormatError(f"trace: {where} holds a {type(value).__name__}", "which is not plain data")
 
 

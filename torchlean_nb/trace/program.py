@@ -247,7 +247,7 @@ class ProgramTrace(Written):
                     lane=_maybe(int, x["lane"]), view=bool(x["view"]), once=bool(x["once"]), origin=str(x["origin"]),
                     formula=str(x["formula"]), source=_maybe(int, x["source"]), moved=int(x["moved"]),
                     label=str(x["label"]), rule=str(x["rule"]), value=_maybe(decode_array, x["value"]),
-                    seconds=_maybe(float, x["seconds"]),
+                    seconds=_maybe(_seconds, x["seconds"]),
                 )
                 for x in d["lines"]
             )
@@ -303,6 +303,13 @@ class ProgramTrace(Written):
 def _listed(v: Any) -> Any:
     """Tuples as lists, all the way down."""
     return [_listed(x) for x in v] if isinstance(v, tuple) else v
+
+
+def _seconds(v: Any) -> float:
+    s = float(v)
+    if not 0 <= s < float("inf"):
+        raise TraceFormatError(f"trace: a line that took {s} seconds")
+    return s
 
 
 def _maybe(kind: Any, v: Any) -> Any:
