@@ -68,8 +68,8 @@ _LAZY = {
 }
 _OWN = [
     "Gradients", "GraphTrace", "Ledger", "Node", "Param", "Rng", "Session", "StepReport", "Tape", "Tensor",
-    "check_adjoint", "check_gradients", "check_op", "check_rule", "extend", "get_default_device", "grad", "hessian", "hessian_diagonal",
-    "hvp", "jacfwd", "jacrev", "jvp", "load", "lr_find", "ops", "optim", "save", "schedules",
+    "check_adjoint", "check_gradients", "check_op", "check_rule", "extend", "get_default_device", "grad", "hessian",
+    "hessian_diagonal", "hvp", "jacfwd", "jacrev", "jvp", "load", "lr_find", "ops", "optim", "save", "schedules",
     "set_default_device", "value_and_grad", "vjp",
 ]  # fmt: skip
 _OPS = {name: f for name, f in (ops | _functions).items() if name not in _OWN}
