@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from _pasted import pasted
 from hypothesis import given, settings
 from strategies import programs
 
@@ -150,9 +151,7 @@ def test_faster_rules_have_second_derivatives_too(name):
 def test_a_derivative_is_a_program_with_a_source_of_its_own():
     p, at, along = compiled(mse, Y)
     assert p.hvp is p.hvp and "hvp_of_mse" in p.hvp.source and "def step(x, y, W1, b1, W2, b2, dW1" in p.hvp.source
-    notebook = {}
-    exec(p.hvp.source, notebook)
-    assert all(map(same, notebook["step"](*at, *along), p.hvp(tuple(at), along)))
+    assert all(map(same, pasted(p.hvp.source, *at, *along), p.hvp(tuple(at), along)))
     assert "hessian_of_mse" in p.hessian.source and p.hessian.plan.nbytes > 0 and "primitives" in p.hessian.explain()
     assert "compiled jvp_of_mse" in repr(p.jvp) and not hasattr(p.jvp, "no_such_name")
 

@@ -6,6 +6,7 @@ import inspect
 
 import numpy as np
 import pytest
+from _pasted import pasted
 
 import torchlean_nb as tl
 from torchlean_nb.compiler.lowering import lower, memory_order
@@ -31,11 +32,9 @@ def compiled():
 def test_the_source_runs_when_it_is_pasted_and_gives_the_same_numbers():
     p = compiled().value_and_grad
     assert len(p.source.split("def step")[1].splitlines()) < 70 and "torchlean_nb" not in p.source
-    notebook = {}
-    exec(p.source, notebook)
     value, slopes = p(X, Y, *WEIGHTS)
-    pasted = notebook["step"](X, Y, *WEIGHTS)
-    assert pasted[0] == value and all(map(np.array_equal, pasted[1:], slopes))
+    found = pasted(p.source, X, Y, *WEIGHTS)
+    assert found[0] == value and all(map(np.array_equal, found[1:], slopes))
 
 
 def test_training_by_a_program_gives_the_losses_of_training_by_a_session():
@@ -206,9 +205,7 @@ def test_a_choice_among_many_numbers_has_their_bits(dtype):
         assert got.dtype == want.dtype and got.tobytes() == want.tobytes()
     p = tl.compile(lambda x: tl.where(x > 0, 1.0, x), b)
     assert p(b).tobytes() == np.where(b > 0, np.ones((), dtype), b).tobytes()
-    space = {}
-    exec(p.source, space)
-    assert np.array_equal(space["step"](b)[0], p(b)) and "torchlean_nb" not in p.source
+    assert np.array_equal(pasted(p.source, b)[0], p(b)) and "torchlean_nb" not in p.source
 
 
 def test_what_is_written_partly_keeps_its_zeros():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from _pasted import pasted
 from _sessions import X, Y, pair, replays, same
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -164,10 +165,8 @@ def test_its_program_can_be_read_and_runs_when_pasted():
         loss = network(s, X, Y)
         g = s.backward(loss)
     assert "def step(x, W1, b1, W2, b2, x5):" in s.program.source and "gradient of W1" in s.program.source
-    space = {}
-    exec(s.program.source, space)
     values = [s.value(i) for i, r in enumerate(s.tape) if r.op in tl.engine.tape.LEAVES]
-    assert same(space["step"](*values)[1], g["W1"]) and "1 times replayed" in s.explain()
+    assert same(pasted(s.program.source, *values)[1], g["W1"]) and "1 times replayed" in s.explain()
     assert tl.Session().program is None and "nothing is compiled" in tl.Session().explain()
 
 
