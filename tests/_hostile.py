@@ -67,7 +67,7 @@ TRACES = {
     "graph trace": _traces.named, "run trace": _dashboards.named, "race trace": race, "sweep trace": sweep,
     "fair trace": fair, "landscape trace": _landscapes.named, "program trace": _programs.named,
     "boundary trace": lambda n: _decks.film(n, n), "training log": lambda n: _dashboards.named(n).to_train_log(),
-    "ledger": lambda n: Ledger.of(_traces.named(n), 1),
+    "ledger table": lambda n: Ledger.of(_traces.named(n), 1),
     "confusion matrix": lambda n: ConfusionMatrix(((3, 1), (0, 2)), (n, "b")), "update": _views.update,
     "op": op, "surface": surface,
 }  # fmt: skip
