@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 
+import _guard
 import numpy as np
 import pytest
 from _stop import Stop
@@ -51,6 +52,18 @@ def test_a_method_takes_the_same_way_on_the_device(name):
     assert (there.stopped, there.evaluations) == (here.stopped, here.evaluations)
     assert there.to_text() == here.to_text()
     assert np.asarray(devices.host(there.x)).tobytes() == here.x.tobytes()
+
+
+@pytest.mark.parametrize("name", [*(k for k, row in METHODS.items() if row.stays and row.builtin), "adam", "sgd"])
+def test_vectors_stay_on_the_device_where_the_method_says_so(name):
+    out = []
+    for steps in (3, 6):
+        x = device().put(X0.copy())
+        with _guard.counting() as seen:
+            found = tl.minimize(rosenbrock, x, name, steps=steps, tol=0.0)
+        assert len(found.steps) == steps
+        out.append(seen.arrays_out)
+    assert out[0] == out[1] <= 2  # the start and the end, where they are checked and shown
 
 
 @pytest.mark.parametrize("name", ["adam", "sgd", "lion", "lbfgs", "bfgs"])

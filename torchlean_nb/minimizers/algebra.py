@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from torchlean_nb.backend.devices import device_of
+
 
 def solve(a: np.ndarray, b: np.ndarray) -> np.ndarray | None:
     """The solution of ``a x = b``; None when `a` is singular."""
@@ -45,11 +47,29 @@ def positive_definite(a: np.ndarray) -> bool:
     return True
 
 
-def largest(v: np.ndarray) -> Any:
+def number(x: Any) -> Any:
+    """A number of the host with the type it has; of a device it is waited for."""
+    if device_of(x).lib is not None:
+        return x.dtype.type(x.item())
+    return x[()] if isinstance(x, np.ndarray) else x
+
+
+def dot(a: Any, b: Any) -> Any:
+    """Inner product, a number of the host."""
+    return number(a @ b)
+
+
+def largest(v: Any) -> Any:
     """Largest magnitude among the elements."""
-    return abs(v).max()
+    return number(abs(v).max())
 
 
-def first_length(g: np.ndarray) -> Any:
+def first_length(g: Any) -> Any:
     """A first step length that moves no further than 1 in the sum of magnitudes."""
-    return 1 / max(1, abs(g).sum())
+    return 1 / max(1, number(abs(g).sum()))
+
+
+def finite(v: Any) -> bool:
+    """Whether no element is inf or NaN."""
+    device = device_of(v)
+    return bool(np.isfinite(v).all()) if device.lib is None else device.xp.all_finite(v)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from torchlean_nb.hypers import Hyper
-from torchlean_nb.minimizers.algebra import first_length
+from torchlean_nb.minimizers.algebra import dot, first_length
 from torchlean_nb.minimizers.asking import Evaluate, Point
 from torchlean_nb.minimizers.descent import MOVE, zeros
 from torchlean_nb.minimizers.searches import C1, along, check_wolfe
@@ -12,7 +12,7 @@ from torchlean_nb.updates import Slot
 
 
 @method(
-    title="ConjugateGradient", hypers={},
+    title="ConjugateGradient", hypers={}, stays=True,
     slots={"d": Slot(zeros), "gg": Slot(lambda xp, p, h: np.zeros((), p.dtype), symbol=r"g_{k-1}^{\top} g_{k-1}")},
     latex=(
         (r"\beta", r"\frac{g_k^{\top} g_k}{g_{k-1}^{\top} g_{k-1}}"), ("d", r"-g + \beta\,d"),
@@ -23,32 +23,32 @@ from torchlean_nb.updates import Slot
 def conjugate_gradient(at, s, h, k):
     """Linear conjugate gradients for a quadratic: n steps reach the minimum of n variables."""
     g = at.gradient
-    gg = g @ g
+    gg = dot(g, g)
     beta = gg / s.gg if k > 1 and s.gg else 0 * gg
     d = beta * s.d - g
     there = yield Evaluate(at.x + d)
     ad = there.gradient - g
-    curvature = d @ ad
+    curvature = dot(d, ad)
     terms = {"gg": gg, "beta": beta, "d": d, "Ad": ad, "curvature": curvature}
     if not curvature > 0:
         return {**terms, "t": 0, "x": at.x, "next": at, "stop": "no curvature along the direction"}
-    t = -(g @ d) / curvature
-    after = Point(at.x + t * d, at.value + t * (g @ d) / 2, g + t * ad)
+    slope = dot(g, d)
+    t = -slope / curvature
+    after = Point(at.x + t * d, at.value + t * slope / 2, g + t * ad)
     return {**terms, "t": t, "x": after.x, "next": after}
 
 
 def beta_of(rule, g, g_old, d):
     """How much of the last direction stays: ``FR``, ``PR+``, ``HS`` or ``DY``."""
     y = g - g_old
-    top, below = {
-        "FR": (g @ g, g_old @ g_old), "PR+": (g @ y, g_old @ g_old), "HS": (g @ y, d @ y), "DY": (g @ g, d @ y),
-    }[rule]
+    top = dot(g, g) if rule in ("FR", "DY") else dot(g, y)
+    below = dot(g_old, g_old) if rule in ("FR", "PR+") else dot(d, y)
     beta = top / below if below else 0 * top
     return max(beta, 0 * beta) if rule == "PR+" else beta
 
 
 @method(
-    title="NonlinearCG", check=check_wolfe,
+    title="NonlinearCG", check=check_wolfe, stays=True,
     hypers={
         "beta": Hyper("PR+", kind="choice", choices=("FR", "PR+", "HS", "DY")),
         "line_search": Hyper("strong_wolfe", kind="choice", choices=("strong_wolfe", "exact", "armijo")),
@@ -72,10 +72,10 @@ def nonlinear_cg(at, s, h, k):
     g = at.gradient
     beta = beta_of(h.beta, g, s.g, s.d) if k > 1 else 0.0
     d = beta * s.d - g
-    restart = bool(k > 1 and not g @ d < 0)
+    restart = bool(k > 1 and not dot(g, d) < 0)
     if restart:
         beta, d = 0.0, -g
-    slope = g @ d
+    slope = dot(g, d)
     # The first trial changes the value as much as the last step did, to first order.
     first = s.t * s.slope / slope if k > 1 and s.t and slope else first_length(g)
     found = yield from along(at, d, h, first)

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from torchlean_nb.backend.devices import device_of
 from torchlean_nb.hypers import Hyper, lr
 from torchlean_nb.minimizers.searches import C1, C2, along, check_wolfe
 from torchlean_nb.minimizers.table import method
@@ -13,11 +14,11 @@ MOVE = ("x", "x + t\\,d")
 
 def zeros(xp, p, h):
     """A vector like the parameters."""
-    return np.zeros_like(p)
+    return device_of(p).np.zeros_like(p)
 
 
 @method(
-    title="SteepestDescent", check=check_wolfe,
+    title="SteepestDescent", check=check_wolfe, stays=True,
     hypers={
         "line_search": Hyper("exact", kind="choice", choices=("exact", "armijo", "strong_wolfe")), "lr": lr(1.0),
         "c1": C1, "c2": C2,

@@ -4,8 +4,9 @@ from types import SimpleNamespace
 
 import numpy as np
 
+from torchlean_nb.backend.devices import device_of
 from torchlean_nb.hypers import Hyper, lr, nonnegative
-from torchlean_nb.minimizers.algebra import first_length, largest
+from torchlean_nb.minimizers.algebra import dot, first_length, largest, number
 from torchlean_nb.minimizers.asking import Evaluate
 from torchlean_nb.minimizers.descent import MOVE, zeros
 from torchlean_nb.minimizers.table import method
@@ -16,12 +17,13 @@ from torchlean_nb.updates import Slot
 def two_loop(g, S, Y, gamma):
     """Inverse Hessian of the pairs in the rows of `S` and `Y` times ``-g``, oldest pair first."""
     q, alphas = -g, []
-    rhos = [1.0 / (y @ s) for s, y in zip(S, Y, strict=True)]
-    for s, y, rho in reversed(list(zip(S, Y, rhos, strict=True))):
+    pairs = [(S[i], Y[i]) for i in range(S.shape[0])]
+    rhos = [1.0 / (y @ s) for s, y in pairs]  # nothing here is decided: products of a device stay there
+    for (s, y), rho in reversed(list(zip(pairs, rhos, strict=True))):
         alphas.append((s @ q) * rho)
         q = q - alphas[-1] * y
     r = q * gamma
-    for s, y, rho, alpha in zip(S, Y, rhos, reversed(alphas), strict=True):
+    for (s, y), rho, alpha in zip(pairs, rhos, reversed(alphas), strict=True):
         r = r + (alpha - (y @ r) * rho) * s
     return r
 
@@ -47,7 +49,7 @@ def _scalar(value):
 
 
 @method(
-    title="LBFGS", torch="LBFGS", loop=_loop,
+    title="LBFGS", torch="LBFGS", loop=_loop, stays=True,
     hypers={
         "lr": lr(1.0), "max_iter": Hyper(20, low=1, kind="int"), "max_eval": Hyper(None, low=1, kind="int", none=True),
         "tolerance_grad": nonnegative(1e-7, r"\epsilon_g"), "tolerance_change": nonnegative(1e-9, r"\epsilon_x"),
@@ -56,8 +58,8 @@ def _scalar(value):
     },
     slots={
         "d": Slot(zeros), "t": Slot(_scalar(0.0)), "g": Slot(zeros), "gamma": Slot(_scalar(1.0), symbol=r"\gamma"),
-        "S": Slot(lambda xp, p, h: np.zeros((0, p.size), p.dtype), symbol="s_i"),
-        "Y": Slot(lambda xp, p, h: np.zeros((0, p.size), p.dtype), symbol="y_i"),
+        "S": Slot(lambda xp, p, h: xp.zeros(shape=(0, p.size), like=p), symbol="s_i"),
+        "Y": Slot(lambda xp, p, h: xp.zeros(shape=(0, p.size), like=p), symbol="y_i"),
         "n_iter": Slot(lambda xp, p, h: np.asarray(0), symbol="k"),
     },
     latex=(
@@ -74,20 +76,21 @@ def lbfgs(at, s, h, k):
     One call of the class makes up to ``max_iter`` iterations and ``max_eval`` evaluations, ``max_iter * 5 // 4``
     unless given; so with ``max_iter=1`` the search has no trial beyond the first, and may never move.
     """
-    g, S, Y, gamma = at.gradient, s.S, s.Y, s.gamma
+    g, S, Y, gamma = at.gradient, s.S, s.Y, number(s.gamma)
     terms = {}
     if k == 1:
         d = -g
     else:
-        y, step = g - s.g, s.d * s.t
-        ys = y @ step
+        y, step = g - s.g, s.d * number(s.t)
+        ys = dot(y, step)
         terms = {"s": step, "y": y, "ys": ys}
         if ys > 1e-10:
-            S, Y = (np.concatenate([old, new[None]])[-h.history_size :] for old, new in ((S, step), (Y, y)))
-            gamma = ys / (y @ y)
+            join = device_of(g).np.concatenate
+            S, Y = (join([old, new[None]])[-h.history_size :] for old, new in ((S, step), (Y, y)))
+            gamma = ys / dot(y, y)
         d = two_loop(g, S, Y, gamma)
     t = first_length(g) * h.lr if k == 1 else h.lr
-    slope = g @ d
+    slope = dot(g, d)
     terms |= {"S": S, "Y": Y, "gamma": gamma, "d": d, "slope": slope, "g": g, "n_iter": np.asarray(k)}
     if slope > -h.tolerance_change:
         return {**terms, "t": t, "x": at.x, "next": at, "stop": "the slope is small enough", "converged": True}

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from torchlean_nb.backend.devices import common, host
+from torchlean_nb.backend.devices import common, get_default_device, host
 from torchlean_nb.errors import (
     DTypeError,
     HyperparameterTypeError,
@@ -17,6 +17,7 @@ from torchlean_nb.errors import (
     ShapeError,
     quote,
 )
+from torchlean_nb.minimizers.algebra import number
 from torchlean_nb.minimizers.asking import Evaluate, Point
 
 # Differentiation stands a floor above the methods and is loaded when a function of Tensors comes.
@@ -26,9 +27,8 @@ _ENGINE = "torchlean_nb.engine"
 class Objective:
     """Answers questions about `f` at flat vectors, and counts them.
 
-    The function is computed on the device of the start, of the host on the default device. Points, and all that a
-    method makes of them, stay on the host: each of its decisions needs a number there, and what is asked is one
-    vector, what is answered another.
+    The function is computed on the device of the start, one on the host goes to the default device. What is known at
+    a point stays there for a method that works on vectors of a device, and is fetched for the others.
 
     Parameters
     ----------
@@ -38,21 +38,30 @@ class Objective:
         Its form is the form of the argument.
     examples : int, optional
         Number of terms of a finite sum.
+    stays : bool
+        Whether points live on the device.
     """
 
-    def __init__(self, f: Callable[..., Any], x0: Any, examples: int | None = None):
+    def __init__(self, f: Callable[..., Any], x0: Any, examples: int | None = None, stays: bool = False):
         if not callable(f):
             raise HyperparameterTypeError(f"tl.minimize: f is a {type(f).__name__}, not a function")
         self.f, self.examples, self.count = f, examples, 0
         self.names = tuple(x0) if isinstance(x0, Mapping) else None
         given = {"x0": x0} if self.names is None else x0
-        self.device = common(given.values())  # None: the default device
+        there = common(given.values())
+        self.device, self.given_there = there or get_default_device(), there is not None
+        self.known = (lambda a: a) if stays else host
         parts = [_array(name, host(a)) for name, a in given.items()]
         if not sum(a.size for a in parts):
             raise ShapeError("tl.minimize: nothing to minimize over, x0 has no elements")
         self.shapes = [a.shape for a in parts]
         self.start = np.concatenate([a.ravel() for a in parts])
         self.start.setflags(write=False)
+        self.start = self.device.put(self.start) if stays else self.start
+
+    def shown(self, x: Any) -> Any:
+        """A point as the user gave the start: in its form, on its side."""
+        return self.packed(self.device.put(host(x)) if self.given_there else host(x))
 
     def packed(self, v: Any) -> Any:
         """A flat vector, of numbers or a Tensor, in the form of the start."""
@@ -68,7 +77,7 @@ class Objective:
     def __call__(self, ask: Evaluate) -> Point:
         """What is known at a point."""
         self.count += 1
-        engine, x = import_module(_ENGINE), ask.x if self.device is None else self.device.put(ask.x)
+        engine, x = import_module(_ENGINE), ask.x if self.device.owns(ask.x) else self.device.put(ask.x)
 
         def flat(v: Any) -> Any:
             return self.f(self.packed(v)) if ask.example is None else self.f(self.packed(v), ask.example)
@@ -90,9 +99,10 @@ class Objective:
                 )
             return result
 
-        value, gradient = map(host, engine.value_and_grad(tracked)(x))
+        value, gradient = engine.value_and_grad(tracked)(x)
         second = host(engine.hessian(flat)(x)) if "hessian" in ask.want else None
-        return Point(ask.x, float(value.reshape(())), gradient, second, example=ask.example)
+        value = float(number(value.reshape(())))
+        return Point(ask.x, value, self.known(gradient), second, example=ask.example)
 
     def _least_squares(self, engine: Any, flat: Any, ask: Evaluate, x: Any) -> Point:
         r = host(engine.vjp(flat, x)[0])

@@ -41,7 +41,7 @@ def of_rule(rule: UpdateRule) -> Method:
     return Method(
         name=rule.name, update=update, hypers=rule.hypers, slots=rule.slots, latex=rule.latex, tuples=rule.tuples,
         check=rule.check, scope=rule.scope, title=rule.class_name, references=rule.references, given=rule.given,
-        needs=frozenset({"gradient"}), builtin=rule.builtin,
+        needs=frozenset({"gradient"}), builtin=rule.builtin, stays=True,
     )
 
 

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from torchlean_nb.backend.devices import host
 from torchlean_nb.errors import CapabilityError, NonFiniteError, quote
 from torchlean_nb.hypers import Hyper, check_all, nonnegative
-from torchlean_nb.minimizers.algebra import largest
+from torchlean_nb.minimizers.algebra import finite, largest
 from torchlean_nb.minimizers.asking import Evaluate, Point, Step, drive
 from torchlean_nb.minimizers.objective import Objective
 from torchlean_nb.minimizers.rules import method_of
@@ -78,7 +79,7 @@ class Minimized:
     Parameters
     ----------
     x : ndarray or dict of ndarray
-        In the form of the start.
+        In the form of the start, on the device of the start.
     value : float
     gradient_norm : float or None
         Largest element of the gradient; None for a method that has none.
@@ -103,7 +104,7 @@ class Minimized:
     @property
     def points(self) -> np.ndarray:
         """Iterates as rows, the start first."""
-        return np.array([self.start.x, *(s.after.x for s in self.steps)])
+        return np.array([host(p.x) for p in self._path])
 
     @property
     def values(self) -> np.ndarray:
@@ -152,6 +153,7 @@ def minimize(
         Takes one Tensor, or a dict of Tensors, returns a scalar; the residuals where the method is one
         of least squares; for finite sums ``f(x, i)`` is example `i`, and ``examples=`` says how many.
     x0 : array or dict of arrays
+        The function is computed on its device; of a start on the host, on the default device.
     method : str
         Of ``tl.minimizers.METHODS``, or an update rule of ``tl.optim``.
     steps : int
@@ -177,7 +179,7 @@ def minimize(
     row = method_of(method)
     check_all("tl.minimize", RUN, {"steps": steps, "tol": tol, "nonfinite": nonfinite})
     h = SimpleNamespace(**row.resolve(hypers), tol=float(tol))
-    ask = Objective(f, x0, getattr(h, "examples", None))
+    ask = Objective(f, x0, getattr(h, "examples", None), row.stays)
     if row.scope == "tensor" and (len(ask.shapes) > 1 or len(ask.shapes[0]) > 1):
         raise CapabilityError(
             f"{row.class_name}: this rule treats each tensor by its shape", "here all parameters are one vector",
@@ -204,12 +206,12 @@ def minimize(
             at, why, good = step.after, step.stop, bool(step.terms.get("converged", False))
     end = at if at.value is not None else ask.whole(at.x)
     norm = None if end.gradient is None else float(largest(end.gradient))
-    return Minimized(row, ask.packed(end.x), float(end.value), norm, start, tuple(done), ask.count, why, good)
+    return Minimized(row, ask.shown(end.x), float(end.value), norm, start, tuple(done), ask.count, why, good)
 
 
 def _finite(p: Point) -> bool:
     known_there = [v for v in (p.x, p.value, p.gradient, p.hessian, p.residuals, p.jacobian) if v is not None]
-    return all(np.isfinite(v).all() for v in known_there)
+    return all(map(finite, known_there))
 
 
 def _require_finite(row: Method, k: int, p: Point, hint: str) -> None:
@@ -217,7 +219,7 @@ def _require_finite(row: Method, k: int, p: Point, hint: str) -> None:
         what = "value" if p.value is not None and not np.isfinite(p.value) else "gradient or point"
         where = f"after step {k}" if k else "at the start"
         raise NonFiniteError(
-            f"{row.class_name}: the {what} is not finite {where}, at x = {quote(p.x, 120)}",
+            f"{row.class_name}: the {what} is not finite {where}, at x = {quote(host(p.x), 120)}",
             "the steps grow without bound, or left the domain of the function" if k else None,
             f"a smaller lr, another method, or {hint}" if k else "a start where the function is finite",
         )

@@ -16,6 +16,7 @@ import numpy as np
 from torchlean_nb.backend.devices import device_of, host
 from torchlean_nb.errors import HyperparameterError, ShapeError, UnknownNameError, did_you_mean, quote
 from torchlean_nb.hypers import Hyper
+from torchlean_nb.minimizers.algebra import dot
 from torchlean_nb.minimizers.asking import Asking, Evaluate, Point, drive
 
 
@@ -64,12 +65,12 @@ class Ray:
     @property
     def start(self) -> tuple[Any, Any, Any, Point]:
         """Step 0."""
-        return 0.0, self.at.value, self.at.gradient @ self.d, self.at
+        return 0.0, self.at.value, dot(self.at.gradient, self.d), self.at
 
     def ask(self, t: Any) -> Asking:
         """Step, value, slope and Point at `t`."""
         p = yield Evaluate(self.at.x + t * self.d)
-        return t, p.value, p.gradient @ self.d, p
+        return t, p.value, dot(p.gradient, self.d), p
 
     def enough(self, t: Any, c1: Any) -> Any:
         """The highest value that is a sufficient decrease at `t`, up to the resolution of the numbers."""
@@ -84,7 +85,7 @@ class Ray:
 
     def refused(self) -> Search | None:
         """The outcome where the direction does not lead down."""
-        slope = self.at.gradient @ self.d
+        slope = dot(self.at.gradient, self.d)
         return None if slope < 0 else Search(0.0, self.at, (), False, f"no descent direction: slope {float(slope):.3g}")
 
 
@@ -133,7 +134,7 @@ def exact(at: Point, d: np.ndarray) -> Asking:
         return Search(0.0, at, (Trial(1, f1, slope1, "no curvature"),), False, "no minimum along the direction")
     t = -slope0 / curvature
     p = Point(at.x + t * d, f0 + t * slope0 / 2, at.gradient + t * (p1.gradient - at.gradient))
-    trials = (Trial(one, f1, slope1, "gives the curvature"), Trial(t, p.value, p.gradient @ d, "the minimum"))
+    trials = (Trial(one, f1, slope1, "gives the curvature"), Trial(t, p.value, dot(p.gradient, d), "the minimum"))
     return Search(t, p, trials, True, "minimum along the direction")
 
 

@@ -45,9 +45,14 @@ class Method(UpdateRule):
     loop : callable or None
         ``loop(step, at, slots, h)``, a generator that returns a list of Steps: what one call of the
         torch-shaped class does, where that is not one iteration.
+    stays : bool
+        Vectors of a device stay there, and only numbers come to the host: it computes with `dot`, `number` and
+        operators. Otherwise every point and what is known there is fetched, which costs little where a method
+        is for few variables.
     """
 
     loop: Callable[..., Any] | None = None
+    stays: bool = False
 
     @classmethod
     def _named(cls, name: str) -> Any:

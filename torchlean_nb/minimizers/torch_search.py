@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from torchlean_nb.minimizers.algebra import largest
 from torchlean_nb.minimizers.asking import Asking, Point
 from torchlean_nb.minimizers.searches import SEARCHES, Ray, Search, Trial, cubic_minimum
 
@@ -71,7 +72,7 @@ def torch_wolfe(
     stuck = False
     while not done and used < max_trials:
         left, right = sorted((ends[0][0], ends[1][0]))
-        if (right - left) * abs(d).max() < tolerance_change:
+        if (right - left) * largest(d) < tolerance_change:
             break
         t, stuck = _kept_off(_inside(*ends, left, right), left, right, stuck)
         here = yield from ray.ask(t)
