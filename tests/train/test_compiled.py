@@ -32,6 +32,9 @@ CASES = {
 }  # fmt: skip
 
 
+HOST = tl.get_default_device().kind == "cpu"  # elsewhere a program and the optimizer's own kernel follow each other
+
+
 def trained(name, backend, fit=None, **options):
     model, task, data = CASES[name]
     trainer = tl.Trainer(model, task, seed=3, backend=backend, **{"optimizer": "adam", **options})
@@ -158,7 +161,7 @@ def straight(monkeypatch):
 def test_a_fused_optimizer_leaves_the_bits_of_an_eager_training(name, dtype, straight):
     options = {"optimizer": fused("AdamW", lr=0.01), "dtype": dtype}
     compiled = trained(name, "compiled", **options)
-    assert len(straight) == compiled[0].step and None not in straight
+    assert len(straight) == (compiled[0].step if HOST else 0) and None not in straight
     assert same(trained(name, "eager", **options), compiled)
 
 
@@ -224,7 +227,7 @@ def test_a_parameter_that_is_frozen_on_the_way_stays(straight):
         assert np.array_equal(held, first.value)
         ends.append({k: v.tobytes() for k, v in trainer.runner.get_params().items()})
     assert ends[0] == ends[1]
-    assert straight.count(None) == 3
+    assert straight.count(None) == (3 if HOST else 0)
 
 
 def test_diagnostics_see_the_gradients_of_their_step():
