@@ -100,14 +100,13 @@ class World(bad_files.Files, bad_training.Training, bad_engine.Engine, bad_shown
         names = WORDS | {n: getattr(self, n) for n in named.intersection(dir(self))}
         return lambda: eval(compile(tree, code, "eval"), names)
 
-    def torn(self, do: Callable[[], Any], opt: Any = None) -> int:
+    def torn(self, do: Callable[[], Any], undo: Callable[[], Any]) -> int:
         """Press Stop at many instructions: how often that left something between before and after."""
-        opt = opt or self.opt
-        start, old, torn, n = opt.snapshot(), self.digest(), 0, 1
+        old, torn, n = self.digest(), 0, 1
         do()
         new = self.digest()
         while True:
-            opt.restore(start)
+            undo()
             trace = sys.gettrace()
             sys.settrace(Stop(n))
             try:
