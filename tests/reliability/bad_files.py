@@ -113,6 +113,15 @@ class Files:
             m.setattr(atomic.Path, "open", refuse)
             do()
 
+    def full_disk(self, do):
+        """Do it on a disk that is full when the new file takes its place."""
+        def refuse(*paths):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        with self.monkeypatch.context() as m:
+            m.setattr(os, "replace", refuse)
+            do()
+
     def killed(self, times):
         """Kill a process that saves: the file is the old one or the new one, and nothing lies beside it."""
         code = (
