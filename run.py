@@ -12,6 +12,8 @@ Further words:
     guard [pytest options]   the unit tests on a stand-in for CuPy that refuses every implicit conversion
     gpu [pytest options]     the tests of a GPU on this machine's (installs CuPy for its driver)
     lint [ruff options]      style of the code
+    nightly [minutes]        every fuzz and every kill in its long form, one after the other
+    audit                    known advisories about the packages of .venv; a report that never fails
     help                     this text
 
 Options after `lab` go to JupyterLab (--no-browser --port 9999), but for --threads N; options after `test`
@@ -237,9 +239,53 @@ def gpu(args):
     return suite("gpu", "gpu", args or ["tests/gpu"], "cuda" + major, device="cuda")
 
 
+def nightly(args):
+    """The long forms of what the unit tests do briefly; all of them run, whatever one of them finds."""
+    minutes = int(args[0]) if args else 60
+    python = environment("lab", "test")
+    longs = (
+        ("tests.fuzz.loaders", minutes * 60), ("tests.fuzz", 500, 100), ("tests.reliability.interrupts", 10000),
+        ("tests.saving.kills", 1000), ("tests.load.reruns", 100),
+    )  # fmt: skip
+    results = {}
+    for words in longs:
+        print("\n== python -m %s" % " ".join(map(str, words)), flush=True)
+        results[words[0]] = run(python, "-m", *words, env=one_thread(os.environ))
+    print()
+    for name, status in results.items():
+        print("%-30s %s" % (name, "FAILED" if status else "passed"))
+    return 1 if any(results.values()) else 0
+
+
 def lint(args):
     """Style of the code."""
     return run(environment("dev"), "-m", "ruff", "check", *args)
+
+
+def audit(args):
+    """Report of pip-audit about what is installed; where it or the network is missing, a line that says so."""
+    python = python_of_venv()
+    install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "pip-audit>=2.10"]
+    command = [str(python), "-m", "pip_audit", "--local", "--skip-editable", "--progress-spinner", "off", *args]
+    try:
+        if not answers(python, "import pip_audit") and quietly(install).returncode:
+            print("audit: pip-audit is not installed, and could not be: is there a network?")
+            return 0
+        done = quietly(command)
+        lines = (done.stdout + done.stderr).strip().splitlines() or ["pip-audit said nothing"]
+        shown = [line for line in lines if "could not be audited" not in line]
+        # A report stands on stdout; what stands on stderr alone is trouble, such as no network.
+        print("\n".join(shown) if done.stdout or not done.returncode else "audit: no report: %s" % lines[-1])
+        if len(lines) > len(shown):
+            print("audit: the package index here knows nothing about %d packages" % (len(lines) - len(shown)))
+    except (OSError, subprocess.TimeoutExpired) as e:
+        print("audit: no report: %s" % e)
+    return 0
+
+
+def quietly(command):
+    """A command that has run for at most five minutes, and what it said."""
+    return subprocess.run(command, capture_output=True, text=True, cwd=str(ROOT), timeout=300)
 
 
 def suite(title, marks, args, *extras, device=None):
@@ -264,7 +310,7 @@ def pytest(title, args, *extras):
 
 def main(argv):
     """Run the command named first in `argv` with the rest as its options."""
-    commands = {f.__name__: f for f in (lab, test, unit, lessons, oracle, browser, guard, gpu, lint)}
+    commands = {f.__name__: f for f in (lab, test, unit, lessons, oracle, browser, guard, gpu, nightly, lint, audit)}
     if not argv or argv[0] in ("help", "-h", "--help"):
         print(__doc__.strip())
         return 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import itertools
 import json
 import re
 import subprocess
@@ -190,6 +191,52 @@ def test_an_unknown_word_shows_the_help():
     assert done.returncode == 1
     assert "There is no command 'tset'" in done.stderr
     assert "run.py test" in done.stderr
+
+
+@pytest.mark.parametrize(("installed", "answer", "said"), [
+    (True, (0, "", "No known vulnerabilities found"), "No known vulnerabilities found"),
+    (True, (1, "Name Version ID\nx 1 CVE-1", "Found 1 known vulnerability"), "Name Version ID\nx 1 CVE-1"),
+    (True, (1, "", "Traceback\nConnectionError: offline"), "audit: no report: ConnectionError: offline"),
+    (False, (1, "", "no network"), "audit: pip-audit is not installed, and could not be"),
+    (True, subprocess.TimeoutExpired("pip_audit", 300), "audit: no report: Command 'pip_audit' timed out"),
+])  # fmt: skip
+def test_an_audit_is_a_report_and_never_fails(run, machine, monkeypatch, capsys, installed, answer, said):
+    def quietly(command):
+        if isinstance(answer, Exception):
+            raise answer
+        return subprocess.CompletedProcess(command, *answer)
+
+    monkeypatch.setattr(run, "answers", lambda python, code: installed)
+    monkeypatch.setattr(run, "quietly", quietly)
+    assert run.audit([]) == 0
+    assert capsys.readouterr().out.startswith(said)
+
+
+# The first version without a known advisory that concerns us.
+FIXED = {
+    "nbconvert": (7, 17, 1),  # CVE-2026-39378, CVE-2025-53000
+    "jupyter-server": (2, 20),  # CVE-2026-44727, CVE-2026-35397
+    "jupyterlab": (4, 5, 7),  # CVE-2026-42557, CVE-2026-40171
+    "notebook": (7, 5, 6),  # the same
+    "torch": (2, 10),  # CVE-2025-32434, CVE-2026-24747
+}
+# They evaluate text or unpickle: CVE-2023-39631, CVE-2026-32640, CVE-2026-55244, CVE-2025-1550.
+UNWANTED = {"numexpr", "simpleeval", "asteval", "keras", "dill", "cloudpickle"}
+
+
+def requirements():
+    """Package and lower bound of every requirement of pyproject.toml."""
+    for line in [*PROJECT["dependencies"], *itertools.chain(*PROJECT["optional-dependencies"].values())]:
+        name, versions = split(line)
+        least = re.match(r"(?:>=|==)([0-9.]*[0-9])", versions)[1]
+        yield name.lower().replace("_", "-"), tuple(map(int, least.split(".")))
+
+
+def test_no_dependency_is_older_than_the_fix_of_an_advisory():
+    found = list(requirements())
+    assert [(name, least) for name, least in found if least < FIXED.get(name, ())] == []
+    assert {"nbconvert", "jupyter-server", "jupyterlab", "torch"} <= {name for name, _ in found}
+    assert UNWANTED.isdisjoint(name for name, _ in found)
 
 
 # -- Binder, versions, paths -------------------------------------------------------------------
