@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any
-from weakref import WeakValueDictionary
 
 import numpy as np
 
@@ -11,8 +10,6 @@ from . import counting
 
 TYPES = "?bBhHiIlLqQefdFD"  # CuPy has no objects, no text, no dates
 SCALARS = (bool, int, float, complex, np.generic)
-# By the address of what is behind: a view holds the array it was cut from, as CuPy's do.
-_roots: WeakValueDictionary[int, ndarray] = WeakValueDictionary()
 
 
 def refused(what: str) -> TypeError:
@@ -27,20 +24,27 @@ class Hidden(TypeError, AttributeError):
     """An attribute that NumPy looks for and must not find."""
 
 
-def wrap(a: Any, device: int | None = None) -> ndarray:
-    """An array of a device, the current one, over this NumPy array or scalar; no copy."""
+def wrap(a: Any, device: int | None = None, of: Any = ()) -> ndarray:
+    """An array of a device, the current one, over this NumPy array or scalar, made `of` these; no copy."""
     if a.__class__ is not np.ndarray:
         a = np.asarray(a)
     if a.dtype.char not in TYPES:
         raise TypeError(f"Unsupported dtype {a.dtype}")
     out = object.__new__(ndarray)
     out._a, out._device = a, counting.current.device if device is None else device
-    if a.base is None:
-        out._root = None
-        _roots[id(a)] = out
-    else:
-        out._root = _roots.get(id(a.base))
+    out._root = None if a.base is None else _root(a.base, of)
     return out
+
+
+def _root(base: np.ndarray, of: Any) -> ndarray | None:
+    """The array that a view was cut from, which it holds, as CuPy's do."""
+    for x in of:
+        if x.__class__ is ndarray:
+            if x._a is base:
+                return x
+            if x._a.base is base:
+                return x._root
+    return None
 
 
 def behind(x: ndarray) -> np.ndarray:
@@ -84,20 +88,20 @@ def plain(x: Any) -> Any:
     return x
 
 
-def wrapped(result: Any) -> Any:
+def wrapped(result: Any, of: Any = ()) -> Any:
     """Arrays and numbers among results as arrays of the device."""
     if isinstance(result, np.ndarray | np.generic):
-        return wrap(result)
+        return wrap(result, None, of)
     if isinstance(result, tuple):
-        return tuple(wrapped(r) for r in result)
-    return [wrapped(r) for r in result] if isinstance(result, list) else result
+        return tuple(wrapped(r, of) for r in result)
+    return [wrapped(r, of) for r in result] if isinstance(result, list) else result
 
 
 def run(name: str, f: Any, args: Any, kwargs: dict[str, Any], out: Any = None) -> Any:
     """One computation."""
     counting.launch(name)
     if out is None:
-        return wrapped(f(*[plain(a) for a in args], **{k: plain(v) for k, v in kwargs.items()}))
+        return wrapped(f(*[plain(a) for a in args], **{k: plain(v) for k, v in kwargs.items()}), args)
     f(*[plain(a) for a in args], **{k: plain(v) for k, v in kwargs.items()}, out=array_of(out))
     return out
 
@@ -180,7 +184,6 @@ class ndarray:
         counting.launch("empty")
         self._a, self._root, self._device = np.empty(shape, dtype, order), None, counting.current.device
         wrap(self._a)  # refuses types CuPy does not have
-        _roots[id(self._a)] = self
 
     # -- attributes --------------------------------------------------------------------------
     shape = property(lambda self: self._a.shape)
@@ -191,11 +194,11 @@ class ndarray:
     nbytes = property(lambda self: self._a.nbytes)
     strides = property(lambda self: self._a.strides)
     flags = property(lambda self: Flags(self._a))
-    T = property(lambda self: wrap(self._a.T, self._device))
-    mT = property(lambda self: wrap(self._a.mT, self._device))
+    T = property(lambda self: wrap(self._a.T, self._device, (self,)))
+    mT = property(lambda self: wrap(self._a.mT, self._device, (self,)))
     device = property(lambda self: _cuda_device(self._device))
-    real = property(lambda self: wrap(self._a.real, self._device))
-    imag = property(lambda self: wrap(self._a.imag, self._device))
+    real = property(lambda self: wrap(self._a.real, self._device, (self,)))
+    imag = property(lambda self: wrap(self._a.imag, self._device, (self,)))
 
     @property
     def base(self) -> Any:
@@ -229,7 +232,7 @@ class ndarray:
             behind(self)
             if any(isinstance(k, np.ndarray) and k.dtype.kind == "b" for k in key):
                 counting.waited()
-        return wrap(self._a[key], self._device)
+        return wrap(self._a[key], self._device, (self,))
 
     def __setitem__(self, key: Any, value: Any) -> None:
         if isinstance(value, list | tuple):
@@ -255,7 +258,7 @@ class ndarray:
         return f"<array on the device, {self.dtype}, shape {self.shape}>"
 
     def view(self, dtype: Any = None, type: Any = None) -> ndarray:
-        return wrap(self._a.view() if dtype is None else self._a.view(dtype), self._device)
+        return wrap(self._a.view() if dtype is None else self._a.view(dtype), self._device, (self,))
 
     def astype(
         self, dtype: Any, order: str = "K", casting: Any = None, subok: Any = None, copy: bool = True

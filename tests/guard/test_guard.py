@@ -159,7 +159,7 @@ def test_an_element_is_a_view():
     first = v[0]
     v[0] = 2.0
     assert first.item() == 2.0
-    assert v.T.base is not None
+    assert v.T.base is v and v[1:][0].base is v and v.reshape(3, 1).base is v and v.base is None
 
 
 def test_linear_algebra_answers_nan():
