@@ -7,11 +7,13 @@ fractions. All of them run the same lines.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+
+from torchlean_nb.backend.devices import device_of, host
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +65,50 @@ class Step:
     def stop(self) -> str:
         """Why the method cannot or need not go on; empty when it can."""
         return self.terms.get("stop", "")
+
+
+class Fetched(Sequence[Step]):
+    """Steps whose arrays live on a device: one that is looked at comes to the host, with all that is in it.
+
+    Parameters
+    ----------
+    there : tuple of Step
+    """
+
+    def __init__(self, there: Sequence[Step]):
+        self.there = there
+        self._points: dict[int, Point] = {}  # by the one on the device: where a step ends, the next begins
+
+    def __len__(self) -> int:
+        return len(self.there)
+
+    def __getitem__(self, i: Any) -> Any:
+        found = self.there[i]
+        return tuple(self._step(s) for s in found) if isinstance(i, slice) else self._step(found)
+
+    def _step(self, s: Step) -> Step:
+        terms = {k: self._term(v) for k, v in s.terms.items()}
+        before, after, *asked = map(self._point, (s.before, s.after, *s.asked))
+        return replace(s, before=before, terms=terms, after=after, asked=tuple(asked))
+
+    def _point(self, p: Point) -> Point:
+        if id(p) not in self._points:
+            self._points[id(p)] = at_home(p)
+        return self._points[id(p)]
+
+    def _term(self, v: Any) -> Any:
+        point = getattr(v, "point", None)  # of a line search
+        return replace(v, point=self._point(point)) if isinstance(point, Point) else host(v)
+
+
+def fetched(steps: Sequence[Step]) -> Sequence[Step]:
+    """Steps with arrays of the host; the same ones where they have no others."""
+    return steps if not steps or device_of(steps[0].after.x).lib is None else Fetched(steps)
+
+
+def at_home(p: Point) -> Point:
+    """The same point with arrays of the host."""
+    return Point(**{k: host(v) for k, v in vars(p).items()})
 
 
 Asking = Generator[Evaluate, Point, Any]

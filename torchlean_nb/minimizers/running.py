@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from types import SimpleNamespace
 from typing import Any
@@ -13,7 +13,7 @@ from torchlean_nb.backend.devices import host
 from torchlean_nb.errors import CapabilityError, NonFiniteError, quote
 from torchlean_nb.hypers import Hyper, check_all, nonnegative
 from torchlean_nb.minimizers.algebra import finite, largest
-from torchlean_nb.minimizers.asking import Evaluate, Point, Step, drive
+from torchlean_nb.minimizers.asking import Evaluate, Point, Step, at_home, drive, fetched
 from torchlean_nb.minimizers.objective import Objective
 from torchlean_nb.minimizers.rules import method_of
 from torchlean_nb.minimizers.table import Method
@@ -83,7 +83,8 @@ class Minimized:
     value : float
     gradient_norm : float or None
         Largest element of the gradient; None for a method that has none.
-    steps : tuple of Step
+    steps : sequence of Step
+        With arrays of the host.
     evaluations : int
     stopped : str
         Why it ended.
@@ -96,7 +97,7 @@ class Minimized:
     value: float
     gradient_norm: float | None
     start: Point
-    steps: tuple[Step, ...]
+    steps: Sequence[Step]
     evaluations: int
     stopped: str
     converged: bool
@@ -113,7 +114,7 @@ class Minimized:
 
     @property
     def _path(self) -> list[Point]:
-        return [self.start, *(s.after for s in self.steps)]
+        return [self.start, *(s.after for s in getattr(self.steps, "there", self.steps))]
 
     def to_text(self, rows: int = 12) -> str:
         """Result and a table of the steps, the middle left out where there are many."""
@@ -206,7 +207,8 @@ def minimize(
             at, why, good = step.after, step.stop, bool(step.terms.get("converged", False))
     end = at if at.value is not None else ask.whole(at.x)
     norm = None if end.gradient is None else float(largest(end.gradient))
-    return Minimized(row, ask.shown(end.x), float(end.value), norm, start, tuple(done), ask.count, why, good)
+    taken = fetched(tuple(done))
+    return Minimized(row, ask.shown(end.x), float(end.value), norm, at_home(start), taken, ask.count, why, good)
 
 
 def _finite(p: Point) -> bool:

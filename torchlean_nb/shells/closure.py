@@ -26,6 +26,7 @@ from torchlean_nb.errors import (
 )
 from torchlean_nb.minimizers import METHODS, Method, Point, Step, drive
 from torchlean_nb.minimizers.algebra import finite
+from torchlean_nb.minimizers.asking import fetched
 from torchlean_nb.minimizers.running import known
 from torchlean_nb.shells.asked import ANSWERS, Asked, flat
 from torchlean_nb.shells.cells import one_store, read_groups
@@ -292,7 +293,7 @@ class Minimizer(Optimizer):
                 if not self._state.steps:
                     raise HyperparameterError(f"explain: {quote(p.name)} has no update yet", None, "opt.step(closure)")
                 place = slice(at, at + p.array.size)
-                return MethodExplanation(self.rule, p.name, self._state.last, place, p.array.shape)
+                return MethodExplanation(self.rule, p.name, fetched(self._state.last), place, p.array.shape)
             at += p.array.size
         raise HyperparameterError(f"explain: {quote(param, 40)} is not a parameter of this optimizer")
 

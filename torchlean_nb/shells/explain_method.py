@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from torchlean_nb.backend.devices import host, is_array
 from torchlean_nb.minimizers import Method, Step
 from torchlean_nb.shells.explain import _brief
 
@@ -29,16 +29,16 @@ class MethodExplanation:
 
     method: Method
     name: str | None
-    steps: tuple[Step, ...]
+    steps: Sequence[Step]
     place: slice
     shape: tuple[int, ...]
 
     def cut(self, v: Any) -> Any:
         """The part of a vector, or of rows of vectors, that is this parameter's; anything else as it is."""
         n = self.steps[0].before.x.size
-        if is_array(v) and v.ndim and v.shape[-1] == n and v.shape != (n, n):
-            return host(v[..., self.place].reshape(*v.shape[:-1], *self.shape))
-        return host(v)
+        if isinstance(v, np.ndarray) and v.ndim and v.shape[-1] == n and v.shape != (n, n):
+            return v[..., self.place].reshape(*v.shape[:-1], *self.shape)
+        return v
 
     def terms_of(self, step: Step) -> dict[str, Any]:
         """Named terms of one iteration."""
