@@ -178,7 +178,8 @@ def test_a_start_outside_of_the_domain_is_on_the_map_and_one_far_away_changes_no
 
 def test_long_races_are_thinned_and_say_so():
     p = race_payload(tl.race([("sgd", {"lr": 1e-3})], on="sphere", steps=3000))
-    assert len(decoded(p["steps"])) == 1001 and "1001 of 3001" in p["tracks"][0]["note"]
+    count = len(decoded(p["steps"]))
+    assert 990 < count <= 1001 and f"{count} of 3001" in p["tracks"][0]["note"]
     assert decoded(p["steps"])[[0, -1]].tolist() == [0, 3000]
 
 

@@ -18,7 +18,7 @@ from torchlean_nb.trace.graph import Edge, GraphTrace, TraceNode
 
 LIMIT, EDGES = 300, 1500
 # Boxes and arrows together: a drawing that is folded stays below a megabyte, with all its steps.
-_WHOLE, _ROOM = 600, 420
+_WHOLE, _ROOM = 600, 360
 # The name of an op is an identifier, so none is called this.
 FOLDED = "folded nodes"
 _PERIOD, _INSIDE = 64, 40

@@ -1,0 +1,59 @@
+"""Nothing a step makes waits for the collector of cycles. The long form: ``python -m tests.load.steps 10000``."""
+
+import gc
+import weakref
+
+import pytest
+
+import torchlean_nb as tl
+from tests.load.steps import KINDS, left
+
+
+@pytest.mark.parametrize("make", KINDS.values(), ids=KINDS)
+def test_a_step_leaves_nothing_that_only_the_collector_finds(make):
+    cyclic, _ = left(make, steps=20, warm=20)
+    assert cyclic == 0
+
+
+def test_a_cycle_would_be_noticed():
+    def make():
+        def run(steps):
+            for _ in range(steps):
+                loop = []
+                loop.append(loop)
+
+        return run
+
+    assert left(make, steps=20)[0] == 20
+
+
+def test_a_tape_dies_when_it_is_reset():
+    """Also with the collector off: tapes hold the large arrays."""
+    s = tl.Session()
+    w = s.param([1.0, 2.0])
+    gc.disable()
+    try:
+        for _ in range(3):
+            s.backward((w * w).sum())
+            old = weakref.ref(s.tape)
+            s.backward((w * w).sum())
+            s._grads = None
+            s.reset_tape()
+            assert old() is None
+    finally:
+        gc.enable()
+
+
+@pytest.mark.parametrize("backend", ["eager", "compiled"])
+def test_nothing_in_the_package_keeps_a_session(backend):
+    def made():
+        s = tl.Session(backend=backend)
+        w = s.param([1.0, 2.0])
+        s.step(tl.optim.SGD([w], lr=0.1), lambda: (w * w).sum())
+        return weakref.ref(s.store)
+
+    dropped = [weakref.ref(s) for s in (tl.Session(backend=backend) for _ in range(3))]
+    assert [d() for d in dropped[:-1]] == [None, None], "without parameters a session is in no cycle"
+    kept = made()
+    gc.collect()
+    assert kept() is None
