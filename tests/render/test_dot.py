@@ -115,6 +115,18 @@ def test_dot_runs_without_a_shell_on_standard_input(monkeypatch):
     assert isinstance(seen["input"], bytes)
 
 
+def test_a_dot_in_the_working_folder_and_a_text_without_end_are_not_used(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(module.shutil, "which", lambda name: str(tmp_path / "dot"))
+    monkeypatch.setattr(module.subprocess, "run", lambda *args, **options: pytest.fail("dot was started"))
+    with pytest.raises(ToolError, match="not installed"):
+        render_dot(scalar(), engine="dot")
+    monkeypatch.setattr(module.shutil, "which", lambda name: "/opt/gv/dot")
+    monkeypatch.setattr(module, "_LARGEST", 100)
+    with pytest.raises(ToolError, match="bytes of DOT are more than 100"):
+        render_dot(scalar(), engine="dot")
+
+
 @pytest.mark.parametrize("failure", [
     subprocess.TimeoutExpired("dot", 10), OSError("exec format error"),
     subprocess.CompletedProcess([], 1, b"", b"syntax"),

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import warnings
 from importlib import import_module
+from pathlib import Path
 
 import graphviz
 import numpy as np
@@ -25,6 +26,7 @@ from torchlean_nb.trace.graph import GraphTrace, TraceNode
 FORMATS = ("svg", "png", "pdf", "dot")
 ENGINES = ("auto", "dot", "pygraphviz", "own")
 _SECONDS = 10
+_LARGEST = 2_000_000
 _WAYS_OUT = "apt install graphviz, brew install graphviz, or pip install pygraphviz"
 _STYLE = {
     "input": ("ellipse", LIGHT["inp"], "solid"),
@@ -137,8 +139,11 @@ def _drawn(trace: GraphTrace, engine: str, format: str) -> str | bytes:
 
 def _by_program(source: bytes, format: str) -> bytes:
     program = shutil.which("dot")
-    if program is None:
+    # Windows looks into the working folder first, where a download may lie.
+    if program is None or Path(program).resolve().parent == Path.cwd():
         raise ToolError("dot: the program is not installed", None, _WAYS_OUT)
+    if len(source) > _LARGEST:
+        raise ToolError(f"dot: {len(source):,} bytes of DOT are more than {_LARGEST:,}", None, "engine='own'")
     try:
         done = subprocess.run(
             [os.path.abspath(program), f"-T{format}"], input=source, capture_output=True, timeout=_SECONDS, check=False
