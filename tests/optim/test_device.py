@@ -20,6 +20,9 @@ from optim.interrupts import digest
 import torchlean_nb as tl
 from torchlean_nb.errors import BackendMixError, NonFiniteError
 from torchlean_nb.laws.rules_trial import run, step, trials
+from torchlean_nb.optim.compose import TRANSFORMS, WRAPPERS
+from torchlean_nb.optim.noisy import dp_aggregate
+from torchlean_nb.shells.optimizer import class_of
 from torchlean_nb.updates import RULES
 
 HALF = {"project": lambda xp, g: 0.5 * g, "lift": lambda xp, s: 2.0 * s}
@@ -44,6 +47,25 @@ def test_a_rule_steps_as_on_the_cpu_and_waits_once(trial):
     constants = 2 if trial.rule.name == "mechanic" else 0  # a column of numbers for each of two parameters
     assert waits[-1][1:] == (0, 1, 0)
     assert waits[-1][0] <= constants
+
+
+@pytest.mark.parametrize("name", [*TRANSFORMS, *WRAPPERS])
+def test_a_transform_or_wrapper_steps_as_on_the_cpu(name):
+    if name in WRAPPERS:
+        rule = WRAPPERS[name]("adam")
+    else:
+        row = TRANSFORMS[name]
+        rule = tl.optim.chain(row, "sgd") if row.place != "after" else tl.optim.chain("sgd", row)
+    start = {"w": START["w"], "v": 1 + START["w"]}
+    grads = [{k: np.random.default_rng(i).normal(size=a.shape) for k, a in start.items()} for i in range(5)]
+    here, there = class_of(rule)(start), class_of(rule)(put(start))
+    for g in grads:
+        here.step(g, 1.5)
+        g = put(g)
+        with _guard.counting() as seen:
+            there.step(g, 1.5)
+    assert same(there.params, here.params)
+    assert (seen.arrays_out, seen.items, seen.waits) == (0, 1, 0)
 
 
 # -- what goes in and comes out ----------------------------------------------------------------------------
@@ -262,3 +284,10 @@ def test_a_kernel_that_fails_to_start_changes_nothing():
 def test_many_steps_of_a_rule_with_noise_draw_the_numbers_of_the_cpu():
     here, there = pair("SGLD", lr=0.01)
     assert same(run(here, GRADS), run(there, [put(g) for g in GRADS]))
+
+
+def test_private_gradients_are_made_on_the_device():
+    g = {k: np.stack([x[k] for x in GRADS]) for k in START}
+    options = {"l2_norm_clip": 1.0, "noise_multiplier": 0.5, "seed": 3, "t": 2}
+    there, device_made = dp_aggregate(g, **options), dp_aggregate(put(g), **options)
+    assert same({k: a.get() for k, a in device_made.items()}, there)

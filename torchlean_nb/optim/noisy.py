@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
 
-from torchlean_nb.backend.devices import device_of
-from torchlean_nb.backend.namespace import numpy_namespace
+from torchlean_nb.backend.devices import common, device, device_of
 from torchlean_nb.backend.random import next_seed, normal, splitmix64
 from torchlean_nb.errors import ShapeError
 from torchlean_nb.hypers import REQUIRED, Hyper, check_all, lr, nonnegative
@@ -99,7 +98,8 @@ def dp_aggregate(
     [0.45, 0.6]
     """
     given = {"l2_norm_clip": l2_norm_clip, "noise_multiplier": noise_multiplier, "seed": seed, "t": t}
-    h, xp = SimpleNamespace(**check_all("dp_aggregate", PRIVATE, given)), numpy_namespace()
+    h = SimpleNamespace(**check_all("dp_aggregate", PRIVATE, given))
+    xp = (common(per_example.values()) or device("cpu")).xp
     grads = {k: xp.asarray(g) for k, g in per_example.items()}
     sizes = {g.shape[:1] for g in grads.values()}
     if len(sizes) != 1 or sizes & {(), (0,)}:

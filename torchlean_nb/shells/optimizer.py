@@ -57,7 +57,7 @@ class Optimizer(Averaged, Twinned):
     fused : bool or {"numpy", "numba"}
         Keep each group in flat arrays and step them by a straight-line program, the rule's formula with
         its scalars folded: equal up to rounding, many times faster, without `explain`. Write gradients
-        into `grads` and call `step()`. True takes numba where it is installed.
+        into `grads` and call `step()`. True takes numba where it is installed; on a device a group is one kernel.
     *values, **hypers
         Of the rule, in its order or by name; in a group dict they hold for that group.
 
