@@ -49,10 +49,16 @@ WITHOUT_A_ROW = {
 }
 
 
+@pytest.fixture(scope="module")
+def base(tmp_path_factory):
+    return tmp_path_factory.mktemp("rows")
+
+
 @pytest.fixture
-def world(tmp_path, monkeypatch):
-    (tmp_path / "folder").mkdir()
-    return World(tmp_path / "folder", monkeypatch)
+def world(base, monkeypatch, request):
+    folder = base / request.node.callspec.id / "folder"
+    folder.mkdir(parents=True)
+    return World(folder, monkeypatch)
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda r: r["id"])
