@@ -91,8 +91,8 @@ class Hyper:
             raise self._range(owner, name, quote(value, 40)) from None
         below = v < self.low or (self.open_low and v == self.low)
         above = v > self.high or (self.open_high and v == self.high)
-        if not math.isfinite(v) or below or above:
-            raise self._range(owner, name, repr(value))
+        if below or above or (self.kind != "int" and not math.isfinite(v)):
+            raise self._range(owner, name, quote(value))
         return v
 
     def _range(self, owner: str, name: str, value: str) -> HyperparameterError:

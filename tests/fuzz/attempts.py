@@ -85,14 +85,22 @@ def shown(w: Any, r: random.Random) -> np.ndarray:
 REFUSALS = (ValueError, TypeError, AttributeError, RuntimeError, IndexError, NotImplementedError, BufferError)
 
 
+def changes(route: Callable[[np.ndarray], Any], a: np.ndarray) -> bool:
+    """Whether a way to write is open."""
+    before = a.tobytes()
+    with suppress(*REFUSALS):
+        route(a)
+    return a.tobytes() != before
+
+
 def write(w: Any, r: random.Random) -> None:
     """Try every way on one array that is on show, and write into an array that was handed in."""
     before = w.s.digest()
     a = shown(w, r)
-    for name, route in ROUTES.items():
+    for route in ROUTES.values():
         with suppress(*REFUSALS):
             route(a)
-        assert w.s.digest() == before, (name, a.shape, a.base is not None and a.base.flags, len(w.s.tape))
+    assert w.s.digest() == before, [name for name, route in ROUTES.items() if changes(route, a)]
     for a in w.owned[-4:]:
         if a.flags.writeable and a.dtype.kind == "f":
             a += r.choice((1.0, -1.0))
@@ -132,16 +140,16 @@ ON_SESSION: tuple[Callable[[Any], Any], ...] = (
 )  # fmt: skip
 ON_VALUE: tuple[Callable[[Any, Any], Any], ...] = (
     lambda s, x: tl.reshape(x, shape=(7, 11)), lambda s, x: tl.sum(x, axis=9), lambda s, x: tl.sum(x, axis="x"),
-    lambda s, x: x @ np.ones((17, 2)), lambda s, x: tl.take(x, [10**6]), lambda s, x: tl.take(x, [0.5]),
+    lambda s, x: x @ np.ones((41, 2)), lambda s, x: tl.take(x, [10**6]), lambda s, x: tl.take(x, [0.5]),
     lambda s, x: tl.concatenate(x, np.ones((9, 9, 9, 9))), lambda s, x: x / 0.0,
-    lambda s, x: tl.add(x, np.ones((13, 17))), lambda s, x: tl.add(x, [NAN]), lambda s, x: tl.add(x, "x"),
-    lambda s, x: tl.add(x, None), lambda s, x: tl.safe_log(x, eps=-1),
+    lambda s, x: tl.add(x, [NAN]), lambda s, x: tl.add(x, "x"),
+    lambda s, x: tl.add(x, None),
     lambda s, x: np.add(x, 1, out=np.zeros(3)), lambda s, x: np.asarray(x), lambda s, x: np.fft.fft(x),
     lambda s, x: bool(x), lambda s, x: copy.deepcopy(x), lambda s, x: pickle.dumps(x), lambda s, x: tl.permute(x, (9,)),
     lambda s, x: s.backward(x, seed=np.ones((13, 17))), lambda s, x: s.backward(x, seed=np.full(x.shape, NAN)),
     lambda s, x: s.backward(x, np.ones(x.shape), hook=_raises), lambda s, x: s.jvp(x, {x: np.ones((13, 17))}),
     lambda s, x: s.backward(x, np.ones(x.shape), hook=lambda i, g: np.ones((13, 17))), lambda s, x: x[10**6],
-    lambda s, x: tl.einsum("ijklmn->", x), lambda s, x: tl.conv(x, np.ones((1, 1, 2, 2, 2, 2))), lambda s, x: x[0.5],
+    lambda s, x: tl.einsum("abcdefghijk->", x), lambda s, x: tl.conv(x, np.ones((1, 1, *[2] * 9))), lambda s, x: x[0.5],
 )  # fmt: skip
 
 

@@ -104,7 +104,13 @@ def floats(a: np.ndarray) -> np.ndarray:
 
 def small(a: np.ndarray) -> bool:
     """Whether all numbers are far from where floats begin to round."""
-    return all(abs(x) <= LARGEST and Fraction(x).denominator <= FINEST for x in a.ravel())
+    return all(abs(x) <= LARGEST and binary(x) <= FINEST for x in a.ravel())
+
+
+def binary(x: Any) -> float:
+    """The denominator; of thirds and their like, which no float equals, infinity."""
+    d = Fraction(x).denominator
+    return d if d & (d - 1) == 0 else float("inf")
 
 
 def variables(a: np.ndarray, first: int) -> np.ndarray:
@@ -132,8 +138,8 @@ def pulled(f: Any, xs: list[np.ndarray], wanted: list[bool], g: np.ndarray) -> l
                 term = slope * up
                 total[k] += term
                 size[k] += abs(term)
-                finest = max(finest, Fraction(term).denominator)
-    if max(size, default=0) * finest > ROOM:
+                finest = max(finest, binary(term))
+    if finest > ROOM or max(size, default=0) * finest > ROOM:
         raise TooLargeError
     out: list[np.ndarray | None] = []
     for x, want, start in zip(xs, wanted, starts, strict=True):

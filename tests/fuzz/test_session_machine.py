@@ -47,7 +47,6 @@ class Machine(RuleBasedStateMachine):
     def __init__(self):
         super().__init__()
         gc.disable()
-        gc.collect()
         gc.freeze()
         self.folder = scratch()
         self.worlds = []
@@ -64,7 +63,7 @@ class Machine(RuleBasedStateMachine):
     def record(self, w, n):
         w = self.worlds[w]
         r = random.Random(n)
-        for _ in range(r.randint(1, 4)):
+        for _ in range(r.randint(3, 8)):
             w.add(w.draw_call(r))
 
     @rule(w=WHICH, n=N)
@@ -75,7 +74,12 @@ class Machine(RuleBasedStateMachine):
 
     @rule(w=WHICH, n=N)
     def backward(self, w, n):
-        self.tried(lambda: self.worlds[w].backward(random.Random(n)))
+        w, r = self.worlds[w], random.Random(n)
+        for _ in range(r.randint(2, 8)):
+            w.add(w.draw_call(r))
+        if r.random() < 0.7:
+            w.tie()
+        self.tried(lambda: w.backward(r))
 
     @rule(w=WHICH, n=N)
     def push(self, w, n):
@@ -109,9 +113,10 @@ class Machine(RuleBasedStateMachine):
     def look(self, w):
         self.worlds[w].look()
 
-    @rule(w=WHICH)
-    def save(self, w):
-        self.worlds[w].save(self.folder)
+    @rule(w=WHICH, n=N)
+    def save(self, w, n):
+        if n % 3 == 0:  # a file that survives a power cut takes its time
+            self.worlds[w].save(self.folder)
 
     @rule(w=WHICH)
     def load(self, w):

@@ -31,7 +31,7 @@ class Floats:
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         f = getattr(np, name)
-        self.__dict__[name] = found = lambda *args: f(*args).item()
+        self.__dict__[name] = found = (lambda *args: f(*args).item()) if callable(f) else f
         return found
 
 

@@ -113,6 +113,8 @@ def load(
         found = library.load(content)
     except Exception as e:  # what the library raises is its own affair
         raise CheckpointError(f"{label} is not a safetensors file, or a damaged one", quote(str(e))) from None
+    if "" in found:
+        raise CheckpointError(f"{label}: an array without a name", None, "giving it one where the file was written")
     if into is not None:
         if not cast:
             check_dtypes(into, found, label)
