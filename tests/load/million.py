@@ -57,7 +57,7 @@ def main(nodes: int = 1_000_000, draw: bool = False) -> float:
         assert len(timed("from JSON", lambda: GraphTrace.from_json(text), nodes)) == nodes
         assert len(repr(s).splitlines()) == 1
         del trace, again, text
-    del g, y
+    y = g = None
     timed("free", s.reset_tape, nodes)
     return each
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,8 @@ from torchlean_nb.engine.data import freeze
 from torchlean_nb.engine.lone import shape_of
 from torchlean_nb.engine.tensor import Ref
 from torchlean_nb.errors import ForeignHandleError, HandleTypeError, UnknownNodeError, did_you_mean, quote
+
+_ROWS = 30  # of a repr
 
 
 def newest(ids: Sequence[int], before: int) -> int | None:
@@ -152,7 +155,9 @@ class Gradients(Mapping, Live):
             return False
 
     def __repr__(self) -> str:
-        rows = [f"  {getattr(p, 'name', None) or f'param_{i}'}: {self._brief(i)}" for p, i in self._params.items()]
+        some = islice(self._params.items(), _ROWS)
+        rows = [f"  {getattr(p, 'name', None) or f'param_{i}'}: {self._brief(i)}" for p, i in some]
+        rows += [f"  and {len(self) - _ROWS} more parameters"] if len(self) > _ROWS else []
         return f"Gradients of node {self.output}, {len(self._reached)} nodes reached\n" + "\n".join(rows)
 
     def _brief(self, i: int) -> str:

@@ -19,10 +19,12 @@ from torchlean_nb.render.race_scene import HUES, MARKS, Scene, results, scene, s
 from torchlean_nb.render.routes import num
 from torchlean_nb.render.theme import DARK, FONT, LIGHT
 from torchlean_nb.trace.race import RaceTrace
+from torchlean_nb.trace.sampling import min_max_lttb
 
 WIDTH, MAP = 700.0, 404.0
 TALL = MAP * ASPECT
 _TOP, _ROW, _PAD = 36.0, 22.0, 12.0
+_MOST = 1000  # points of a line
 _MOST = 24  # contenders in a picture
 _SET, _COLUMNS, _STATUS = 150, (("best loss", 424.0), ("to target", 500.0), ("evaluations", 576.0)), 592
 _RULES = """
@@ -163,7 +165,7 @@ def _map(seen: Scene) -> str:
         u, v = seen.way(i, len(seen.trace.steps) - 1)
         x, y = seen.way(i)
         rest = slice(max(0, len(x) - 1), None)
-        later, done, wide = path(u[rest] * by, v[rest] * by), path(x * by, y * by), " top" if i == top else ""
+        later, done, wide = _line(u[rest] * by, v[rest] * by), _line(x * by, y * by), " top" if i == top else ""
         ways += [f'<path {ink(i)}way faint" d="{later}"/>', f'<path class="halo" d="{done}"/>',
                  f'<path {ink(i)}way{wide}" d="{done}"/>']  # fmt: skip
         if len(x):
@@ -235,8 +237,8 @@ def _plot(seen: Scene, k: int) -> list[str]:
     for i in seen.on:
         c, end = curves[i], seen.head(i) + 1
         xs, ys = along(steps), up(c)
-        out += [f'<path {ink(i)}way faint" d="{path(xs[end - 1 :], ys[end - 1 :])}"/>',
-                f'<path {ink(i)}way" d="{path(xs[:end], ys[:end])}"/>']  # fmt: skip
+        out += [f'<path {ink(i)}way faint" d="{path(*min_max_lttb(xs[end - 1 :], ys[end - 1 :], _MOST))}"/>',
+                f'<path {ink(i)}way" d="{path(*min_max_lttb(xs[:end], ys[:end], _MOST))}"/>']  # fmt: skip
     if aim is not None and low <= aim <= high:
         y = float(up(np.array(aim)))
         out += [f'<path class="aim" d="M{num(left)} {num(y)}h{num(wide)}"/>',
@@ -247,6 +249,12 @@ def _plot(seen: Scene, k: int) -> list[str]:
         at = seen.head(i)
         out.append(_mark(i, float(along(steps[at])), float(up(curves[i][at])), 0.75))
     return out
+
+
+def _line(x: np.ndarray, y: np.ndarray) -> str:
+    """A way over the map, with no more points than can be seen."""
+    kept = np.linspace(0, len(x) - 1, min(len(x), _MOST)).round().astype(int)
+    return path(x[kept], y[kept])
 
 
 def grid(low: float, high: float, log: bool) -> list[float]:
