@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
+import torchlean_nb as tl
 from torchlean_nb import schedules
 from torchlean_nb.schedules import lr_scheduler
 
@@ -17,7 +18,14 @@ def at_end(scheduler):
     return scheduler
 
 
-WORDS["at_end"] = at_end
+def fitted():
+    """A Trainer after three steps, with its history."""
+    trainer = tl.Trainer(tl.nn.Linear(2, 1), seed=5)
+    trainer.fit([[1.0, 2.0], [3.0, 4.0]], [[1.0], [2.0]], steps=3, progress=False)
+    return trainer
+
+
+WORDS |= {"at_end": at_end, "fitted": fitted}
 
 
 class Training:

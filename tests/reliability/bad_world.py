@@ -19,7 +19,7 @@ from tests._stop import Stop
 from tests.datasets.recipes import SCOPE
 from tests.reliability import bad_engine, bad_files, bad_shown, bad_training
 from torchlean_nb import errors
-from torchlean_nb.saving.things import state_of
+from torchlean_nb.saving.things import is_thing, state_of
 
 WORDS = {
     **SCOPE, **{name: getattr(tl.data, name) for name in tl.data.__all__}, **bad_engine.WORDS, **bad_files.WORDS,
@@ -75,13 +75,11 @@ class World(bad_files.Files, bad_training.Training, bad_engine.Engine, bad_shown
                            "loader": self.loader, "numbers": self.numbers}  # fmt: skip
 
     def digest(self) -> str:
-        """SHA-256 of all of it: values, tapes, gradients, slots, schedules, streams, options."""
-        things = [self.opt, self.lcg_loader, *self.everything.values()]
+        """SHA-256 of all of it: values, tapes, gradients, slots, schedules, streams, and what the row was given."""
+        things = [self.opt, self.lcg_loader, *self.everything.values(), *([self.it] if is_thing(self.it) else [])]
         sessions = [x.digest() for x in self.sessions]
-        data = tl.data.Dataset(*self.ds.arrays).digest
-        names = [(n.id, n.op, n.name) for x in self.sessions for n in x.tape]
-        states = [state_of(x) for x in things]
-        return sha256(repr((sessions, data, names, states, self.opt.param_groups)).encode()).hexdigest()
+        data = [a.tobytes() for a in self.ds.arrays]
+        return sha256(repr((sessions, data, [state_of(x) for x in things])).encode()).hexdigest()
 
     def settle(self) -> tuple[Any, ...]:
         """Everything as it is now."""
