@@ -6,8 +6,11 @@ that sink; LaTeX has its own in `tex`. Nothing else in the toolkit escapes.
 
 from __future__ import annotations
 
+from keyword import iskeyword
 from typing import Any
 from unicodedata import category
+
+from torchlean_nb.errors import NameError_, quote
 
 LIMIT = 200
 _PROSE = 2000
@@ -101,6 +104,23 @@ def json_for_script(value: Any) -> str:
 
     text = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     return text.translate(_SCRIPT)
+
+
+def identifier(name: object) -> str:
+    """A name that stands in Python we write and run: an identifier, or refused.
+
+    Raises
+    ------
+    NameError_
+
+    Examples
+    --------
+    >>> identifier("my_square")
+    'my_square'
+    """
+    if not isinstance(name, str) or not name.isidentifier() or iskeyword(name) or name.startswith("__"):
+        raise NameError_(f"{quote(name)} cannot be the name of a row", "it must be an identifier of Python", "my_row")
+    return name
 
 
 def spreadsheet(text: str) -> str:

@@ -28,7 +28,7 @@ from torchlean_nb.backend.devices import common
 from torchlean_nb.backend.namespace import numpy_namespace
 from torchlean_nb.domains import REAL, Arg, Domain, Sample
 from torchlean_nb.errors import RuleError, UnknownNameError, did_you_mean
-from torchlean_nb.escape import code, prose, visible
+from torchlean_nb.escape import code, identifier, prose, visible
 
 REQUIRED = object()
 CO_VARARGS = 0x04
@@ -308,7 +308,7 @@ def _decorator(kind: str, **fixed: Any) -> Callable[..., Callable[[Callable[...,
     def declare(**fields: Any) -> Callable[[Callable[..., Any]], Op]:
         def wrap(forward: Callable[..., Any]) -> Op:
             row = dict(fixed) | fields
-            name = row.pop("name", forward.__name__.rstrip("_"))
+            name = identifier(row.pop("name", forward.__name__.rstrip("_")))
             builtin = (forward.__module__ or "").startswith("torchlean_nb.")
             return register(Op(name=name, forward=forward, kind=kind, builtin=builtin, **row))
 

@@ -26,7 +26,7 @@ from torchlean_nb.errors import (
     UnknownNameError,
     did_you_mean,
 )
-from torchlean_nb.escape import code, prose, visible
+from torchlean_nb.escape import code, identifier, prose, visible
 from torchlean_nb.hypers import REQUIRED, Hyper, check_all
 
 
@@ -267,7 +267,7 @@ def update_rule(**fields: Any) -> Callable[[Callable[..., dict[str, Any]]], Upda
 
     def wrap(update: Callable[..., dict[str, Any]]) -> UpdateRule:
         row = dict(fields)
-        name = row.pop("name", update.__name__.rstrip("_"))
+        name = identifier(row.pop("name", update.__name__.rstrip("_")))
         builtin = (update.__module__ or "").startswith("torchlean_nb.")
         rule = UpdateRule(name=name, update=update, builtin=builtin, **row)
         old = (RULES.rows if builtin else RULES).get(name)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
+from typing import NoReturn
 
 from torchlean_nb.cli import machine, train
+from torchlean_nb.escape import visible
 
 COMMANDS: dict[str, tuple[Callable[[Sequence[str]], int], str]] = {
     "lab": (machine.lab, "open the lessons in JupyterLab; its own options may follow"),
@@ -14,9 +16,17 @@ COMMANDS: dict[str, tuple[Callable[[Sequence[str]], int], str]] = {
 }
 
 
+class Parser(argparse.ArgumentParser):
+    """A parser that repeats what was typed as text that a terminal does not obey."""
+
+    def error(self, message: str) -> NoReturn:
+        """End with the usage and what is wrong."""
+        super().error(visible(message, 1000))
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point of the console script."""
-    parser = argparse.ArgumentParser(prog="torchlean-nb", description="See backpropagation.", allow_abbrev=False)
+    parser = Parser(prog="torchlean-nb", description="See backpropagation.", allow_abbrev=False)
     words = parser.add_subparsers(dest="command", required=True, metavar=f"{{{','.join(COMMANDS)}}}")
     for name, (_, text) in COMMANDS.items():
         # What follows lab and train is theirs to read, also a --help.

@@ -12,6 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+from torchlean_nb.escape import visible
+
 PROG = "torchlean-nb train"
 DEVICES = ("auto", "cpu", "cuda", "rocm", "metal", "wasm", "tpu", "trainium", "custom", "external")
 DTYPES = {"float64": "float64", "float32": "float32", "float": "float64"}
@@ -175,7 +177,7 @@ class Parser(argparse.ArgumentParser):
         """Say it, and that there is help."""
         if "--resume" in message:
             message += "; --load FILE takes a saved run up again"
-        self.exit(2, f"{self.prog}: {message}\n  {self.prog} --help shows all flags\n")
+        self.exit(2, f"{self.prog}: {visible(message, 1000)}\n  {self.prog} --help shows all flags\n")
 
 
 def parser() -> Parser:
