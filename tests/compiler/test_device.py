@@ -1,4 +1,9 @@
-"""Programs on a device: the numbers of the CPU, the same lines, and crossings that can be counted."""
+"""Programs on a device: the numbers of the CPU, the same lines, and crossings that can be counted.
+
+``EVERY_KERNEL=1`` compiles the kernels of all examples, which takes a minute the first time.
+"""
+
+import os
 
 import _guard
 import numpy as np
@@ -8,6 +13,7 @@ import torchlean_nb as tl
 from torchlean_nb.backend import devices
 from torchlean_nb.errors import BackendMixError
 
+EVERY = os.environ.get("EVERY_KERNEL")
 RNG = np.random.default_rng(0)
 X, LABELS = RNG.normal(size=(64, 5)), RNG.integers(0, 3, 64)
 W, B, V = RNG.normal(size=(5, 80)), RNG.normal(size=80), RNG.normal(size=(80, 3))
@@ -206,3 +212,58 @@ def test_compiled_sessions_replay_there_with_the_bits_of_eager_ones(dtype):
         found.append((losses, [p.value.tobytes() for p in net.parameters()]))
     assert found[0] == found[1] and s._way.book.replayed == 3
     assert f"import {_guard.module.__name__} as np" in s.program.source
+
+
+# -- one launch for neighbouring lines --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"] if EVERY else ["float32"])
+@pytest.mark.parametrize("name", FUNCTIONS if EVERY else ["network"])
+def test_a_fast_program_launches_less_and_differs_by_rounding_only(name, dtype):
+    f, args, argnums = FUNCTIONS[name]
+    args = [a.astype(dtype) if a.dtype.kind == "f" else a for a in args]
+    plain, fast = (
+        tl.compile(f, *args, argnums=argnums, device="guard", fast=quick).value_and_grad for quick in (False, True)
+    )
+    want = flat(plain(*args))
+    for a, b in zip(flat(fast(*args)), want, strict=True):
+        np.testing.assert_allclose(a, b, rtol=2e-4 if dtype == "float32" else 1e-11, atol=1e-5)
+    assert "ElementwiseKernel(" in fast.source and "ElementwiseKernel(" not in plain.source
+    seen = []
+    for p in (fast, plain):
+        with _guard.counting() as counted:
+            p(*args)
+        seen.append(sum(counted.launches.values()))
+    assert seen[0] < seen[1]
+
+
+CHAINS = {
+    "in place": lambda x, y: tl.tanh(x * y + 1.0) * 2.0 - x,
+    "broadcast against what is written": lambda x, y: (x - tl.max(x * 2.0, axis=0, keepdims=True)) * 3.0 + x * 2.0,
+    "a view of what is written": lambda x, y: (x * 2.0 + (x * 3.0).T) * (x * 2.0) - (y * y).T,
+    "a choice that is read twice": lambda x, y: tl.where(x > y, x, y * y) * tl.where(x > y, 1.0, 2.0),
+    "logic": lambda x, y: tl.where(tl.logical_not(x > 0.0), tl.abs(x), tl.sqrt(tl.abs(x))) + tl.minimum(x, y),
+    "all functions": lambda x, y: tl.sin(tl.cos(tl.arctan(tl.exp(tl.log1p(tl.expm1(tl.sinh(tl.cosh(x) * 0.1))))))) / y,
+}
+
+
+@pytest.mark.parametrize("name", CHAINS if EVERY else [*CHAINS][:3])
+def test_a_launch_writes_nothing_that_it_has_yet_to_read(name):
+    x, y = RNG.normal(size=(2, 6, 6))
+    slow, fast = (
+        tl.compile(lambda *a: tl.sum(CHAINS[name](*a) ** 2), x, y, argnums=(0, 1), device="guard", fast=quick)
+        for quick in (False, True)
+    )
+    for a, b in zip(flat(fast.value_and_grad(x, y)), flat(slow.value_and_grad(x, y)), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-11, atol=1e-12)
+
+
+@pytest.mark.parametrize("fused", [False, True])
+def test_a_fast_training_step_learns_as_the_other_does(fused):
+    s = tl.Session(device="guard")
+    params = [s.param(a, name=n) for a, n in ((W, "w"), (B, "b"), (V, "v"))]
+    opt = tl.optim.Adam(params, lr=0.05, fused=fused)
+    p = tl.compile(loss_of, W, B, V, X, LABELS, argnums=(0, 1, 2), device="guard", fast=True)
+    step = p.train_step(opt)
+    np.testing.assert_allclose([step(X + k, LABELS) for k in range(5)], trained("guard", fused)[2], rtol=1e-9)
+    assert step.kernels or not fused

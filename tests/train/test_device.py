@@ -182,6 +182,7 @@ def test_a_default_device_reaches_everything():
 
 
 if __name__ == "__main__":
+    devices.LIBRARIES["guard"] = _guard.lib
     count, torn = int(sys.argv[1]) if sys.argv[1:] else 100, 0
     ends = {backend: interrupted(10**9, backend)[1] for backend in BACKENDS}
     rng = np.random.default_rng(0)

@@ -245,7 +245,7 @@ class Program(Derivatives, Showing, Reading):
         made = _Made(graph=graph, several=several, quietly=quietly(), takes=takes(arrays, kind) if arrays else _never)
         made.recorded = sum(x.op not in ("input", "const") for x in rough.lines)
         if self.far is not None:
-            made.source = source(graph, made.plan, names, results, title, self.far)
+            made.source = source(graph, made.plan, names, results, title, self.far, launches() if self.fast else None)
             made.step = _run(made.source, graph, self.far)
         elif scalars.fits(graph):
             made.source = scalars.source(graph, names, results, title)
@@ -288,6 +288,13 @@ compile_ = compile
 
 def _again(f: Any, rewrite: Any, examples: Any, argnums: Any, wrt: bool, fast: bool, device: str) -> Program:
     return Program(otherwise(f, rewrite), examples, argnums, wrt, fast, device=device)
+
+
+def launches() -> Callable[..., Any]:
+    """What makes one launch of neighbouring lines."""
+    from torchlean_nb.compiler.cuda import launched  # noqa: PLC0415 - for fast programs on a device
+
+    return launched
 
 
 def _never(*_: Any) -> bool:

@@ -28,15 +28,20 @@ _NAME = re.compile(r"\w+")
 
 
 def source(
-    graph: Graph, plan: Plan, names: Sequence[str], results: Sequence[str], title: str, device: Device | None = None
-) -> str:
-    """The program, from its imports to its return; on the CPU unless a device is given."""
+    graph: Graph, plan: Plan, names: Sequence[str], results: Sequence[str], title: str, device: Device | None = None,
+    launches: Callable[..., Any] | None = None,
+) -> str:  # fmt: skip
+    """The program, from its imports to its return; on the CPU unless a device is given.
+
+    There `launches` may make one launch of neighbouring lines, see `compiler.cuda`.
+    """
     text = Text(graph, plan, names)
-    body = [f"def step({', '.join(text.names)}):", *indented(text.body)]
+    run, loose = (text.body, []) if launches is None else launches(graph, plan, text)
+    body = [f"def step({', '.join(text.names)}):", *indented(run)]
     body.append(f"    # {', '.join(results)}")
     body.append(f"    return ({', '.join(copied(graph, text, i) for i in graph.outputs)},)")
     first = head(title, graph, plan, [*text.once, *body], device)
-    return "\n".join([*first, "", *text.made, *text.once, "", "", *body, ""])
+    return "\n".join([*first, *loose, "", *text.made, *text.once, "", "", *body, ""])
 
 
 class Text:

@@ -72,7 +72,7 @@ def step_source(
     ending : (str, int)
         The loss as Python, made from so many of the first outputs.
     loops : bool
-        Whether numba makes loops of neighbouring lines, see `kernels`.
+        Whether numba makes loops of neighbouring lines, or a device launches, see `kernels` and `cuda`.
     say : bool
         Whether to write the formulas beside the lines; then the passes stand there in any case.
     device : Device, optional
@@ -94,9 +94,12 @@ def step_source(
     data = [name for k, name in enumerate(text.names) if k not in cells.wrt]
     run, loose = [*text.body], []
     if loops and not say:
-        from torchlean_nb.compiler.kernels import looped  # noqa: PLC0415 - for numba only
+        if device is None:
+            from torchlean_nb.compiler.kernels import looped as gather  # noqa: PLC0415 - for numba only
+        else:
+            from torchlean_nb.compiler.cuda import launched as gather  # noqa: PLC0415 - for a device only
 
-        run, loose = looped(graph, memory, text)
+        run, loose = gather(graph, memory, text)
     rest = [f"copyto({name}, {text.word[i]})" for i, name in zip(grads, slopes, strict=True) if text.word[i] != name]
     run += ["# gradients to their places", *rest] if rest else []
     spelled, n = ending

@@ -278,8 +278,8 @@ class TrainStep:
         title = f"A step of {title_of(self.program.f)} and {self.opt.rule.class_name}"
         names = names_of(self.program.f, len(args), taken(update))
         native = far is None and group.native
-        loops = self.program.fast and native
-        if loops:
+        loops = self.program.fast and (native or far is not None)
+        if loops and far is None:
             from torchlean_nb.compiler.kernels import gathered  # noqa: PLC0415 - for numba only
 
             graph = gathered(graph)
