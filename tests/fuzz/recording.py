@@ -14,7 +14,7 @@ import numpy as np
 import torchlean_nb as tl
 from tests.fuzz.calls import CALLS, NAMES, SHAPES, Draw, whole
 from tests.fuzz.formulas import FORMULAS
-from tests.fuzz.numbers import TooLargeError, boxed, floats, fractions, pulled, small
+from tests.fuzz.numbers import ROOM, TooLargeError, binary, boxed, floats, fractions, pulled, small
 
 SIGNS = {"add": operator.add, "sub": operator.sub, "mul": operator.mul, "div": operator.truediv,
          "matmul": operator.matmul, "neg": operator.neg, "getitem": lambda x, key: x[key]}  # fmt: skip
@@ -143,8 +143,8 @@ class Recording:
     def pool(self) -> list[Any]:
         return [*self.cells, *(k for k in self.made if k.usable)]
 
-    def draw_call(self, r: random.Random) -> tuple[Any, ...]:
-        name = r.choice(NAMES)
+    def draw_call(self, r: random.Random, name: str | None = None) -> tuple[Any, ...]:
+        name = name or r.choice(NAMES)
         args, attrs = CALLS[name](Draw(r, self.pool()))
         if not any(isinstance(a, Known | Cell) for a in args):
             args = (self.add(("leaf", args[0], "input")), *args[1:])
@@ -224,7 +224,7 @@ class Recording:
                 if part is not None:
                     j = place[id(p)]
                     bar[j] = boxed(bar[j] + part) if j in bar else part
-        if not all(small(g) for g in bar.values()):
+        if any(abs(x) * binary(x) > ROOM for g in bar.values() for x in g.ravel()):
             raise TooLargeError
         return bar
 
