@@ -56,7 +56,9 @@ class Trainer(Live):
         Take steps on a tape, or by a program traced once for each shape of a batch: the same bits, faster. A number
         that a loss takes from outside, and that changes, is for "eager": a program keeps what it was traced with.
     device, dtype
-        Of the `Session`.
+        Of the `Session`. On a device parameters, running statistics and the optimizer's state stay there; initial
+        values and batches are drawn on the host, so they are those of the CPU, and each batch is put there once.
+        Metrics and the recorder fetch what they look at; predictions and results are NumPy arrays.
     nonfinite : {"raise", "skip", "ieee"}
         An inf or NaN in a step ends the training with the state before that step, leaves the update out, or is
         nothing special.
