@@ -17,10 +17,12 @@ import numpy as np
 import torchlean_nb as tl
 from torchlean_nb.laws.rules_known import GIVEN
 from torchlean_nb.laws.rules_trial import step, trials
+from torchlean_nb.train.observe import Recorder
 from torchlean_nb.updates import RULES
 
 LIMIT = 1.0  # MiB
 WARM = 60  # steps until programs are made and buffers are there
+SELDOM = 10**6
 Run = Callable[[int], object]
 
 
@@ -46,8 +48,8 @@ def session(backend: str) -> Run:
     return run
 
 
-def trainer(record: int) -> Run:
-    """``Trainer.fit``, with every so manyth step recorded: what is recorded is kept, and is no leak."""
+def trainer(record: object) -> Run:
+    """``Trainer.fit``. What is recorded is kept, and is no leak: it grows up to the limits of the recorder."""
     t, data = tl.Trainer(_net(), task="classification"), _data()
     return lambda steps: t.fit(data, steps=steps, batch_size=8, progress=False, record=record)
 
@@ -88,7 +90,8 @@ def rule(name: str) -> Run:
 
 
 KINDS: dict[str, Callable[[], Run]] = {
-    "eager": partial(session, "eager"), "compiled": partial(session, "compiled"), "trainer": partial(trainer, 1000),
+    "eager": partial(session, "eager"), "compiled": partial(session, "compiled"),
+    "trainer": lambda: trainer(Recorder(every=1000, diagnostics_every=SELDOM, histograms_every=SELDOM)),
     "trainer that records": partial(trainer, 5), "stepper": stepper, "race": race,
     **{f"rule {r.name}": partial(rule, r.name) for r in RULES.values() if r.builtin},
 }  # fmt: skip
