@@ -19,7 +19,6 @@ from torchlean_nb.errors import SerializationError
 
 WAYS = {
     "copy": copy.copy, "deepcopy": copy.deepcopy, "pickle": lambda x: pickle.loads(pickle.dumps(x)),
-    "old pickle": lambda x: pickle.loads(pickle.dumps(x, 2)),
 }  # fmt: skip
 REFUSED = (
     tl.Session, tl.Tape, tl.Param, tl.Gradients, tl.nn.Module, tl.Trainer, tl.train.Runner, tl.train.TrainResult,

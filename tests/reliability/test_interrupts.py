@@ -14,18 +14,18 @@ from optim.interrupts import CASES, digest, trained
 from reliability.interrupts import Operation, fuzz, known, shares, stopped
 from reliability.operations import OPERATIONS
 
-SLOW = [name for name in OPERATIONS if name.startswith("fit")]
+SLOW = [name for name in OPERATIONS if name.startswith("fit") or name in ("race", "to_html", "load of a Trainer")]
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_stop_at_any_instruction_tears_nothing(name):
-    found = fuzz(name, 2 if name in SLOW else 4)
+    found = fuzz(name, 1 if name in SLOW else 2)
     assert found.torn == [] and found.stops
 
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timers on this system")
 @pytest.mark.skipif(threading.current_thread() is not threading.main_thread(), reason="signals come to the main thread")
-@pytest.mark.parametrize("name", ["backward", "fit", "fit, compiled", "save", "sweep", "optim: Adam step"])
+@pytest.mark.parametrize("name", ["backward", "fit", "save", "sweep", "optim: Adam step"])
 def test_a_signal_from_the_system_tears_nothing(name):
     assert fuzz(name, 2, real=True).torn == []
 
