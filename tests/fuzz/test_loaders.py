@@ -18,7 +18,7 @@ from torchlean_nb.trace.frozen import Written
 
 LOADERS = all_loaders()
 # Files of some kinds take longer to make and to read than the others' whole test.
-EXAMPLES = {"RaceArena state": 10, "landscape": 40, "program": 40, "fair": 60}
+EXAMPLES = {"RaceArena state": 3, "answer": 40, "landscape": 40, "program": 40, "fair": 60}
 
 
 @pytest.mark.parametrize("name", LOADERS)

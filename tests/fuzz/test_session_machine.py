@@ -169,7 +169,7 @@ def test_every_algebraic_row_agrees_with_the_oracle(name):
 
 def run(machine, runs, steps):
     run_state_machine_as_test(machine, settings=settings(
-        max_examples=runs, stateful_step_count=steps, deadline=None, report_multiple_bugs=False,
+        max_examples=runs, stateful_step_count=steps, deadline=None, database=None, report_multiple_bugs=False,
         suppress_health_check=list(HealthCheck)))
 
 
