@@ -10,7 +10,7 @@ from tests.load.graphs import KINDS
 from torchlean_nb.render.fold import FOLDED, fold, note
 from torchlean_nb.render.html import page
 
-NODES_HERE = 1000
+NODES_HERE = 600
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -24,14 +24,14 @@ def test_every_way_of_drawing_is_bounded_and_says_what_it_shows(kind):
 def test_a_graph_with_more_arrows_than_an_eye_can_follow_is_folded_though_its_nodes_are_few():
     s = tl.Session()
     ys = [s.param(0.1, name="x")]
-    for _ in range(200):
+    for _ in range(160):
         ys.append(tl.stack(ys[-6:]).sum())
     trace = s.trace(ys[-1])
     assert len(trace) > NODES and links(fold(trace)[0]) <= EDGES and len(trace.to_svg()) < BYTES
 
 
 def test_boxes_opened_one_after_the_other_stay_bounded():
-    s, y = KINDS["dense"](1000)
+    s, y = KINDS["dense"](700)
     w = s.show(y)
     for _ in range(2):
         box = next(n.id for n in w.shown if n.op == FOLDED)

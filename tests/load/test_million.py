@@ -9,7 +9,7 @@ from _project import ROOT
 
 import torchlean_nb as tl
 
-NODES, LINES = 20_000, 40
+NODES, LINES = 6_000, 40
 
 
 def test_a_chain_is_recorded_swept_drawn_copied_and_let_go_of_with_a_stack_of_200_frames():
@@ -23,7 +23,7 @@ def test_a_chain_is_recorded_swept_drawn_copied_and_let_go_of_with_a_stack_of_20
 def large():
     """A session with a long tape, and what it gives out."""
     s = tl.Session()
-    ps = [s.param(np.ones((40, 40)), name=f"p{k}") for k in range(300)]
+    ps = [s.param(np.ones((8, 8)), name=f"p{k}") for k in range(120)]
     y = ps[0].sum()
     for p in ps:
         y = y + p.mean()
