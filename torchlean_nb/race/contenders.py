@@ -96,7 +96,7 @@ def _contender(label: str | None, spec: Any, taken: set[str]) -> Contender:
             f"race: {quote(spec, 60)} is no contender", "a name, a row, or (name, {hyperparameter: value})"
         )
     called = row if isinstance(row, str) else row.name
-    name = label or " ".join([called, *(f"{k}={v:g}" for k, v in given.items() if isinstance(v, int | float))])
+    name = label or " ".join([called, *(f"{k}={v:g}" for k, v in given.items() if _short(v))])
     row, preset = SETTINGS.get(row, (row, {})) if isinstance(row, str) else (row, {})
     row, given = optim.row(row) if isinstance(row, str) else row, {**preset, **given}
     schedule = given.pop("schedule", None)
@@ -135,3 +135,8 @@ def _free(name: str, taken: set[str]) -> str:
     while unique in taken:
         unique, n = f"{name} {n + 1}", n + 1
     return unique
+
+
+def _short(v: Any) -> bool:
+    """Whether a value is a number that a name can have; a whole number of any size is refused later, in words."""
+    return isinstance(v, float) or (isinstance(v, int) and abs(v) < 2**63)

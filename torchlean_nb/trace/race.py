@@ -207,8 +207,10 @@ class RaceTrace(Written):
                 Track(t["name"], t["rule"], decode_array(t["positions"]), decode_array(t["losses"]), t["ended"],
                       t["hypers"], t.get("evaluations")) for t in data["tracks"]
             ]  # fmt: skip
+            for name in ("noise", "lowest"):
+                float(data["surface"].get(name, 0.0))  # they are drawn with
             return cls(data["surface"], data["steps"], tracks, data["meta"])
-        except (KeyError, TypeError, AttributeError, ValueError) as e:
+        except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as e:
             raise TraceFormatError("trace: not a race", f"{type(e).__name__}: {e}") from e
 
     def __eq__(self, other: object) -> bool:
