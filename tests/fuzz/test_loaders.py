@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import torchlean_nb as tl
-from tests.fuzz.loaders import all_loaders, npy, one, warm
+from tests.fuzz.loaders import all_loaders, npy, one, same, warm
 from tests.fuzz.shown import TRACES
 from torchlean_nb.errors import TorchLeanError
 from torchlean_nb.trace.frozen import Written
@@ -33,6 +33,12 @@ def test_damaged_files_are_refused_or_read(name, tmp_path):
             one(loader, count + n, tmp_path)
     finally:
         tracemalloc.stop()
+
+
+def test_a_file_gives_back_what_it_took_with_its_types(tmp_path):
+    arrays = {t: np.arange(3).astype(t) for t in ("int64", "float64", "float32", "float16", "uint8", "bool", "int32")}
+    tl.save(tmp_path / "x", arrays)
+    assert same(dict(tl.load(tmp_path / "x")), arrays)
 
 
 def work(f):
