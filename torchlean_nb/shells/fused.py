@@ -15,6 +15,7 @@ from torchlean_nb.shells.apply import Update
 from torchlean_nb.shells.cuda import DeviceGroup, failed
 from torchlean_nb.shells.flat import FlatGroup, FlatState, Part, steps_of
 from torchlean_nb.shells.given import frozen
+from torchlean_nb.shells.hidden import hides
 from torchlean_nb.shells.state import OptState, ParamState
 
 _OPTIONS = ("params", "maximize", "initial_lr")
@@ -158,6 +159,10 @@ class Fused:
             return False
         found = [None] * len(self.groups) if grads is None else self.gather(grads)
         opt = self.opt
+        if opt.nonfinite != "ieee" and hides(opt.rule):
+            looked = [g.grad for g in self.groups] if grads is None else grads
+            if not self.groups[0].device.xp.every_finite(looked):
+                return False  # the general path has the words
         parts = self._quietly(_advance, self.groups, state.parts, opt.nonfinite != "ieee", found)
         if parts is None:
             return False

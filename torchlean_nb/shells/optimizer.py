@@ -35,6 +35,7 @@ from torchlean_nb.shells.explain import Explanation
 from torchlean_nb.shells.flat import FlatState
 from torchlean_nb.shells.fused import Fused
 from torchlean_nb.shells.given import as_array, by_name, check_snapshot, differentiated, loss_of, public, signature
+from torchlean_nb.shells.hidden import culprit
 from torchlean_nb.shells.state import OptState, Snapshot, read_state_dict
 from torchlean_nb.shells.twins import Twinned
 from torchlean_nb.updates import UpdateRule, rule_of
@@ -277,8 +278,8 @@ class Optimizer(Averaged, Twinned):
                 new[u.cell.__tl_cell__[1]], after[k] = result, kept
             every += zip(todo, done, strict=True)
             at += len(g["params"])
-        if self.nonfinite != "ieee" and results and not device_of(results[0]).xp.every_finite(results):
-            return self._refuse(*next((u, a) for u, (a, _) in every if not device_of(a).xp.all_finite(a)))
+        if self.nonfinite != "ieee" and results and (bad := culprit(self.rule, every, results)):
+            return self._refuse(*bad)
         new[self._key] = OptState(tuple(after), state.steps + 1)
         return new
 
