@@ -74,6 +74,14 @@ def test_a_number_that_overflows_is_refused_and_forgotten():
     assert math.isinf((tl.Session(nonfinite="ieee").input(1e300) * 1e300).item())
 
 
+def test_gradients_of_numbers_pass_through_other_ops_and_are_refused_where_they_are_infinite():
+    s = tl.Session()
+    x = s.param(0.0, name="x")
+    assert s.backward(tl.exp(x) * (x + 2.0))[x] == 3.0 and s.backward((tl.sigmoid(x) - 1.0) ** 2)[x] == -0.25
+    with pytest.raises(errors.NonFiniteError, match="sqrt"):
+        s.backward(tl.sqrt(x) * 2.0 + x * x)
+
+
 def test_long_chains_of_numbers_come_and_go_without_recursion_or_cycles():
     # A cycle of ours is found after every round; what another thread, an import or a full cache leaves, after one.
     s = tl.Session()

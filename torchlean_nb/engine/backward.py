@@ -51,7 +51,7 @@ def backward(session: Any, out: int, seed: Any, hook: Callable[[int, Any], Any] 
     if not bar:
         bar = [*map(sweep(Plain(tape), out, seed).get, range(out + 1))]
     if tape.strict and not fine:
-        reached = {i: g for i, g in enumerate(bar) if g is not None}
+        reached = {i: np.array(g) if g.__class__ is float else g for i, g in enumerate(bar) if g is not None}
         if not tape.xp.every_finite(reached.values()):
             refuse_non_finite_gradient(tape, reached, _producer(tape, out, seed))
     if hook is not None:

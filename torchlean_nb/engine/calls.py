@@ -106,8 +106,10 @@ forks = [0]
 def quick_finite(x: Any) -> bool:
     """False means: look closer. The sum of squares of finite numbers may overflow; NumPy is to be silenced."""
     kind = x.dtype.char
-    if (kind != "d" and kind != "f") or x.__class__ is not np.ndarray:
+    if kind != "d" and kind != "f":
         return False
+    if x.__class__ is not np.ndarray:  # a NumPy number, or an array of a device, which nobody waits for here
+        return isinstance(x, np.floating) and isfinite(x)
     if not x.ndim:
         return isfinite(x)
     x = x.ravel("K")
