@@ -33,7 +33,9 @@ def hides(rule: UpdateRule) -> bool:
             slots = rule.start(usual, h)
             first = rule.terms(usual, usual, slots, h, 1)
             slots = {k: first[k] for k in slots}
-            return any(_finite(rule, usual, bad, slots, h) for bad in (np.inf, -np.inf, np.nan))
+            if _finite(rule, usual, np.nan, slots, h):  # made to clean gradients, such as `zero_nans`
+                return False
+            return any(_finite(rule, usual, bad, slots, h) for bad in (np.inf, -np.inf))
     except (TorchLeanError, ArithmeticError, ValueError, TypeError, np.linalg.LinAlgError):
         return True
 
