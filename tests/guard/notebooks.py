@@ -48,13 +48,14 @@ def run(path: Path, device: str) -> list[dict[str, Any]]:
     tl.set_default_device(device)
     shell, out = InteractiveShell.instance(colors="NoColor"), []
     for code, _ in sources(path):
-        with capture_output() as seen:
+        with capture_output() as seen, _guard.counting() as crossed:
             done = shell.run_cell(code, store_history=True)
         error = done.error_before_exec or done.error_in_exec
         shown = [str(o.data.get("text/plain", "")) for o in seen.outputs]
         printed = seen.stdout if error is None else ""  # the traceback is printed there
         out.append({"text": "\n".join([printed, *shown]), "error": error and f"{type(error).__name__}: {error}",
-                    "trace": seen.stdout + seen.stderr if error else ""})  # fmt: skip
+                    "trace": seen.stdout + seen.stderr if error else "",
+                    "launches": crossed.launches.total(), "fetched": crossed.bytes_out})  # fmt: skip
     return out
 
 
@@ -104,16 +105,20 @@ class Report(NamedTuple):
     failed: list[int]
     differing: list[int]
     alone: list[int]  # raise on the CPU as well: parts of pages that are no code to be run as it stands
+    launches: int  # computations on the stand-in
+    fetched: int  # bytes that came back
 
     def __str__(self) -> str:
-        words = [f"{self.cells:3} cells", f"failed {self.failed or '-'}", f"differing {self.differing or '-'}"]
+        words = [f"{self.cells:3} cells", f"{self.launches:8,} launches", f"{self.fetched / 1e6:7.2f} MB fetched",
+                 f"failed {self.failed or '-'}", f"differing {self.differing or '-'}"]
         return "  ".join(words + [f"no code to run {self.alone}"] * bool(self.alone))
 
 
 def compare(path: Path, log: Any = None) -> Report:
     """A lesson or page on the CPU and on the stand-in; what is not the same goes to a file `log`."""
-    found = Report(len(sources(path)), [], [], [])
-    cells = zip(sources(path), ran(path, "cpu"), ran(path, "guard"), strict=True)
+    here, there = ran(path, "cpu"), ran(path, "guard")
+    totals = (sum(cell[key] for cell in there) for key in ("launches", "fetched"))
+    found, cells = Report(len(here), [], [], [], *totals), zip(sources(path), here, there, strict=True)
     for i, ((code, tags), a, b) in enumerate(cells, 1):
         if path.suffix == ".md" and a["error"]:
             found.alone.append(i)

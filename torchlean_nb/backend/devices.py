@@ -324,6 +324,8 @@ def get_default_device() -> Device:
     Examples
     --------
     >>> import torchlean_nb as tl
+    >>> tl.set_default_device("cpu")
+    Device 'cpu'
     >>> tl.get_default_device().name
     'cpu'
     """

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from torchlean_nb.backend.devices import host
 from torchlean_nb.errors import DataError, DTypeError, EmptyError, NonFiniteError, ShapeError, quote
 
 Batch = tuple[np.ndarray, ...]
@@ -41,7 +42,7 @@ def finite(a: np.ndarray, label: str) -> np.ndarray:
 def own_column(value: Any, label: str) -> np.ndarray:
     """A read-only copy in native byte order."""
     try:
-        a = np.asarray(value)
+        a = np.asarray(host(value))
     except ValueError:
         raise ShapeError(f"{label}: rows differ in length", None, "rows of equal length") from None
     if a.dtype.kind not in "fiub" or a.dtype.itemsize > 8:
@@ -83,7 +84,7 @@ def collate(samples: Iterable[Any], batch_size: int | None = None) -> Batch:
     >>> x.shape, y.tolist()
     ((2, 2), [0, 1])
     """
-    rows = [tuple(map(np.asarray, s)) if isinstance(s, tuple) else (np.asarray(s),) for s in samples]
+    rows = [tuple(np.asarray(host(a)) for a in (s if isinstance(s, tuple) else (s,))) for s in samples]
     if not rows:
         raise EmptyError("collate: no samples")
     if batch_size not in (None, len(rows)):

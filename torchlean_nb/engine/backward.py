@@ -86,6 +86,7 @@ def _hooked(tape: Any, bar: list[Any], hook: Callable[[int, Any], Any]) -> list[
             raise HookError(f"backward: the hook failed on {name} with {type(e).__name__}: {e}") from e
         if new is None:
             continue
+        new = host(new)
         if not isinstance(new, np.ndarray | np.floating | float | int) or isinstance(new, bool):
             raise HookTypeError(f"backward: the hook returned {type(new).__name__} for {name}, expected an array")
         new = np.array(new, dtype=g.dtype)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from torchlean_nb.backend.devices import host
 from torchlean_nb.backend.exact import exact_namespace
 from torchlean_nb.engine.transforms import Run
 from torchlean_nb.laws.adjoint import dot
@@ -115,7 +116,7 @@ def check_adjoint(f: Callable[..., Any], args: Sequence[Any], exact: bool = True
     """
     args = tuple(args) if isinstance(args, tuple | list) else (args,)
     xp = exact_namespace() if exact else None
-    floats = [np.asarray(a, dtype=np.float64) for a in args]
+    floats = [np.asarray(host(a), dtype=np.float64) for a in args]
     points = [xp.asarray(a) for a in floats] if exact else floats
     run = Run(f, points, range(len(points)), xp)
     lift = xp.asarray if exact else np.asarray

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from torchlean_nb.backend.devices import host
 from torchlean_nb.engine.transforms import Run
 from torchlean_nb.laws.base import LawError, entry
 from torchlean_nb.laws.certificate import AdjointCertificate, check_adjoint
@@ -79,7 +80,7 @@ def check_gradients(f: Callable[..., Any], args: Sequence[Any], raises: bool = T
     >>> bool(tl.check_gradients(lambda x: tl.tanh(x).sum(), ([0.5, -1.0],)))
     True
     """
-    args = tuple(np.asarray(a, dtype=np.float64) for a in (args if isinstance(args, tuple | list) else (args,)))
+    args = tuple(np.asarray(host(a), dtype=np.float64) for a in (args if isinstance(args, tuple | list) else (args,)))
     report = GradientReport(tuple(_line(f, args, k) for k in range(len(args))), check_adjoint(f, args, exact=False))
     if raises and not report:
         raise LawError("check_gradients: the gradient is not the slope of the function", report.to_text())

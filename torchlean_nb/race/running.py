@@ -10,6 +10,7 @@ import numpy as np
 from tqdm import tqdm
 
 from torchlean_nb.backend.devices import device as place_of
+from torchlean_nb.backend.devices import host
 from torchlean_nb.errors import HyperparameterError, ShapeError, quote
 from torchlean_nb.race.contenders import Contender, contenders
 from torchlean_nb.race.engine import facade
@@ -141,7 +142,7 @@ def run(
 
 def _starts(surface: Surface, start: Any, entries: list[Contender], dtype: Any) -> np.ndarray:
     try:
-        points = np.array(surface.start if start is None else start, dtype)
+        points = np.array(surface.start if start is None else host(start), dtype)
     except (TypeError, ValueError):
         points = np.zeros(0)
     points = points.reshape(1, 2) if points.shape == (2,) else points

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from torchlean_nb.backend.devices import host, is_array
+
 DEEPEST = 20
 
 
@@ -29,7 +31,7 @@ def digest(data: Any) -> str:
 def digest_of_arrays(*arrays: Any) -> str:
     """Twelve hexadecimal digits of numbers, their types and shapes."""
     h = sha256()
-    for a in map(np.asarray, arrays):
+    for a in (np.asarray(host(a)) for a in arrays):
         h.update(f"{a.dtype.str}{a.shape}".encode())
         h.update(np.ascontiguousarray(a).tobytes())
     return h.hexdigest()[:12]
@@ -58,7 +60,7 @@ def _told(what: Any, depth: int) -> Any:
         return type(what).__qualname__
     if what is None or isinstance(what, bool | int | float | str):
         return repr(what)
-    if isinstance(what, np.ndarray):
+    if is_array(what):
         return digest_of_arrays(what)
     if isinstance(what, CodeType):
         return [what.co_name, what.co_code.hex(), list(what.co_names), told(*what.co_consts)]

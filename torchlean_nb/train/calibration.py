@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from torchlean_nb.backend.devices import host
 from torchlean_nb.errors import DataError, ShapeError
 from torchlean_nb.hypers import Hyper
 from torchlean_nb.train.metrics import classes_of, metric
@@ -22,7 +23,7 @@ def probabilities(output: Any) -> np.ndarray:
     >>> probabilities([[0.0, 0.0]]).tolist(), probabilities([0.0]).tolist()
     ([[0.5, 0.5]], [[0.5, 0.5]])
     """
-    z = np.asarray(output, float)
+    z = np.asarray(host(output), float)
     if z.ndim < 2 or z.shape[1] == 1:
         z = np.stack([np.zeros(z.size), z.ravel()], 1)
     z = np.moveaxis(z, 1, -1).reshape(-1, z.shape[1])
@@ -71,7 +72,7 @@ def reliability(output: Any, target: Any, bins: int = 15) -> Reliability:
     predicted, true, n = classes_of(output, target)
     p = probabilities(output)
     if p.shape != (len(true), n):
-        raise ShapeError(f"reliability: outputs of shape {np.shape(output)}", "it needs a logit for each class")
+        raise ShapeError(f"reliability: outputs of shape {np.shape(host(output))}", "it needs a logit for each class")
     sure = p[np.arange(len(p)), predicted]
     edges = np.linspace(0.0, 1.0, bins + 1)
     at = np.searchsorted(edges[1:-1], sure)
@@ -116,9 +117,9 @@ def auc(output: Any, target: Any) -> float:
     _, true, n = classes_of(output, target)
     p = probabilities(output)
     if p.shape != (len(true), n):
-        raise ShapeError(f"auc: outputs of shape {np.shape(output)}", "it needs a logit for each class")
+        raise ShapeError(f"auc: outputs of shape {np.shape(host(output))}", "it needs a logit for each class")
     if n == 2:
-        logits = np.asarray(output, float).reshape(len(true), -1)  # probabilities round large logits to 1
+        logits = np.asarray(host(output), float).reshape(len(true), -1)  # probabilities round large logits to 1
         return _area(logits[:, -1] - (logits[:, 0] if logits.shape[1] == 2 else 0.0), true == 1)
     return float(np.mean([_area(p[:, k], true == k) for k in range(n)]))
 

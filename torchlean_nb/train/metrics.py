@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from torchlean_nb.backend.devices import host
 from torchlean_nb.engine.data import check_name
 from torchlean_nb.errors import (
     DTypeError,
@@ -142,7 +143,7 @@ def classes_of(output: Any, target: Any) -> tuple[np.ndarray, np.ndarray, int]:
     >>> classes_of([[0.1, 2.0], [3.0, 1.0]], [1, 1])
     (array([1, 0]), array([1, 1]), 2)
     """
-    output, target = np.asarray(output), np.asarray(target)
+    output, target = np.asarray(host(output)), np.asarray(host(target))
     if not output.size:
         raise EmptyError("metric: outputs of 0 samples", None, "at least one sample")
     if output.ndim >= 2 and output.shape[1] >= 2:
@@ -232,7 +233,7 @@ def top_k_accuracy(output: Any, target: Any, k: int = 5) -> float:
     0.5
     """
     k = Hyper(low=1, kind="int").check("top_k_accuracy", "k", k)
-    output = np.asarray(output)
+    output = np.asarray(host(output))
     _, true, n = classes_of(output, target)
     if output.ndim < 2 or output.shape[1] != n:
         raise ShapeError(f"top_k_accuracy: outputs of shape {output.shape}", "it needs a logit for each class")
@@ -311,7 +312,7 @@ def f1(output: Any, target: Any, average: str | None = "macro") -> Any:
 
 def _columns(name: str, output: Any, target: Any) -> tuple[np.ndarray, np.ndarray]:
     """Outputs and targets as float64 of shape (n, k)."""
-    output, target = np.asarray(output, float), np.asarray(target, float)
+    output, target = np.asarray(host(output), float), np.asarray(host(target), float)
     if output.shape != target.shape:
         raise ShapeError(f"{name}: outputs of shape {output.shape} and targets of shape {target.shape} differ")
     if not output.size:

@@ -150,7 +150,7 @@ def gradients_of(grads: Any, params: Any) -> list[Any]:
     >>> import torchlean_nb as tl
     >>> s = tl.Session()
     >>> w, v = s.param(3.0), s.param(1.0)
-    >>> [float(g) for g in gradients_of(s.backward(w * w), [w, v])]
+    >>> [g.item() for g in gradients_of(s.backward(w * w), [w, v])]
     [6.0, 0.0]
     """
     found = grads.aligned(params) if hasattr(grads, "aligned") else [grads[p] for p in params]

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from torchlean_nb.backend.devices import host
 from torchlean_nb.errors import HandleTypeError, HyperparameterError, ShapeError
 from torchlean_nb.escape import visible
 from torchlean_nb.render.anatomy import SHOWN, STEPS, Anatomy, flat_index
@@ -154,7 +155,7 @@ def _unclipped(e: Explanation, clip: Any) -> np.ndarray | None:
         return None
     if not isinstance(clip, tuple | list) or len(clip) != 2:
         raise HyperparameterError("UpdateAnatomy: clip must be (before, after)")
-    before, after = (None if c is None else np.asarray(c[e.name] if isinstance(c, Mapping) else c) for c in clip)
+    before, after = (None if c is None else np.asarray(host(c[e.name] if isinstance(c, Mapping) else c)) for c in clip)
     if before is None or before.shape != e.before.shape:
         raise ShapeError(f"UpdateAnatomy: clip is not of the shape {e.before.shape} of {visible(e.name)!r}")
     if after is not None and not np.array_equal(np.abs(after.astype(e.grad.dtype)), np.abs(e.grad), equal_nan=True):

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from torchlean_nb.backend.devices import host
 from torchlean_nb.data import Dataset
 from torchlean_nb.errors import HandleTypeError, HyperparameterError, ShapeError
 from torchlean_nb.render.confusion import confusion_payload, confusion_svg, confusion_text, headline
@@ -104,10 +105,10 @@ def _read(
                 f"ConfusionView: {type(source).__name__} predicts, but of what?", None, "ConfusionView(result, (x, y))"
             )
         labels = labels or (isinstance(samples, Dataset) and samples.classes) or ()
-        true = np.asarray(y)
+        true = np.asarray(host(y))
         true = true.argmax(axis=1) if true.ndim == 2 and true.shape[1] > 1 else true.reshape(-1)
         predicted = np.asarray(source.predict_class(x)).reshape(-1)
-    elif isinstance(source, tuple) and len(source) == 2 and all(np.ndim(a) == 1 for a in source):
+    elif isinstance(source, tuple) and len(source) == 2 and all(np.ndim(host(a)) == 1 for a in source):
         true, predicted = source
     else:
         try:
@@ -118,7 +119,7 @@ def _read(
                 "ConfusionView(result, (x, y)), or ConfusionView((true, predicted))",
             ) from e
     true, predicted = (a.astype(np.int64) if a.dtype.kind == "f" and (a % 1 == 0).all() else a
-                       for a in map(np.asarray, (true, predicted)))  # fmt: skip
+                       for a in (np.asarray(host(a)) for a in (true, predicted)))  # fmt: skip
     matrix = ConfusionMatrix.from_labels(true, predicted, labels)
     if x is None:
         return matrix, None
@@ -148,8 +149,8 @@ def _inputs(samples: Any) -> tuple[np.ndarray | None, Any, Sequence[str] | None]
     if isinstance(samples, tuple):
         if len(samples) != 2:
             raise ShapeError(f"ConfusionView: samples are a tuple of {len(samples)}", None, "samples=(x, y)")
-        return np.asarray(samples[0]), np.asarray(samples[1]), None
-    return np.asarray(samples), None, None
+        return np.asarray(host(samples[0])), np.asarray(host(samples[1])), None
+    return np.asarray(host(samples)), None, None
 
 
 def _no_samples(x: Any) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from torchlean_nb.backend.devices import host
 from torchlean_nb.errors import HyperparameterError, NonFiniteError, ShapeError, UnknownNameError, did_you_mean, quote
 from torchlean_nb.escape import visible
 from torchlean_nb.render.lesson_cloud import CLIPS, cloud_svg, cloud_text, rms
@@ -118,7 +119,7 @@ def _points(clouds: Mapping[str, Any]) -> dict[str, np.ndarray]:
         raise HyperparameterError(f"GradientCloud: expected 1 to {CLOUDS} clouds by name")
     out = {}
     for name, given in clouds.items():
-        p = np.asarray(given, dtype=np.float64)
+        p = np.asarray(host(given), dtype=np.float64)
         if p.ndim != 2 or p.shape[1] != 2 or not len(p):
             raise ShapeError(f"GradientCloud: {quote(name)} has shape {p.shape}, expected (n, 2)")
         if not np.isfinite(p).all():
@@ -128,7 +129,7 @@ def _points(clouds: Mapping[str, Any]) -> dict[str, np.ndarray]:
 
 
 def _middle(mean: Any) -> np.ndarray:
-    middle = np.asarray(mean, dtype=np.float64)
+    middle = np.asarray(host(mean), dtype=np.float64)
     if middle.shape != (2,) or not np.isfinite(middle).all():
         raise ShapeError(f"GradientCloud: mean has shape {middle.shape}, expected two finite numbers")
     return middle

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from torchlean_nb.backend.devices import host
 from torchlean_nb.errors import DTypeError
 from torchlean_nb.escape import visible
 from torchlean_nb.render.numbers import fmt, shape
@@ -81,7 +82,7 @@ class TensorView(View):
         state: Mapping[str, Any] | str | None = None,
     ):
         name = name or getattr(array, "name", None) or "array"
-        self.array = np.array(getattr(array, "value", array))
+        self.array = np.array(host(getattr(array, "value", array)))
         if self.array.dtype.kind not in "fiub":
             raise DTypeError(f"TensorView: {self.array.dtype} is not a real number type")
         self.name, self.stats = visible(name), statistics(self.array)
