@@ -245,7 +245,7 @@ def nightly(args):
     python = environment("lab", "test")
     longs = (
         ("tests.fuzz.loaders", minutes * 60), ("tests.fuzz", 500, 100), ("tests.reliability.interrupts", 10000),
-        ("tests.saving.kills", 1000), ("tests.load.reruns", 100),
+        ("tests.saving.kills", 1000), ("tests.load.reruns", 100), ("tests.guard.notebooks",),
     )  # fmt: skip
     results = {}
     for words in longs:
@@ -293,8 +293,9 @@ def suite(title, marks, args, *extras, device=None):
     named = any((ROOT / a.split("::")[0]).exists() for a in args if not a.startswith("-"))
     # A whole suite uses the cores there are; with options it stays in one process, where a debugger works.
     where = ["--device", device] if device else []
+    folder = "tests/browser" if title == "browser" else "tests"  # nothing else is marked so
     spread = [] if args or title == "browser" else ["-n", str(min(4, os.cpu_count() or 1)), "--dist", "loadfile"]
-    status = pytest(title, ["-m", marks, *where, *spread, *([] if named else ["tests"]), *args], *extras)
+    status = pytest(title, ["-m", marks, *where, *spread, *([] if named else [folder]), *args], *extras)
     if status == NO_TESTS and not args:
         print("%s: there is nothing to run" % title)
         return 0

@@ -43,9 +43,9 @@ def network(s, place, poison):
 @pytest.mark.parametrize("place", range(6))
 def test_a_value_that_goes_bad_is_refused_at_the_op_that_made_it(place, bad):
     for at in (0, -1):
-        s, before = tl.Session(), []
+        s, before, op = tl.Session(), [], poisoned(bad, at, True)
 
-        def poison(h, op=poisoned(bad, at, True), s=s, before=before):
+        def poison(h, op=op, s=s, before=before):
             before.append(s.digest())
             return op(h)
 
