@@ -305,3 +305,13 @@ def test_hostile_names_stay_text(name):
 
 def test_it_is_offered_by_the_front_door():
     assert tl.widgets.ScheduleDesigner is ScheduleDesigner
+
+
+def test_a_look_that_crossed_a_change_does_not_choose_another_curve():
+    w = ScheduleDesigner({"a": S.cosine(0.1, total=100)}, steps=120)
+    w.add("b", S.linear(0.1, total=100))
+    old = dict(w.state)
+    w.remove("b")
+    w.add("c", S.cosine(0.2, total=50))
+    w.set_state({"state": {**old, "log": True}})
+    assert (w.chosen, w.value, w.state["log"]) == ("c", S.cosine(0.2, total=50), True)

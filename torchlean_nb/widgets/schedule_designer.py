@@ -126,6 +126,13 @@ class ScheduleDesigner(View):
         if self._all[self.chosen] is not change["new"]:
             self._set({**self._all, self.chosen: change["new"]}, self.chosen)
 
+    def set_state(self, sync_data: Mapping[str, Any]) -> None:
+        """Traits as a front end sends them; a look at a curve that is gone by now has crossed a change from here."""
+        state = sync_data.get("state")
+        if isinstance(state, Mapping) and state.get("chosen") not in (None, *self._all):
+            sync_data = {**sync_data, "state": {**state, "chosen": self.chosen}}
+        super().set_state(sync_data)
+
     @traitlets.observe("state")
     def _chose(self, _: Any) -> None:
         if self.payload:
