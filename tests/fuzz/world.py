@@ -122,7 +122,7 @@ class World(Recording):
     def interrupted(self, r: random.Random, act: Act) -> None:
         """Stop at some instruction: what was asked for has happened, or nothing has."""
         self.wanted, self.asked = [(c, c.exact, c.momentum) for c in self.cells], None
-        what, last = r.choice(("record", "backward", "step", "set", "load")), self.s._grads
+        what, last, opt = r.choice(("record", "backward", "step", "set", "load")), self.s._grads, self.opt
         cells = self.wanted
         try:
             if what == "record":
@@ -130,6 +130,8 @@ class World(Recording):
             else:
                 {"backward": self.backward, "step": self.step, "set": self.set_param, "load": self.load}[what](r, act)
         except KeyboardInterrupt:
+            if self.opt is not opt:  # a new one, which has no momenta yet
+                cells = [(c, x, None) for c, x, _ in cells]
             self.settle(cells, last)
 
     def settle(self, cells: list[tuple[Cell, Any, Any]], last: Any) -> None:
