@@ -263,6 +263,8 @@ class Recording:
     def push(self, r: random.Random) -> None:
         """The derivative along directions, which is the gradient read the other way."""
         out, exact, _ = self.target(r)
+        if any(k.f is not None and not k.needs for k in self.nodes if k.id <= out.id):
+            raise Skip  # as in PyTorch, `no_grad` is about gradients: tangents pass
         bar = self.sweep(out, exact)
         along, total = {}, Fraction(0)
         for i, k in enumerate(self.nodes):
