@@ -70,7 +70,7 @@ def test_what_is_loaded_lives_where_the_session_does(tmp_path):
     tl.save(tmp_path / "run.tl", w.parts)
     tl.load(tmp_path / "run.tl", into=w.parts)
     w.train(1)
-    assert all(w.session._where.owns(p.array) for p in w.session.params.values())
+    assert all(w.session.home.owns(p.array) for p in w.session.params.values())
 
 
 def test_arrays_of_a_device_are_written_as_numbers_everywhere(tmp_path):

@@ -145,10 +145,6 @@ class Device:
             )
         return None
 
-    def host(self, a: Any) -> np.ndarray:
-        """A NumPy array with the numbers of one of this device; on the CPU itself."""
-        return host(a)
-
     def owns(self, a: Any) -> bool:
         """Whether an array lives here.
 

@@ -77,7 +77,7 @@ def stream(library: Any, key: Any, n: int) -> Any:
 
 def uniform(key: int, shape: tuple[int, ...]) -> np.ndarray:
     """Uniform numbers in [0, 1) in row-major order, float64."""
-    return (samples(key, math.prod(shape)) / _TWO32).reshape(shape)
+    return stream(np, np.uint64(key & MASK), math.prod(shape)).reshape(shape)
 
 
 def bernoulli_mask(key: int, shape: tuple[int, ...], keep: float) -> np.ndarray:

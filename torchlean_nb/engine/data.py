@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from torchlean_nb.backend.devices import is_foreign
+from torchlean_nb.backend.devices import host, is_foreign
 from torchlean_nb.backend.namespace import numpy_namespace
 from torchlean_nb.errors import (
     BackendMixError,
@@ -185,7 +185,7 @@ def as_data_on(
         return device.np.array(value, order="C")
     out = device.np.array(value, dtype=dtype, order="C")
     if finite and not device.xp.all_finite(out):
-        as_data(device.host(value), dtype, label=label)  # words the error
+        as_data(host(value), dtype, label=label)  # words the error
     return out
 
 

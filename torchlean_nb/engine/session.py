@@ -94,10 +94,10 @@ class Session(Looking, IntegerCells, Live):
         nonfinite: str = "raise",
     ):
         self._way = way(backend)
-        self._where = place_of(device)
+        self.home = place_of(device)  # the `Device` of that name
         if nonfinite not in POLICIES:
             raise HyperparameterError(f"Session: nonfinite {quote(nonfinite)} is not one of {', '.join(POLICIES)}")
-        self.backend, self.device, self.dtype = backend, self._where.name, check_dtype(dtype)
+        self.backend, self.device, self.dtype = backend, self.home.name, check_dtype(dtype)
         self.requires_grad_by_default, self.track_gradients = requires_grad_by_default, track_gradients
         self.strict_shapes, self.nonfinite = strict_shapes, nonfinite
         self.label = f"s{next(_numbers)}"
@@ -114,14 +114,9 @@ class Session(Looking, IntegerCells, Live):
     # -- lifecycle -------------------------------------------------------------------------
     def _new_tape(self) -> Tape:
         options = {"strict_shapes": self.strict_shapes}
-        tape = self._way.tape(self._where.xp, self.dtype, self.nonfinite, self.label, **options)
+        tape = self._way.tape(self.home.xp, self.dtype, self.nonfinite, self.label, **options)
         tape.grads_on = self.track_gradients
         return tape
-
-    @property
-    def home(self) -> Any:
-        """The `Device` where its arrays live; ``device`` is the name of it."""
-        return self._where
 
     @property
     def place(self) -> Any:
@@ -196,7 +191,7 @@ class Session(Looking, IntegerCells, Live):
         check_name(name, "input")
         label = f"input {quote(name)}" if name else "input"
         if dtype is not None:
-            value = value.astype(dtype) if self._where.owns(value) else as_type(value, dtype, label)
+            value = value.astype(dtype) if self.home.owns(value) else as_type(value, dtype, label)
         data = self.place(value, self.dtype, label=label, trainable=requires_grad, finite=self._strict)
         return self.tape.leaf("input", data, requires_grad, name)
 
