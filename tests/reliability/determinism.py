@@ -1,12 +1,15 @@
 """The same run again and again: ``python -m tests.reliability.determinism 100``.
 
 One run is every optimizer, every method, trainings, compiled programs, races, sweeps, layers' first values, pictures,
-and matrices large enough for several threads of BLAS. It is repeated in one process, in another order each time, and in
-fresh processes under two hash seeds and with one and two threads. Prints what did not give the same bits.
+and matrices large enough for several threads of BLAS. It is repeated in one process, in another order each time and
+with other global settings around it, and in fresh processes under two hash seeds and with one and two threads. Prints
+what did not give the same bits.
 """
 
 from __future__ import annotations
 
+import decimal
+import gc
 import hashlib
 import json
 import os
@@ -15,14 +18,16 @@ import subprocess
 import sys
 import tempfile
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import chdir, contextmanager, nullcontext
 from itertools import cycle, product
 from pathlib import Path
 from typing import Any
 
 sys.path[:0] = [str(Path(__file__).parent.parent), str(Path(__file__).parent.parent.parent)]
 
-import numpy as np  # noqa: E402 - the paths above are for what follows
+import matplotlib as mpl  # noqa: E402 - the paths above are for what follows
+import numpy as np  # noqa: E402
 from nn.cases import CASES as LAYERS  # noqa: E402
 from reliability.things import plain  # noqa: E402
 from reliability.threads import WORK  # noqa: E402
@@ -75,9 +80,36 @@ def run(order: int) -> dict[str, str]:
         return {n: hashlib.sha256(repr(plain(every[n]())).encode()).hexdigest()[:16] for n in names}
 
 
-def afresh(order: int, setting: dict[str, str]) -> dict[str, str]:
-    """The same in a new process."""
-    command = [sys.executable, "-W", "ignore", str(Path(__file__)), "run", str(order)]
+@contextmanager
+def disturbed() -> Iterator[None]:
+    """What is global, and no business of a computation, as something else in the process may have left it."""
+    before = random.getstate(), np.random.get_state()  # noqa: NPY002 - of the generator that is global
+    gc.disable()
+    try:
+        with (
+            chdir("/"), np.errstate(all="raise"), decimal.localcontext(prec=3), mpl.rc_context({"font.size": 30}),
+            np.printoptions(precision=2, threshold=3, suppress=True, sign="+"), warnings.catch_warnings(),
+        ):  # fmt: skip
+            warnings.simplefilter("error")
+            random.seed(7)
+            np.random.seed(7)  # noqa: NPY002
+            yield
+    finally:
+        gc.enable()
+        random.setstate(before[0])
+        np.random.set_state(before[1])  # noqa: NPY002
+
+
+def twice(order: int) -> list[dict[str, str]]:
+    """Digests of two runs in this process, the second in the next order and a disturbed world."""
+    first = run(order)
+    with disturbed():
+        return [first, run(order + 1)]
+
+
+def afresh(how: str, order: int, setting: dict[str, str]) -> Any:
+    """What `run` or `twice` gives in a new process."""
+    command = [sys.executable, "-W", "ignore", str(Path(__file__)), how, str(order)]
     return json.loads(subprocess.check_output(command, text=True, env={**os.environ, **setting}))
 
 
@@ -86,10 +118,13 @@ def repeated(times: int, fresh: int) -> tuple[int, dict[str, set[str]]]:
     seen: dict[str, set[str]] = {}
     settings = cycle(SETTINGS)
     for i in range(times):
-        found = afresh(i, next(settings)) if i >= times - fresh else run(i)
+        if i >= times - fresh:
+            found = afresh("run", i, next(settings))
+        else:
+            with disturbed() if i % 2 else nullcontext():
+                found = run(i)
         for name, bits in found.items():
             seen.setdefault(name, set()).add(bits)
-    tl.optim.rules.rows.pop("of_thread", None)
     return len(seen), {name: bits for name, bits in seen.items() if len(bits) > 1}
 
 
@@ -104,7 +139,7 @@ def main(times: int) -> int:
 
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
-    if sys.argv[1:2] == ["run"]:
-        print(json.dumps(run(int(sys.argv[2]))))
+    if sys.argv[1:2] in (["run"], ["twice"]):
+        print(json.dumps(globals()[sys.argv[1]](int(sys.argv[2]))))
     else:
         sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else 100))
