@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -113,8 +113,9 @@ def page(
 
 
 def html(
-    trace: GraphTrace, path: str | Path | None = None, step: int | None = None, title: str | None = None, **options: Any
-) -> str:
+    trace: GraphTrace, path: str | Path | None = None, step: int | None = None, title: str | None = None,
+    predict: bool = False, presentation: bool = False, controls: Sequence[str] | None = None,
+) -> str:  # fmt: skip
     """Page that steps through a trace without a kernel or a network.
 
     Parameters
@@ -125,8 +126,8 @@ def html(
     step : int, optional
         Step it opens at; the last by default.
     title : str, optional
-    **options
-        ``predict``, ``presentation``, ``controls``: as for the widget.
+    predict, presentation, controls
+        As for the widget.
 
     Examples
     --------
@@ -140,7 +141,7 @@ def html(
     text = page(
         "GraphStepper",
         graph_payload(trace),
-        options=options | {"title": title},
+        options={"title": title, "predict": predict, "presentation": presentation, "controls": controls},
         step=-1 if step is None else step,
         title=title,
     )

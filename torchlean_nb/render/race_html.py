@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from torchlean_nb.trace.race import RaceTrace
 
 def race_html(
     trace: RaceTrace, path: str | Path | None = None, step: int | None = None, target: float | None = None,
-    title: str | None = None, **options: Any,
+    title: str | None = None, presentation: bool = False, controls: Sequence[str] | None = None,
 ) -> str:  # fmt: skip
     """Page, of some seventy kilobytes for six, that steps through a race without a kernel or a network.
 
@@ -29,8 +29,8 @@ def race_html(
     target : float, optional
         Loss that counts as reached; a hundredth above the lowest value by default.
     title : str, optional
-    **options
-        ``presentation``, ``controls``: as for the widget.
+    presentation, controls
+        As for the widget.
 
     Examples
     --------
@@ -41,7 +41,7 @@ def race_html(
     seen = scene(trace, step, target)
     title = title or "Optimizer race"
     text = race_page(race_payload(trace, title=title, target=seen.target), step=seen.step, title=title,
-                     options=options | {"title": title})  # fmt: skip
+                     options={"title": title, "presentation": presentation, "controls": controls})  # fmt: skip
     if path is not None:
         write(path, text)
     return text

@@ -1,7 +1,8 @@
 """Table of renderers: a name, and where the function lives.
 
 The functions sit two levels up and are loaded when first called, so a trace can be made and
-saved without matplotlib, graphviz or ipywidgets being installed.
+saved without matplotlib, graphviz or ipywidgets being installed. A picture drawn without an option that was misspelled
+would look like one drawn with it, so what a renderer does not take is refused here for all of them.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
-from torchlean_nb.errors import UnknownNameError, did_you_mean
+from torchlean_nb.errors import HyperparameterTypeError, UnknownNameError, did_you_mean, quote
 
 RENDERERS: dict[str, str] = {
     "text": "torchlean_nb.render.text:text",
@@ -55,11 +56,43 @@ RENDERERS: dict[str, str] = {
     "run_figure": "torchlean_nb.render.dashboard_figure:figure",
     "run_widget": "torchlean_nb.widgets.training_dashboard:TrainingDashboard",
 }
+# What a renderer takes as ``**state``, of which its signature says no names.
+_SEEN = ("at", "smooth", "log", "chosen", "metric", "off")
+STATES = {"run_svg": _SEEN, "run_figure": _SEEN, "run_html": (*_SEEN, "layer", "what", "speed", "table")}
 
 
 def renderer(name: str) -> Callable[..., Any]:
-    """Function that renders a trace in the named format."""
+    """Function that renders a trace in the named format.
+
+    Raises
+    ------
+    UnknownNameError
+        For a format that is not in the table.
+    HyperparameterTypeError
+        When called with an option that this format does not have.
+
+    Examples
+    --------
+    >>> renderer("dot")(None, directoin="LR")
+    Traceback (most recent call last):
+        ...
+    torchlean_nb.errors.HyperparameterTypeError: render: 'dot' has no option 'directoin'
+      did you mean direction?
+    """
+    from inspect import signature  # noqa: PLC0415 - costs more than the rest of the import
+
     if name not in RENDERERS:
         raise UnknownNameError(f"render: unknown format {name!r}", did_you_mean(name, RENDERERS))
     module, attr = RENDERERS[name].split(":")
-    return getattr(import_module(module), attr)
+    draw = getattr(import_module(module), attr)
+    options = [p.name for p in signature(draw).parameters.values() if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+    known = (*options[1:], *STATES.get(name, ()))
+
+    def render(trace: Any, **given: Any) -> Any:
+        for option in given:
+            if option not in known:
+                why = did_you_mean(option, known) if known else "it has none"
+                raise HyperparameterTypeError(f"render: {name!r} has no option {quote(option)}", why)
+        return draw(trace, **given)
+
+    return render
