@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from torchlean_nb.backend.namespace import numpy_namespace
+from torchlean_nb.backend.devices import Device, device_of
 from torchlean_nb.engine import hessian
 from torchlean_nb.errors import CapabilityError, TorchLeanError
 from torchlean_nb.minimizers.table import Method
@@ -19,7 +19,7 @@ from torchlean_nb.shells.closure import class_of_method
 from torchlean_nb.shells.optimizer import class_of
 from torchlean_nb.surfaces import Surface
 
-Step = Callable[[np.ndarray, np.ndarray, int], np.ndarray]
+Step = Callable[[Any, Any, int], Any]
 PAGED = 1 << 22  # bytes from which on NumPy asks for large pages
 FAR = 1e6  # how many times the size of the picture a path may go
 
@@ -99,12 +99,13 @@ class Paths:
         return self._dead.size == self.ended.size
 
 
-def by_the_rule(contender: Contender, shape: tuple[int, int], dtype: Any) -> Step:
+def by_the_rule(contender: Contender, dtype: Any, device: Device) -> Step:
     """Steps by the rule itself, hyperparameters broadcast over the paths."""
-    rule, rate, xp, hypers = contender.rule, rates(contender), numpy_namespace(), numbers_of(contender, dtype)
-    slots: dict[str, Any] = {}
+    rule, rate, xp, slots = contender.rule, rates(contender), device.xp, dict[str, Any]()
+    given = numbers_of(contender, dtype)
+    hypers = {k: device.put(v) if isinstance(v, np.ndarray) else v for k, v in given.items()}
 
-    def step(p: np.ndarray, g: np.ndarray, k: int) -> np.ndarray:
+    def step(p: Any, g: Any, k: int) -> Any:
         h = SimpleNamespace(**(hypers if contender.schedule is None else {**hypers, "lr": rate(k)}))
         if k == 0:
             slots.update(rule.start(p, h, xp))
@@ -115,7 +116,7 @@ def by_the_rule(contender: Contender, shape: tuple[int, int], dtype: Any) -> Ste
     return step
 
 
-def each_alone(contender: Contender, field: Field, surface: Surface, start: np.ndarray, asked: np.ndarray) -> Step:
+def each_alone(contender: Contender, field: Field, surface: Surface, start: Any, asked: np.ndarray) -> Step:
     """Steps in which every path has an optimizer of its own; methods evaluate the surface for themselves.
 
     How often they do is counted in `asked`, shape (n,).
@@ -124,7 +125,7 @@ def each_alone(contender: Contender, field: Field, surface: Surface, start: np.n
     rate, limit = rates(contender), limit_of(surface)
     asked[:] = 0
 
-    def step(p: np.ndarray, g: np.ndarray, k: int) -> np.ndarray:
+    def step(p: Any, g: Any, k: int) -> Any:
         new = p.copy()
         for i, opt in enumerate(made):
             if opt is None:
@@ -133,8 +134,8 @@ def each_alone(contender: Contender, field: Field, surface: Surface, start: np.n
                 opt.param_groups[0]["lr"] = rate(k)
             try:
                 asked[i] += _advance(opt, contender.rule, field, surface, p[:, i], g[:, i])
-                new[:, i] = opt.params["z"]
-                if not np.abs(new[:, i]).max() <= limit:
+                new[:, i] = z = _place(opt)
+                if not abs(z).max().item() <= limit:
                     made[i] = None
             except (TorchLeanError, ArithmeticError, np.linalg.LinAlgError):  # no step from here: the path ends
                 new[:, i], made[i] = np.nan, None
@@ -143,7 +144,7 @@ def each_alone(contender: Contender, field: Field, surface: Surface, start: np.n
     return step
 
 
-def facade(contender: Contender, i: int, start: np.ndarray) -> Any:
+def facade(contender: Contender, i: int, start: Any) -> Any:
     """The torch-shaped optimizer of one path; its parameter is called ``z``."""
     rule, options = contender.rule, contender.hypers_of(i)
     if odd := rule.needs - {"value", "gradient", "hessian", "curvature"}:
@@ -154,32 +155,37 @@ def facade(contender: Contender, i: int, start: np.ndarray) -> Any:
     return kind({"z": start.copy()}, **options)
 
 
-def _advance(opt: Any, rule: Any, field: Field, surface: Surface, p: np.ndarray, g: np.ndarray) -> int:
+def _place(opt: Any) -> Any:
+    """Where its path is, on the device where it goes."""
+    return opt.param_groups[0]["params"][0].array
+
+
+def _advance(opt: Any, rule: Any, field: Field, surface: Surface, p: Any, g: Any) -> int:
     """One step of one optimizer; how many evaluations it took."""
     count = 0
 
-    def known(z: np.ndarray, second: bool) -> tuple[Any, ...]:
+    def known(z: Any, second: bool) -> tuple[Any, ...]:
         nonlocal count
         count += 1
         values, slopes = field(z.reshape(2, 1))
-        found = (float(values[0]), [slopes.ravel()])
+        found = (values.item(), [slopes.ravel()])
         return (*found, curvature(surface, z)) if second else found
 
     if isinstance(rule, Method):
-        opt.step(lambda params: known(params["z"], "hessian" in rule.needs))
+        opt.step(lambda: known(_place(opt), "hessian" in rule.needs))
         return count
     value = known(p, False)[0] if "value" in rule.needs else None
-    bent = [np.diag(curvature(surface, p)).copy()] if "curvature" in rule.needs else None
+    bent = [curvature(surface, p).diagonal().copy()] if "curvature" in rule.needs else None
     opt.step([g.copy()], value, bent)
     return 1
 
 
-def curvature(surface: Surface, z: np.ndarray) -> np.ndarray:
+def curvature(surface: Surface, z: Any) -> Any:
     """Hessian at a point, shape (2, 2)."""
     if surface.hessian is None:
-        return np.asarray(hessian(lambda t: surface(t[0], t[1]))(z))
+        return hessian(lambda t: surface(t[0], t[1]))(z)
     xx, xy, yy = surface.curvature(z)
-    return np.array([[xx, xy], [xy, yy]], z.dtype)
+    return device_of(z).np.stack([xx, xy, xy, yy]).reshape(2, 2).astype(z.dtype, copy=False)
 
 
 def march(

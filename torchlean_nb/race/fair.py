@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from torchlean_nb import optim
+from torchlean_nb.backend.devices import device as place_of
 from torchlean_nb.errors import CapabilityError, HyperparameterError, RuleError, UnknownNameError, did_you_mean, quote
 from torchlean_nb.hypers import Hyper
 from torchlean_nb.race.contenders import Contender, contenders
@@ -42,6 +43,7 @@ def fair(
     executor: Any = None,
     results: Any = None,
     progress: bool | None = None,
+    device: str | None = None,
 ) -> FairTrace:
     """Compare optimizers, each with as many learning rates and as much budget as the others.
 
@@ -76,6 +78,8 @@ def fair(
     results : path, optional
         File of finished runs: what is in it is not computed again.
     progress : bool, optional
+    device : {"cpu", "cuda", ...}, optional
+        As in `tl.race.sweep`: by default networks are trained on the default device, and surfaces are on the CPU.
 
     Returns
     -------
@@ -112,10 +116,12 @@ def fair(
     rounds = points * extend if isinstance(extend, bool) else _ROUNDS.check("fair", "extend", extend)
     budget = {"steps": _COUNT.check("fair", "steps", steps), "epochs": _COUNT.check("fair", "epochs", epochs)}
     wanted = _targets(target, problems)
+    if executor is None:
+        place_of(device)
     given = {"executor": executor, "results": results, "progress": progress}
     contests, status = [], "finished"
     for p, loss, first in zip(problems, wanted, found, strict=True):
-        runs = _Runs(p, entries, seeds, budget[p.unit], given)
+        runs = _Runs(p, entries, seeds, budget[p.unit], given, device)
         try:
             rows = runs.rows(first)
             for _ in range(rounds):
@@ -136,8 +142,9 @@ class _Runs:
     """Runs on one problem; what was computed once is there when grids grow."""
 
     def __init__(self, problem: Problem, entries: Sequence[Contender], seeds: tuple[int, ...], budget: int,
-                 given: Mapping[str, Any]):  # fmt: skip
+                 given: Mapping[str, Any], device: str | None):  # fmt: skip
         self.problem, self.entries, self.seeds, self.budget, self.given = problem, entries, seeds, budget, given
+        self.device = device
         self.done: dict[tuple[int, float, int], Outcome] = {}
         self.last: list[Entry] = []
 
@@ -180,7 +187,7 @@ class _Runs:
     def _trial(self, i: int, rate: Any, seed: int) -> Trial:
         c = self.entries[i]
         hypers = {**c.hypers, **({} if rate == "" else {"lr": rate})}
-        return Trial(self.problem, c.rule.name, hypers, seed=seed, budget=self.budget)
+        return Trial(self.problem, c.rule.name, hypers, seed=seed, budget=self.budget, device=self.device)
 
     def _entry(self, c: Contender, grid: np.ndarray, found: list[list[Outcome]]) -> Entry:
         curves = np.full((len(grid), len(self.seeds), len(self.at)), np.nan)

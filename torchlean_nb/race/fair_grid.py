@@ -18,6 +18,7 @@ from torchlean_nb.trace.contest import Entry
 TINY = np.finfo(float).tiny
 MIDDLE = {"surface": 0.01, "network": 10**-1.5}
 
+
 def around(middle: float, points: int, ratio: float) -> np.ndarray:
     """Rates around a middle; of an even number one more lies above it.
 

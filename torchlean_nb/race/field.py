@@ -16,11 +16,13 @@ from torchlean_nb.errors import HandleTypeError, ShapeError
 from torchlean_nb.surfaces import Surface
 from torchlean_nb.surfaces._row import functions
 
-Field = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+Field = Callable[[Any], tuple[Any, Any]]
 
 
-def field(surface: Surface, count: int, dtype: str) -> Field:
+def field(surface: Surface, count: int, dtype: str, device: str = "cpu") -> Field:
     """``field(points) -> (values (n,), gradients (2, n))`` for points of shape (2, n), for this thread alone.
+
+    Arrays in and out live on the device of that name.
 
     Raises
     ------
@@ -34,14 +36,14 @@ def field(surface: Surface, count: int, dtype: str) -> Field:
     >>> values.tolist(), slopes.tolist()
     ([5.0, 9.0], [[2.0, 6.0], [4.0, 0.0]])
     """
-    return _of_thread(surface, count, dtype, get_ident())
+    return _of_thread(surface, count, dtype, device, get_ident())
 
 
 @lru_cache(maxsize=64)
-def _of_thread(surface: Surface, count: int, dtype: str, thread: int) -> Field:
+def _of_thread(surface: Surface, count: int, dtype: str, device: str, thread: int) -> Field:
     # A compiled program computes in arrays of its own, so two threads cannot share one.
     if surface.gradient is not None:
-        run = compile(lambda x, y: _own(surface, x, y), *np.zeros((2, count), dtype))
+        run = compile(lambda x, y: _own(surface, x, y), *np.zeros((2, count), dtype), device=device)
         return lambda points: run(points[0], points[1])
 
     def total(z: Any) -> Any:
@@ -57,7 +59,7 @@ def _of_thread(surface: Surface, count: int, dtype: str, thread: int) -> Field:
             raise HandleTypeError(f"race: {surface.name}(x, y) does not depend on x and y")
         return values.sum(), values
 
-    program = compile(total, np.zeros((2, count), dtype)).value_and_grad
+    program = compile(total, np.zeros((2, count), dtype), device=device).value_and_grad
 
     def at(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         (_, values), slopes = program(points)

@@ -46,7 +46,7 @@ class Heat:
     tell : callable, optional
         Is told of updates made.
     device : Device, optional
-        Where all paths of a contender go together.
+        Where all paths go together, whatever their number.
     """
 
     surface: Surface
@@ -64,8 +64,7 @@ class Heat:
         for i, c in enumerate(entries):
             self._check(c)
             if self.device is not None:
-                there = self.surface, self.points, self.when, self._noise(), self.tell
-                yield i, self.track(c, aboard(self.device, c, *there)), 0.0
+                crowd.append(i)
             elif c.alone:
                 yield i, self.track(c, self.one_by_one(c)), 0.0
             elif (paths := self.by_loop(c)) is not None:
@@ -80,11 +79,6 @@ class Heat:
                 yield i, self.track(entries[i], paths), 0.0
 
     def _check(self, c: Contender) -> None:
-        if self.device is not None and c.alone:
-            raise CapabilityError(
-                f"race: {c.name} cannot run on {self.device.name}", "each of its paths has an optimizer of its own",
-                'device="cpu"',
-            )
         if self.engine in ("python", "numba") and not self._plain(c, self.engine == "numba"):
             wide = "float64 and " if self.engine == "python" else ""
             raise CapabilityError(
@@ -125,9 +119,11 @@ class Heat:
 
     def in_step(self, crew: Sequence[Contender]) -> list[Paths]:
         """Contenders in step with each other, so many paths at once as stay in the cache."""
-        n = self.points.shape[1]
+        n, all_ = self.points.shape[1], (self.surface, self.points, self.when, self._noise(), self.tell)
+        if self.device is not None:
+            return aboard(self.device, crew, *all_)
         if n <= CHUNK or self.surface.noise:
-            return lockstep(crew, self.surface, self.points, self.when, self._noise(), self.tell)
+            return lockstep(crew, *all_)
         found, width = [self._paths() for _ in crew], math.ceil(n / math.ceil(n / CHUNK))
         for a in range(0, n, width):
             cut = slice(a, min(a + width, n))

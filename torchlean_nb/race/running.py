@@ -108,7 +108,7 @@ def run(
     if surface.gradient is None:  # what cannot run says so before anything does
         field(surface, min(n, CHUNK), dtype.name)
     for c in entries:
-        if c.alone and where is None:
+        if c.alone:
             facade(c, 0, points[:, 0])
     cost = sum(SLOWER if c.alone else SLOW if n <= FEW else 1 for c in entries)
     shown = steps * n * cost > LONG if progress is None else progress

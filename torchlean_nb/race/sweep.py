@@ -14,6 +14,7 @@ import numpy as np
 from tqdm import tqdm
 
 from torchlean_nb import optim
+from torchlean_nb.backend.devices import device as place_of
 from torchlean_nb.errors import CapabilityError, HyperparameterError, ShapeError, ToolError, quote
 from torchlean_nb.hypers import Hyper
 from torchlean_nb.race.contenders import Contender, contenders
@@ -35,6 +36,7 @@ def sweep(
     optimizers: Any, on: Any = "rosenbrock", lr: Any = None, schedules: Any = None, seeds: Any = 1,
     steps: int | None = None, *, epochs: int | None = None, start: Any = None, curves: int = 0, executor: Any = None,
     results: str | Path | None = None, errors: str = "keep", progress: bool | None = None,
+    device: str | None = None,
 ) -> SweepTrace:  # fmt: skip
     """Run a grid of trials: each optimizer with each learning rate, schedule and seed.
 
@@ -69,6 +71,9 @@ def sweep(
         What an exception in one trial does: it becomes a row with the status "failed", or ends the sweep.
     progress : bool, optional
         Show it; by default where someone looks.
+    device : {"cpu", "cuda", ...}, optional
+        Where trials are computed: by default networks on the default device, surfaces on the CPU. Who works for an
+        executor needs that device too.
 
     Returns
     -------
@@ -90,13 +95,15 @@ def sweep(
     (12, 'sgd', 2)
     """
     problem, entries = problem_of(on), contenders(optimizers)
-    grid = _Grid(problem, _budget(problem, steps, epochs), _schedules(schedules), _seeds(seeds), _starts(start))
+    grid = _Grid(problem, _budget(problem, steps, epochs), _schedules(schedules), _seeds(seeds), _starts(start), device)
     rates = None if lr is None else _rates(lr)
     for c in entries:
         grid.add(c, rates)
     points = _POINTS.check("sweep", "curves", curves)
     _ERRORS.check("sweep", "errors", errors)
     file, executor = _file(results, points), check_executor(executor)
+    if executor is None:
+        place_of(device)
     done = Done(file.known(grid.trials) if file else {})
     if file and file.lines and not done.found:
         warnings.warn(f"sweep: none of the {len(file.lines)} results in {file.path} is of this sweep; they stay, and "
@@ -175,9 +182,10 @@ class _Grid:
 
     def __init__(
         self, problem: Problem, budget: int, schedules: Mapping[str, Schedule | None], seeds: Sequence[int],
-        starts: Sequence[Any],
+        starts: Sequence[Any], device: str | None,
     ):  # fmt: skip
         self.problem, self.budget, self.schedules, self.seeds, self.starts = problem, budget, schedules, seeds, starts
+        self.device = device
         self.trials: list[Trial] = []
         self.names: list[tuple[str, str]] = []
         self.contenders: dict[str, Any] = {}
@@ -200,7 +208,9 @@ class _Grid:
                 hypers = {**c.hypers, **({} if lr is None else {"lr": lr})}
                 for seed in self.seeds:
                     for start in self.starts:
-                        trial = Trial(self.problem, c.rule.name, hypers, schedule, seed, self.budget, start)
+                        trial = Trial(
+                            self.problem, c.rule.name, hypers, schedule, seed, self.budget, start, self.device
+                        )
                         self.trials.append(trial)
                         self.names.append((c.name, label))
         hypers = {k: v for k, v in self.trials[-1].hypers.items() if k != "lr"}
@@ -230,6 +240,8 @@ class _Grid:
             "status": status, "budget": self.budget, "planned": len(self.trials), "contenders": self.contenders,
             "version": sys.modules["torchlean_nb"].__version__,
         }  # fmt: skip
+        away = {t.device for t in self.trials} - {"cpu"}
+        meta |= {"device": away.pop()} if away else {}
         kept = [(o.at, o.curve) for o in found] if points else ()
         return SweepTrace({"name": p.name, "kind": p.kind, "unit": p.unit}, columns, kept, meta)
 

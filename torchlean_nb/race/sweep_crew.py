@@ -42,7 +42,7 @@ def units(trials: Sequence[Trial]) -> list[list[int]]:
             out.append([i])
             continue
         rest = tuple((k, v) for k, v in t.hypers.items() if k != "lr")
-        alike = t.problem, t.rule, rest, repr(t.schedule), t.budget
+        alike = t.problem, t.rule, rest, repr(t.schedule), t.budget, t.device
         unit = open_.get(alike)
         if unit is None or len(unit) >= (ALONE if Contender("", optim.row(t.rule), t.hypers).alone else BLOCK):
             unit = open_[alike] = []

@@ -47,7 +47,7 @@ def train(trial: Any) -> dict[str, Any]:
     model, task, data, held = made(problem, trial.seed)
     trainer = Trainer(
         model, task, optimizer_of(trial.rule, dict(trial.hypers)), rate_of(trial), seed=trial.seed, init=problem.init,
-        backend="compiled",
+        backend="compiled", device=trial.device,
     )  # fmt: skip
     begun = digest_of_arrays(*(p.value for p in trainer.runner.net.params.values()))
     watch, unit = _Watch(problem.unit), problem.unit

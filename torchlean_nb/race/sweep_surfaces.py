@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 
 from torchlean_nb import optim
+from torchlean_nb.backend.devices import device as place_of
+from torchlean_nb.race.aboard import aboard
 from torchlean_nb.race.contenders import Contender
 from torchlean_nb.race.engine import Paths, by_the_rule, each_alone, limit_of, march
 from torchlean_nb.race.field import field
@@ -44,16 +46,21 @@ def _paths(trials: Sequence[Any], contender: Contender, surface: Surface) -> lis
     first, n, rule = trials[0], len(trials), contender.rule
     starts = np.stack([start_of(surface, t.seed, t.start) for t in trials], axis=1)
     when = [*range(0, first.budget, max(1, math.ceil(first.budget / RECORDS))), first.budget]
-    paths, at = Paths(starts, len(when), limit_of(surface)), field(surface, n, "float64")
+    device, noise = place_of(first.device), _noise(trials, surface)
     if contender.alone:
         mine = Contender(first.rule, rule, rule.resolve(first.hypers), _rates(first, first.hypers.get("lr")))
-        step = each_alone(mine, at, surface, starts, paths.evaluations)
     else:
-        rate = np.array([t.hypers.get("lr", 0.0) for t in trials], float)
+        rate = device.put(np.array([t.hypers.get("lr", 0.0) for t in trials], float))
         hypers = {**contender.hypers, **({"lr": rate} if "lr" in contender.hypers else {})}
-        step = by_the_rule(Contender(first.rule, rule, hypers, _rates(first, rate)), starts.shape, "float64")
-    for _ in march(step, at, starts, paths, when, _noise(trials, surface)):
-        pass
+        mine = Contender(first.rule, rule, hypers, _rates(first, rate))
+    if device.lib is not None:
+        (paths,) = aboard(device, [mine], surface, starts, when, noise)
+    else:
+        paths, at = Paths(starts, len(when), limit_of(surface)), field(surface, n, "float64")
+        step = each_alone(mine, at, surface, starts, paths.evaluations) if mine.alone else by_the_rule(
+            mine, "float64", device)  # fmt: skip
+        for _ in march(step, at, starts, paths, when, noise):
+            pass
     return [_outcome(paths, np.array(when), i, surface) for i in range(n)]
 
 

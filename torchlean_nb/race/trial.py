@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from torchlean_nb import optim
+from torchlean_nb.backend.devices import get_default_device
 from torchlean_nb.errors import CapabilityError, HyperparameterError, ShapeError, TraceFormatError, quote
 from torchlean_nb.hypers import Hyper
 from torchlean_nb.race import sweep_networks, sweep_surfaces
@@ -92,6 +93,9 @@ class Trial:
         In the problem's unit.
     start : (float, float), optional
         On a surface.
+    device : str, optional
+        Where it is computed: networks by default on the default device, surfaces on the CPU. Another device rounds
+        elsewhere, so this tells trials apart too.
 
     Raises
     ------
@@ -111,6 +115,7 @@ class Trial:
     seed: int = 0
     budget: int = 200
     start: tuple[float, float] | None = None
+    device: str | None = None
 
     def __post_init__(self) -> None:
         rule = optim.row(self.rule)
@@ -130,7 +135,7 @@ class Trial:
         ready = {
             "problem": problem, "rule": rule.name, "hypers": freeze(hypers), "schedule": form and plain(freeze(form)),
             "seed": _SEED.check("sweep", "seed", self.seed), "budget": _BUDGET.check("sweep", "budget", self.budget),
-            "start": None if self.start is None else _point(self.start),
+            "start": None if self.start is None else _point(self.start), "device": _device(self.device, problem),
         }  # fmt: skip
         for name, value in ready.items():
             object.__setattr__(self, name, value)
@@ -148,7 +153,8 @@ class Trial:
     def to_dict(self) -> dict[str, Any]:
         """Plain data."""
         own = {"problem": self.problem.identity, "hypers": dict(self.hypers), "start": self.start and [*self.start]}
-        return {f.name: own.get(f.name, getattr(self, f.name)) for f in fields(self)}
+        whole = {f.name: own.get(f.name, getattr(self, f.name)) for f in fields(self)}
+        return {k: v for k, v in whole.items() if (k, v) != ("device", "cpu")}  # as before there were others
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Trial:
@@ -163,9 +169,17 @@ class Trial:
 
     def __reduce__(self) -> Any:
         mine = (self.problem, self.rule, dict(self.hypers), self.schedule, self.seed, self.budget, self.start)
-        return Trial, mine
+        return Trial, (*mine, self.device)
 
     __hash__ = None  # type: ignore[assignment]
+
+
+def _device(name: Any, problem: Problem) -> str:
+    if name is None:
+        return get_default_device().name if problem.kind == "network" else "cpu"
+    if not isinstance(name, str):
+        raise HyperparameterError(f"sweep: device={quote(name, 40)}", "a name", 'device="cuda"')
+    return name
 
 
 def _point(start: Any) -> tuple[float, float]:
