@@ -46,22 +46,42 @@ class Watched:
         return [u for u in self.requests if not u.startswith(HERE)]
 
 
+@pytest.fixture(scope="session")
+def at_rest() -> dict:
+    """Pages that wait for the next test, by what they were made with: a new one costs more than most tests."""
+    return {}
+
+
 @pytest.fixture
-def watch(browser):
-    """Open a page of given width and theme, and check at the end that it was quiet and alone."""
+def watch(browser, at_rest):
+    """Open a file at a given width and theme, and check at the end that it was quiet and alone.
+
+    Without a file the page is a new one: a server may leave things behind that a file cannot.
+    """
     open_pages = []
 
     def open_page(path=None, width=724, theme="light", **options):
-        page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=theme, **options)
-        seen = Watched(page)
-        open_pages.append(seen)
+        size = {"width": width, "height": 900}
+        waiting = None if path is None else at_rest.setdefault(tuple(sorted(options.items())), [])
+        seen = waiting.pop() if waiting else Watched(browser.new_page(viewport=size, **options))
+        open_pages.append((seen, waiting))
+        seen.page.emulate_media(color_scheme=theme)
         if path is not None:
-            page.goto(path.as_uri())
-            page.wait_for_selector(".tl")
+            seen.page.set_viewport_size(size)
+            seen.page.goto(path.as_uri())
+            seen.page.bring_to_front()  # a page that Tab has left takes the focus again
+            seen.page.wait_for_selector(".tl")
         return seen
 
     yield open_page
-    for seen in open_pages:
-        seen.page.close()
+    for seen, waiting in open_pages:
+        if waiting is None:
+            seen.page.close()
+        else:
+            seen.page.mouse.move(0, 0)
+            seen.page.goto("about:blank")
         assert seen.foreign == []
         assert seen.errors == []
+        if waiting is not None:
+            seen.requests.clear()
+            waiting.append(seen)

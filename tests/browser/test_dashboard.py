@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
-import subprocess
-from pathlib import Path
 
 import _dashboards
 import numpy as np
@@ -79,15 +76,6 @@ def chart(page, name):
 
 def chip(page, name):
     return page.locator(".tl-td-chip", has=page.locator(".tl-td-name", has_text=re.compile(f"^{re.escape(name)}$")))
-
-
-def test_pure_functions_under_node():
-    node = shutil.which("node")
-    if node is None:
-        pytest.skip("no node on PATH")
-    here = Path(__file__).parent / "dashboard.test.mjs"
-    done = subprocess.run([node, "--test", str(here)], capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stdout[-4000:]
 
 
 # -- the cursor ----------------------------------------------------------------------------------

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-from pathlib import Path
-
 import numpy as np
 import pytest
 from playwright.sync_api import expect
@@ -34,15 +30,6 @@ def opened(watch, tmp_path):
         return watch(tmp_path / f"{name}.html", **options).page
 
     return start
-
-
-def test_pure_functions_under_node():
-    node = shutil.which("node")
-    if node is None:
-        pytest.skip("no node on PATH")
-    here = Path(__file__).parent / "explorers.test.mjs"
-    done = subprocess.run([node, "--test", str(here)], capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stdout[-4000:]
 
 
 def test_the_puzzle_is_solved_by_clicks_and_read_by_keys(opened):

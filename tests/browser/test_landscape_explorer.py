@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
-import subprocess
-from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
@@ -78,15 +75,6 @@ def number(locator, attribute):
 
 def scale(trace, plane):
     return min(SIDE, 1000 * 400 / Ground(trace.planes[plane]).tall) / 1000
-
-
-def test_pure_functions_under_node():
-    node = shutil.which("node")
-    if node is None:
-        pytest.skip("no node on PATH")
-    here = Path(__file__).parent / "landscape.test.mjs"
-    done = subprocess.run([node, "--test", str(here)], capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stdout[-4000:]
 
 
 @pytest.mark.parametrize("name", ["wave", "hidden"])

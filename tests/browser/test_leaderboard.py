@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-from pathlib import Path
-
 import _fair
 import pytest
 from playwright.sync_api import expect
@@ -147,12 +143,3 @@ def test_nothing_is_wider_than_its_cell(watch, pages, width, name):
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     if name == "none":
         expect(page.locator(".tl-narr")).to_have_text("There are no contenders.")
-
-
-def test_what_needs_no_page_holds_under_node():
-    node = shutil.which("node")
-    if node is None:
-        pytest.skip("no node on PATH")
-    here = Path(__file__).parent / "leaderboard.test.mjs"
-    done = subprocess.run([node, "--test", str(here)], capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stdout[-4000:]

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
+MODULES = sorted(Path(__file__).parent.glob("*.test.mjs"))
 
-def test_pure_functions_under_node():
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: path.name)
+def test_pure_functions_under_node(module):
     node = shutil.which("node")
     if node is None:
         pytest.skip("no node on PATH")
-    here = Path(__file__).parent / "stepper.test.mjs"
-    done = subprocess.run([node, "--test", str(here)], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([node, "--test", str(module)], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stdout[-4000:]

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
-import subprocess
 from dataclasses import replace
-from pathlib import Path
 
 import _programs
 import pytest
@@ -271,12 +268,3 @@ def test_the_exported_page_is_the_same_view(page, watch, tmp_path):
     download.value.save_as(tmp_path / "copy.html")
     again = watch(tmp_path / "copy.html").page
     expect(again.locator(".pv-row[data-step]")).to_have_count(N)
-
-
-def test_pure_functions_under_node():
-    node = shutil.which("node")
-    if node is None:
-        pytest.skip("no node on PATH")
-    here = Path(__file__).parent / "program.test.mjs"
-    done = subprocess.run([node, "--test", str(here)], capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stdout[-4000:]

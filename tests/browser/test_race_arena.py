@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-import shutil
-import subprocess
 import xml.etree.ElementTree as ET
-from pathlib import Path
 
 import pytest
 from _arena_pages import SIX, press, raced, sentence, written
@@ -58,15 +55,6 @@ def lengths(page):
     return page.locator(".tl-ra-ways .tl-ra-line").evaluate_all(
         "(all) => all.map((p) => parseFloat(getComputedStyle(p).strokeDasharray))"
     )
-
-
-def test_pure_functions_under_node():
-    node = shutil.which("node")
-    if node is None:
-        pytest.skip("no node on PATH")
-    here = Path(__file__).parent / "race.test.mjs"
-    done = subprocess.run([node, "--test", str(here)], capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stdout[-4000:]
 
 
 def test_it_opens_with_every_contender_marked_named_and_said(six):

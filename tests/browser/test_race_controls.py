@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import shutil
-import subprocess
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -24,15 +21,6 @@ def live(watch, tmp_path):
 @pytest.fixture
 def alone(watch, tmp_path):
     return partial(open_alone, watch, tmp_path)
-
-
-def test_pure_functions_under_node():
-    node = shutil.which("node")
-    if node is None:
-        pytest.skip("no node on PATH")
-    here = Path(__file__).parent / "race_controls.test.mjs"
-    done = subprocess.run([node, "--test", str(here)], capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stdout[-4000:]
 
 
 def test_what_is_typed_into_a_field_is_sent(live):

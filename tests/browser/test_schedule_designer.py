@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
-import subprocess
 from itertools import pairwise
 from pathlib import Path
 
@@ -348,15 +346,6 @@ def test_the_code_is_copied(alone):
     page = alone(three())
     page.get_by_role("button", name="Copy").click()
     expect(page.get_by_role("button", name=re.compile("Copied|Selected"))).to_be_visible()
-
-
-def test_pure_functions_under_node():
-    node = shutil.which("node")
-    if node is None:
-        pytest.skip("no node on PATH")
-    here = Path(__file__).parent / "schedule.test.mjs"
-    done = subprocess.run([node, "--test", str(here)], capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stdout[-4000:]
 
 
 def test_a_state_from_elsewhere_may_say_anything(alone):
