@@ -1,13 +1,19 @@
-"""Runs that are stopped at every step and taken up in another process: ``resuming.py write DIR``, ``check DIR``.
+"""Runs that are stopped at every step and taken up in another process: ``python -m tests.saving.resuming 200``.
 
-Each run is a model with dropout and running statistics, an optimizer, a schedule, shuffled batches, and noise from a
-generator. ``write`` trains them without a stop, saves them all after every step, and at last what came out;
-``check`` loads every one of these files into new objects, trains the rest, and compares the bytes.
+``write`` trains all runs without a stop and saves them after every step; ``check``, in another process, loads every one
+of these files into new objects, trains them `FURTHER` steps, and compares the bytes with the file of that step. From
+there on the same argument holds, so every stop is one of a run that ends in the same bits.
+
+A `Loop` is a model with dropout and running statistics, an optimizer, a schedule, shuffled batches, and noise from a
+generator; a `Fleet` one rule under every scheduler. The long form is every rule under every scheduler in both dtypes.
 """
 
 from __future__ import annotations
 
+import subprocess
 import sys
+import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +21,8 @@ import numpy as np
 import torchlean_nb as tl
 from torchlean_nb.minimizers import METHODS
 
-STEPS = 4
+STEPS, FURTHER = 4, 2
+ROOT = Path(__file__).parents[2]
 LR = tl.optim.lr_scheduler
 SCHEDULERS = {
     "LambdaLR": lambda o: LR.LambdaLR(o, lambda k: 0.9**k), "MultiplicativeLR": lambda o: LR.MultiplicativeLR(
@@ -25,7 +32,9 @@ SCHEDULERS = {
     "CosineAnnealingLR": lambda o: LR.CosineAnnealingLR(o, 3),
     "CosineAnnealingWarmRestarts": lambda o: LR.CosineAnnealingWarmRestarts(o, 2, 2),
     "CyclicLR": lambda o: LR.CyclicLR(o, 0.01, 0.1, 2, mode="exp_range", gamma=0.9, cycle_momentum=False),
-    "OneCycleLR": lambda o: LR.OneCycleLR(o, 0.1, 8), "SWALR": lambda o: LR.SWALR(o, 0.05, 3),
+    "OneCycleLR": lambda o: LR.OneCycleLR(
+        o, 0.1, 999, cycle_momentum=bool({"momentum", "betas"} & {*o.param_groups[0]})),
+    "SWALR": lambda o: LR.SWALR(o, 0.05, 3),
     "SequentialLR": lambda o: LR.SequentialLR(o, [LR.LinearLR(o, total_iters=2), LR.ExponentialLR(o, 0.9)], [3]),
     "ChainedScheduler": lambda o: LR.ChainedScheduler([LR.ConstantLR(o, total_iters=2), LR.ExponentialLR(o, 0.9)]),
     "ReduceLROnPlateau": lambda o: LR.ReduceLROnPlateau(o, patience=0, threshold=0.5),
@@ -65,6 +74,33 @@ class Loop:
     @property
     def parts(self):
         return {name: getattr(self, name) for name in ("session", "optimizer", "scheduler", "loader", "noise")}
+
+
+class Fleet:
+    """A rule under every scheduler: a session with parameters for each, and gradients that depend on them."""
+
+    def __init__(self, rule: str, dtype: str):
+        self.session, self.noise = tl.Session(dtype=dtype), np.random.default_rng(4)
+        self.needs, kind = tl.optim.rules[rule].needs, tl.optim.class_of(rule)
+        self.optimizer = {}
+        for i, name in enumerate(SCHEDULERS):
+            start = {"w": self.noise.normal(size=(3, 2))}
+            start |= {} if rule in MATRICES else {"b": self.noise.normal(size=2)}
+            self.optimizer[name] = kind([self.session.param(a, name=f"{k}{i}") for k, a in start.items()])
+        self.scheduler = {name: make(self.optimizer[name]) for name, make in SCHEDULERS.items()}
+
+    def train(self, steps: int) -> None:
+        for _ in range(steps):
+            value = float(self.noise.uniform(0.5, 2.0))
+            for name, opt in self.optimizer.items():
+                held = [p.value for group in opt.param_groups for p in group["params"]]
+                grads = [(a + self.noise.normal(size=a.shape)).astype(a.dtype) for a in held]
+                opt.step(grads, value, [1 + g * g for g in grads] if "curvature" in self.needs else None)
+                self.scheduler[name].step(*((value,) if name in PLATEAUS else ()))
+
+    @property
+    def parts(self):
+        return {name: getattr(self, name) for name in ("session", "optimizer", "scheduler", "noise")}
 
 
 class Asking:
@@ -116,10 +152,12 @@ class Fitted:
         self.parts.fit(DATA, steps=steps, batch_size=4, validation=3, progress=False)
 
 
-def runs() -> dict[str, object]:
-    """All of them, fresh."""
+def runs(rules: Sequence[str] = ()) -> dict[str, object]:
+    """All of them, fresh; of `rules` the fleets."""
+    if rules:
+        return {f"{rule} in {dtype}": Fleet(rule, dtype) for rule in rules for dtype in ("float64", "float32")}
     made: dict[str, object] = {rule: Loop(rule, "ExponentialLR") for rule in tl.optim.rules}
-    made |= {f"{rule} with {name}": Loop(rule, name) for name in SCHEDULERS for rule in ("sgd", "adam")}
+    made |= {f"fleet of {name}": run for name, run in runs(("sgd", "adam")).items()}
     made |= {f"{rule} in float32": Loop(rule, "StepLR", "float32") for rule in ("sgd", "adamw", "lion", "muon")}
     made |= {f"fused {rule}": Loop(rule, "StepLR", fused=True) for rule in ("sgd", "adam", "lion")}
     made |= {f"Trainer with {rule}": Fitted(optimizer=rule) for rule in ("sgd", "adam", "schedule_free_adamw")}
@@ -129,31 +167,50 @@ def runs() -> dict[str, object]:
     return made
 
 
-def write(folder: Path) -> int:
+def write(folder: Path, steps: int = STEPS, rules: Sequence[str] = ()) -> int:
     """Train and save all runs; how many there are."""
-    mine = runs()
-    for step in range(STEPS):
+    mine = runs(rules)
+    for step in range(steps + 1):
         tl.save(folder / f"{step}.tl", {name: run.parts for name, run in mine.items()})
         for run in mine.values():
-            run.train(1)
-    tl.save(folder / "end.tl", {name: run.parts for name, run in mine.items()})
+            run.train(int(step < steps))
     return len(mine)
 
 
-def check(folder: Path) -> None:
+def check(folder: Path, steps: int = STEPS, rules: Sequence[str] = ()) -> None:
     """Print the names of the runs that came out differently, and how many did not."""
-    end, now, same = folder / "end.tl", folder / "now.tl", 0
-    for step in range(STEPS):
-        mine = runs()
+    now, same = folder / "now.tl", 0
+    for step in range(steps):
+        mine, further = runs(rules), min(FURTHER, steps - step)
         tl.load(folder / f"{step}.tl", into={name: run.parts for name, run in mine.items()})
         for run in mine.values():
-            run.train(STEPS - step)
+            run.train(further)
         tl.save(now, {name: run.parts for name, run in mine.items()})
-        different = {} if now.read_bytes() == end.read_bytes() else differences(tl.load(end), tl.load(now))
+        then = folder / f"{step + further}.tl"
+        different = {} if now.read_bytes() == then.read_bytes() else differences(tl.load(then), tl.load(now))
         for name, places in different.items():
             print(f"{name} stopped after {step}: {places}")
         same += len(mine) - len(different)
     print(f"{same} runs are the same bit for bit")
+
+
+def elsewhere(folder: Path, steps: int = STEPS, rules: Sequence[str] = ()) -> str:
+    """What `check` prints in another process."""
+    command = [sys.executable, "-m", "tests.saving.resuming", "check", str(folder), str(steps), *rules]
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True).stdout
+
+
+def main(steps: int, names: Sequence[str]) -> int:
+    """Everything, a few rules at a time, for the files are many; whether a run came out differently."""
+    wrong, count, every = 0, 0, names or list(tl.optim.rules)
+    for rules in [*([] if names else [()]), *(every[i : i + 5] for i in range(0, len(every), 5))]:
+        with tempfile.TemporaryDirectory() as folder:
+            want = write(Path(folder), steps, rules) * steps
+            *lines, last = elsewhere(Path(folder), steps, rules).splitlines()
+        print(*lines, f"{', '.join(rules) or 'small form'}: {last} of {want}", sep="\n", flush=True)
+        wrong, count = wrong + len(lines), count + want * (len(SCHEDULERS) if rules else 1)
+    print(f"{count} cuts, each run stopped after every one of {steps} steps: {wrong} differ")
+    return bool(wrong)
 
 
 def differences(a, b) -> dict[str, list[str]]:
@@ -170,4 +227,7 @@ def bits(tree) -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    {"write": write, "check": check}[sys.argv[1]](Path(sys.argv[2]))
+    if sys.argv[1] == "check":
+        check(Path(sys.argv[2]), int(sys.argv[3]), sys.argv[4:])
+    else:
+        sys.exit(main(int(sys.argv[1]), sys.argv[2:]))
