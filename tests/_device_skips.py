@@ -9,7 +9,6 @@ SKIPS: dict[str, str] = {
     "test_the_source_is_plain_python_and_gives": "Python floats stand in for arrays on the CPU only",
     "test_what_computes_nothing_has_no_row": "Python floats stand in for arrays on the CPU only",
     "get_shorter[<lambda>1]": "sums as products with ones are shorter where a plain sum is one, on the CPU",
-    "[ops-writes-input]": "arrays of a device have no flag that makes them read-only",
     "compiler/test_derivatives.py::test_a_derivative_is_a_program_with_a_source_of_its_own": PASTED,
     "compiler/test_program.py::test_the_source_runs_when_it_is_pasted": PASTED,
     "compiler/test_program.py::test_a_choice_among_many_numbers": PASTED,

@@ -2,6 +2,7 @@
 
 import re
 
+import _guard
 import numpy as np
 import pytest
 
@@ -71,6 +72,48 @@ def test_a_hook_may_give_back_an_array_of_the_device(there):
     w = s.param([1.0, 2.0])
     g = s.backward((w * w).sum(), hook=lambda i, g: there.put(np.array(3 * g)) if i == s.node(w) else None)
     assert g[w].tolist() == [6.0, 12.0] and there.owns(g.aligned([w])[0])
+
+
+INDEXING = {
+    "take": lambda x, i, j: tl.take(x, i, axis=0), "x[i]": lambda x, i, j: x[i], "x[i, j]": lambda x, i, j: x[i, j],
+    "x[i, 1]": lambda x, i, j: x[i, 1], "x[:, j]": lambda x, i, j: x[:, j],
+    "x[mask]": lambda x, i, j: x[tl.equal(i, 2)],
+    "take_along": lambda x, i, j: tl.take_along(x, tl.reshape(i, shape=(1, 3)), axis=0),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", INDEXING)
+def test_negative_indices_stay_on_the_device_and_are_waited_for_once(name, there):
+    found = []
+    for where in (there.name, "cpu"):
+        s = tl.Session(device=where, nonfinite="ieee")
+        x, i, j = s.param(X[:3]), s.input(np.array([-1, 0, 2])), s.input(np.array([0, -2, 1]))
+        with _guard.counting() as seen:
+            y = INDEXING[name](x, i, j)
+        assert (seen.arrays_out, seen.bytes_out) == (0, 0) and seen.items <= 3, seen
+        found.append((y.value.tolist(), s.backward((y * y).sum())[x].tolist()))
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize(("low", "high"), [(-4, 2), (0, 3), (-(2**63), 0), (0, 2**63 - 1)])
+def test_an_index_out_of_range_is_named_on_a_device(low, high, there):
+    s = tl.Session()
+    with pytest.raises(tl.errors.IndexRangeError, match=f"{low if low < 0 else high} at index {int(low >= 0)}"):
+        tl.take(s.param(X[:3]), s.input(np.array([low, high])), axis=0)
+
+
+def test_an_op_of_ones_own_that_writes_into_its_argument_is_caught_in_its_first_call_and_undone(there):
+    def forward(xp, x):
+        x[0] = 7.0
+        return x + 0.0
+
+    row = tl.extend.general(name="writes_here", vjps=(lambda xp, g, y, x: g,), shape=lambda s: s, latex="#1")
+    s = tl.Session()
+    x = s.param([1.0, 2.0])
+    writes = row(forward)
+    with pytest.raises(tl.errors.ReadOnlyError, match="writes_here: its forward writes into an argument"):
+        writes(x)
+    assert x.value.tolist() == [1.0, 2.0] and not len(s.tape)
 
 
 def test_problems_that_differ_in_an_array_of_the_device_have_other_keys():

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from torchlean_nb.engine.checks import explain
+from torchlean_nb.engine.checks import explain, watched
 from torchlean_nb.engine.data import freeze
 from torchlean_nb.engine.param import Param
 from torchlean_nb.engine.recorder import unbroadcast
@@ -197,7 +197,7 @@ def pull_of(op: Op) -> Callable[..., None]:
 
 def _made(op: Op, text: str, name: str) -> Any:
     scope = {
-        "op": op, "forward": op.forward, "defaults": op.attrs,
+        "op": op, "forward": op.forward if op.builtin else watched(op), "defaults": op.attrs,
         "Tensor": Tensor, "Param": Param, "new": object.__new__, "ndarray": np.ndarray,
         "float64": np.float64, "float32": np.float32,
         "array": np.array, "get_ident": get_ident, "forks": forks, "frozen": frozen,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -30,10 +31,7 @@ def explain(
     if isinstance(error, RuntimeError):
         return error
     if "read-only" in str(error):
-        return ReadOnlyError(
-            f"{op.name}: its forward writes into an argument, which is read-only",
-            "recorded values never change", "a copy: x + 0, or xp.add(x, 0)",
-        )
+        return _writes(op)
     shapes = [None if v is None else v.shape for v in values]
     try:
         rule = op.shape or (lambda *s, **_: np.broadcast_shapes(*s))
@@ -47,6 +45,41 @@ def explain(
     if op.builtin:
         return type(error)(f"{op.name}: {error}")
     return RuleError(f"{op.name}: its forward failed with {type(error).__name__}: {error}")
+
+
+def _writes(op: Any) -> ReadOnlyError:
+    return ReadOnlyError(
+        f"{op.name}: its forward writes into an argument, which is read-only",
+        "recorded values never change", "a copy: x + 0, or xp.add(x, 0)",
+    )
+
+
+def watched(op: Any) -> Callable[..., Any]:
+    """The forward of a user's row, whose arguments are compared in its first call on a device.
+
+    Arrays of a device have no flag that makes them read-only. What was written is put back.
+
+    Raises
+    ------
+    ReadOnlyError
+    """
+    forward, seen = op.forward, False
+
+    def call(xp: Any, *args: Any, **attrs: Any) -> Any:
+        nonlocal seen
+        if seen or xp.device is None:
+            return forward(xp, *args, **attrs)
+        pairs = [(a, a.copy()) for a in args if xp.device.owns(a)]
+        y = forward(xp, *args, **attrs)
+        kept = [(a.view(f"u{a.itemsize}") == b.view(f"u{a.itemsize}")).all() for a, b in pairs]  # NaN is itself
+        if kept and not xp.np.stack(kept).all().item():
+            for a, b in pairs:
+                a[...] = b
+            raise _writes(op)
+        seen = True
+        return y
+
+    return call
 
 
 def refuse_non_finite(tape: Any, op: Any, parents: tuple[int, ...], values: list[Any], y: Any) -> None:

@@ -2,7 +2,9 @@
 
 import math
 
-from torchlean_nb.backend.namespace import numpy_namespace
+import numpy as np
+
+from torchlean_nb.backend.devices import common, device, is_array
 from torchlean_nb.errors import CapabilityError, DTypeError, MaskShapeError
 from torchlean_nb.ops.indexing import check_indices, index, take
 from torchlean_nb.ops.shape import reshape
@@ -21,7 +23,8 @@ def _positions(shape, keys):
             out.append(k)
             axis += k is not None
             continue
-        k = numpy_namespace().asarray(getattr(k, "value", k))
+        k = getattr(k, "array", k)  # of a handle, where it lives
+        k = k if is_array(k) else np.asarray(k)
         if k.dtype.kind == "b":
             if k.shape != shape[axis : axis + k.ndim]:
                 raise MaskShapeError(
@@ -74,10 +77,10 @@ def getitem(x, key):
 
 def _leading(x, picks, rest):
     """Integer arrays on the first axes: one `take` from those axes joined into one."""
-    sizes = x.shape[: len(picks)]
+    sizes, there = x.shape[: len(picks)], common(picks) or device("cpu")
     flat = 0
     for k, n in zip(picks, sizes, strict=True):
-        k = numpy_namespace().asarray(k)
+        k = k if there.owns(k) else there.put(np.asarray(k))
         check_indices("index", k, n)
         flat = flat * n + k % n
     joined = reshape(x, shape=(math.prod(sizes), *x.shape[len(picks) :]))

@@ -2,7 +2,7 @@
 
 import operator
 
-from torchlean_nb.backend.devices import host
+from torchlean_nb.backend.devices import device_of, host
 from torchlean_nb.domains import INDEX, REAL, S, idx
 from torchlean_nb.errors import DTypeError, HyperparameterError, IndexRangeError, ShapeError
 from torchlean_nb.ops._shapes import axes, positive_int
@@ -149,10 +149,15 @@ def check_indices(name, indices, size, low=None, what="index"):
     """
     if indices.dtype.kind not in "iu":
         raise DTypeError(f"{name}: indices must be int, got {indices.dtype}", None, "x.astype(int)")
-    # Read as unsigned, a negative index is a large one: in the common case one pass is enough.
-    if indices.size == 0 or indices.view(f"u{indices.dtype.itemsize}").max().item() < size:
+    if indices.size == 0:
         return
     low = -size if low is None else low
+    # Read as unsigned, an index below the base is a large one: in the common case one pass is enough. On a device the
+    # base is the lowest index that is allowed, for a second look would wait once more.
+    base = 0 if device_of(indices).lib is None else low
+    moved = indices.astype("int64") - base if base else indices
+    if moved.view(f"u{moved.dtype.itemsize}").max().item() < size - base:
+        return
     indices = host(indices)
     bad = (indices >= size) | (indices < low)
     if bad.any():
