@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import _fair
 import _programs
 import _traces
+import _views
 import numpy as np
 import pytest
 from _decks import deck, film
@@ -350,3 +351,12 @@ def test_an_empty_trace_is_a_widget_too():
     w = GraphStepper(_traces.empty())
     assert (w.steps, w.step) == (0, 0)
     assert "<!doctype html>" in w.to_html()
+
+
+@pytest.mark.parametrize("kind", _views.MAKE)
+def test_a_front_end_is_told_everything_at_once(kind, monkeypatch):
+    told = []
+    monkeypatch.setattr(base.View, "send_state", lambda self, key=None: told.append(key))
+    _views.MAKE[kind]("w")
+    # The styles come later; anywidget sends them by itself.
+    assert set(told) <= {"_esm", "_css", "_anywidget_id"}

@@ -78,9 +78,9 @@ class ScheduleDesigner(View):
         steps = found if steps is None else steps
         steps = drawn.horizon(list(self._all.values())) if steps is None else steps
         self._axis = _STEPS.check("ScheduleDesigner", "steps", steps)
-        super().__init__({}, controls=controls, title=title or "Schedule designer", presentation=presentation,
-                         state=state, rows=drawn.catalogue())  # fmt: skip
-        self._paint()
+        # Whole from the start: a front end that is slow draws before it has read of a change.
+        super().__init__(self._drawn(), controls=controls, title=title or "Schedule designer", state=state,
+                         presentation=presentation, rows=drawn.catalogue())  # fmt: skip
         self.value = self._all[self.chosen]
         self.on_msg(lambda _, message, __: self._asked(message))
 
@@ -135,8 +135,7 @@ class ScheduleDesigner(View):
 
     @traitlets.observe("state")
     def _chose(self, _: Any) -> None:
-        if self.payload:
-            self.value = self._all[self.chosen]
+        self.value = self._all[self.chosen]
 
     def edit(self, path: Iterable[Any] = (), **hypers: Any) -> None:
         """Change hyperparameters of the schedule, or of the part at a path; refused ones change nothing.
@@ -193,6 +192,9 @@ class ScheduleDesigner(View):
         self.value = self._all[chosen]
 
     def _paint(self) -> None:
+        self.payload = self._drawn()
+
+    def _drawn(self) -> dict[str, Any]:
         """The payload anew; curves that have not changed are not computed again."""
         ks = drawn.grid(self._axis, sorted({p for s in self._all.values() for p in s.points}))
         made = {}
@@ -201,7 +203,7 @@ class ScheduleDesigner(View):
             same = old is not None and old[0] is s and old[1] == ks
             made[name] = old if same else (s, ks, drawn.entry(name, s, ks, self._axis))
         self._made, whole = made, len(ks) == self._axis + 1
-        self.payload = {
+        return {
             "steps": self._axis, "k": None if whole else ks, "serial": self._serial, "undo": len(self._past),
             "entries": [e for _, _, e in made.values()],
             "note": "" if whole else f"{len(ks):,} of {self._axis + 1:,} steps are drawn.",
