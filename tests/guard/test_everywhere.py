@@ -150,6 +150,22 @@ def test_a_training_is_watched_on_a_device_as_on_the_cpu(tmp_path, there):
     assert found == expected and there.owns(next(iter(t.runner.net.params.values())).array)
 
 
+@pytest.mark.parametrize("backend", ["eager", "compiled"])
+def test_of_weights_and_gradients_only_lengths_cross_where_only_those_are_kept(backend, there):
+    x, found = RNG.normal(size=(8, 400)), []
+    for where in (there.name, "cpu"):
+        t = tl.Trainer(tl.nn.Linear(400, 2), "regression", "sgd", device=where, backend=backend)
+        with _guard.counting() as seen:
+            run = t.fit(x, x[:, :2], steps=4, batch_size=4, progress=False, record=Recorder(1, 1, None)).run
+        kept = {name: run[name].values for name in run.names() if name.split("_")[0] in ("grad", "weight", "update")}
+        found.append(kept)
+        if where == there.name:
+            assert seen.bytes_out < 4 * 2 * 400 * 8, seen.bytes_out  # the weight, once, in four steps
+    assert len(found[0]) == 7 and found[0].keys() == found[1].keys()
+    for name, values in found[0].items():
+        assert np.allclose(values, found[1][name], rtol=1e-12), name
+
+
 def test_a_search_for_a_rate_and_batched_derivatives_have_the_bits_of_the_cpu(there):
     found = []
     for name in (there.name, "cpu"):

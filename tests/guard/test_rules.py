@@ -12,8 +12,8 @@ from torchlean_nb.backend.devices import is_array
 from torchlean_nb.laws.rules_trial import VALUE, bent, trials
 from torchlean_nb.updates import RULES
 
+KEPT = {"mechanic": 1}  # a column of constants crosses once and stays
 HALF = {"project": lambda xp, g: 0.5 * g, "lift": lambda xp, s: 2.0 * s}  # the user's own functions
-SENT = {"mechanic": 3}  # a column of constants each step
 
 TRIALS = [
     pytest.param(trial, dtype, id=f"{rule.name}-{trial}-{dtype}")
@@ -45,7 +45,8 @@ def test_a_rule_has_the_numbers_of_the_cpu_and_nothing_crosses(trial, dtype):
         with _guard.counting() as seen:
             got = stepped(trial, name, dtype, lambda a: there.put(np.array(a)))
         assert (seen.arrays_out, seen.waits, seen.items) == (0, 0, 0), seen
-        assert seen.arrays_in == 4 + SENT.get(trial.rule.name, 0), seen  # a parameter and three gradients
+        sent = seen.arrays_in - 4  # but a parameter and three gradients
+        assert 0 <= sent <= KEPT.get(trial.rule.name, 0), seen
         for t, (on, off) in enumerate(zip(got, want, strict=True), 1):
             assert list(on) == list(off)
             for k in off:

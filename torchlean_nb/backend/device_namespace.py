@@ -44,6 +44,7 @@ class DeviceNamespace(ArrayNamespace):
         for name in vars(DeviceNamespace):  # NumPy's own, set on the instance above
             self.__dict__.pop(name, None)
         self.lib = library
+        self._constants: dict[Any, Any] = {}
         self._put_take = library.kernel(
             "raw T g, raw int64 order, raw int64 starts, raw int64 stops, int64 post, int64 size, int64 n", "T out",
             PUT_TAKE, "put_take",
@@ -51,6 +52,14 @@ class DeviceNamespace(ArrayNamespace):
         self._put_along = library.kernel(
             "raw T g, raw int64 where, int64 post, int64 size, int64 n", "T out", PUT_ALONG, "put_along"
         )
+
+    def asarray(self, x: Any, dtype: Any = None) -> Any:
+        """Array of the library; a tuple of numbers is a constant, which is put there once and kept."""
+        if x.__class__ is not tuple:
+            return self.np.asarray(x, dtype=dtype)
+        if (x, dtype) not in self._constants:
+            self._constants[x, dtype] = self.np.asarray(x, dtype=dtype)
+        return self._constants[x, dtype]
 
     def all_finite(self, x: Any) -> bool:
         """Whether no element is inf or NaN; waits for the device."""

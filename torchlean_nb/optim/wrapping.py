@@ -166,7 +166,7 @@ def mechanic(xp, g, p, s, h, t, inner):
     past = (s.x0 - p) / (size + h.eps)
     far = past - inner(g, p, t)
     gain = xp.sum((g + decay * p) * past)
-    beta = xp.asarray([[1 - 0.1**i] for i in range(1, h.num_betas + 1)], p.dtype)
+    beta = xp.asarray(tuple([(1 - 0.1**i,) for i in range(1, h.num_betas + 1)]), p.dtype)
     cut = xp.minimum(xp.maximum(gain, -s.m), s.m)
     m = xp.maximum(beta * s.m, xp.abs(gain) + h.eps)
     v = beta * beta * s.v + gain * gain

@@ -261,6 +261,10 @@ class Fetched(Mapping):
     def __getitem__(self, key: Any) -> np.ndarray:
         return host(self._found[key])
 
+    def aligned(self, params: Iterable[Any]) -> list[Any]:
+        """Those of parameters where they live; None for one that has none."""
+        return [self._found.get(p) for p in params]
+
     def __iter__(self) -> Iterator[Any]:
         return iter(self._found)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from torchlean_nb.backend.devices import host
+from torchlean_nb.backend.devices import common, host
 from torchlean_nb.errors import HyperparameterError, TorchLeanError, TraceFormatError, quote
 from torchlean_nb.hypers import Hyper
 from torchlean_nb.trace.run import Event, Histogram, RunTrace
@@ -155,9 +155,8 @@ class Recorder:
         if not self.diagnoses(step):
             return
         grads = _by_path(runner.net, grads)
-        weights, before, after = before, _on_host(before), _on_host(after)
         with np.errstate(all="ignore"):
-            outputs = self._look(step, runner.net, batch[0], weights)
+            outputs = self._look(step, runner.net, batch[0], before)
             if self._measures(step):
                 self.record(step, _numbers(grads, before, after, outputs))
             drawn = _Drawn(step, _histograms(grads, before, after, outputs)) if self._draws(step) else None
@@ -225,30 +224,43 @@ def _norm(a: np.ndarray) -> float:
     return largest * float(np.linalg.norm(flat / largest)) if 0 < largest < np.inf else largest
 
 
+def _norms(arrays: list[Any]) -> list[float]:
+    """Lengths of arrays; of those of a device all squares cross at once, and whole only what needs more care."""
+    there = common(arrays)
+    if there is None:
+        return [_norm(np.asarray(a)) for a in arrays]
+    flat = [a.ravel() for a in arrays if there.owns(a)]
+    squares = iter(host(there.np.stack([a.dot(a) for a in flat])).tolist())
+
+    def length(a: Any) -> float:
+        square, (low, high) = next(squares) if there.owns(a) else 0.0, _FINE.get(a.dtype.char, (0, 0))
+        return math.sqrt(square) if low < square < high else _norm(host(a))
+
+    return [*map(length, arrays)]
+
+
 def global_norm(grads: Mapping[Any, Any]) -> float:
     """Euclidean length of all gradients together; a None counts as zero."""
     return norm([norm(g) for g in grads.values() if g is not None])
 
 
 def _by_path(net: Any, grads: Any) -> dict[str, Any]:
-    """Gradients by path, given by path or by Param."""
+    """Gradients by path where they live, given by path or by Param."""
     if isinstance(grads, dict):
-        return {path: host(grads.get(path, grads.get(p))) for path, p in net.params.items()}
-    return {path: grads[p] for path, p in net.params.items()}
-
-
-def _on_host(arrays: Mapping[str, Any]) -> dict[str, Any]:
-    return {path: host(a) for path, a in arrays.items()}
+        return {path: grads.get(path, grads.get(p)) for path, p in net.params.items()}
+    found = grads.aligned([*net.params.values()]) if hasattr(grads, "aligned") else map(grads.get, net.params.values())
+    return dict(zip(net.params, found, strict=True))
 
 
 def _numbers(
     grads: Mapping[str, Any], before: Mapping[str, Any], after: Mapping[str, Any], outputs: Mapping[str, Output]
 ) -> dict[str, float]:
     found: dict[str, float] = {"grad_norm": 0.0}
-    for path, g in grads.items():
-        old = before[path]
-        was, moved = _norm(old), _norm(after[path] - old)
-        found[f"grad_norm/{path}"] = 0.0 if g is None else _norm(np.asarray(g))
+    parts = [a for path, g in grads.items() for a in (
+        before[path] if g is None else g, before[path], after[path] - before[path])]  # fmt: skip
+    lengths = _norms(parts)
+    for (path, g), slope, was, moved in zip(grads.items(), *(lengths[k::3] for k in range(3)), strict=True):
+        found[f"grad_norm/{path}"] = 0.0 if g is None else slope
         found[f"weight_norm/{path}"] = was
         found[f"update_ratio/{path}"] = moved / was if was else math.nan
     found["grad_norm"] = _norm(np.array([found[f"grad_norm/{path}"] for path in grads]))
@@ -272,7 +284,7 @@ def _histograms(
 
 def _spread(name: str, what: str, a: Any) -> Iterator[tuple[Any, ...]]:
     """Histogram of the finite entries; none where there are none, or where they cannot be told apart."""
-    flat = np.asarray([] if a is None else a).ravel()
+    flat = np.asarray([] if a is None else host(a)).ravel()
     flat = flat if flat.dtype.char in _FINE else flat.astype(np.float64)
     if flat.size and not math.isfinite(flat.dot(flat)):
         flat = flat[np.isfinite(flat)]
