@@ -21,13 +21,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import wraps
 from typing import Any
 
+from numpy import ndarray
+
 from torchlean_nb import tex
-from torchlean_nb.backend.devices import common
+from torchlean_nb.backend.devices import common, is_foreign
 from torchlean_nb.backend.namespace import numpy_namespace
+from torchlean_nb.backend.reading import read
 from torchlean_nb.domains import REAL, Arg, Domain, Sample
-from torchlean_nb.errors import RuleError, UnknownNameError, did_you_mean
+from torchlean_nb.errors import HandleTypeError, RuleError, UnknownNameError, did_you_mean
 from torchlean_nb.escape import code, identifier, prose, visible
 
 REQUIRED = object()
@@ -248,7 +252,7 @@ class Op:
                 return apply(self, args, attrs)
         where = common(args)
         xp = numpy_namespace() if where is None else where.xp
-        arrays = tuple(a if a is None else xp.asarray(a) for a in args)
+        arrays = tuple(self.left_out(k) if a is None else _operand(self, k, a, xp) for k, a in enumerate(args))
         attrs = {**self.attrs, **attrs}
         if self.check:
             self.check(*arrays, **attrs)
@@ -259,6 +263,17 @@ class Op:
                 self.shape(*[a.shape for a in arrays if a is not None], **attrs)  # words the error
             raise
 
+    def left_out(self, k: int) -> None:
+        """None for argument `k`, where it may be left out.
+
+        Raises
+        ------
+        HandleTypeError
+            Where it may not.
+        """
+        if self.variadic or k < len(self.args) - self.optional:
+            raise _missing(self.__name__, k)
+
     def run(self, xp: Any, *arrays: Any, **attrs: Any) -> Any:
         """Value without residuals, under any namespace."""
         y = self.forward(xp, *arrays, **attrs)
@@ -267,6 +282,17 @@ class Op:
     def with_(self, **changes: Any) -> Op:
         """A copy with some fields changed (for mutation tests and oracles)."""
         return replace(self, **changes)
+
+
+def _missing(name: str, k: int) -> HandleTypeError:
+    return HandleTypeError(f"{name}: argument {k} is None", "it needs a Tensor, a Param or numbers")
+
+
+def _operand(f: Any, k: int, a: Any, xp: Any = None) -> Any:
+    """Array of an argument that is no handle, on the device of `xp`."""
+    if xp is not None and xp.device is not None:
+        return xp.asarray(a if is_foreign(a) else read(a, f"{f.__name__}: argument {k}"))
+    return read(a, f"{f.__name__}: argument {k}")
 
 
 def _lookup(name: str) -> Op:
@@ -297,11 +323,28 @@ def on_register(listener: Callable[[Any], None]) -> None:
 
 
 def function(f: Callable[..., Any]) -> Callable[..., Any]:
-    """Offer a plain function made of rows beside them, where one call is several nodes."""
-    FUNCTIONS[f.__name__] = f
+    """Offer a plain function made of rows beside them, where one call is several nodes.
+
+    Its arrays are those named ``x`` and ``weight``: it gets handles and arrays, never lists or None.
+    """
+    names = f.__code__.co_varnames[: f.__code__.co_argcount]
+    arrays = [k for k, name in enumerate(names) if name in ("x", "weight")]
+
+    @wraps(f)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        for k in arrays:
+            if k < len(args):
+                a = args[k]
+                if a is None:
+                    raise _missing(f.__name__, k)
+                if isinstance(a, ndarray) or not hasattr(a, "shape"):
+                    args = (*args[:k], _operand(f, k, a), *args[k + 1 :])
+        return f(*args, **kwargs)
+
+    FUNCTIONS[f.__name__] = call
     for listener in _LISTENERS:
-        listener(f)
-    return f
+        listener(call)
+    return call
 
 
 def _decorator(kind: str, **fixed: Any) -> Callable[..., Callable[[Callable[..., Any]], Op]]:

@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-import numbers
-import sys
 from typing import Any
 
 import numpy as np
 
-from torchlean_nb.backend.devices import host, is_foreign
+from torchlean_nb.backend.devices import host
 from torchlean_nb.backend.namespace import numpy_namespace
-from torchlean_nb.errors import (
-    BackendMixError,
-    DTypeError,
-    DTypeOverflowError,
-    NameError_,
-    NameTypeError,
-    NonFiniteError,
-    ShapeError,
-    quote,
-)
+from torchlean_nb.backend.reading import is_plain, read
+from torchlean_nb.errors import DTypeError, DTypeOverflowError, NameError_, NameTypeError, NonFiniteError, quote
 
 NAME_LIMIT = 200
 _FLOATS = ("float16", "float32", "float64")
@@ -49,32 +39,6 @@ def check_name(name: Any, what: str = "name") -> str | None:
         if ord(c) < 32 or 127 <= ord(c) < 160 or 0xD800 <= ord(c) < 0xE000:
             raise NameError_(f"{what}: {quote(name)} holds the control character U+{ord(c):04X}")
     return name
-
-
-def _ragged(value: Any, label: str) -> ShapeError:
-    try:
-        sizes = [len(row) if hasattr(row, "__len__") else 0 for row in value]
-    except TypeError:
-        sizes = []
-    odd = next((i for i, n in enumerate(sizes) if n != sizes[0]), None)
-    if odd is None:
-        return ShapeError(f"{label}: nested lists do not form an array", "rows differ in length or in nesting")
-    return ShapeError(
-        f"{label}: ragged nested lists", f"row 0 has {sizes[0]} entries, row {odd} has {sizes[odd]}",
-        "rows of equal length",
-    )
-
-
-def _too_deep(value: Any, label: str) -> None:
-    depth = 0
-    while isinstance(value, list | tuple) and value:
-        value, depth = value[0], depth + 1
-        if depth > 32:
-            raise ShapeError(f"{label}: nesting deeper than 32 dimensions")
-
-
-def _is_plain(value: Any) -> bool:
-    return isinstance(value, numbers.Real | list | tuple) and not isinstance(value, np.generic)
 
 
 def as_type(value: Any, dtype: Any, label: str) -> np.ndarray:
@@ -117,33 +81,9 @@ def as_data(value: Any, dtype: str, *, label: str, trainable: bool = False, fini
         out = np.array(value, order="C")
         out.setflags(write=False)
         return out
-    ma = sys.modules.get("numpy.ma")  # where it was never loaded, as it takes a while, nothing is masked
-    if ma is not None and isinstance(value, ma.MaskedArray):
-        raise DTypeError(f"{label}: a masked array hides elements", None, "x.filled(0.0)")
-    if isinstance(value, np.matrix):
-        raise DTypeError(f"{label}: np.matrix multiplies in its own way", None, "np.asarray(x)")
-    if is_foreign(value):
-        raise BackendMixError(
-            f"{label}: an array of {type(value).__module__.partition('.')[0]} among arrays of numpy",
-            "arrays do not move between devices by themselves", 'Session(device="cuda"), or x.get() for the host',
-        )
-    _too_deep(value, label)
-    try:
-        a = np.asarray(value)
-    except (ValueError, TypeError, OverflowError) as e:
-        if "inhomogeneous" in str(e) or "setting an array element" in str(e):
-            raise _ragged(value, label) from None
-        raise DTypeError(f"{label}: {type(value).__name__} is not an array of numbers", str(e)) from None
+    a = read(value, label, dtype)
     kind = a.dtype.kind
-    if kind == "O" and _is_plain(value):
-        raise DTypeOverflowError(f"{label}: {quote(value, 40)} is too large for {dtype}")
-    if a.dtype.names:
-        raise DTypeError(f"{label}: a structured array", f"fields {', '.join(a.dtype.names)}", "one field of it")
-    if kind not in "fiub" or a.dtype.itemsize > 8:
-        word = {"U": "str", "S": "bytes", "O": "object", "f": f"longdouble ({a.dtype.name})"}.get(kind, a.dtype.name)
-        want = "a real part" if kind == "c" else "numeric data: float or int arrays"
-        raise DTypeError(f"{label}: dtype {word} cannot be used, only real numeric data", None, want)
-    if kind in "iu" and not _is_plain(value):
+    if kind in "iu" and not is_plain(value):
         if trainable:
             raise DTypeError(
                 f"{label}: dtype {a.dtype.name} cannot be trained", "only a float requires gradient", "x.astype(float)"

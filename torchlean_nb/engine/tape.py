@@ -206,8 +206,7 @@ class Tape(Live):
     def lift(self, a: Any, op: Op, k: int) -> int:
         """Node id of an operand: a handle of this tape, a Param, or a new constant; -1 for None."""
         if a is None:
-            if op.variadic or k < len(op.args) - op.optional:
-                raise HandleTypeError(f"{op.name}: argument {k} is None", "it needs a Tensor, a Param or numbers")
+            op.left_out(k)
             return -1
         plain = a.__class__ is np.ndarray
         use = None if plain else getattr(a, "__tl_use__", None)
