@@ -141,8 +141,8 @@ def test_bars_and_histogram_follow_the_cursor(one):
 
 
 def test_play_moves_on_and_stops_at_the_end(one):
-    widget(one).focus()
-    one.keyboard.press("Home")
+    one.get_by_role("slider", name="Step").fill("140")
+    expect(widget(one)).to_have_attribute("data-step", "140")
     one.get_by_label("Speed").select_option("4")
     one.get_by_role("button", name="Play (Space)").or_(one.get_by_role("button", name="Play")).click()
     expect(one.get_by_role("button", name="Pause")).to_be_visible()
