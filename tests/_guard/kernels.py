@@ -20,12 +20,13 @@ from .array import array_of, operand, wrap
 TYPES = {
     "bool": "bool", "int8": "signed char", "int16": "short", "int32": "int", "int64": "long long",
     "uint8": "unsigned char", "uint16": "unsigned short", "uint32": "unsigned int", "uint64": "unsigned long long",
-    "float32": "float", "float64": "double",
+    "float16": "float16", "float32": "float", "float64": "double",
 }  # fmt: skip
 SOURCE = """
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <limits>
 #define __device__
 #define __host__
@@ -45,6 +46,30 @@ template <class A, class B> static inline auto min(A a, B b) -> decltype(a + b) 
 static inline float rsqrt(float a) { return 1.0f / sqrt(a); }
 static inline double rsqrt(double a) { return 1.0 / sqrt(a); }
 template <class A> static inline A atomicAdd(A* at, A v) { A before = *at; *at = before + v; return before; }
+struct float16 {  // kept in 16 bits, computed with as float, rounded to even
+  uint16_t bits;
+  float16() {}
+  template <class A> float16(A v) {
+    float f = float(v);
+    uint32_t x;
+    std::memcpy(&x, &f, 4);
+    const uint32_t sign = x >> 16 & 0x8000;
+    x &= 0x7fffffff;
+    if (x > 0x7f800000) x = 0x7e00;
+    else if (x >= 0x47800000) x = 0x7c00;
+    else if (x >= 0x38800000) x = (x - 0x38000000 + 0xfff + (x >> 13 & 1)) >> 13;
+    else { std::memcpy(&f, &x, 4); f += 0.5f; std::memcpy(&x, &f, 4); x -= 0x3f000000; }
+    bits = uint16_t(sign | x);
+  }
+  operator float() const {
+    uint32_t x = uint32_t(bits & 0x7fff) << 13, e = x & 0x0f800000;
+    float f;
+    x += e == 0x0f800000 ? 0x70000000 : 0x38000000 + (e ? 0 : 0x800000);
+    std::memcpy(&f, &x, 4);
+    if (!e) f -= 6.103515625e-05f;
+    return bits & 0x8000 ? -f : f;
+  }
+};
 struct Indexer { long long n; long long size() const { return n; } };
 template <class A> struct CArray {
   A* at; long long n;

@@ -38,10 +38,14 @@ def test_a_session_works_on_the_device_it_names(second):
 def test_a_second_device_of_a_kind_is_refused_before_arrays_meet(second):
     kept = devices.device(second)
     with pytest.raises(BackendError, match="device 0 of pair cannot be used beside device 1"):
-        tl.Session(device="pair")
+        tl.Session(device="pair:0")
     with pytest.raises(UnknownDeviceError, match=r"available: 0\.\.1"):
         tl.Session(device="pair:2")
     assert devices.device(second) is kept
+
+
+def test_a_kind_without_a_number_is_the_device_in_use(second):
+    assert devices.device(second) is devices.device("pair") and tl.Session(device="pair").device == "pair:1"
 
 
 def test_another_thread_works_on_the_same_device(second):

@@ -89,6 +89,19 @@ def test_states_move_between_devices_bit_for_bit(options):
     assert same(here.params, there.params) and same(fresh[0].params, here.params) and same(fresh[1].params, here.params)
 
 
+@pytest.mark.parametrize("name", ["sgd", "lion", "tiger"])
+def test_half_numbers_in_one_kernel_have_the_bits_of_the_cpu(name):
+    rng, found = np.random.default_rng(0), []
+    w, grads = rng.normal(size=300).astype(np.float16), rng.normal(size=(4, 300)).astype(np.float16)
+    for put in (lambda a: a, lambda a: device().put(np.array(a))):
+        for fused in (True, "numpy"):
+            opt = tl.optim.class_of(name)({"w": put(w)}, fused=fused, lr=0.01)
+            for g in grads:
+                opt.step({"w": put(g)})
+            found.append(opt.params["w"].tobytes())
+    assert len(set(found)) == 1
+
+
 @pytest.mark.parametrize("fused", [False, True])
 def test_a_snapshot_is_of_the_host_and_brings_everything_back(fused):
     opt = tl.optim.Adam(put(START), fused=fused)

@@ -175,6 +175,7 @@ def device(name: Any = None) -> Device:
     Parameters
     ----------
     name : {"cpu", "cuda", "cuda:0", ...} or Device, optional
+        Without a number it is the device of that kind that is in use, or 0.
 
     Raises
     ------
@@ -199,7 +200,7 @@ def device(name: Any = None) -> Device:
     if kind not in LIBRARIES or (colon and not (number.isascii() and number.isdecimal())):
         known = ["cpu", *LIBRARIES, *(f"{k}:0" for k in LIBRARIES)]
         raise UnknownDeviceError(f"device {quote(name)} is not available", did_you_mean(name, known), 'device="cpu"')
-    return _numbered(kind, int(number or 0))
+    return _numbered(kind, int(number) if number else _numbers.get(kind, 0))
 
 
 def _numbered(kind: str, number: int) -> Device:

@@ -104,10 +104,11 @@ class Fused:
                     f"{opt.rule.class_name}: fused=True with parameters of {' and '.join(sorted(kinds))} in one group",
                     "they lie in one array", "a group for each dtype",
                 )
-            alone = self.native and opt.nonfinite == "ieee" and len(opt.param_groups) == 1
+            native = self.native and "float16" not in kinds  # a type numba does not have
+            alone = native and opt.nonfinite == "ieee" and len(opt.param_groups) == 1
             there = device_of(options["params"][0].array).lib is not None
             kind = DeviceGroup if there else FlatGroup
-            out.append(kind(opt.rule, i, options, flat, opt._key, self.native, in_place=alone))
+            out.append(kind(opt.rule, i, options, flat, opt._key, native, in_place=alone))
         return out
 
     def plain(self) -> dict[Any, np.ndarray]:
