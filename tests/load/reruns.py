@@ -1,19 +1,24 @@
 """Run every cell of a lesson again and again, as on a long day: ``python -m tests.load.reruns 100 [lesson]``.
 
 A real kernel runs the notebook from the top. Each cell is run `times` times before the next one is; after the tenth run
-the kernel may hold no more widgets, and hardly more memory, however often the cell is run again. Memory is what is
-resident after a garbage collection and after the C library gave back what it kept for later.
+the kernel may hold no more widgets, and hardly more memory, however often the cell is run again. Memory is counted
+after a garbage collection, in two ways: what is in use (all that is allocated and not freed, on Linux, as Python takes
+its memory from the C library here), which only a leak makes grow; and what is resident after the C library gave back
+what it could, in which pages count that only a few objects still hold. Seconds given after the lesson are what a
+cell may take: a slow one is run less often, and the table says how often.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from ast import literal_eval
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -27,38 +32,48 @@ WEIGH = """
 def __weigh():
     import ctypes, gc, sys
     gc.collect()
+    used = pages = 0
     if sys.platform == "linux":
-        ctypes.CDLL(None).malloc_trim(0)
+        libc = ctypes.CDLL(None)
+        libc.malloc_trim(0)
         pages = int(open("/proc/self/statm").read().split()[1])
-    else:
-        pages = 0
+        if hasattr(libc, "mallinfo2"):
+            fields = [(c, ctypes.c_size_t) for c in "abcdefghij"]
+            libc.mallinfo2.restype = type("Info", (ctypes.Structure,), {"_fields_": fields})
+            info = libc.mallinfo2()
+            used = info.e + info.h  # in the arenas, and mapped on its own
     widget = sys.modules.get("ipywidgets.widgets.widget")
-    return [len(widget._instances) if widget else 0, pages / 256]
+    return len(widget._instances) if widget else 0, used / 2**20, pages / 256
 """
 
 
 @dataclass(frozen=True)
 class Row:
-    """What one cell left behind: live widgets, and MiB, after the tenth run and after the last."""
+    """What one cell left behind: live widgets, MiB in use and MiB resident, after run `settled` and after the last."""
 
     cell: str
+    settled: int
     runs: int
     widgets: tuple[int, int]
-    memory: tuple[float, float]
+    used: tuple[float, float]
+    resident: tuple[float, float]
 
     @property
     def flat(self) -> bool:
-        """Whether neither grew."""
+        """Whether none of them grew."""
         return self.widgets[1] <= self.widgets[0] and self.growth <= GROWTH
 
     @property
     def growth(self) -> float:
-        """MiB that came after the tenth run."""
-        return self.memory[1] - self.memory[0]
+        """MiB that came after the cell had settled, the larger of both counts."""
+        return max(self.used[1] - self.used[0], self.resident[1] - self.resident[0])
 
     def __str__(self) -> str:
-        return (f"{self.cell:8} {self.runs:5} runs  widgets {self.widgets[0]:4} -> {self.widgets[1]:4}  "
-                f"memory {self.memory[0]:6.1f} {self.growth:+6.2f} MiB{'' if self.flat else '  GROWS'}")  # fmt: skip
+        used, resident = (f"{a:6.1f} {b - a:+6.2f}" for a, b in (self.used, self.resident))
+        return (
+            f"{self.cell:8} runs {self.settled:2} to {self.runs:4}  widgets {self.widgets[0]} -> {self.widgets[1]}  "
+            f"MiB in use {used}, resident {resident}{'' if self.flat else '  GROWS'}"
+        )
 
 
 class Kernel:
@@ -85,15 +100,17 @@ class Kernel:
             pass
         return literal_eval(reply["content"]["user_expressions"]["asked"]["data"]["text/plain"]) if ask else None
 
-    def weigh(self) -> tuple[int, float]:
-        """Live widgets and MiB."""
+    def weigh(self) -> tuple[int, float, float]:
+        """Live widgets, MiB in use and MiB resident."""
         return tuple(self.run("", "", silent=True, ask="__weigh()"))
 
 
 @contextmanager
 def kernel() -> Iterator[Kernel]:
     """A kernel that runs in the folder of the lessons."""
-    manager, client = start_new_kernel(kernel_name="python3", cwd=str(ROOT / "notebooks"))
+    manager, client = start_new_kernel(
+        kernel_name="python3", cwd=str(ROOT / "notebooks"), env={**os.environ, "PYTHONMALLOC": "malloc"}
+    )
     try:
         yield Kernel(client)
     finally:
@@ -101,20 +118,18 @@ def kernel() -> Iterator[Kernel]:
         manager.shutdown_kernel(now=True)
 
 
-def again(
-    it: Kernel, code: str, cell: str, times: int, seconds: float = float("inf"), settled: int = SETTLED
-) -> Row:
-    """Run one cell up to `times` times; after so many `seconds` it may stop once it ran twice as long as to settle."""
-    end, before, n = time.monotonic() + seconds, (0, 0.0), 0
-    while n < times and (n < 2 * settled or time.monotonic() < end):
+def again(it: Kernel, code: str, cell: str, times: int, seconds: float = inf, settled: int = SETTLED) -> Row:
+    """Run one cell up to `times` times; a slow one settles in a quarter of `seconds`, and stops after all of them."""
+    start, calm, before, n = time.monotonic(), 0, (0, 0.0, 0.0), 0
+    while n < times and (n < 2 * (calm or settled) or time.monotonic() - start < seconds):
         it.run(code, cell)
         n += 1
-        if n == min(settled, times):
-            before = it.weigh()
-    return Row(cell, n, *zip(before, it.weigh(), strict=True))
+        if not calm and n > 1 and (n >= min(settled, times) or time.monotonic() - start > seconds / 4):
+            calm, before = n, it.weigh()
+    return Row(cell, calm, n, *zip(before, it.weigh(), strict=True))
 
 
-def lesson(path: Path, times: int, seconds: float = float("inf")) -> Iterator[Row]:
+def lesson(path: Path, times: int, seconds: float = inf) -> Iterator[Row]:
     """All code cells of a notebook, from the top."""
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
     with kernel() as it:
@@ -123,7 +138,7 @@ def lesson(path: Path, times: int, seconds: float = float("inf")) -> Iterator[Ro
                 yield again(it, "".join(c["source"]), c["id"], times, seconds)
 
 
-def main(times: int = 100, part: str = "", seconds: float = float("inf")) -> int:
+def main(times: int = 100, part: str = "", seconds: float = inf) -> int:
     """Print a table of all lessons whose name holds `part`; the number of cells that grow."""
     grew = 0
     for path in sorted((ROOT / "notebooks").glob("*.ipynb")):

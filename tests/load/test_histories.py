@@ -78,6 +78,50 @@ def test_a_race_is_not_run_again_to_be_shown(race):
         assert len(page) < BYTES
 
 
+def boxes(picture):
+    """The box around each way and curve of a picture of a race, and its number of points."""
+    for d in re.findall(r'<path [^>]*way[^>]* d="([^"]*)"', picture):
+        points = np.array(re.findall(r"[ML](\S+) ([^LMh]+)", d), float)
+        yield [*points.min(axis=0), *points.max(axis=0)], len(points)
+
+
+def part(race, steps, copies=1):
+    """The first steps of a race, its contenders under several names."""
+    tracks = [
+        Track(f"{t.name}{k}", t.rule, t.positions[:steps], t.losses[:steps]) for k in range(copies) for t in race.tracks
+    ]
+    return RaceTrace(race.surface, race.steps[:steps], tracks, race.meta)
+
+
+def test_a_picture_of_a_race_reaches_as_far_as_one_of_all_points(race, monkeypatch):
+    short = part(race, 50_000)
+    few = list(boxes(short.to_svg()))
+    monkeypatch.setattr("torchlean_nb.render.race_svg._POINTS", 10**6)
+    monkeypatch.setattr("torchlean_nb.render.race_svg._ALL", 10**9)
+    whole = list(boxes(short.to_svg()))
+    assert len(few) == len(whole) == 6 * 2
+    assert max(n for _, n in few) in range(500, POINTS) and max(n for _, n in whole) > POINTS
+    for (a, _), (b, _) in zip(few, whole, strict=True):
+        assert np.abs(np.subtract(a, b)).max() < 0.11  # pixels
+
+
+def test_a_figure_of_a_race_reaches_as_far_as_its_records(race, losses):
+    where, curves = ([line for line in ax.lines if len(line.get_xdata()) > 20] for ax in race.plot().axes)
+    assert len(curves) == 2 and where
+    for line in curves:
+        y = line.get_ydata()
+        assert len(y) <= 2000 and SPIKE in line.get_xdata() and y[line.get_xdata() == SPIKE] == np.nanmax(losses)
+    for line in where:
+        drawn, all_of = line.get_xydata(), race.tracks[0].positions[:, :, 0]
+        assert len(drawn) <= 2000
+        assert np.allclose([drawn.min(axis=0), drawn.max(axis=0)], [all_of.min(axis=0), all_of.max(axis=0)], atol=1e-3)
+
+
+def test_a_picture_of_many_contenders_stays_below_a_megabyte(race):
+    page = part(race, 20_000, copies=14).to_svg()
+    assert len(page) < BYTES and "and 4 more" in page and sum(n for _, n in boxes(page)) > 24 * 500
+
+
 def test_records_of_a_race_that_are_drawn_hold_the_extremes(race):
     from torchlean_nb.render.race_payload import records
 

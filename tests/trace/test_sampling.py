@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from torchlean_nb.errors import HyperparameterError, ShapeError
-from torchlean_nb.trace.sampling import _pick, _pick_of_many, min_max_lttb
+from torchlean_nb.trace.sampling import _pick, _pick_of_many, extremes, min_max_lttb, path_extremes
 
 ANY = st.floats(width=64) | st.sampled_from([0.0, 1.0, np.nan, np.inf, -np.inf])
 
@@ -124,3 +124,42 @@ def test_lists_and_arrays_pick_the_same_points(size):
     for a, b in pairwise(bounds.tolist()):
         args = (a, b, a - 1, float(rng.random()), float(rng.standard_normal()))
         assert _pick(x.tolist(), y.tolist(), *args) == _pick_of_many(x, y, *args)
+
+
+def noisy_table():
+    rng = np.random.default_rng(0)
+    return rng.standard_normal(10_000).cumsum(), rng.standard_normal(10_000)
+
+
+@pytest.mark.parametrize("n", [12, 100, 999, 20_000])
+def test_extremes_hold_the_smallest_and_the_largest_of_every_window_of_every_column(n):
+    columns = noisy_table()
+    kept = extremes(n, *columns)
+    assert len(kept) <= max(n, 12) and (np.diff(kept) > 0).all() and kept[0] == 0 and kept[-1] == 9999
+    bounds = np.linspace(0, 10_000, (n - 2) // 4 + 1).astype(int)
+    for a, b in pairwise(bounds.tolist()):
+        inside = kept[(kept >= a) & (kept < b)]
+        for c in columns:
+            assert (c[inside].min(), c[inside].max()) == (c[a:b].min(), c[a:b].max())
+
+
+def test_nan_hides_no_extreme_beside_it():
+    x, y = noisy_table()
+    x[::2], peak = np.nan, np.nanargmax(x[5001::2]) * 2 + 5001
+    assert peak in extremes(50, x, y)
+
+
+def test_a_way_is_kept_where_it_moves_and_a_rest_takes_nothing_from_it():
+    turn = np.linspace(0, 40, 500)
+    x, y = (np.r_[f(turn) * np.exp(-turn / 10), np.zeros(100_000)] for f in (np.cos, np.sin))
+    kept = path_extremes(600, x, y, 1e-4)
+    assert set(range(500)) <= set(kept.tolist()) and kept[-1] == len(x) - 1 and len(kept) < 510
+
+
+@pytest.mark.parametrize("grain", [1e-9, 0.01, 0.5])
+def test_a_way_reaches_as_far_as_all_its_points(grain):
+    x, y = noisy_table()
+    kept = path_extremes(100, x, y, grain)
+    assert len(kept) <= 100
+    for c in (x, y):
+        assert abs(c[kept].min() - c.min()) <= grain and abs(c[kept].max() - c.max()) <= grain

@@ -15,8 +15,10 @@ from torchlean_nb.render.race_map import values
 from torchlean_nb.render.race_scene import HUES, Scene, scene, span
 from torchlean_nb.render.theme import LIGHT
 from torchlean_nb.trace.race import RaceTrace
+from torchlean_nb.trace.sampling import path_extremes
 
 _MARKS, _FINE = "os^DvPX*", 241
+_POINTS, _GRAIN = 2000, 1 / 4000  # of a line, and what cannot be told apart of the width
 
 
 def race_figure(
@@ -91,6 +93,8 @@ def _map(ax: Any, seen: Scene) -> None:
     for i in seen.on:
         s, end = seen.stands[i], seen.head(i) + 1
         x, y = _near(s.x[:end], left, right), _near(s.y[:end], bottom, top)
+        kept = path_extremes(_POINTS, x, y, (right - left) * _GRAIN)
+        x, y = x[kept], y[kept]
         ax.plot(x, y, color="white", lw=2.2, alpha=0.7, zorder=2)
         ax.plot(x, y, color=colour(i), lw=1.1, zorder=3)
         ax.plot(x[-1:], y[-1:], _MARKS[i % len(_MARKS)], color=colour(i), mec="white", mew=0.6, ms=5.5, zorder=5,
@@ -107,11 +111,10 @@ def _map(ax: Any, seen: Scene) -> None:
 def _losses(ax: Any, seen: Scene) -> None:
     title, curves, aim = seen.panels[0]
     low, high, log = span([curves[i] for i in seen.on], aim)
-    steps = seen.trace.steps
     for i in seen.on:
-        end = seen.head(i) + 1
-        y = np.clip(np.nan_to_num(curves[i][:end], nan=10 * high, posinf=10 * high), low if log else -np.inf, 10 * high)
-        ax.plot(steps[:end], y, color=colour(i), lw=1.2, marker=_MARKS[i % len(_MARKS)], ms=4, mec="white", mew=0.5,
+        steps, y = seen.curve(0, i, slice(seen.head(i) + 1), _POINTS)
+        y = np.clip(np.nan_to_num(y, nan=10 * high, posinf=10 * high), low if log else -np.inf, 10 * high)
+        ax.plot(steps, y, color=colour(i), lw=1.2, marker=_MARKS[i % len(_MARKS)], ms=4, mec="white", mew=0.5,
                 markevery=(0.03 * (i % 8), 0.25), label=_name(seen, i))  # fmt: skip
     if log:
         ax.set_yscale("log")

@@ -71,7 +71,7 @@ class _Film:
         self.seen, by = seen, WIDE * _OVER / BOX
         first = seen.stands[0]
         self.start = tuple(float(a[0]) * by for a in seen.map.place(first.x[:1], first.y[:1]))
-        self.ways = {i: np.stack(seen.way(i, len(seen.trace.steps) - 1), axis=1) * by for i in seen.on}
+        self.ways = {i: np.stack(seen.way(i, until=len(seen.trace.steps) - 1), axis=1) * by for i in seen.on}
         self.large = _ground(seen)
         self.pen = ImageDraw.Draw(self.large)
         self.palette = _palette([colour(i) for i in seen.on])

@@ -32,9 +32,10 @@ def window(domain: Sequence[float], points: np.ndarray) -> Window:
     (-2.0, 2.0, 0.0, 3.0)
     """
     left, right, bottom, top = domain
-    inside = points[(points >= (left, bottom)).all(axis=1) & (points <= (right, top)).all(axis=1)]
-    inside = inside if len(inside) else np.array([[(left + right) / 2, (bottom + top) / 2]])
-    (a, c), (b, d) = inside.min(axis=0).tolist(), inside.max(axis=0).tolist()
+    x, y = points.T
+    inside = (x >= left) & (x <= right) & (y >= bottom) & (y <= top)
+    x, y = (x[inside], y[inside]) if inside.any() else (np.array([(left + right) / 2]), np.array([(bottom + top) / 2]))
+    a, b, c, d = float(x.min()), float(x.max()), float(y.min()), float(y.max())
     # The larger of: the whole of the narrower side of the domain, and what the points need with some room.
     need = 1.2 * max(b - a, (d - c) / ASPECT)
     wide = max(need, min(right - left, (top - bottom) / ASPECT))

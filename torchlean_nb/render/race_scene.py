@@ -13,11 +13,12 @@ from torchlean_nb.errors import HyperparameterError, UnknownNameError, did_you_m
 from torchlean_nb.escape import visible
 from torchlean_nb.race.setup import numeric, usual_target
 from torchlean_nb.render.numbers import fmt
-from torchlean_nb.render.race_map import Map
+from torchlean_nb.render.race_map import BOX, Map
 from torchlean_nb.render.race_payload import map_of, seen_window
 from torchlean_nb.render.race_standing import Standing, equalities, head, standings, surface_of_trace
 from torchlean_nb.surfaces import Surface
 from torchlean_nb.trace.race import RaceTrace
+from torchlean_nb.trace.sampling import extremes, path_extremes
 
 # Black is the ink of the text, so that it is white on dark ground.
 HUES = ("text", "#E69F00", "#56B4E9", "#CC79A7", "#0072B2", "#009E73")
@@ -29,6 +30,7 @@ MARKS = (
     "M0-5.4l1.5 3.5 3.8.3-2.9 2.4.9 3.7L0 2.4l-3.3 2.1.9-3.7-2.9-2.4 3.8-.3z",
 )  # fmt: skip
 _NAMED = 4
+_GRAIN = BOX / 4000
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,14 +68,27 @@ class Scene:
         """Record at which a contender stands: where it ended, it stays."""
         return head(self.trace, self.stands[i].ended, self.at)
 
-    def way(self, i: int, until: int | None = None) -> tuple[np.ndarray, np.ndarray]:
-        """Path of a contender in the box of the map, runaways cut far outside of it."""
-        s, end = self.stands[i], (self.head(i) if until is None else until) + 1
-        u, v = self.map.place(s.x[:end], s.y[:end])
+    def way(
+        self, i: int, first: int = 0, until: int | None = None, most: int | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Path of a contender in the box of the map, of at most so many points, runaways cut far outside of it."""
+        s, part = self.stands[i], slice(first, (self.head(i) if until is None else until) + 1)
+        u, v = self.map.place(s.x[part], s.y[part])
         good = np.isfinite(u) & np.isfinite(v)
+        if not good.all():
+            u, v = u[good], v[good]
+        if most is not None:
+            kept = path_extremes(most, u, v, _GRAIN)
+            u, v = u[kept], v[kept]
         far = np.maximum(np.abs(u), np.abs(v)).clip(1.0, None)
         by = np.minimum(1.0, 2e4 / far)
-        return (u * by)[good], (v * by)[good]
+        return u * by, v * by
+
+    def curve(self, k: int, i: int, part: slice, most: int) -> tuple[np.ndarray, np.ndarray]:
+        """Steps and values of a contender in a plot, of at most so many points; NaN counts as more than all."""
+        steps, values = self.trace.steps[part], self.panels[k][1][i][part]
+        kept = extremes(most, np.where(np.isnan(values), np.inf, values))
+        return steps[kept], values[kept]
 
     @cached_property
     def equal(self) -> tuple[list[str], list[str]]:
@@ -158,14 +173,16 @@ def span(curves: Sequence[np.ndarray], also: float | None = None) -> tuple[float
     (0.001, 100.0, True)
     """
     first = max((abs(float(c[0])) for c in curves if len(c) and np.isfinite(c[0])), default=0.0)
-    known = np.concatenate([*(np.asarray(c, float) for c in curves), [] if also is None else [also]])
-    known = known[np.isfinite(known) & (known <= (1e4 * first if first else math.inf))]
-    if not known.size:
+    most = 1e4 * first if first else math.inf
+    known = [c[np.isfinite(c) & (c <= most)] for c in map(np.asarray, [*curves, [] if also is None else [also]])]
+    known = [c for c in known if c.size]
+    if not known:
         return 0.1, 1.0, True
-    low, high = float(known.min()), float(known.max())
+    low, high = min(float(c.min()) for c in known), max(float(c.max()) for c in known)
     if low >= 0 and high > 0:
         top = math.ceil(math.log10(high) - 1e-9)
-        foot = math.floor(math.log10(float(known[known > 0].min())) + 1e-9)
+        least = low or min(float(c[c > 0].min()) for c in known if c.max() > 0)
+        foot = math.floor(math.log10(least) + 1e-9)
         return 10.0 ** max(min(foot, top - 1), top - 8), 10.0**top, True
     room = (high - low or 1.0) * 0.06
     return low - room, high + room, False

@@ -19,13 +19,12 @@ from torchlean_nb.render.race_scene import HUES, MARKS, Scene, results, scene, s
 from torchlean_nb.render.routes import num
 from torchlean_nb.render.theme import DARK, FONT, LIGHT
 from torchlean_nb.trace.race import RaceTrace
-from torchlean_nb.trace.sampling import min_max_lttb
 
 WIDTH, MAP = 700.0, 404.0
 TALL = MAP * ASPECT
 _TOP, _ROW, _PAD = 36.0, 22.0, 12.0
-_MOST = 1000  # points of a line
 _MOST = 24  # contenders in a picture
+_POINTS, _ALL = 1000, 12_000  # of a line, and of one line of each contender
 _SET, _COLUMNS, _STATUS = 150, (("best loss", 424.0), ("to target", 500.0), ("evaluations", 576.0)), 592
 _RULES = """
 .tl-race text{font-family:@font;font-size:10.5px;fill:@text;font-variant-numeric:tabular-nums}
@@ -108,6 +107,11 @@ def _fewer(seen: Scene) -> tuple[Scene, int]:
     return replace(seen, on=tuple(sorted(low[:_MOST]))), len(seen.on) - _MOST
 
 
+def _points(seen: Scene) -> int:
+    """Points that a line may have."""
+    return min(_POINTS, _ALL // max(1, len(seen.on)))
+
+
 def rules(theme: str | None) -> str:
     """Style rules with the colours written out: one theme, or light and dark as the reader prefers."""
 
@@ -159,13 +163,12 @@ def _map(seen: Scene) -> str:
         if d and k
     ] + [f'<path class="iso" vector-effect="non-scaling-stroke" d="{d}"/>' for d in drawn.lines if d]
     ways: list[str] = []
-    heads = []
+    heads, most = [], _points(seen)
     top = seen.chosen if seen.chosen in seen.on else -1
     for i in sorted(seen.on, key=lambda i: i == top):
-        u, v = seen.way(i, len(seen.trace.steps) - 1)
-        x, y = seen.way(i)
-        rest = slice(max(0, len(x) - 1), None)
-        later, done, wide = _line(u[rest] * by, v[rest] * by), _line(x * by, y * by), " top" if i == top else ""
+        u, v = seen.way(i, seen.head(i), len(seen.trace.steps) - 1, most)
+        x, y = seen.way(i, most=most)
+        later, done, wide = path(u * by, v * by), path(x * by, y * by), " top" if i == top else ""
         ways += [f'<path {ink(i)}way faint" d="{later}"/>', f'<path class="halo" d="{done}"/>',
                  f'<path {ink(i)}way{wide}" d="{done}"/>']  # fmt: skip
         if len(x):
@@ -235,10 +238,10 @@ def _plot(seen: Scene, k: int) -> list[str]:
     for s in np.linspace(0, seen.last, 5).round().astype(int).tolist():
         out.append(_text(float(along(np.array(s))), top + tall + 13, s, "s m"))
     for i in seen.on:
-        c, end = curves[i], seen.head(i) + 1
-        xs, ys = along(steps), up(c)
-        out += [f'<path {ink(i)}way faint" d="{path(*min_max_lttb(xs[end - 1 :], ys[end - 1 :], _MOST))}"/>',
-                f'<path {ink(i)}way" d="{path(*min_max_lttb(xs[:end], ys[:end], _MOST))}"/>']  # fmt: skip
+        at = seen.head(i)
+        for part, word in ((slice(at, None), " faint"), (slice(at + 1), "")):
+            s, c = seen.curve(k, i, part, _points(seen))
+            out.append(f'<path {ink(i)}way{word}" d="{path(along(s), up(c))}"/>')
     if aim is not None and low <= aim <= high:
         y = float(up(np.array(aim)))
         out += [f'<path class="aim" d="M{num(left)} {num(y)}h{num(wide)}"/>',
@@ -249,12 +252,6 @@ def _plot(seen: Scene, k: int) -> list[str]:
         at = seen.head(i)
         out.append(_mark(i, float(along(steps[at])), float(up(curves[i][at])), 0.75))
     return out
-
-
-def _line(x: np.ndarray, y: np.ndarray) -> str:
-    """A way over the map, with no more points than can be seen."""
-    kept = np.linspace(0, len(x) - 1, min(len(x), _MOST)).round().astype(int)
-    return path(x[kept], y[kept])
 
 
 def grid(low: float, high: float, log: bool) -> list[float]:

@@ -64,6 +64,85 @@ def min_max_lttb(steps: Any, values: Any, n: int = 1000) -> tuple[np.ndarray, np
     return steps[keep], values[keep]
 
 
+def extremes(n: int, *columns: np.ndarray) -> np.ndarray:
+    """Indices of at most `n` rows of a table that draw as all of them do.
+
+    Kept are both ends and, in each of equally many rows, the smallest and the largest of every column; NaN is neither.
+
+    Parameters
+    ----------
+    n : int
+    columns : ndarray, shape (m,)
+
+    Returns
+    -------
+    ndarray of int, shape (at most n,)
+        Increasing.
+
+    Raises
+    ------
+    HyperparameterError
+
+    Examples
+    --------
+    >>> x, y = np.arange(1000.0), np.zeros(1000)
+    >>> y[500] = 9
+    >>> kept = extremes(20, x, y)
+    >>> len(kept) <= 20, y[kept].max()
+    (True, np.float64(9.0))
+    """
+    if n < FEWEST:
+        raise HyperparameterError(f"extremes: n={n} is less than {FEWEST}")
+    count = len(columns[0])
+    if count <= n:
+        return np.arange(count)
+    bounds = np.linspace(0, count, max(1, (n - 2) // (2 * len(columns))) + 1).astype(int)
+    kept = [_ends(np.fmin(c, np.inf), np.fmax(c, -np.inf), bounds) for c in columns]
+    return np.unique(np.concatenate([*kept, [0, count - 1]]))
+
+
+def path_extremes(n: int, x: np.ndarray, y: np.ndarray, grain: float) -> np.ndarray:
+    """Indices of at most `n` points of a way over a plane: of all that lie together only one is kept.
+
+    Together are points that follow each other in one square of side `grain`; where more than `n` squares are entered,
+    the extremes of those points are kept. A long rest at the end takes nothing from the way that led there.
+
+    Parameters
+    ----------
+    n : int
+    x, y : ndarray, shape (m,)
+    grain : float
+        What cannot be told apart, above 0.
+
+    Returns
+    -------
+    ndarray of int, shape (at most n,)
+        Increasing, with both ends.
+
+    Raises
+    ------
+    HyperparameterError
+
+    Examples
+    --------
+    >>> way = 0.5 ** np.arange(1000.0)
+    >>> path_extremes(100, way, way, 0.1)
+    array([  0,   1,   2,   4, 999])
+    """
+    if len(x) <= n:
+        return np.arange(len(x))
+    u, v = np.rint(x / grain), np.rint(y / grain)
+    left = np.flatnonzero((u[1:] != u[:-1]) | (v[1:] != v[:-1])) + 1
+    kept = np.unique(np.r_[0, left, len(x) - 1])
+    return kept[extremes(n, x[kept], y[kept])]
+
+
+def _ends(low: np.ndarray, high: np.ndarray, bounds: np.ndarray) -> np.ndarray:
+    """In each window the index of the smallest of one array and of the largest of another."""
+    found = [(a + low[a:b].argmin(), a + high[a:b].argmax()) for a, b in pairwise(bounds.tolist())]
+    return np.ravel(found)
+
+
 def _odd_ends(values: np.ndarray, most: int) -> np.ndarray:
     """First and last index of each stretch of one kind of non-finite value."""
     kind = np.isnan(values) + 2 * np.isposinf(values) + 3 * np.isneginf(values)
@@ -92,8 +171,7 @@ def _min_max_lttb(x: np.ndarray, y: np.ndarray, n: int) -> np.ndarray:
     if len(x) > _CANDIDATES * n:
         windows = np.linspace(0, 1, _CANDIDATES * n // 2 + 1)[1:-1]
         bounds = np.unique(np.r_[0, np.searchsorted(x, windows), len(x)])
-        found = [(a + y[a:b].argmin(), a + y[a:b].argmax()) for a, b in pairwise(bounds.tolist())]
-        through = np.unique(np.r_[0, np.ravel(found), len(x) - 1])
+        through = np.unique(np.r_[0, _ends(y, y, bounds), len(x) - 1])
         return through[_lttb(x[through], y[through], n)]
     return _lttb(x, y, n)
 
