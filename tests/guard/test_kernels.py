@@ -75,11 +75,11 @@ def test_half_numbers_are_all_read_and_rounded_as_numpy_does():
     read = kernel("float16 x", "float32 y", "y = x", "read")(cp.asarray(every)).get()
     assert np.array_equal(read, every.astype(np.float32), equal_nan=True)
     finite = every[np.isfinite(every)].astype(np.float32)
-    values = np.concatenate([np.nextafter(finite, s) for s in (-np.inf, np.inf)] + [finite * np.float32(1.0003)])
+    near = [np.nextafter(finite, s) for s in (-np.inf, np.inf)]
+    values = np.concatenate([*near, finite * np.float32(1.0003), np.float32([65519, 65520, 1e9, np.inf, np.nan])])
     with np.errstate(over="ignore"):
-        want = np.concatenate([values, [65519, 65520, 1e9, np.inf, np.nan]]).astype(np.float32).astype(np.float16)
-        got = kernel("float32 x", "float16 y", "y = x", "round")(
-            cp.asarray(np.concatenate([values, [65519, 65520, 1e9, np.inf, np.nan]]).astype(np.float32))).get()  # fmt: skip
+        want = values.astype(np.float16)
+        got = kernel("float32 x", "float16 y", "y = x", "round")(cp.asarray(values)).get()
         assert np.array_equal(got, want, equal_nan=True)
         half = every[np.isfinite(every)][::7]
         two = kernel("T x, T y", "T z", "z = x * y; z = z + x", "half")(*map(cp.asarray, (half, half[::-1].copy())))
