@@ -51,7 +51,10 @@ _LIMIT = 2000
 
 def quote(name: object, limit: int = 80) -> str:
     """Repr of a user's text, cut to `limit` characters and free of control characters."""
-    text = repr(name[: limit + 1] if isinstance(name, str) else name)
+    try:
+        text = repr(name[: limit + 1] if isinstance(name, str) else name)
+    except Exception:  # a number of too many digits, or an object whose __repr__ is wrong
+        text = f"<{type(name).__name__}>"
     return text if len(text) <= limit else text[: limit - 4] + "..." + text[-1]
 
 

@@ -215,6 +215,13 @@ def test_a_snapshot_stays_valid_and_zero_state_forgets(name):
     ("spoil", "words"),
     [
         (lambda d: d.pop("state"), "not a state dict"),
+        (lambda d: d.__setitem__("state", [1]), "not a state dict"),
+        (lambda d: d.__setitem__("param_groups", ["x"]), "group 'x'"),
+        (lambda d: d["state"].__setitem__(7, {}), "parameter 7, there are 1"),
+        (lambda d: d["state"].__setitem__("9" * 5000, {}), "there are 1"),
+        (lambda d: d["state"].__setitem__(10**5000, {}), "parameter <int>, there are 1"),
+        (lambda d: d["state"].__setitem__(0, [1]), r"is \[1\]"),
+        (lambda d: d["state"][0].__setitem__("d", [[1.0], [2.0, 3.0]]), "not an array"),
         (lambda d: d.__setitem__("rule", "bfgs"), "'bfgs'"),
         (lambda d: d["param_groups"].append({"params": [2]}), "groups"),
         (lambda d: d["param_groups"][0].__setitem__("params", [0]), "groups"),
@@ -235,6 +242,17 @@ def test_a_state_that_does_not_fit_is_refused_and_changes_nothing(spoil, words):
     with pytest.raises(errors.ShapeError, match="another optimizer"):
         opt.restore(tl.optim.SGD({"w": W, "b": B}).snapshot())
     assert digest(opt) == before
+
+
+def test_a_state_whose_keys_became_text_in_json_is_the_same():
+    first, closure = setting("lbfgs")
+    first.step(closure)
+    second, closure = setting("lbfgs")
+    second.restore(first.snapshot())
+    second.zero_state()
+    d = first.state_dict()
+    second.load_state_dict(d | {"state": {str(key): entry for key, entry in d["state"].items()}})
+    assert digest(second) == digest(first)
 
 
 # -- whole or not at all -----------------------------------------------------------------------

@@ -33,6 +33,7 @@ from torchlean_nb.shells.cells import one_store, read_groups
 from torchlean_nb.shells.explain_method import MethodExplanation
 from torchlean_nb.shells.given import by_name, check_snapshot, frozen, signature
 from torchlean_nb.shells.optimizer import POLICIES, Optimizer, Snapshot
+from torchlean_nb.shells.state import array_of, count_of, entries_of
 
 _numbers = count()
 
@@ -253,37 +254,29 @@ class Minimizer(Optimizer):
         ------
         CheckpointError, HyperparameterError
         """
-        owner = self.rule.class_name
-        if not isinstance(d, Mapping) or not {"rule", "state", "param_groups"} <= set(d):
-            raise CheckpointError(f"{owner}: this is not a state dict of a method")
-        if d["rule"] != self.rule.name:
-            raise CheckpointError(f"{owner}: this state is of {quote(d['rule'])}, not of {self.rule.name!r}")
-        groups = d["param_groups"]
-        if len(groups) != 1 or len(groups[0].get("params", ())) != len(self._cells):
-            raise CheckpointError(f"{owner}: the groups of this state are not one of {len(self._cells)} parameters")
-        group = self._group({**groups[0], "params": self._cells})
-        state = self._read(d, SimpleNamespace(**{k: v for k, v in group.items() if k != "params"}))
-        self._commit({self._key: state}, [group])
+        entries = entries_of(self.rule, d, [len(self._cells)], 1)
+        group = self._group({**d["param_groups"][0], "params": self._cells})
+        h = SimpleNamespace(**{k: v for k, v in group.items() if k != "params"})
+        self._commit({self._key: self._read(d.get("steps", 0), entries.get(0), h)}, [group])
 
-    def _read(self, d: Mapping[str, Any], h: Any) -> MethodState:
-        owner, entry = f"{self.rule.class_name}: state", d["state"].get(0)
-        want = self.rule.start(self._point(), h)
-        numbers = {"steps": d.get("steps", 0)}
+    def _read(self, steps: Any, entry: Mapping[str, Any] | None, h: Any) -> MethodState:
+        owner = f"{self.rule.class_name}: state"
+        want, steps = self.rule.start(self._point(), h), count_of(f"{owner}: steps", steps)
         if entry is None:
-            return MethodState(None, _counted(owner, numbers)["steps"])
+            return MethodState(None, steps)
         if set(entry) != {"iterations", "evaluations", *want}:
             raise CheckpointError(f"{owner} has {', '.join(map(str, entry))}", f"expected {', '.join(want)}")
-        numbers = _counted(owner, {**numbers, "iterations": entry["iterations"], "evaluations": entry["evaluations"]})
+        counts = {name: count_of(f"{owner}: {name}", entry[name]) for name in ("iterations", "evaluations")}
         slots = {}
         for k, first in want.items():
-            a, first = np.array(host(entry[k])), first if is_array(first) else np.asarray(first)
+            a, first = array_of(f"{owner}: {k}", entry[k]), first if is_array(first) else np.asarray(first)
             # What starts with no rows, a history, may have any number of them.
             same = slice(1, None) if 0 in first.shape else slice(None)
             fits = a.ndim == first.ndim and a.shape[same] == first.shape[same]
             if not fits or a.dtype.kind != first.dtype.kind or not np.isfinite(a).all():
                 raise CheckpointError(f"{owner}: {k} has shape {a.shape} and dtype {a.dtype}", f"as {first.shape}")
             slots[k] = frozen(a, device_of(first))
-        return MethodState(slots, **numbers)
+        return MethodState(slots, steps, **counts)
 
     def explain(self, param: Any) -> MethodExplanation:
         """The last call as one parameter saw it: directions, step lengths, trials."""
@@ -296,13 +289,6 @@ class Minimizer(Optimizer):
                 return MethodExplanation(self.rule, p.name, fetched(self._state.last), place, p.array.shape)
             at += p.array.size
         raise HyperparameterError(f"explain: {quote(param, 40)} is not a parameter of this optimizer")
-
-
-def _counted(owner: str, numbers: Mapping[str, Any]) -> dict[str, int]:
-    for name, n in numbers.items():
-        if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 0:
-            raise CheckpointError(f"{owner}: {name} {quote(n)} is not a count")
-    return {name: int(n) for name, n in numbers.items()}
 
 
 @cache

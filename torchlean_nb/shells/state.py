@@ -47,7 +47,6 @@ class ParamState:
         """The slots themselves."""
         return {k: a * self.factors.get(k, 1.0) for k, a in self.stored.items()} if self.factors else self.stored
 
-
     def __getstate__(self) -> dict[str, Any]:
         # What explains an update holds functions; a copy on disk does without.
         return {**vars(self), "last": None}
@@ -107,6 +106,30 @@ def read_state_dict(
     CheckpointError
         Naming what does not fit.
     """
+    cells = [(g, p) for g in groups for p in g["params"]]
+    entries = entries_of(rule, d, [len(g["params"]) for g in groups], len(cells))
+    options = [_options(rule, g) for g in d["param_groups"]]
+    params: list[ParamState | None] = [None] * len(cells)
+    of_group = [o for o, g in zip(options, groups, strict=True) for _ in g["params"]]
+    for i, entry in entries.items():
+        params[i] = _read(rule, i, entry, cells[i][1], of_group[i])
+    steps = d.get("steps", max((s.step for s in params if s), default=0))
+    return OptState(tuple(params), count_of(f"{rule.class_name}: steps", steps)), options
+
+
+def entries_of(rule: Any, d: Any, sizes: list[int], count: int) -> dict[int, Mapping[str, Any]]:
+    """The entries of a state dict by number, once its frame fits a rule and groups of these sizes.
+
+    Raises
+    ------
+    CheckpointError
+
+    Examples
+    --------
+    >>> from torchlean_nb.optim import rules
+    >>> entries_of(rules["sgd"], {"state": {"0": {"step": 1}}, "param_groups": [{"params": [0]}]}, [1], 1)
+    {0: {'step': 1}}
+    """
     owner = rule.class_name
     for key, kind in (("state", Mapping), ("param_groups", list)):
         if not isinstance(d, Mapping) or not isinstance(d.get(key), kind):
@@ -116,20 +139,19 @@ def read_state_dict(
             raise CheckpointError(f"{owner}: group {quote(g, 80)}", "a dict with 'params', a list of numbers")
     if d.get("rule", rule.name) != rule.name:
         raise CheckpointError(f"{owner}: this state is of {quote(d['rule'])}, not of {rule.name!r}")
-    sizes, got = [len(g["params"]) for g in groups], [len(g["params"]) for g in d["param_groups"]]
+    got = [len(g["params"]) for g in d["param_groups"]]
     if sizes != got:
         raise CheckpointError(f"{owner}: groups of {got} parameters loaded into groups of {sizes}")
-    cells = [(g, p) for g in groups for p in g["params"]]
-    options = [_options(rule, g) for g in d["param_groups"]]
-    params: list[ParamState | None] = [None] * len(cells)
-    of_group = [o for o, n in zip(options, sizes, strict=True) for _ in range(n)]
+    numbers = {key: i for i in range(count) for key in (i, str(i))}  # JSON has only strings for keys
+    out = {}
     for key, entry in d["state"].items():
-        i = int(key) if isinstance(key, str) and key.isdecimal() else key  # JSON has only strings for keys
-        if not isinstance(i, int) or not 0 <= i < len(cells):
-            raise CheckpointError(f"{owner}: state for parameter {quote(key)}, there are {len(cells)}")
-        params[i] = _read(rule, i, entry, cells[i][1], of_group[i])
-    steps = d.get("steps", max((s.step for s in params if s), default=0))
-    return OptState(tuple(params), _count(f"{owner}: steps", steps)), options
+        i = numbers.get(key)
+        if i is None:
+            raise CheckpointError(f"{owner}: state for parameter {quote(key, 40)}, there are {count}")
+        if not isinstance(entry, Mapping):
+            raise CheckpointError(f"{owner}: state of parameter {i} is {quote(entry, 40)}", "it must be a dict")
+        out[i] = entry
+    return out
 
 
 def _options(rule: UpdateRule, group: Mapping[str, Any]) -> dict[str, Any]:
@@ -140,7 +162,13 @@ def _options(rule: UpdateRule, group: Mapping[str, Any]) -> dict[str, Any]:
     return out
 
 
-def _count(what: str, n: Any) -> int:
+def count_of(what: str, n: Any) -> int:
+    """A number of steps or the like.
+
+    Raises
+    ------
+    CheckpointError
+    """
     if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 0:
         raise CheckpointError(f"{what} {quote(n)} is not a count")
     return int(n)
@@ -151,23 +179,31 @@ def _read(rule: UpdateRule, i: int, entry: Mapping[str, Any], p: Any, options: M
     own = {k: v for k, v in options.items() if k not in ("maximize", "initial_lr")}
     now = p.array
     want, device = rule.start(now, SimpleNamespace(**rule.resolve(own))), device_of(now)
-    if not isinstance(entry, Mapping):
-        raise CheckpointError(f"{owner} is {quote(entry, 40)}", f"expected step, {', '.join(want)}")
     factors = entry.get("factors", {})
     if set(entry) - {"factors"} != {"step", *want}:
         raise CheckpointError(f"{owner} has {', '.join(map(str, entry))}", f"expected step, {', '.join(want)}")
-    step = _count(f"{owner}: step", entry["step"])
+    step = count_of(f"{owner}: step", entry["step"])
     good = isinstance(factors, Mapping) and set(factors) <= set(want)
     if not good or not all(isinstance(f, float) and 0 < f < np.inf for f in factors.values()):
         raise CheckpointError(f"{owner}: factors {quote(factors)}", "a positive number for a slot")
     slots = {}
     for k, first in want.items():
-        try:
-            a = np.array(host(entry[k]))
-        except ValueError as e:
-            raise CheckpointError(f"{owner}: {k} is not an array", str(e)) from None
+        a = array_of(f"{owner}: {k}", entry[k])
         if a.shape != shape_of(first) or a.dtype.kind != "f":
             raise CheckpointError(f"{owner}: {k} has shape {a.shape} and dtype {a.dtype}, expected {shape_of(first)}")
         kind = first.dtype if hasattr(first, "dtype") else np.asarray(first).dtype
         slots[k] = frozen(a.astype(kind, copy=False), device)
     return ParamState(step, slots, None, dict(factors))
+
+
+def array_of(what: str, value: Any) -> np.ndarray:
+    """A copy on the host.
+
+    Raises
+    ------
+    CheckpointError
+    """
+    try:
+        return np.array(host(value))
+    except ValueError as e:
+        raise CheckpointError(f"{what} is not an array", str(e)) from None
