@@ -61,7 +61,8 @@ def as_data(value: Any, dtype: str, *, label: str, trainable: bool = False, fini
     """Own, read-only, C-ordered copy of `value`, real numbers only.
 
     Floats take `dtype`; integer and boolean NumPy arrays stay what they are (labels, masks);
-    plain Python numbers and lists become floats, since that is what a formula means by ``2``.
+    plain Python numbers and lists become floats, since that is what a formula means by ``2``. What is
+    `trainable` must hold numbers: a NumPy integer array or anything of True and False is refused.
 
     Raises
     ------
@@ -83,14 +84,10 @@ def as_data(value: Any, dtype: str, *, label: str, trainable: bool = False, fini
         return out
     a = read(value, label, dtype)
     kind = a.dtype.kind
-    if kind in "iu" and not is_plain(value):
+    if kind == "b" or (kind in "iu" and not is_plain(value)):
         if trainable:
-            raise DTypeError(
-                f"{label}: dtype {a.dtype.name} cannot be trained", "only a float requires gradient", "x.astype(float)"
-            )
+            raise _untrainable(label, a)
         out = np.array(a, dtype=a.dtype.newbyteorder("="), order="C")
-    elif kind == "b" and not trainable:
-        out = np.array(a, order="C")
     else:
         with np.errstate(over="ignore"):
             out = np.array(a, dtype=dtype, order="C")
@@ -107,6 +104,13 @@ def as_data(value: Any, dtype: str, *, label: str, trainable: bool = False, fini
     return out
 
 
+def _untrainable(label: str, a: Any) -> DTypeError:
+    return DTypeError(
+        f"{label}: dtype {a.dtype.name} cannot be trained", "only a float requires gradient",
+        "np.asarray(x, float); s.const(x) for indices and masks",
+    )  # fmt: skip
+
+
 def as_data_on(
     device: Any, value: Any, dtype: str, *, label: str, trainable: bool = False, finite: bool = True
 ) -> Any:
@@ -119,9 +123,11 @@ def as_data_on(
     if not device.owns(value):
         return device.put(as_data(value, dtype, label=label, trainable=trainable, finite=finite))
     kind = value.dtype.kind
-    if kind not in "fiub" or (kind in "iu" and trainable):
+    if kind not in "fiub":
         raise DTypeError(f"{label}: dtype {value.dtype.name} cannot be used", None, "x.astype(float)")
-    if kind in "iu" or (kind == "b" and not trainable):
+    if kind in "iub":
+        if trainable:
+            raise _untrainable(label, value)
         return device.np.array(value, order="C")
     out = device.np.array(value, dtype=dtype, order="C")
     if finite and not device.xp.all_finite(out):

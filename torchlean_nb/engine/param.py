@@ -67,11 +67,12 @@ class Param(Computes):
 
         Raises
         ------
-        ShapeError
-            When the shape differs; the old value stays.
+        ShapeError, DTypeError
+            When the shape differs, or the numbers are integers or truth values; the old value stays.
         """
         self.session.tape.refuse_outsiders()
-        a = self.session.place(new, self.dtype.name, label=self._label, finite=self.session.nonfinite == "raise")
+        strict = self.session.nonfinite == "raise"
+        a = self.session.place(new, self.dtype.name, label=self._label, trainable=True, finite=strict)
         if a.shape != self.shape:
             raise ShapeError(
                 f"{self._label}: update shape mismatch (expected {self.shape}, got {a.shape})"

@@ -17,8 +17,9 @@ from torchlean_nb.backend.store import Store
 from torchlean_nb.copies import Live
 from torchlean_nb.engine.backends import backend as way
 from torchlean_nb.engine.cells import IntegerCells
-from torchlean_nb.engine.data import as_type, check_dtype, check_name
+from torchlean_nb.engine.data import check_dtype, check_name
 from torchlean_nb.engine.gradients import Gradients
+from torchlean_nb.engine.leaves import Leaves
 from torchlean_nb.engine.looking import Looking
 from torchlean_nb.engine.param import Param
 from torchlean_nb.engine.tape import Tape
@@ -49,7 +50,7 @@ class StepReport:
     skipped: bool = False
 
 
-class Session(Looking, IntegerCells, Live):
+class Session(Leaves, Looking, IntegerCells, Live):
     """An explicit autodiff session: nothing is global, everything recorded can be looked at.
 
     Parameters
@@ -172,44 +173,6 @@ class Session(Looking, IntegerCells, Live):
         if not self._closed:
             self.tape.kill()
             self._closed = True
-
-    # -- leaves ----------------------------------------------------------------------------
-    def param(self, value: Any, name: str | None = None, requires_grad: bool | None = None) -> Param:
-        """A new parameter, outside the tape."""
-        self._own()
-        check_name(name, "param")
-        data = self.place(
-            value, self.dtype, label=f"param {quote(name)}" if name else "param", trainable=True, finite=self._strict
-        )
-        p = Param(self, data, name, self.requires_grad_by_default if requires_grad is None else bool(requires_grad))
-        self.params[name or f"param_{len(self.params)}"] = p
-        return p
-
-    def input(self, value: Any, name: str | None = None, requires_grad: bool = False, dtype: Any = None) -> Tensor:
-        """A data leaf; the array is copied, so later writes to it do not reach the tape."""
-        self._own()
-        check_name(name, "input")
-        label = f"input {quote(name)}" if name else "input"
-        if dtype is not None:
-            value = value.astype(dtype) if self.home.owns(value) else as_type(value, dtype, label)
-        data = self.place(value, self.dtype, label=label, trainable=requires_grad, finite=self._strict)
-        return self.tape.leaf("input", data, requires_grad, name)
-
-    def const(self, value: Any, name: str | None = None) -> Tensor:
-        """A constant leaf."""
-        self._own()
-        check_name(name, "const")
-        return self.tape.leaf("const", self.place(value, self.dtype, label="const", finite=self._strict), False, name)
-
-    def use(self, param: Param) -> Tensor:
-        """The leaf that stands for a parameter on this tape; the same one until its value changes."""
-        if not isinstance(param, Param):
-            raise HandleTypeError(f"use: expected a Param, got {type(param).__name__}")
-        return param.__tl_use__(self.tape)
-
-    @property
-    def _strict(self) -> bool:
-        return self.nonfinite == "raise"
 
     # -- reading ---------------------------------------------------------------------------
     def node(self, key: Any, out: int | None = None) -> int:
