@@ -13,7 +13,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from torchlean_nb.backend.devices import device_of, host, is_array
+from torchlean_nb.backend.devices import device_of, host
 from torchlean_nb.backend.store import Store
 from torchlean_nb.errors import (
     CapabilityError,
@@ -26,7 +26,8 @@ from torchlean_nb.errors import (
 )
 from torchlean_nb.hypers import Hyper, flag, unit
 from torchlean_nb.shells.cells import one_store, read_groups
-from torchlean_nb.shells.given import as_array, frozen
+from torchlean_nb.shells.given import as_array, copied, frozen
+from torchlean_nb.shells.state import count_of
 
 _numbers = count()
 
@@ -124,7 +125,7 @@ class Averaging(ABC):
             raise HyperparameterError(f"{owner}: two parameters are named {quote(twice)}", None, "a name for each")
         self.options = options
         self._key = f"averages {next(_numbers)}"
-        self._store[self._key] = Averages(0, tuple(_frozen(p.array) for p in self._cells))
+        self._store[self._key] = Averages(0, tuple(copied(p.array) for p in self._cells))
 
     @property
     def _state(self) -> Averages:
@@ -156,7 +157,7 @@ class Averaging(ABC):
         given = self._given(values or {})
         now = [given.get(p.__tl_cell__[1], p.array) for p in self._cells]
         n, old = self._state
-        new = tuple(_frozen(self._mixed(a, p, n)) for a, p in zip(old, now, strict=True))
+        new = tuple(copied(self._mixed(a, p, n)) for a, p in zip(old, now, strict=True))
         self._store.update({**given, self._key: Averages(n + 1, new)})
 
     def applied(self) -> Any:
@@ -184,9 +185,7 @@ class Averaging(ABC):
         owner = type(self).__name__
         if not isinstance(d, Mapping) or set(d) != {"kind", "n", "values", *self.hypers} or d["kind"] != owner:
             raise CheckpointError(f"{owner}: this is not its state", f"expected kind {owner}, n, values and options")
-        n, values = d["n"], d["values"]
-        if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 0:
-            raise CheckpointError(f"{owner}: n={quote(n)} is not a count")
+        n, values = count_of(f"{owner}: n", d["n"]), d["values"]
         if not isinstance(values, Mapping) or set(values) != set(self._names):
             raise CheckpointError(f"{owner}: averages of other parameters", f"expected {quote(self._names, 200)}")
         options = {k: self.hypers[k].check(owner, k, d[k]) for k in self.hypers}
@@ -202,9 +201,9 @@ class Averaging(ABC):
                     f"{owner}: {quote(name)} has shape {a.shape} and dtype {a.dtype}",
                     f"the parameter has {now.shape} and {now.dtype}",
                 )
-            new.append(device_of(now).put(_frozen(a)))
+            new.append(device_of(now).put(copied(a)))
         self.options = options
-        self._store[self._key] = Averages(int(n), tuple(new))
+        self._store[self._key] = Averages(n, tuple(new))
 
     def _given(self, values: Mapping[str, Any]) -> dict[Any, np.ndarray]:
         """New values by key of the store, checked."""
@@ -288,7 +287,7 @@ class EMA(Averaging):
 
     def _read(self, a: np.ndarray) -> np.ndarray:
         n, d = self.n_averaged, self.options["decay"]
-        return _frozen(a / (1 - d**n)) if self.options["debias"] and n and d < 1 else a
+        return copied(a / (1 - d**n)) if self.options["debias"] and n and d < 1 else a
 
 
 class SWA(Averaging):
@@ -316,12 +315,3 @@ class SWA(Averaging):
 
     def _mixed(self, average: np.ndarray, p: np.ndarray, n: int) -> np.ndarray:
         return p if n == 0 else average + (p - average) / (n + 1)
-
-
-def _frozen(a: Any) -> Any:
-    """A copy that nobody writes to."""
-    if is_array(a) and not isinstance(a, np.ndarray):
-        return a.copy()
-    a = np.array(a)
-    a.setflags(write=False)
-    return a

@@ -15,7 +15,7 @@ import numpy as np
 
 from torchlean_nb.backend.devices import device_of, host, is_array
 from torchlean_nb.errors import HyperparameterError, NonFiniteError, quote
-from torchlean_nb.shells.given import frozen
+from torchlean_nb.shells.given import copied
 
 
 class Clipped(dict):
@@ -109,7 +109,7 @@ def clip_grad_norm(grads: Any, max_norm: float, norm_type: float = 2.0) -> Clipp
         bad = [k for k, g in _items(grads) if not device_of(g).xp.all_finite(g)]
         raise NonFiniteError(f"clip: the norm is {norm}", f"gradient {quote(str(bad[0]), 60)} holds an inf or NaN")
     factor = min(1.0, limit / (norm + 1e-6))
-    out = Clipped((k, _own(g * g.dtype.type(factor))) for k, g in _items(grads))
+    out = Clipped((k, copied(g * g.dtype.type(factor))) for k, g in _items(grads))
     out.norm = norm
     return out
 
@@ -163,11 +163,6 @@ def clip_by_percentile(grads: Any, percentile: int) -> Clipped:
 
 
 def _each(grads: Any, cut: Callable[[np.ndarray], np.ndarray]) -> Clipped:
-    out = Clipped((k, _own(cut(g))) for k, g in _items(grads))
+    out = Clipped((k, copied(cut(g))) for k, g in _items(grads))
     out.norm = total_norm(grads)
     return out
-
-
-def _own(a: Any) -> Any:
-    """A new array that nobody writes to."""
-    return frozen(device_of(a).np.array(a), device_of(a))

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from torchlean_nb.backend.devices import host, is_foreign
+from torchlean_nb.backend.devices import device_of, host, is_foreign
 from torchlean_nb.errors import BackendMixError, HyperparameterTypeError, ShapeError, quote
 from torchlean_nb.hypers import REQUIRED
 from torchlean_nb.updates import UpdateRule
@@ -113,6 +113,19 @@ def frozen(a: Any, device: Any) -> Any:
     a = np.asarray(a)
     a.setflags(write=False)
     return a
+
+
+def copied(a: Any) -> Any:
+    """A copy that nobody writes to, where the array lives.
+
+    Examples
+    --------
+    >>> x = np.ones(2)
+    >>> copied(x) is x, copied(x).flags.writeable
+    (False, False)
+    """
+    device = device_of(a)
+    return frozen(device.np.array(a), device)
 
 
 def shape_of(a: Any) -> tuple[int, ...]:

@@ -163,13 +163,13 @@ class Optimizer(Averaged, Twinned):
             callable returns a loss of the session, gradients, or ``(value, gradients)``.
         value : float, optional
             Loss at the current parameters, for rules that use it; Gradients know it.
+        curvature : like grads, optional
+            Diagonal of the Hessian, in the steps in which a rule uses it; see `hessian_diagonal`.
 
         Returns
         -------
         float or None
             What a callable said of the value.
-        curvature : like grads, optional
-            Diagonal of the Hessian, in the steps in which a rule uses it; see `hessian_diagonal`.
 
         Raises
         ------
