@@ -23,7 +23,6 @@ _LIFTED = {
     "cos": math.cos, "tan": math.tan, "arctan": math.atan, "sinh": math.sinh, "cosh": math.cosh, "tanh": math.tanh,
     "erf": math.erf, "erfc": math.erfc,
 }  # fmt: skip
-_EXACT = ("add", "sub", "mul", "div", "neg", "maximum", "minimum", "abs")
 
 
 def fraction(v: Any) -> Any:

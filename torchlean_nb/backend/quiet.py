@@ -8,9 +8,6 @@ from typing import Any
 
 import numpy as np
 
-# Since NumPy 2 what seterr sets belongs to the context.
-_SCOPED = int(np.__version__.split(".")[0]) >= 2
-
 _spare: list[tuple[Callable[..., Any], list[Any]]] = []
 
 
@@ -49,14 +46,7 @@ def listening() -> tuple[Callable[..., Any], list[Any]]:
         if not heard:  # one says as much as a million, which nobody may ever clear
             heard.append(what)
 
-    if not _SCOPED:
-
-        def run(f: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-            with np.errstate(**states, call=hear):
-                return f(*args, **kwargs)
-
-        return run, heard
-    context = copy_context()
+    context = copy_context()  # to which, since NumPy 2, belongs what seterr sets
     context.run(np.seterr, **states)
     context.run(np.seterrcall, hear)
     return context.run, heard

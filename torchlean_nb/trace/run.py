@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
 FORMAT = "torchlean_nb.run/1"
 WHAT = ("weight", "gradient", "update", "activation")
-STATUS = ("running", "finished", "interrupted", "stopped early", "diverged")
 LARGER_IS_BETTER = ("accuracy", "precision", "recall", "f1", "r2")
 
 
