@@ -113,6 +113,19 @@ def test_no_grad_records_values_only(s):
         s.backward(y)
 
 
+@pytest.mark.timeout(600)  # on a device each of them is a launch and a wait
+@pytest.mark.parametrize("backend", ["eager", "compiled"])
+def test_tangents_pass_where_only_gradients_stop(backend):
+    s = tl.Session(backend)
+    x, fixed = s.param(3.0), s.param(3.0, requires_grad=False)
+    with s.no_grad():
+        a = x * x
+    y, z = a * x, s.detach(x * x) * x
+    assert (s.backward(y)[x], s.jvp(y, {x: 1.0})) == (9.0, 27.0)
+    assert (s.backward(z)[x], s.jvp(z, {x: 1.0})) == (9.0, 9.0)
+    assert s.jvp(fixed * fixed, {fixed: 1.0}) == 6.0
+
+
 def test_long_chains_need_no_recursion(s):
     limit = sys.getrecursionlimit()
     x = s.param(1.5)

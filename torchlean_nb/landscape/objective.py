@@ -155,10 +155,10 @@ class Objective:
             return np.array([self(p) for p in points])
         short = self.lanes - len(points)
         parts = self._put(np.concatenate([points, np.repeat(points[-1:], short, axis=0)]) if short else points)
-        total = np.zeros(self.lanes)
+        total = self._device.np.zeros(self.lanes)
         for given, count, _ in self._batches:
-            total += host(self._wide(*parts, *self._rest, *given)) * (count / self.rows)
-        return total[: len(points)]
+            total += self._wide(*parts, *self._rest, *given) * (count / self.rows)
+        return host(total)[: len(points)]
 
     def _mean(self, at: Any) -> tuple[float, float]:
         parts, total, right = self._put(at), 0.0, 0.0

@@ -90,10 +90,10 @@ class Runner(Live):
     def predict_batch(self, xs: Any, batch_size: int = 256) -> np.ndarray:
         """Outputs for many samples, computed `batch_size` at a time."""
         first = xs[0] if isinstance(xs, tuple) and xs else xs
-        first = np.asarray(host(first))
-        if not first.ndim or not len(first):
+        shape = first.shape if is_array(first) else np.shape(first)
+        if not shape or not shape[0]:
             raise EmptyError(f"predict_batch: there are no samples in {quote(xs, 60)}", None, "predict(x) for one")
-        pairs = batches((xs, np.zeros(len(first))), batch_size, "predict_batch")
+        pairs = batches((xs, np.zeros(shape[0])), batch_size, "predict_batch")
         return np.concatenate([self.predict(x) for x, _ in pairs])
 
     def predict_class(self, x: Any) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from torchlean_nb.backend.devices import host
+from torchlean_nb.backend.devices import device_of
 from torchlean_nb.backend.quiet import quietly
 from torchlean_nb.backend.random import Rng
 from torchlean_nb.engine.curvature import hessian_diagonal
@@ -88,8 +88,9 @@ class Updating:
             for p, g in zip(params, gradients_of(grads, params), strict=True):
                 part = g * p.dtype.type(share)
                 total[p] = total[p] + part if p in total else part
-            outputs.append(host(self.output))
-        self.output, self.target = np.concatenate(outputs), np.concatenate([y for _, y in pairs])
+            outputs.append(self.output)
+        self.output = device_of(outputs[0]).np.concatenate(outputs)
+        self.target = np.concatenate([y for _, y in pairs])
         return loss, total
 
     def _cut(self, value: float, grads: Any) -> tuple[float, Any]:
