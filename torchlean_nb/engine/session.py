@@ -149,7 +149,7 @@ class Session(Leaves, Looking, IntegerCells, Live):
 
     @contextmanager
     def no_grad(self) -> Iterator[Session]:
-        """Record values, but no gradients, inside the block."""
+        """Record values, but no gradients, inside the block; see `jvp` for what a tangent does there."""
         tape, before = self.tape, self.tape.grads_on
         tape.grads_on = False
         try:
@@ -252,7 +252,25 @@ class Session(Leaves, Looking, IntegerCells, Live):
         return self._way.backward(self, self.node(out), seed, None)[wrt]
 
     def jvp(self, out: Any, tangents: Mapping[Any, Any]) -> np.ndarray:
-        """Directional derivative of `out` along tangents of Params, Tensors, names or ids."""
+        """Directional derivative of `out` along tangents of Params, Tensors, names or ids.
+
+        What was recorded under `no_grad`, and parameters that are not trained, let tangents through, as in PyTorch's
+        forward mode: both are about gradients. `detach` stops either.
+
+        Examples
+        --------
+        >>> import torchlean_nb as tl
+        >>> s = tl.Session()
+        >>> x = s.param(3.0, name="x")
+        >>> with s.no_grad():
+        ...     a = x * x
+        >>> y = a * x
+        >>> float(s.backward(y)[x]), float(s.jvp(y, {x: 1.0}))
+        (9.0, 27.0)
+        >>> z = s.detach(x * x) * x
+        >>> float(s.backward(z)[x]), float(s.jvp(z, {x: 1.0}))
+        (9.0, 9.0)
+        """
         return self._way.forward(self, self.node(out), tangents)
 
     def step(self, optimizer: Any, build_loss: Callable[[], Tensor]) -> StepReport:
