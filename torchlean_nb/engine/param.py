@@ -10,7 +10,6 @@ from torchlean_nb.backend.devices import shown
 from torchlean_nb.backend.store import Store
 from torchlean_nb.engine.tensor import Computes, Tensor
 from torchlean_nb.errors import ForeignHandleError, ShapeError
-from torchlean_nb.rows import FUNCTIONS, OPS, Op
 
 
 class Param(Computes):
@@ -34,27 +33,32 @@ class Param(Computes):
     (1, 2)
     """
 
-    __slots__ = ("key", "name", "requires_grad", "session")
+    __slots__ = ("key", "name", "requires_grad", "session", "store")
     _copying = ("it belongs to a session", "p.value")
 
     def __init__(self, session: Any, value: np.ndarray, name: str | None, requires_grad: bool):
-        self.session, self.name, self.requires_grad = session, name, requires_grad
-        self.key = len(session.store)
-        session.store[self.key] = value
+        self.session, self.store, self.name, self.requires_grad = session, session.store, name, requires_grad
+        self.key = len(self.store)
+        self.store[self.key] = value
+
+    @property
+    def tape(self) -> Any:
+        """The tape on which its ops are recorded: its session's."""
+        return self.session.tape
 
     @property
     def value(self) -> np.ndarray:
         """Current value, read-only; assign to change it. From a device it is fetched."""
-        return shown(self.session.store.read(self.key))
+        return shown(self.store.read(self.key))
 
     @property
     def array(self) -> Any:
         """Current value where it lives: on the CPU `value`, on a device an array of that device."""
-        return self.session.store.read(self.key)
+        return self.store.read(self.key)
 
     @property
     def __tl_cell__(self) -> tuple[Store, Any]:
-        return self.session.store, self.key
+        return self.store, self.key
 
     @value.setter
     def value(self, new: Any) -> None:
@@ -70,14 +74,14 @@ class Param(Computes):
         ShapeError, DTypeError
             When the shape differs, or the numbers are integers or truth values; the old value stays.
         """
-        self.session.tape.refuse_outsiders()
-        strict = self.session.nonfinite == "raise"
-        a = self.session.place(new, self.dtype.name, label=self._label, trainable=True, finite=strict)
+        tape = self.tape
+        tape.refuse_outsiders()
+        a = tape.place(new, self.dtype.name, label=self._label, trainable=True, finite=tape.strict)
         if a.shape != self.shape:
             raise ShapeError(
                 f"{self._label}: update shape mismatch (expected {self.shape}, got {a.shape})"
             )
-        self.session.store[self.key] = a
+        self.store[self.key] = a
 
     @property
     def _label(self) -> str:
@@ -103,7 +107,7 @@ class Param(Computes):
                 f"{self._label} belongs to another session ({self.session.label}), this one is {tape.label}",
                 None, "one session for all parameters of a model",
             )
-        ids, now = tape.cells.get(self), self.session.store.read(self.key)
+        ids, now = tape.cells.get(self), self.store.read(self.key)
         if ids is not None and _same(tape.values[ids[-1]], now):
             return ids[-1]
         i = tape.leaf("param", now, self.requires_grad, self.name).id
@@ -112,15 +116,6 @@ class Param(Computes):
         else:
             ids.append(i)
         return i
-
-    def __tl_apply__(self, op: Op, args: tuple[Any, ...], attrs: dict[str, Any]) -> Tensor:
-        return self.session.tape.apply(op, args, attrs)
-
-    def _op(self, name: str, *args: Any, **attrs: Any) -> Tensor:
-        return self.session.tape.apply(OPS[name], args, attrs)
-
-    def __getitem__(self, key: Any) -> Any:
-        return FUNCTIONS["getitem"](self, key)
 
     def __repr__(self) -> str:
         return f"Param {self.name!r}, shape {self.shape}, {self.dtype}\n{np.array2string(self.value, precision=5)}"

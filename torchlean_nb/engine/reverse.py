@@ -154,17 +154,21 @@ def quick(tape: Any, out: int, seed: Any, needs: list[bool]) -> tuple[list[Any],
     """
     xp, values, records = tape.xp, tape.values, tape.records
     tape.heard.clear()
-    fine, floats, ndarray, (single, double) = True, values.__class__ is lone.Values, np.ndarray, _FLOATS
+    flat = values
+    if values.__class__ is lone.Values:
+        flat, records = lone.raw(values, slice(out + 1)), lone.raw(records, slice(out + 1))  # as they are
+    fine, ndarray, (single, double) = True, np.ndarray, _FLOATS
     bar: list[Any] = [None] * (out + 1)
     bar[out] = seed
     try:
-        for i in range(out, -1, -1):
+        i = out
+        while i >= 0:
             g = bar[i]
             if g is not None:
                 record = records[i]
                 op = record[0]
-                if floats and record[3] is lone.MARK:
-                    lone.pull(values, needs, bar, i, record, g)
+                if len(record) < 4:
+                    i = lone.pull(flat, needs, bar, records, i)
                 elif op.__class__ is not str:
                     (op.pull or pull_of(op))(xp, values, needs, bar, i, record, g)
                 elif fine:
@@ -173,6 +177,7 @@ def quick(tape: Any, out: int, seed: Any, needs: list[bool]) -> tuple[list[Any],
                         fine = isfinite(v.dot(v))
                     else:
                         fine = isfinite(g) if g.__class__ is float else quick_finite(g)
+            i -= 1
     except Exception:
         return [], False
     return bar, fine and not tape.heard

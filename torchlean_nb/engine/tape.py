@@ -102,8 +102,9 @@ class Tape(Live):
         floats = dtype == "float64" and self.__class__ is Tape and self.xp is numpy_namespace()
         self.lone = lone.rows() if floats else _NO_ATTRS
         self.watchful = strict_shapes  # whether the arguments of ops are looked at: integers do that, too
-        self.records: list[tuple[Any, tuple[int, ...], dict[str, Any], Any]] = []
-        self.values: list[Any] = lone.Arrays() if floats else []
+        new = lone.Arrays if floats else list
+        self.records: list[tuple[Any, tuple[int, ...], dict[str, Any], Any]] = new()
+        self.values: list[Any] = new()
         self.needs: list[bool] = []
         self.names: dict[int, str] = {}
         self.scopes: dict[int, str] = {}
@@ -176,15 +177,9 @@ class Tape(Live):
         """Run `op` and append its record; on any failure the tape is as it was."""
         record = self.lone.get(op)
         if record is not None:
-            mark = len(self.records)
-            try:
-                made = record(self, args)
-            except BaseException:
-                self.rollback(mark)
-                raise
+            made = record(self, args)
             if made is not None:
                 return made
-            self.rollback(mark)
         return self.quietly(op.call or call_of(op), self, attrs, *args)
 
     def look_at(self, op: Op, parents: tuple[int, ...], values: list[Any]) -> None:

@@ -42,6 +42,15 @@ class Computes(Operators, Live):
     __slots__ = ()
     __array_priority__ = 1000
 
+    def __tl_apply__(self, op: Op, args: tuple[Any, ...], attrs: dict[str, Any]) -> Tensor:
+        return self.tape.apply(op, args, attrs)
+
+    def _op(self, name: str, *args: Any, **attrs: Any) -> Tensor:
+        return self.tape.apply(OPS[name], args, attrs)
+
+    def __getitem__(self, key: Any) -> Any:
+        return FUNCTIONS["getitem"](self, key)
+
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
         op = _NUMPY.get(ufunc)
         if method != "__call__" or op is None or kwargs:
@@ -82,15 +91,6 @@ class Tensor(Computes, Ref):
 
     __slots__ = ()
     _copying = ("it is a place on a tape", "t.value, or s.detach(t)")
-
-    def __tl_apply__(self, op: Op, args: tuple[Any, ...], attrs: dict[str, Any]) -> Tensor:
-        return self.tape.apply(op, args, attrs)
-
-    def _op(self, name: str, *args: Any, **attrs: Any) -> Tensor:
-        return self.tape.apply(OPS[name], args, attrs)
-
-    def __getitem__(self, key: Any) -> Any:
-        return FUNCTIONS["getitem"](self, key)
 
     # -- reading ---------------------------------------------------------------------------
     @property
@@ -159,13 +159,17 @@ def _attach(thing: Any) -> None:
     """A new row or function becomes a method of handles, an operator if it is one; a row answers for its NumPy twin."""
     name, row = thing.__name__, isinstance(thing, Op)
     if row and name in _SIGNS and thing.builtin:
-        setattr(Computes, f"__{_SIGNS[name]}__", lambda self, o: self.__tl_apply__(thing, (self, o), _NO_ATTRS))
-        setattr(Computes, f"__r{_SIGNS[name]}__", lambda self, o: self.__tl_apply__(thing, (o, self), _NO_ATTRS))
+        setattr(Computes, f"__{_SIGNS[name]}__", lambda self, o: self.tape.apply(thing, (self, o), _NO_ATTRS))
+        setattr(Computes, f"__r{_SIGNS[name]}__", lambda self, o: self.tape.apply(thing, (o, self), _NO_ATTRS))
     if not hasattr(Computes, name) and (not row or (thing.method and thing.args)):
         table = OPS if row else FUNCTIONS
 
         def method(self: Any, *args: Any, **kwargs: Any) -> Any:
             return table[name](self, *args, **kwargs)
+
+        if row and thing.builtin and thing.plain and len(thing.args) == 1 and not thing.attrs:
+            def method(self: Any) -> Any:
+                return self.tape.apply(thing, (self,), _NO_ATTRS)
 
         method.__name__, method.__doc__ = name, thing.__doc__
         setattr(Computes, name, method)
