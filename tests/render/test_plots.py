@@ -84,6 +84,11 @@ def test_the_words_are_the_alternative_text():
     assert repr(picture) == picture.to_text() and "data:image/png;base64," in html
 
 
+def test_a_dark_notebook_shows_the_picture_dark():
+    html = curves({"a": [1.0, 2.0]})._repr_html_()
+    assert 'class="tl-plot"' in html and '[data-jp-theme-light="false"] .tl-plot' in html and "filter:invert" in html
+
+
 def test_names_are_hostile_text():
     for picture in (curves({HOSTILE: [1.0, 2.0]}, x=HOSTILE, y=HOSTILE, title=HOSTILE),
                     contours(bowl, {HOSTILE: [[1, 1]]}, title=HOSTILE, names=(HOSTILE, HOSTILE))):  # fmt: skip

@@ -26,6 +26,8 @@ MOST, GRID = 1000, 161
 _WIDTH, _DPI = 640, 144
 _INKS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _MARKS, _DASHES = "os^Dv*P", ("-", "--", "-.", ":")
+# Drawn for white paper. Where the notebook is dark, light and dark change places, and the hues stay.
+_DARK = '[data-jp-theme-light="false"] .tl-plot,.vscode-dark .tl-plot{filter:invert(.92) hue-rotate(180deg)}'
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +55,8 @@ class Picture:
         shown()
         data = base64.b64encode(self.to_png()).decode()
         alt = escape.html(". ".join(self.lines)[:1000].replace("\n", " "))
-        return f'<img width="{_WIDTH}" style="max-width:100%" alt="{alt}" src="data:image/png;base64,{data}">'
+        look = f'class="tl-plot" width="{_WIDTH}" style="max-width:100%"'
+        return f'<img {look} alt="{alt}" src="data:image/png;base64,{data}"><style>{_DARK}</style>'
 
 
 def contours(
