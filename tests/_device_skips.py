@@ -6,7 +6,6 @@ NOWHERE_ELSE = "what travels names its device, and a process that was not forked
 SKIPS: dict[str, str] = {
     "engine/test_lone_numbers.py": FLOATS,
     "test_a_program_of_lone_numbers_has_lines_and_no_arrays": FLOATS,
-    "test_the_source_is_plain_python_and_gives": FLOATS,
     "test_what_computes_nothing_has_no_row": FLOATS,
     "compiler/test_scalars.py::test_the_source_is_plain_python": FLOATS,
     "get_shorter[<lambda>1]": "sums as products with ones are shorter where a plain sum is one, on the CPU",

@@ -185,7 +185,10 @@ def curvature(surface: Surface, z: Any) -> Any:
     if surface.hessian is None:
         return hessian(lambda t: surface(t[0], t[1]))(z)
     xx, xy, yy = surface.curvature(z)
-    return device_of(z).np.stack([xx, xy, xy, yy]).reshape(2, 2).astype(z.dtype, copy=False)
+    there = device_of(z)
+    if there.lib is None:
+        return np.array([[xx, xy], [xy, yy]], z.dtype)
+    return there.np.stack([xx, xy, xy, yy]).reshape(2, 2)
 
 
 def march(
