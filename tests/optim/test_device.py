@@ -103,6 +103,16 @@ def test_half_numbers_in_one_kernel_have_the_bits_of_the_cpu(name):
     assert len(set(found)) == 1
 
 
+def test_a_mask_of_the_device_does_not_cross_and_is_plain_in_a_state():
+    mask, g = np.array([True, False, True]), device().put(np.ones(3))
+    opt = tl.optim.class_of(tl.optim.masked("adam"))({"w": device().put(np.ones(3))}, where=device().put(mask))
+    opt.step({"w": g})
+    with _guard.counting() as seen:
+        opt.step({"w": g})
+    assert (seen.arrays_in, seen.arrays_out) == (0, 0) and opt.params["w"].tolist()[1] == 1.0
+    assert opt.state_dict()["param_groups"][0]["where"].tolist() == mask.tolist()
+
+
 @pytest.mark.parametrize("fused", [False, True])
 def test_a_snapshot_is_of_the_host_and_brings_everything_back(fused):
     opt = tl.optim.Adam(put(START), fused=fused)

@@ -68,7 +68,7 @@ class OptState:
         numbered, at = [], 0
         for g in groups:
             n = len(g["params"])
-            numbered.append({**{k: v for k, v in g.items() if k != "params"}, "params": list(range(at, at + n))})
+            numbered.append({**{k: host(v) for k, v in g.items() if k != "params"}, "params": list(range(at, at + n))})
             at += n
         state = {
             i: {"step": s.step, **{k: np.array(host(v)) for k, v in s.stored.items()}, **_factors(s)}
