@@ -62,6 +62,34 @@ def test_nonsense_is_refused():
         tl.optim.clip_grad_value(3.0, 1.0)
 
 
+def test_integers_are_clipped_as_the_numbers_they_are():
+    for clip in (lambda g: tl.optim.clip_grad_norm(g, 1.0), lambda g: tl.optim.clip_by_norm(g, 1.0)):
+        got, want = clip({"w": [3, 4]}), clip({"w": [3.0, 4.0]})
+        assert got["w"].tolist() == want["w"].tolist() and got.norm == want.norm == 5.0
+    assert tl.optim.clip_grad_value({"w": [3, -4]}, 0.5)["w"].tolist() == [0.5, -0.5]
+    assert tl.optim.clip_by_percentile({"w": [1, 2, 3]}, 0)["w"].tolist() == [1.0, 1.0, 1.0]
+
+
+NO_GRADIENTS = {"text": ["a"], "truth": [True], "complex": [1j], "ragged": [[1.0], [2.0, 3.0]], "object": [None, {}]}
+
+
+@pytest.mark.parametrize("grads", NO_GRADIENTS.values(), ids=NO_GRADIENTS)
+def test_what_is_no_gradient_is_refused_by_its_name(grads):
+    for clip in (tl.optim.clip_grad_norm, tl.optim.clip_by_norm, tl.optim.clip_grad_value):
+        with pytest.raises((errors.DTypeError, errors.ShapeError), match="gradient 'w'"):
+            clip({"w": grads}, 1.0)
+
+
+def test_limits_that_are_no_numbers_are_refused():
+    g = {"w": [1.0]}
+    for bad in (10**400, "x", math.nan, True, 1j):
+        with pytest.raises(errors.HyperparameterError, match="max_norm"):
+            tl.optim.clip_grad_norm(g, bad)
+        with pytest.raises(errors.HyperparameterError, match="norm_type"):
+            tl.optim.clip_grad_norm(g, 1.0, bad)
+    assert tl.optim.clip_by_percentile(g, math.inf)["w"].tolist() == [1.0]
+
+
 @pytest.mark.parametrize("p", [1, 2, 3.5, math.inf, -math.inf, 0])
 def test_norms_of_any_order(p):
     rng = np.random.default_rng(1)

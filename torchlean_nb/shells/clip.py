@@ -9,13 +9,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
+from numbers import Real
 from typing import Any
 
 import numpy as np
 
-from torchlean_nb.backend.devices import device_of, host, is_array
-from torchlean_nb.errors import HyperparameterError, NonFiniteError, quote
-from torchlean_nb.shells.given import copied
+from torchlean_nb.backend.devices import device_of, host
+from torchlean_nb.errors import DTypeError, HyperparameterError, NonFiniteError, quote
+from torchlean_nb.shells.given import as_array, copied
 
 
 class Clipped(dict):
@@ -57,14 +58,25 @@ def _items(grads: Any) -> list[tuple[Any, Any]]:
         pairs = list(enumerate(grads))
     else:
         raise HyperparameterError(f"clip: gradients of type {type(grads).__name__}", None, "a mapping or a list")
-    return [(k, g if is_array(g) else np.asarray(g)) for k, g in pairs if g is not None]
+    return [(k, _array(k, g)) for k, g in pairs if g is not None]
+
+
+def _array(key: Any, grad: Any) -> Any:
+    label = f"clip: gradient {quote(getattr(key, 'name', key), 60)}"
+    a = as_array(label, grad, device_of(grad))
+    if a.dtype.kind not in "fiu":
+        raise DTypeError(f"{label} has dtype {a.dtype}", None, "a float array")
+    return a if a.dtype.kind == "f" else a.astype(np.float64)  # a factor below 1 would vanish among integers
 
 
 def _limit(name: str, value: Any, low: float = 0.0) -> float:
-    good = isinstance(value, int | float | np.number) and not isinstance(value, bool) and float(value) >= low
-    if not good:
+    try:
+        v = float(value) if isinstance(value, Real) and not isinstance(value, bool) else math.nan
+    except OverflowError:
+        v = math.nan
+    if not v >= low:
         raise HyperparameterError(f"clip: {name}={quote(value)} is not allowed", f"{name} must be a number >= {low:g}")
-    return float(value)
+    return v
 
 
 def total_norm(grads: Any, norm_type: float = 2.0) -> float:
@@ -75,10 +87,10 @@ def total_norm(grads: Any, norm_type: float = 2.0) -> float:
     >>> total_norm({"a": [3.0], "b": [4.0]})
     5.0
     """
-    arrays = [g.astype(np.float64) for _, g in _items(grads)]
+    arrays, p = [g.astype(np.float64) for _, g in _items(grads)], _limit("norm_type", norm_type, -math.inf)
     if not arrays:
         return 0.0
-    xp, p = device_of(arrays[0]).xp, float(norm_type)
+    xp = device_of(arrays[0]).xp
     arrays = [xp.abs(a) for a in arrays]
     if math.isinf(p):
         pick, best = (xp.np.max, xp.maximum) if p > 0 else (xp.np.min, xp.minimum)
@@ -150,7 +162,7 @@ def clip_by_percentile(grads: Any, percentile: int) -> Clipped:
     >>> clip_by_percentile([[-5.0, 1.0, 2.0, -3.0, 4.0]], 50)[0].tolist()
     [-3.0, 1.0, 2.0, -3.0, 3.0]
     """
-    share = min(100, int(_limit("percentile", percentile)))
+    share = int(min(100, _limit("percentile", percentile)))
 
     def cut(g: np.ndarray) -> np.ndarray:
         if not g.size:
