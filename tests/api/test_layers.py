@@ -22,7 +22,7 @@ HOUSE = """
     ops optim schedules extend trace data minimizers saving surfaces
     rows updates
     backend domains hypers files tex escape outputs
-    copies
+    copies dtypes
     errors
 """
 # A namespace offers every row to the rules of other rows, so these two name each other.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import json
 import random
@@ -104,7 +105,8 @@ def of_data(r: random.Random, data: Any) -> Any:
             other = data
             for k in r.choice(places):
                 other = other[k]
-            parent[key] = copy.deepcopy(other)
+            with contextlib.suppress(RecursionError):  # nested by an earlier turn
+                parent[key] = copy.deepcopy(other)
         elif way == 5 and isinstance(parent, dict):
             parent[r.choice(("", "x", *PAYLOADS[:2], "format"))] = parent.pop(key)
         elif way == 6 and isinstance(parent[key], list):

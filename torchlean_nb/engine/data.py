@@ -9,10 +9,20 @@ import numpy as np
 from torchlean_nb.backend.devices import host
 from torchlean_nb.backend.namespace import numpy_namespace
 from torchlean_nb.backend.reading import is_plain, read
-from torchlean_nb.errors import DTypeError, DTypeOverflowError, NameError_, NameTypeError, NonFiniteError, quote
+from torchlean_nb.dtypes import number_type
+from torchlean_nb.errors import (
+    DTypeError,
+    DTypeOverflowError,
+    NameError_,
+    NameTypeError,
+    NonFiniteError,
+    did_you_mean,
+    quote,
+)
 
 NAME_LIMIT = 200
 _FLOATS = ("float16", "float32", "float64")
+_TYPES = (*_FLOATS, "int8", "int16", "int32", "int64", "uint8", "bool")
 _NUMBERS = (np.generic, float, int)
 _SAFE = 6e4  # Python numbers up to which every float type has room
 _LABELS = np.dtype(np.int64)
@@ -46,11 +56,11 @@ def as_type(value: Any, dtype: Any, label: str) -> np.ndarray:
 
     Raises
     ------
-    DTypeOverflowError
+    DTypeError, DTypeOverflowError
     """
-    a = np.asarray(value)
+    a = read(value, label)
     with np.errstate(invalid="ignore"):
-        out = a.astype(dtype)
+        out = a.astype(wanted(dtype, label))
     if out.dtype.kind in "iu" and a.dtype.kind in "iuf" and not np.array_equal(out, a):
         at = tuple(int(i) for i in np.argwhere(out != a)[0])
         raise DTypeOverflowError(f"{label}: {a[at]} at index {at} is no {out.dtype.name}", None, "a wider type")
@@ -146,9 +156,22 @@ def freeze(a: Any) -> Any:
     return a
 
 
+def wanted(dtype: Any, label: str) -> np.dtype[Any]:
+    """The number type that was asked for.
+
+    Raises
+    ------
+    DTypeError
+    """
+    found = number_type(dtype)
+    if found is None:
+        raise DTypeError(f"{label}: dtype={quote(dtype)} is no type of real numbers", did_you_mean(dtype, _TYPES))
+    return found
+
+
 def check_dtype(dtype: Any) -> str:
     """The name of a supported float type."""
-    name = np.dtype(dtype).name if dtype is not None else "float64"
+    name = wanted("float64" if dtype is None else dtype, "Session").name
     if name not in _FLOATS:
         raise DTypeError(f"Session: dtype {name} is not a float type", None, " or ".join(_FLOATS))
     return name

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from torchlean_nb.engine.data import as_type, check_name
+from torchlean_nb.engine.data import as_type, check_name, wanted
 from torchlean_nb.engine.param import Param
 from torchlean_nb.engine.tensor import Tensor
 from torchlean_nb.errors import HandleTypeError, quote
@@ -58,7 +58,7 @@ class Leaves:
         check_name(name, "input")
         label = f"input {quote(name)}" if name else "input"
         if dtype is not None:
-            value = value.astype(dtype) if self.home.owns(value) else as_type(value, dtype, label)
+            value = value.astype(wanted(dtype, label)) if self.home.owns(value) else as_type(value, dtype, label)
         data = self.place(value, self.dtype, label=label, trainable=requires_grad, finite=self._strict)
         return self.tape.leaf("input", data, requires_grad, name)
 

@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from torchlean_nb.backend.devices import device as place_of
 from torchlean_nb.backend.devices import host
+from torchlean_nb.dtypes import number_type
 from torchlean_nb.errors import HyperparameterError, ShapeError, quote
 from torchlean_nb.race.contenders import Contender, contenders
 from torchlean_nb.race.engine import facade
@@ -161,10 +162,7 @@ def _count(name: str, value: Any) -> int:
 
 
 def _dtype(dtype: Any) -> np.dtype[Any]:
-    try:
-        found = np.dtype(dtype)
-    except TypeError:
-        found = None
+    found = number_type(dtype)
     if found not in (np.float64, np.float32):
         raise HyperparameterError(f"race: dtype={quote(dtype)}", "'float64' or 'float32'")
     return found

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import sys
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -18,11 +20,16 @@ def fmt(value: Any, digits: int = 5, plus: bool = False) -> str:
     --------
     >>> fmt(0.73533142), fmt(7.0), fmt(1e-9)
     ('0.73533', '7', '1e−9')
+    >>> fmt(-(10**400))
+    '−1.0000e400'
     """
     value = value.item() if isinstance(value, np.ndarray | np.generic) else value
     if isinstance(value, bool):
         return str(value)
     sign = "+" if plus and value >= 0 else ""
+    if isinstance(value, int) and abs(value) > sys.float_info.max:
+        mantissa, exponent = f"{Decimal(value):.{digits - 1}e}".split("e+")
+        return sign + f"{mantissa.replace('-', MINUS)}e{exponent}"
     if math.isnan(value):
         return "NaN"
     if math.isinf(value):

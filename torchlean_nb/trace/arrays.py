@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from torchlean_nb.errors import TraceFormatError
+from torchlean_nb.dtypes import number_type
+from torchlean_nb.errors import TraceFormatError, quote
 
 _BASE64_FROM = 4096
 _WORDS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
-_KINDS = "fiub"
 
 
 def _number(v: Any) -> Any:
@@ -41,9 +41,9 @@ def decode_array(d: dict[str, Any]) -> np.ndarray:
         When a field is missing, the dtype is not a real number type, or the sizes disagree.
     """
     try:
-        dtype, shape = np.dtype(d["dtype"]), tuple(int(n) for n in d["shape"])
-        if dtype.kind not in _KINDS or any(n < 0 for n in shape):
-            raise ValueError(f"dtype {dtype} shape {shape}")
+        dtype, shape = number_type(d["dtype"]), tuple(int(n) for n in d["shape"])
+        if dtype is None or any(n < 0 for n in shape):
+            raise ValueError(f"dtype {quote(d['dtype'])} shape {shape}")
         if "base64" in d:
             raw = base64.b64decode(d["base64"], validate=True)
             flat = np.frombuffer(raw, dtype=dtype.newbyteorder("<")).astype(dtype)

@@ -9,6 +9,7 @@ then one per edge.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -219,7 +220,7 @@ class GraphTrace:
             nodes = tuple(
                 TraceNode(
                     id=int(n["id"]), op=str(n["op"]), role=str(n["role"]), parents=tuple(map(int, n["parents"])),
-                    attrs={k: _frozen(v) for k, v in n["attrs"].items()}, name=n["name"], scope=str(n["scope"]),
+                    attrs={k: _frozen(v) for k, v in n["attrs"].items()}, name=_name(n["name"]), scope=str(n["scope"]),
                     requires_grad=bool(n["requires_grad"]), latex=str(n["latex"]), value=decode_array(n["value"]),
                     grad=None if n["grad"] is None else decode_array(n["grad"]),
                 )
@@ -300,13 +301,22 @@ def _plain(v: Any) -> Any:
         return {"ellipsis": True}
     if isinstance(v, tuple | list):
         return [_plain(x) for x in v]
-    if isinstance(v, np.generic):
-        return v.item()
+    v = v.item() if isinstance(v, np.generic) else v
+    if isinstance(v, float) and not math.isfinite(v):
+        return {"number": str(v)}
+    return v
+
+
+def _name(v: Any) -> str | None:
+    if v is not None and not isinstance(v, str):
+        raise TypeError(f"name {quote(v)}")
     return v
 
 
 def _frozen(v: Any) -> Any:
     if isinstance(v, dict):
+        if "number" in v:
+            return float(v["number"])
         return Ellipsis if "ellipsis" in v else slice(*v["slice"])
     if isinstance(v, list):
         return tuple(_frozen(x) for x in v)

@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from torchlean_nb.errors import CycleError, TraceFormatError, UnknownNodeError
+from torchlean_nb.dtypes import number_type
+from torchlean_nb.errors import CycleError, TraceFormatError, UnknownNodeError, quote
 from torchlean_nb.trace.arrays import decode_array, encode_array, same_array
 from torchlean_nb.trace.formats import renderer
 from torchlean_nb.trace.frozen import Written, check_format, freeze, plain
@@ -243,7 +244,7 @@ class ProgramTrace(Written):
             lines = tuple(
                 ProgramLine(
                     op=str(x["op"]), args=tuple(map(int, x["args"])), attrs=str(x["attrs"]),
-                    shape=tuple(map(int, x["shape"])), dtype=np.dtype(str(x["dtype"])).name, name=str(x["name"]),
+                    shape=tuple(map(int, x["shape"])), dtype=_type_name(x["dtype"]), name=str(x["name"]),
                     lane=_maybe(int, x["lane"]), view=bool(x["view"]), once=bool(x["once"]), origin=str(x["origin"]),
                     formula=str(x["formula"]), source=_maybe(int, x["source"]), moved=int(x["moved"]),
                     label=str(x["label"]), rule=str(x["rule"]), value=_maybe(decode_array, x["value"]),
@@ -252,7 +253,7 @@ class ProgramTrace(Written):
                 for x in d["lines"]
             )
             lanes = tuple(
-                Lane(str(x["name"]), tuple(map(int, x["shape"])), np.dtype(str(x["dtype"])).name, int(x["nbytes"]),
+                Lane(str(x["name"]), tuple(map(int, x["shape"])), _type_name(x["dtype"]), int(x["nbytes"]),
                      tuple((int(a), int(b)) for a, b in x["spans"]), bool(x["fresh"]))
                 for x in d["lanes"]
             )  # fmt: skip
@@ -310,6 +311,13 @@ def _seconds(v: Any) -> float:
     if not 0 <= s < float("inf"):
         raise TraceFormatError(f"trace: a line that took {s} seconds")
     return s
+
+
+def _type_name(given: Any) -> str:
+    found = number_type(given)
+    if found is None:
+        raise ValueError(f"dtype {quote(given)}")
+    return found.name
 
 
 def _maybe(kind: Any, v: Any) -> Any:
