@@ -41,14 +41,24 @@ class Watched:
         page.on("request", lambda r: self.requests.append(r.url))
 
     def _said(self, message):
-        # JupyterLab says of parts of its own, on a busy machine, that they are slow.
-        if message.type in ("error", "warning") and "is taking too long to activate" not in message.text:
+        # JupyterLab says of parts of its own, on a busy machine, that they are slow to activate.
+        if message.type in ("error", "warning") and not message.text.startswith("Plugin @jupyterlab/"):
             self.errors.append(message.text)
 
     @property
     def foreign(self) -> list[str]:
         """Requests that leave the machine."""
         return [u for u in self.requests if not u.startswith(HERE)]
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory):
+    """A JupyterLab that the tests share."""
+    pytest.importorskip("jupyterlab", reason="JupyterLab is not installed")
+    from _lab import served
+
+    with served(tmp_path_factory.mktemp("lab")) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")
