@@ -2,9 +2,12 @@
 
 import gc
 import math
+import sys
+from itertools import count
 
 import numpy as np
 import pytest
+from _stop import Stop
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -60,6 +63,39 @@ def test_they_look_like_any_other_node():
     assert (z * np.ones(2)).value.tolist() == [4.25, 4.25]
     g = s.backward(z)
     assert not g["y"].flags.writeable and [float(v) for v in g.dense[:4]] == [3.0, 1.0, 0.0, 1.0]
+
+
+def test_their_records_are_read_as_those_of_any_other_node_and_the_collector_does_not_follow_them():
+    s = tl.Session()
+    x = s.param(1.5, name="x")
+    y = (x * 2.0).tanh()
+    records, mul, tanh = s.tape.records, tl.ops["mul"], tl.ops["tanh"]
+    assert records.__class__ is lone.Records and lone.raw(records, y.id) == ("tanh", y.id - 1)
+    assert records[y.id] == records[-1] == (tanh, (y.id - 1,), tanh.attrs, None) == [*records][-1]
+    assert records[1:] == [*records][1:] and [r[0] for r in records] == ["param", "const", mul, tanh]
+    gc.collect(0)
+    assert not gc.is_tracked(lone.raw(records, y.id))
+
+
+def test_stop_at_any_instruction_leaves_the_tape_as_before_or_as_after():
+    for n in count(1):
+        s = tl.Session()
+        x = s.param(0.5) * 1.0
+        before, stop, outer = len(s.tape), Stop(n), sys.gettrace()
+        sys.settrace(stop)
+        try:
+            x.tanh() * 3.0
+        except KeyboardInterrupt:
+            pass
+        finally:
+            sys.settrace(outer)
+        tape = s.tape
+        tape.rollback(len(tape))  # the next record does this first
+        assert len(tape.records) == len(tape.values) == len(tape.needs) and len(tape) - before in (0, 1, 3)
+        assert [len(lone.raw(tape.records, i)) for i in range(before, len(tape))] == [2, 4, 3][: len(tape) - before]
+        assert s.backward(x * x + x)[x] == 2.0
+        if not stop.pressed:
+            return
 
 
 def test_a_number_that_overflows_is_refused_and_forgotten():
