@@ -205,3 +205,53 @@ class DigitsNamespace(ArrayNamespace):
     def argsort(self, x: Any, *, axis: int = -1) -> Any:
         """Stable order."""
         return np.argsort(np.asarray(x).astype(float), axis=axis, kind="stable")
+
+    def eigh(self, x: Any) -> tuple[Any, Any]:
+        """Rising eigenvalues and their vectors; a rounding of the matrix turns these by its size over the gap."""
+        values, vectors = mpmath.eigsy(_matrix(x))
+        return _scaled(list(values), size := _size(x, max(map(abs, values)))), _vectors(
+            vectors, [size / gap for gap in _gaps(list(values))], np.linalg.eigh(x.astype(float))[1])  # fmt: skip
+
+    def left_singular(self, x: Any, *, rank: int) -> Any:
+        """Leading left singular vectors; where there are more rows than columns, 0 is one more singular value."""
+        left, values, _ = mpmath.svd_r(_matrix(x))
+        gaps = _gaps([*values, *([mpf(0)] if x.shape[0] > x.shape[1] else [])])
+        scales = [_size(x, max(values)) / gap for gap in gaps[: len(values)]]
+        return _vectors(left, scales, np.linalg.svd(x.astype(float), full_matrices=False)[0])[:, :rank]
+
+    def orthonormal(self, x: Any) -> Any:
+        """Q of QR, whose rounding is that of columns of length 1 times their condition."""
+        a = _matrix(x)
+        lengths = [mpmath.norm(a[:, j]) for j in range(a.cols)]
+        unit = a * mpmath.diag([1 / n for n in lengths])
+        scale = max(d.s / n for column, n in zip(x.T, lengths, strict=True) for d in column)
+        scale = max(scale, mpf(1)) / min(mpmath.svd_r(unit, compute_uv=False))
+        return _vectors(mpmath.qr(a, mode="skinny")[0], [scale] * a.cols, np.linalg.qr(x.astype(float))[0])
+
+
+def _matrix(x: Any) -> Any:
+    return mpmath.matrix([[d.v for d in row] for row in x])
+
+
+def _size(x: Any, norm: Any) -> Any:
+    """What a rounding is relative to: the norm, or where the matrix comes from larger numbers, these."""
+    return max(norm, *(d.s for d in x.ravel()))
+
+
+def _gaps(values: list[Any]) -> list[Any]:
+    """Distance of every value to the next."""
+    return [min([abs(a - b) for j, b in enumerate(values) if j != i], default=a) for i, a in enumerate(values)]
+
+
+def _scaled(values: Any, scale: Any) -> Any:
+    out = np.empty(len(values), dtype=object)
+    out[:] = [Digits(v, max(abs(v), scale)) for v in values]
+    return out
+
+
+def _vectors(exact: Any, scales: Any, signed: Any) -> Any:
+    """Columns with their scales, pointing where those of LAPACK do: their signs are free."""
+    columns = [[exact[i, j] for i in range(exact.rows)] for j in range(exact.cols)]
+    turned = [1 if sum(float(v) * w for v, w in zip(c, there, strict=True)) > 0 else -1
+              for c, there in zip(columns, signed.T, strict=True)]  # fmt: skip
+    return np.stack([_scaled([t * v for v in c], s) for t, c, s in zip(turned, columns, scales, strict=True)], axis=1)

@@ -21,19 +21,19 @@ from torchlean_nb.laws.rules_trial import everything_on
 from torchlean_nb.updates import RULES
 
 XP, ULPS = DigitsNamespace(), 4.0
-# Singular vectors and eigenvectors come from LAPACK: their signs are free, and their error is that of a whole matrix.
-DECOMPOSED = {"galore", "galore_sgd", "shampoo", "soap"}
 EXPLICIT = {"adafactor": {"eps": (1e-30, 1e-3)}}  # its default is float64's own epsilon
-# A dozen roundings in a row, each of full size.
+# The scale counts the largest rounding on the way, not how many there are: these have a dozen of nearly full size.
 MORE = {
-    "lamb": (5.0, "a quotient of two norms times one of means and roots"),
-    "msvag": (5.0, "means, corrections of means, their variance, and a share of it"),
-    "barzilai_borwein": (5.0, "a quotient of two sums over all elements, each of products of differences"),
-    "came": (6.0, "four means over rows and columns, two quotients of them, a norm"),
-    "adanorm": (5.0, "a norm and its mean, a quotient of them, then Adam"),
-    "avagrad": (8.0, "a norm over the reciprocals of all rates"),
+    "msvag": (4.3, "the step is the cube of a mean over a sum: the mean's rounding counts three times"),
+    "barzilai_borwein": (4.1, "a quotient of two sums over all elements, each of products of differences"),
+    "came": (4.2, "two quotients of roots of means, a norm and a mean in a row"),
+    "adanorm": (4.3, "a norm and its mean, a quotient of them, then Adam and its decay"),
+    # What LAPACK gives has more than one rounding of the matrix's size: 4.3, 6.1 and 5.9 with OpenBLAS 0.3.31.
+    "galore": (5.0, "a mean of squares: the rounding of singular vectors counts twice"),
+    "galore_sgd": (7.0, "there and back: the rounding of singular vectors counts twice"),
+    "soap": (7.0, "there and back in two bases, each the Q of a product with the last one"),
 }
-ROWS = [r for r in RULES.values() if r.builtin and r.name not in DECOMPOSED]
+ROWS = [r for r in RULES.values() if r.builtin]
 SETTINGS = [
     pytest.param(r, {**GIVEN.get(r.name, {}), **EXPLICIT.get(r.name, {}), **on}, id=r.name + "-on" * bool(on))
     for r in ROWS for on in ([{}, everything_on(r)] if everything_on(r) else [{}])
@@ -79,12 +79,6 @@ def test_a_hundred_steps_are_within_four_ulps_of_sixty_digits(rule, given):
 def test_with_the_coefficients_of_floats_four_ulps_are_those_of_the_terms(rule, given):
     ulps, where = worst(rule, given, 40, "as floats")
     assert ulps <= MORE.get(rule.name, (ULPS, ""))[0], where
-
-
-@pytest.mark.parametrize("name", sorted(DECOMPOSED))
-def test_rows_that_are_not_measured_are_those_that_decompose_matrices(name):
-    with pytest.raises((AssertionError, TypeError)):
-        assert worst(RULES[name], GIVEN.get(name, {}), 12, "exact")[0] <= ULPS
 
 
 @pytest.mark.parametrize("name", ["sgd", "adam", "lamb", "adagrad", "rmsprop", "dog"])

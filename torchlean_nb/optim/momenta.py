@@ -59,11 +59,11 @@ def msvag(xp, g, p, s, h, t):
     full = 1 - h.beta**t
     rho = (1 - h.beta ** (2 * t)) * (1 - h.beta) ** 2 / ((1 - h.beta**2) * full**2)
     rho = rho * (rho < 0.9999) + 0.9999 * (rho >= 0.9999)
-    signal = (m / full) * (m / full)
-    spread = (v / full - signal) / (1 - rho)
-    both = signal + rho * spread
+    signal = m * m  # times full squared, as what it is compared with: one division less
+    spread = (v * full - signal) / (full**2 * (1 - rho))
+    both = signal + (full**2 * rho) * spread
     share = xp.minimum(xp.maximum(signal / xp.where(xp.equal(both, 0), both + 1, both), 0.0), 1.0)
-    return {"m": m, "v": v, "spread": spread, "share": share, "delta": -h.lr * share * (m / full)}
+    return {"m": m, "v": v, "spread": spread, "share": share, "delta": (-h.lr / full) * (share * m)}
 
 
 @update_rule(
@@ -179,7 +179,7 @@ def adanorm(xp, g, p, s, h, t):
     u = g * xp.maximum(e / xp.where(xp.greater(size, 0), size, size + 1), 1.0)
     m, v = h.beta1 * s.m + (1 - h.beta1) * u, h.beta2 * s.v + (1 - h.beta2) * (g * g)
     rate = h.lr * (1 - h.beta2**t) ** 0.5 / (1 - h.beta1**t)
-    delta = -(h.lr * h.weight_decay) * p - rate * (m / (xp.sqrt(v) + h.eps))
+    delta = -(h.lr * h.weight_decay) * p - (rate * m) / (xp.sqrt(v) + h.eps)
     return {"e": e, "u": u, "m": m, "v": v, "delta": delta}
 
 

@@ -175,9 +175,10 @@ def avagrad(xp, g, p, s, h, t):
     m, v = moments(g, s, h)
     root, later = xp.sqrt(s.v), (t > 1)
     a = root / (1 - h.beta2 ** (t - later)) ** 0.5 + h.eps
-    inverse = 1 / (root / (1 - h.beta2**t) ** 0.5 + h.eps)
+    full = (1 - h.beta2**t) ** 0.5
+    inverse = 1 / (root + full * h.eps)
     step = -later * (h.lr * s.gamma) / (1 - h.beta1**t) * (m / a)
-    gamma = 1 / _rms(xp, inverse)
+    gamma = 1 / (full * _rms(xp, inverse))
     return {"m": m, "v": v, "a": a, "gamma": gamma, "step": step, "delta": step - (h.lr * h.weight_decay) * p}
 
 
@@ -188,10 +189,10 @@ def _line(axis, xp, p, h):
 
 
 def _lines(xp, x, rows, columns, beta):
-    """Means over both axes, moved on, and the inverse root of the matrix they stand for."""
+    """Means over both axes, moved on, and the root of the matrix they stand for."""
     R = beta * rows + (1 - beta) * xp.mean(x, axis=-1, keepdims=True)
     C = beta * columns + (1 - beta) * xp.mean(x, axis=-2, keepdims=True)
-    return R, C, 1 / xp.sqrt(R / xp.mean(R, axis=-2, keepdims=True)) / xp.sqrt(C)
+    return R, C, xp.sqrt(R / xp.mean(R, axis=-2, keepdims=True)) * xp.sqrt(C)
 
 
 @update_rule(
@@ -220,15 +221,15 @@ def came(xp, g, p, s, h, t):
     """Adafactor that asks how sure it is: where updates stray from their mean, steps get short; plain for vectors."""
     kept, square = vars(s), g * g + h.eps1
     if p.ndim > 1:
-        R, C, inverse = _lines(xp, square, s.R, s.C, h.beta2)
+        R, C, root = _lines(xp, square, s.R, s.C, h.beta2)
         kept = kept | {"R": R, "C": C}
     else:
         kept = kept | {"v": h.beta2 * s.v + (1 - h.beta2) * square}
-        inverse = 1 / xp.sqrt(kept["v"])
-    u = g * inverse
+        root = xp.sqrt(kept["v"])
+    u = g / root
     u = u / xp.maximum(_rms(xp, u) / h.clip, 1.0)
     m = step = h.beta1 * s.m + (1 - h.beta1) * u
     if p.ndim > 1:
-        S, T, sure = _lines(xp, (u - m) * (u - m) + h.eps2, s.S, s.T, h.beta3)
-        kept, step = kept | {"S": S, "T": T}, sure * m
+        S, T, doubt = _lines(xp, (u - m) * (u - m) + h.eps2, s.S, s.T, h.beta3)
+        kept, step = kept | {"S": S, "T": T}, m / doubt
     return {**kept, "u": u, "m": m, "delta": -(h.lr * h.weight_decay) * p - h.lr * step}
