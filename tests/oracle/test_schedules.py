@@ -1,9 +1,16 @@
-"""Every schedule against its textbook formula in 60 digits, up to step 100 000, and against optax."""
+"""Every schedule against its textbook formula in 60 digits, at its corners and 250 steps up to 100,000.
+
+Every step of 1 to 100,000: ``python -m tests.oracle.test_schedules [schedule ...]``. With python-flint installed its
+numbers are taken, which know how wrong they are and are ten times as fast as mpmath's.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import math
 import random
 import sys
+import types
 
 import mpmath
 import pytest
@@ -52,7 +59,7 @@ def piecewise(k, base, boundaries, scales, way=None):
 
 def cycle(k, low, high, up, down, mode, gamma, scale=None, scale_by=None):
     down = down or up
-    c = int(FLOOR(1 + ratio(k, up + down)))
+    c = FLOOR(1 + ratio(k, up + down))
     x = 1 + ratio(k, up + down) - c
     r = ratio(up, up + down)
     height = {"triangular": F(1), "triangular2": F(2) ** (1 - c), "exp_range": F(gamma) ** k}[mode]
@@ -155,7 +162,8 @@ TEXTBOOK = {
     "warmup_waves": climb(waves),
     "warmup_waves_min": climb(waves),
     "warmup_waves_start": waves_start,
-    "warmup_restarts": climb(lambda base, k, total, cycles: base * half(cycles * ratio(k, total) % 1) * (k < total)),
+    "warmup_restarts": climb(lambda base, k, total, cycles: base
+                             * half(cycles * ratio(k, total) - FLOOR(cycles * ratio(k, total))) * (k < total)),
     "warmup_polynomial": climb(lambda base, k, total, end, power: end
                                + (base - end) * max(1 - ratio(k, total), 0) ** power),
     "warmup_inverse_sqrt": lambda k, base, warmup, timescale: base * ratio(k, warmup) if k < warmup else base
@@ -164,8 +172,7 @@ TEXTBOOK = {
     "sqrt_decay": lambda k, base: base / mp.sqrt(k + 1),
     "bottou": lambda k, base, rate: base / (1 + base * rate * k),
     "deeplab_poly": lambda k, base, total, power: base * (1 - ratio(min(k, total), total)) ** power,
-    "snapshot": lambda k, base, total, cycles: base * half(ratio(k % mp.ceil(ratio(total, cycles)),
-                                                                 mp.ceil(ratio(total, cycles)))),
+    "snapshot": lambda k, base, total, cycles: base * half(ratio(k % -(-total // cycles), -(-total // cycles))),
     "chebyshev": nodes,
     "constant": lambda k, base: base,
     "step_decay": lambda k, base, size, gamma: base * gamma ** (k // size),
@@ -240,15 +247,15 @@ def steps(s):
     return sorted(k for k in {0, 1, 2, 3, *near, *some, *inside} if 0 <= k <= 100_000)
 
 
-@pytest.mark.parametrize(("name", "sample"), CASES)
-def test_values_are_within_four_eps_of_sixty_digits(name, sample):
+def worst(name, sample, steps):
+    """Largest relative error in eps at these steps of a schedule, and where."""
     s = SCHEDULES[name](**sample)
     hypers = {n: exact(v) for n, v in s.items}
     if name == "linear_onecycle":
         hypers |= {n: s.hypers[n] for n in ("pct", "pct_final")}
     if name == "cosine_onecycle":
         hypers["pct"] = s.hypers["pct"]
-    worst = (0.0, 0)
+    found = (0.0, 0)
     for k in steps(s):
         right = TEXTBOOK[name](k, **hypers)
         if right > sys.float_info.max:
@@ -257,14 +264,41 @@ def test_values_are_within_four_eps_of_sixty_digits(name, sample):
         if abs(right) < sys.float_info.min:
             assert abs(got) < sys.float_info.min  # fewer digits there, or none
             continue
-        worst = max(worst, (float(abs(got - right) / abs(right) / EPS), k))
-    assert worst[0] <= 4, worst
+        error = float(abs(got - right) / abs(right) / EPS)
+        assert not math.isnan(error), k
+        found = max(found, (error, k))
+    return found
+
+
+@pytest.mark.parametrize(("name", "sample"), CASES)
+def test_values_are_within_four_eps_of_sixty_digits(name, sample):
+    error, step = worst(name, sample, steps)
+    assert error <= 4, step
 
 
 def test_the_plain_formula_of_the_cosine_would_fail():
-    import math
-
     k, n = 99_990, 100_000
     right = half(ratio(k, n))
     assert abs((1 + math.cos(math.pi * k / n)) / 2 - right) / right > 1e6 * EPS
     assert abs(schedules.cosine(1.0, n)(k) - right) / right < 4 * EPS
+
+
+def main(names):
+    """Every step of every sample of these schedules, of all without names; whether one is further than 4 eps."""
+    with contextlib.suppress(ImportError):
+        import flint
+
+        flint.ctx.dps = 60
+        arb = flint.arb  # with a cosine in half turns, which is exact at its ends
+        roots = types.SimpleNamespace(sqrt=lambda x: arb(x).sqrt(), exp=arb.exp)
+        globals().update(F=arb, PI=1, COS=lambda x: arb(x).cos_pi(), FLOOR=arb.floor, mp=roots)
+    found = []
+    for name, sample in (case.values for case in CASES if not names or case.values[0] in names):
+        found.append((*worst(name, sample, lambda s: range(1, 100_001)), name, sample))
+        print(name, sample, f"{found[-1][0]:.2f} eps at step {found[-1][1]}", flush=True)
+    print(f"{len(found)} schedules, every step of 1 to 100,000: at most {max(found)[0]:.2f} eps ({max(found)[2]})")
+    return max(found)[0] > 4
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
