@@ -198,7 +198,7 @@ def lessons(args):
     for title, flag, strict in (("lessons", "--nbval-lax", False), ("lessons, outputs compared", "--nbval", True)):
         group = [str(p.relative_to(ROOT)) for p in chosen if is_strict(p) is strict]
         if group:
-            status = pytest(title, [flag, *common, *group]) or status
+            status = pytest(title, [flag, *common, *([] if args else spread()), *group]) or status
     return status
 
 
@@ -294,12 +294,17 @@ def suite(title, marks, args, *extras, device=None):
     # A whole suite uses the cores there are; with options it stays in one process, where a debugger works.
     where = ["--device", device] if device else []
     folder = "tests/browser" if title == "browser" else "tests"  # nothing else is marked so
-    spread = [] if args or title == "browser" else ["-n", str(min(4, os.cpu_count() or 1)), "--dist", "loadfile"]
-    status = pytest(title, ["-m", marks, *where, *spread, *([] if named else [folder]), *args], *extras)
+    cores = [] if args or title == "browser" else spread()
+    status = pytest(title, ["-m", marks, *where, *cores, *([] if named else [folder]), *args], *extras)
     if status == NO_TESTS and not args:
         print("%s: there is nothing to run" % title)
         return 0
     return status
+
+
+def spread():
+    """Options of pytest for as many processes as there are cores, up to four."""
+    return ["-n", str(min(4, os.cpu_count() or 1)), "--dist", "loadfile"]
 
 
 def pytest(title, args, *extras):
