@@ -2,9 +2,8 @@
 
 import math
 
-import numpy as np
-
 from torchlean_nb.backend.devices import common, device, is_array
+from torchlean_nb.backend.namespace import numpy_namespace
 from torchlean_nb.errors import CapabilityError, DTypeError, MaskShapeError
 from torchlean_nb.ops.indexing import check_indices, index, take
 from torchlean_nb.ops.shape import reshape
@@ -24,7 +23,7 @@ def _positions(shape, keys):
             axis += k is not None
             continue
         k = getattr(k, "array", k)  # of a handle, where it lives
-        k = k if is_array(k) else np.asarray(k)
+        k = k if is_array(k) else numpy_namespace().asarray(k)
         if k.dtype.kind == "b":
             if k.shape != shape[axis : axis + k.ndim]:
                 raise MaskShapeError(
@@ -80,7 +79,7 @@ def _leading(x, picks, rest):
     sizes, there = x.shape[: len(picks)], common(picks) or device("cpu")
     flat = 0
     for k, n in zip(picks, sizes, strict=True):
-        k = k if there.owns(k) else there.put(np.asarray(k))
+        k = k if there.owns(k) else there.put(numpy_namespace().asarray(k))
         check_indices("index", k, n)
         flat = flat * n + k % n
     joined = reshape(x, shape=(math.prod(sizes), *x.shape[len(picks) :]))
