@@ -75,6 +75,7 @@ def test_looking_changes_nothing_and_says_who_decided(monkeypatch, nobody_chose)
 
 @pytest.mark.parametrize(("count", "error"), [
     (0, HyperparameterError), (-1, HyperparameterError), (10**9, HyperparameterError),
+    pytest.param(10**5000, HyperparameterError, id="too many digits to be said"),
     (1.0, HyperparameterTypeError), (True, HyperparameterTypeError), ("2", HyperparameterTypeError),
 ])  # fmt: skip
 def test_what_is_no_count_is_refused_and_changes_nothing(count, error):

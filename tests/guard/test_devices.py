@@ -41,6 +41,8 @@ def test_a_second_device_of_a_kind_is_refused_before_arrays_meet(second):
         tl.Session(device="pair:0")
     with pytest.raises(UnknownDeviceError, match=r"available: 0\.\.1"):
         tl.Session(device="pair:2")
+    with pytest.raises(UnknownDeviceError, match="is not available"):
+        tl.Session(device="pair:" + "9" * 5000)
     assert devices.device(second) is kept
 
 

@@ -197,7 +197,7 @@ def device(name: Any = None) -> Device:
     kind, colon, number = name.partition(":")
     if name == "cpu":
         return _cpu()
-    if kind not in LIBRARIES or (colon and not (number.isascii() and number.isdecimal())):
+    if kind not in LIBRARIES or (colon and not (number.isascii() and number.isdecimal() and len(number) < 10)):
         known = ["cpu", *LIBRARIES, *(f"{k}:0" for k in LIBRARIES)]
         raise UnknownDeviceError(f"device {quote(name)} is not available", did_you_mean(name, known), 'device="cpu"')
     return _numbered(kind, int(number) if number else _numbers.get(kind, 0))
