@@ -180,5 +180,5 @@ def threads(count: int | None = None, *, by: str = "tl.threads") -> Threads:
     if count is not None and (isinstance(count, bool) or not isinstance(count, int)):
         raise HyperparameterTypeError(f"threads: {quote(count)} is a {type(count).__name__}", "a whole number from 1")
     if count is not None and not 1 <= count <= 1024:
-        raise HyperparameterError(f"threads: {quote(count, 40)} is not allowed", "a whole number from 1", "tl.threads(1)")
+        raise HyperparameterError(f"threads: {quote(count)} is not allowed", "a whole number from 1", "tl.threads(1)")
     return Threads(count, by)
