@@ -18,7 +18,7 @@ def test_bounds_without_end_come_back(bounds):
 
 def test_a_name_that_is_a_number_is_refused():
     s = tl.Session()
-    plain = s.trace(s.param([1.0, 2.0], name="x") * 2.0).to_dict()
+    plain = s.trace(s.param(3.0, name="x") * 2.0).to_dict()
     plain["nodes"][0]["name"] = float("-inf")
     with pytest.raises(TraceFormatError, match="name"):
         tl.GraphTrace.from_dict(plain)
