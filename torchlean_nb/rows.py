@@ -325,19 +325,22 @@ def on_register(listener: Callable[[Any], None]) -> None:
 def function(f: Callable[..., Any]) -> Callable[..., Any]:
     """Offer a plain function made of rows beside them, where one call is several nodes.
 
-    Its arrays are those named ``x`` and ``weight``: it gets handles and arrays, never lists or None.
+    Its arrays are those named ``x``, ``target`` and ``weight``: it gets handles and arrays of them, never lists.
     """
     names = f.__code__.co_varnames[: f.__code__.co_argcount]
-    arrays = [k for k, name in enumerate(names) if name in ("x", "weight")]
+    arrays = [k for k, name in enumerate(names) if name in ("x", "target", "weight")]
+    needed = len(names) - len(f.__defaults__ or ())
 
     @wraps(f)
     def call(*args: Any, **kwargs: Any) -> Any:
+        while len(args) < len(names) and names[len(args)] in kwargs:
+            args = (*args, kwargs.pop(names[len(args)]))
         for k in arrays:
             if k < len(args):
                 a = args[k]
-                if a is None:
+                if a is None and k < needed:
                     raise _missing(f.__name__, k)
-                if isinstance(a, ndarray) or not hasattr(a, "shape"):
+                if a is not None and (isinstance(a, ndarray) or not hasattr(a, "shape")):
                     args = (*args[:k], _operand(f, k, a), *args[k + 1 :])
         return f(*args, **kwargs)
 

@@ -11,6 +11,10 @@ CASES = {
     "linear without bias": (nn.Linear(3, 4, bias=False), (2, 5, 3)),
     "embedding": (nn.Embedding(7, 3), (2, 4)),
     "embedding with padding": (nn.Embedding(7, 3, padding_idx=-2), (9,)),
+    "bags": (nn.EmbeddingBag(7, 3), (2, 4)),
+    "bags, summed, with padding": (nn.EmbeddingBag(7, 3, padding_idx=-7, mode="sum"), (2, 4)),
+    "bags, means with padding": (nn.EmbeddingBag(5, 3, padding_idx=1), (3, 4)),
+    "bags, largest with padding": (nn.EmbeddingBag(5, 3, padding_idx=2, mode="max"), (3, 4)),
     "identity": (nn.Identity(), (2, 3)),
     "flatten": (nn.Flatten(), (2, 3, 4)),
     "flatten in the middle": (nn.Flatten(1, 2), (2, 3, 4, 2)),
@@ -133,6 +137,10 @@ CASES = {
     "gru, reset first": (nn.GRU(2, 2, reset_after=False, bidirectional=True), (2, 1, 2)),
     "attention": (nn.MultiheadAttention(4, 2), (3, 2, 4)),
     "causal attention without bias": (nn.MultiheadAttention(4, 2, bias=False, is_causal=True), (3, 4)),
+    "attention with one more key": (nn.MultiheadAttention(4, 2, add_bias_kv=True), (3, 2, 4)),
+    "causal attention with one more key": (
+        nn.MultiheadAttention(4, 2, bias=False, is_causal=True, add_bias_kv=True), (3, 4),
+    ),
     "attention with dropout": (nn.MultiheadAttention(4, 2, dropout=0.3), (3, 2, 4)),
     "stack of encoders": (
         nn.TransformerEncoder(nn.TransformerEncoderLayer(4, 2, 3, dropout=0.0), 2, nn.LayerNorm(4)), (2, 1, 4),

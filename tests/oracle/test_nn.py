@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import fields
+from itertools import product
 
 import numpy as np
 import pytest
@@ -62,7 +63,7 @@ def their_output(theirs, x):
     """PyTorch's output, of recurrent and attention layers the first part."""
     if isinstance(theirs, torch.nn.MultiheadAttention):
         n = x.shape[0]
-        blocked = None if theirs.bias_k is None and not theirs.causal else torch.ones(n, n).triu(1).bool()
+        blocked = None if not theirs.causal else torch.ones(n, n).triu(1).bool()
         return theirs(x, x, x, attn_mask=blocked)[0]
     y = theirs(x)
     return y[0] if isinstance(y, tuple) else y
@@ -231,6 +232,72 @@ def test_attention_over_another_sequence_with_a_mask_and_its_weights():
     np.testing.assert_allclose(y.value, ty.detach().numpy(), **CLOSE)
     np.testing.assert_allclose(w.value, tw.detach().numpy(), **CLOSE)
     np.testing.assert_allclose(net(q, k, k, allow=allow).value, y.value, **CLOSE)
+
+
+def test_one_more_key_is_open_to_every_place_whatever_the_mask():
+    rng = np.random.default_rng(0)
+    x, numbers = rng.normal(size=(3, 4, 8)), rng.normal(size=(4, 4))
+    allow, later = rng.random((4, 4)) > 0.5, torch.ones(4, 4).triu(1).bool()
+    for causal in (False, True):
+        net = tl.nn.MultiheadAttention(8, 2, batch_first=True, add_bias_kv=True, is_causal=causal)
+        net = net.bind(tl.Session(), seed=1)
+        theirs = torch.nn.MultiheadAttention(8, 2, batch_first=True, add_bias_kv=True).double()
+        theirs.load_state_dict({k: torch.from_numpy(v) for k, v in net.state_dict().items()})
+        for mask, blocked in ((allow, torch.tensor(~allow)), (numbers, torch.tensor(numbers))):
+            if causal and mask is allow:
+                blocked = blocked | later
+            elif causal:
+                blocked = blocked.masked_fill(later, -torch.inf)
+            y, w = net(x, x, x, allow=mask, need_weights=True)
+            ty, tw = theirs(*[torch.tensor(x)] * 3, attn_mask=blocked, average_attn_weights=False)
+            np.testing.assert_allclose(y.value, ty.detach().numpy(), **CLOSE)
+            np.testing.assert_allclose(w.value, tw.detach().numpy(), **CLOSE)
+
+
+@pytest.mark.parametrize("backend", ["eager", "compiled"])
+def test_heads_that_share_keys_and_values_are_pytorchs(backend):
+    rng = np.random.default_rng(0)
+    q, k, v = (rng.normal(size=(2, heads, steps, 3)) for heads, steps in ((6, 4), (2, 5), (2, 5)))
+    theirs = [torch.tensor(a, requires_grad=True) for a in (q, k, v)]
+    wanted = torch.nn.functional.scaled_dot_product_attention(*theirs, enable_gqa=True)
+    wanted.sum().backward()
+    np.testing.assert_allclose(
+        tl.scaled_dot_product_attention(q, k, v=v, enable_gqa=True), wanted.detach().numpy(), **CLOSE
+    )
+    s = tl.Session(backend)
+    ours = [s.param(a) for a in (q, k, v)]
+    for _ in range(2):
+        s.reset_tape()
+        g = s.backward(s.scaled_dot_product_attention(*ours, enable_gqa=True).sum())
+    for p, t in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(g[p], t.grad.numpy(), **CLOSE)
+    with pytest.raises(tl.errors.ShapeError, match="cannot be shared by heads of q"):
+        tl.scaled_dot_product_attention(k, q, q, enable_gqa=True)
+
+
+@pytest.mark.parametrize("backend", ["eager", "compiled"])
+@pytest.mark.parametrize("shape", [(4, 3), (2, 3, 5), (3,)], ids=str)
+def test_weights_of_classes_and_ignored_labels_are_pytorchs(shape, backend):
+    rng = np.random.default_rng(0)
+    x, shares, weights = rng.normal(size=shape), rng.random(shape), np.array([0.5, 2.0, 1.5])
+    labels = rng.integers(0, 3, (*shape[:1], *shape[2:]) if len(shape) > 1 else ())
+    some = np.where(np.arange(labels.size).reshape(labels.shape) == 1, -7, labels)
+    for weight, reduction, smooth in product((None, weights), ("mean", "sum", "none"), (0.0, 0.25)):
+        for target, ignore in ((labels, None), (some, -7), (shares, None)):
+            given = {} if ignore is None else {"ignore_index": ignore}
+            given |= {"reduction": reduction, "label_smoothing": smooth}
+            theirs = torch.tensor(x, requires_grad=True)
+            heavy = None if weight is None else torch.tensor(weight)
+            wanted = torch.nn.functional.cross_entropy(theirs, torch.tensor(target), heavy, **given)
+            wanted.sum().backward()
+            plain = tl.weighted_cross_entropy(x, target, weight, **given)
+            np.testing.assert_allclose(plain, wanted.detach().numpy(), **CLOSE)
+            s, criterion = tl.Session(backend), tl.nn.CrossEntropyLoss(weight=weight, **given)
+            for _ in range(2):
+                s.reset_tape()
+                z = s.input(x, requires_grad=True)
+                g = s.backward(tl.sum(criterion(z, s.input(target))))
+            np.testing.assert_allclose(g[z], theirs.grad.numpy(), **CLOSE)
 
 
 CRITERIA = {

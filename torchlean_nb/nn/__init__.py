@@ -34,7 +34,7 @@ from torchlean_nb.nn.activations import (
     Tanh,
 )
 from torchlean_nb.nn.attention import MultiheadAttention, TransformerEncoder, TransformerEncoderLayer
-from torchlean_nb.nn.basic import Embedding, Flatten, Identity, Linear, Select, Unflatten
+from torchlean_nb.nn.basic import Embedding, EmbeddingBag, Flatten, Identity, Linear, Select, Unflatten
 from torchlean_nb.nn.cells import GRUCell, LSTMCell, RNNCell
 from torchlean_nb.nn.containers import Branches, Residual, Sequential
 from torchlean_nb.nn.convolution import (
@@ -131,15 +131,15 @@ __all__ = [
     "AdaptiveMaxPool3d", "AlphaDropout", "AvgPool1d", "AvgPool2d", "AvgPool3d", "BCELoss", "BCEWithLogitsLoss",
     "BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "Branches", "CELU", "CircularPad1d", "CircularPad2d", "CircularPad3d",
     "Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d", "CrossEntropyLoss",
-    "Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "ELU", "Embedding", "Flatten", "GELU", "GLU", "GRU", "GRUCell",
-    "GlobalAvgPool", "GlobalMaxPool", "GroupNorm", "Hardsigmoid", "Hardswish", "Hardtanh", "HuberLoss", "Identity",
-    "InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d", "KLDivLoss", "L1Loss", "LPPool1d", "LPPool2d", "LPPool3d",
-    "LSTM", "LSTMCell", "Layer", "LayerNorm", "LeakyReLU", "LearnedPositions", "Linear", "LogSigmoid", "LogSoftmax",
-    "MSELoss", "MaxPool1d", "MaxPool2d", "MaxPool3d", "Mish", "Module", "MultiheadAttention", "NLLLoss", "PReLU",
-    "RMSNorm", "RNN", "RNNCell", "ReLU", "ReLU6", "ReflectionPad1d", "ReflectionPad2d", "ReflectionPad3d",
-    "ReplicationPad1d", "ReplicationPad2d", "ReplicationPad3d", "Residual", "RotaryPositions", "SELU", "Select",
-    "Sequential", "SiLU", "Sigmoid", "SinusoidalPositions", "Slot", "SmoothL1Loss", "SmoothMaxPool1d",
-    "SmoothMaxPool2d", "SmoothMaxPool3d", "Softmax", "Softmax2d", "Softmin", "Softplus", "Softsign", "Summary", "Tanh",
-    "TransformerEncoder", "TransformerEncoderLayer", "Unflatten", "ZeroPad1d", "ZeroPad2d", "ZeroPad3d", "blocks",
-    "from_torch_state_dict", "init", "summary", "to_torch_state_dict",
+    "Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "ELU", "Embedding", "EmbeddingBag", "Flatten", "GELU", "GLU",
+    "GRU", "GRUCell", "GlobalAvgPool", "GlobalMaxPool", "GroupNorm", "Hardsigmoid", "Hardswish", "Hardtanh",
+    "HuberLoss", "Identity", "InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d", "KLDivLoss", "L1Loss", "LPPool1d",
+    "LPPool2d", "LPPool3d", "LSTM", "LSTMCell", "Layer", "LayerNorm", "LeakyReLU", "LearnedPositions", "Linear",
+    "LogSigmoid", "LogSoftmax", "MSELoss", "MaxPool1d", "MaxPool2d", "MaxPool3d", "Mish", "Module",
+    "MultiheadAttention", "NLLLoss", "PReLU", "RMSNorm", "RNN", "RNNCell", "ReLU", "ReLU6", "ReflectionPad1d",
+    "ReflectionPad2d", "ReflectionPad3d", "ReplicationPad1d", "ReplicationPad2d", "ReplicationPad3d", "Residual",
+    "RotaryPositions", "SELU", "Select", "Sequential", "SiLU", "Sigmoid", "SinusoidalPositions", "Slot",
+    "SmoothL1Loss", "SmoothMaxPool1d", "SmoothMaxPool2d", "SmoothMaxPool3d", "Softmax", "Softmax2d", "Softmin",
+    "Softplus", "Softsign", "Summary", "Tanh", "TransformerEncoder", "TransformerEncoderLayer", "Unflatten",
+    "ZeroPad1d", "ZeroPad2d", "ZeroPad3d", "blocks", "from_torch_state_dict", "init", "summary", "to_torch_state_dict",
 ]  # fmt: skip

@@ -20,8 +20,10 @@ from torchlean_nb.nn.noise import Dropout
 from torchlean_nb.nn.norms import LayerNorm
 from torchlean_nb.ops.attention import scaled_dot_product_attention
 from torchlean_nb.ops.linalg import linear, matmul
-from torchlean_nb.ops.shape import reshape, swapaxes
+from torchlean_nb.ops.logic import where
+from torchlean_nb.ops.shape import broadcast_to, concatenate, reshape, swapaxes
 
+_NEVER = -3e4  # as a score it leaves a weight of 0, and it fits every float type
 RATE = Hyper(0.0, low=0.0, high=1.0, open_high=True)
 
 
@@ -48,6 +50,8 @@ class MultiheadAttention(Layer):
         Whether each place may look only at itself and what comes before.
     kdim, vdim : int, optional
         Features of keys and of values where they are not embed_dim.
+    add_bias_kv : bool
+        Whether one more key and value, trained, stands at the end, where every place may look.
 
     Examples
     --------
@@ -63,6 +67,7 @@ class MultiheadAttention(Layer):
     is_causal: bool = flag(False)
     kdim: int | None = size(None, none=True)
     vdim: int | None = size(None, none=True)
+    add_bias_kv: bool = flag(False)
     draws: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
@@ -83,7 +88,9 @@ class MultiheadAttention(Layer):
                 f"{name}_proj_weight": Slot((d, width), init.xavier_uniform, _turned, draw=0, offset=k)
                 for k, (name, width) in enumerate(zip("qkv", self._widths, strict=True))
             }
-        return own | ({"in_proj_bias": Slot((3 * d,), init.zeros, draw=0)} if self.bias else {})
+        own |= {"in_proj_bias": Slot((3 * d,), init.zeros, draw=0)} if self.bias else {}
+        extra = ("bias_k", "bias_v") if self.add_bias_kv else ()
+        return own | {name: Slot((1, 1, d), init.xavier_normal, draw=0) for name in extra}
 
     def children(self) -> Mapping[str, Layer]:
         return {"out_proj": _Output(self.embed_dim, self.embed_dim, self.bias)}
@@ -103,6 +110,21 @@ class MultiheadAttention(Layer):
         h = linear(x, weight, None if bias is None else bias[rows])
         return swapaxes(reshape(h, (*h.shape[:-1], self.num_heads, d // self.num_heads)), -3, -2)
 
+    def _longer(self, h: Any, last: Any) -> Any:
+        """Keys or values with one more at the end, the same for all samples."""
+        last = reshape(last, (self.num_heads, 1, self.embed_dim // self.num_heads))
+        return concatenate([h, broadcast_to(last, shape=(*h.shape[:-2], 1, h.shape[-1]))], axis=-2)
+
+    def _beyond(self, allow: Any, steps: int, keys: int) -> Any:
+        """Which keys a place may look at, one more at the end included; None for all."""
+        if self.is_causal:
+            before = np.tri(steps, keys, dtype=bool)
+            allow = before if allow is None else where(before, allow, False if allow.dtype.kind == "b" else _NEVER)
+        if allow is None:
+            return None
+        ones = np.ones((*allow.shape[:-1], 1), bool)
+        return concatenate([allow, ones if allow.dtype.kind == "b" else where(ones, 0.0, 0.0)], axis=-1)
+
     def compute(self, x: Any, at: Any, allow: Any = None, need_weights: bool = False) -> Any:
         """Attended values, and with `need_weights` the weights, shape (n, heads, steps, steps).
 
@@ -115,16 +137,20 @@ class MultiheadAttention(Layer):
         need_weights : bool
         """
         q, k, v = (self._heads(part, i, at) for i, part in enumerate(x if isinstance(x, tuple) else (x, x, x)))
+        causal = self.is_causal
+        if self.add_bias_kv:
+            allow, causal = self._beyond(allow, q.shape[-2], k.shape[-2]), False
+            k, v = (self._longer(h, at[name]) for h, name in ((k, "bias_k"), (v, "bias_v")))
         rate = self.dropout if at.training else 0.0
         more = {"dropout_p": rate, "key": at.key()} if rate else {}
         weights = None
         if need_weights:
             # The weights are what attention makes of the identity matrix.
             eye = np.eye(k.shape[-2], dtype=k.dtype)
-            weights = scaled_dot_product_attention(q, k, eye, allow, is_causal=self.is_causal, **more)
+            weights = scaled_dot_product_attention(q, k, eye, allow, is_causal=causal, **more)
             y = matmul(weights, v)
         else:
-            y = scaled_dot_product_attention(q, k, v, allow, is_causal=self.is_causal, **more)
+            y = scaled_dot_product_attention(q, k, v, allow, is_causal=causal, **more)
         y = swapaxes(y, -3, -2)
         y = at("out_proj", reshape(y, (*y.shape[:-2], self.embed_dim)))
         y = swapaxes(y, 0, 1) if len(y.shape) == 3 and not self.batch_first else y

@@ -11,13 +11,14 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from torchlean_nb.errors import HyperparameterError
+from torchlean_nb.errors import HyperparameterError, ShapeError
 from torchlean_nb.hypers import Hyper
 from torchlean_nb.nn import init
 from torchlean_nb.nn.layer import Layer, Slot, flag, option, size
 from torchlean_nb.ops.indexing import embedding
 from torchlean_nb.ops.linalg import linear
-from torchlean_nb.ops.logic import detach, where
+from torchlean_nb.ops.logic import detach, equal, logical_not, where
+from torchlean_nb.ops.reduction import max_, mean, min_, sum_
 from torchlean_nb.ops.shape import broadcast_to, flatten, reshape
 
 
@@ -113,6 +114,45 @@ class Embedding(Layer):
             trained[self.padding_idx] = False
             weight = where(trained, weight, detach(weight))
         return embedding(x, weight)
+
+
+@dataclass(frozen=True)
+class EmbeddingBag(Embedding):
+    """Sum, mean or maximum of the trained rows of several integer ids.
+
+    Bags are the rows of a matrix of ids; PyTorch's flat ids with offsets are not taken. Ids of `padding_idx` do not
+    count, and a bag of nothing else is 0, as there.
+
+    Parameters
+    ----------
+    num_embeddings, embedding_dim : int
+    padding_idx : int, optional
+        The row of this id starts as 0 and gets no gradient.
+    mode : {"mean", "sum", "max"}
+
+    Examples
+    --------
+    >>> EmbeddingBag(10, 4).out_shape((2, 7))
+    (2, 4)
+    """
+
+    mode: str = option(Hyper("mean", kind="choice", choices=("mean", "sum", "max")))
+
+    def compute(self, x: Any, at: Any) -> Any:
+        if len(x.shape) != 2:
+            raise ShapeError(f"EmbeddingBag: ids of shape {tuple(x.shape)}", "one bag per row: shape (n, size)")
+        rows = super().compute(x, at)
+        if self.padding_idx is None:
+            return {"mean": mean, "sum": sum_, "max": max_}[self.mode](rows, axis=1)
+        counts = logical_not(equal(x, self.padding_idx % self.num_embeddings))
+        counts = reshape(counts, (*x.shape, 1))
+        none = detach(rows) * 0.0
+        some = sum_(where(counts, none + 1.0, none), axis=1)
+        if self.mode == "max":
+            below = detach(min_(rows)) - 1.0
+            return where(equal(some, 0), some, max_(where(counts, rows, below), axis=1))
+        total = sum_(where(counts, rows, none), axis=1)
+        return total if self.mode == "sum" else total / where(equal(some, 0), some + 1.0, some)
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Any
 
+from torchlean_nb.backend.reading import read
 from torchlean_nb.hypers import Hyper
 from torchlean_nb.nn.layer import flag, option
-from torchlean_nb.ops.classify import cross_entropy, nll_loss
+from torchlean_nb.ops.classify import nll_loss, weighted_cross_entropy
 from torchlean_nb.ops.loss import bce, bce_with_logits, huber_loss, kl_div, l1_loss, mse_loss
 
 _REDUCTIONS = ("mean", "sum", "none")
@@ -80,6 +81,15 @@ class SmoothL1Loss(_Criterion):
 class CrossEntropyLoss(_Criterion):
     """Negative logarithm of the softmax at the class that is meant.
 
+    Parameters
+    ----------
+    reduction : {"mean", "sum", "none"}
+    label_smoothing : float in [0, 1]
+    weight : array, shape (c,), optional
+        Of each class.
+    ignore_index : int, optional
+        A label that counts as none; in PyTorch it is -100 unless told.
+
     Examples
     --------
     >>> round(CrossEntropyLoss()([[0.0, 0.0, 0.0]], [1]).item(), 6)
@@ -87,10 +97,18 @@ class CrossEntropyLoss(_Criterion):
     """
 
     label_smoothing: float = option(Hyper(0.0, low=0.0, high=1.0))
+    weight: tuple[float, ...] | None = option(Hyper(None, kind="any", none=True))
+    ignore_index: int | None = option(Hyper(None, kind="int", none=True))
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.weight is not None:  # as numbers, so that criteria can be compared
+            weight = read(self.weight, "CrossEntropyLoss: weight")
+            object.__setattr__(self, "weight", tuple(float(w) for w in weight.ravel()))
 
     def __call__(self, output: Any, target: Any) -> Any:
         """The loss of logits, shape (n, c, ...), for labels, shape (n, ...), or probabilities like the logits."""
-        return cross_entropy(output, target, **self.options)
+        return weighted_cross_entropy(output, target, **self.options)
 
 
 @dataclass(frozen=True)

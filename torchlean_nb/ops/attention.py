@@ -2,12 +2,13 @@
 
 import math
 
+from torchlean_nb.backend.reading import read
 from torchlean_nb.domains import INDEX, MASK, REAL, Arg, S, Sample
 from torchlean_nb.errors import CapabilityError, DTypeError, HyperparameterError, ShapeError
 from torchlean_nb.ops._shapes import broadcast, positive_int, sum_to
 from torchlean_nb.ops.linalg import matmul, turned
 from torchlean_nb.ops.random import bernoulli_mask, check_key, check_rate
-from torchlean_nb.ops.shape import reshape, stack, swapaxes
+from torchlean_nb.ops.shape import broadcast_to, reshape, stack, swapaxes
 from torchlean_nb.rows import function, general, linear
 
 
@@ -54,8 +55,30 @@ def _check(q, k, v, attn_mask=None, key=None, *, dropout_p=0.0, **_):
     _attended(q.shape, k.shape, v.shape, None if attn_mask is None else attn_mask.shape)
 
 
+def _shared(q, x, name):
+    """Every head of keys or values once for each of the heads of q that share it."""
+    if min(len(q.shape), len(x.shape)) < 3 or q.shape[-3] % x.shape[-3]:
+        raise ShapeError(
+            f"scaled_dot_product_attention: {name} {tuple(x.shape)} cannot be shared by heads of q {tuple(q.shape)}",
+            "axis -3 counts heads, those of q are a multiple of the others",
+        )
+    *front, heads, steps, width = x.shape
+    each = (*front, heads, q.shape[-3] // heads, steps, width)
+    x = broadcast_to(reshape(x, (*front, heads, 1, steps, width)), shape=each)
+    return reshape(x, (*front, q.shape[-3], steps, width))
+
+
 def _names(args, kwargs):
-    """The mask by any of its names: True means that a row may look there."""
+    """The mask by any of its names: True means that a row may look there; and heads that share keys and values."""
+    if "enable_gqa" in kwargs:
+        kwargs = dict(kwargs)
+        grouped, given = kwargs.pop("enable_gqa"), dict(zip("qkv", args, strict=False))
+        given |= {n: kwargs.pop(n) for n in "qkv" if n in kwargs}
+        if grouped and len(given) == 3:
+            q, k, v = (a if hasattr(a, "shape") else read(a, f"scaled_dot_product_attention: {n}")
+                       for n, a in ((n, given[n]) for n in "qkv"))  # fmt: skip
+            given = {"q": q, "k": _shared(q, k, "k"), "v": _shared(q, v, "v")}
+        args = (*given.values(), *args[3:])
     for name in ("mask", "allow"):
         if name in kwargs:
             kwargs = {**{k: v for k, v in kwargs.items() if k != name}, "attn_mask": kwargs[name]}
@@ -158,6 +181,9 @@ def scaled_dot_product_attention(
         Each row may look at itself and what comes before.
     scale : float, optional
         Instead of 1 / sqrt(d).
+    enable_gqa : bool
+        Whether heads of q share those of k and v, axis -3 being that of heads: k and v are then repeated, node by
+        node (Ainslie et al. 2023, arXiv 2305.13245).
 
     Raises
     ------

@@ -3,11 +3,15 @@
 The class axis is axis 1, or axis 0 of a single unbatched row, as in PyTorch.
 """
 
+from torchlean_nb.backend.reading import read
 from torchlean_nb.domains import INDEX, REAL, Arg, S, Sample, idx
 from torchlean_nb.errors import DTypeError, EmptyError, HyperparameterError, ShapeError
-from torchlean_nb.ops.indexing import check_indices
+from torchlean_nb.ops.indexing import check_indices, take
+from torchlean_nb.ops.logic import equal, logical_not, where
 from torchlean_nb.ops.loss import REDUCTIONS
-from torchlean_nb.rows import general, linear
+from torchlean_nb.ops.reduction import sum_
+from torchlean_nb.ops.shape import broadcast_to, reshape
+from torchlean_nb.rows import function, general, linear
 
 
 def _axis(x):
@@ -198,3 +202,64 @@ def nll_loss(xp, x, target, *, reduction="mean"):
     """Negative log-likelihood of labels under log-probabilities, shapes as in `cross_entropy`."""
     picked = xp.sum(xp.where(_one_hot(xp, target, x), x, 0), axis=_axis(x), keepdims=True)
     return _reduce(xp, -picked, x, reduction)
+
+
+@function
+def weighted_cross_entropy(x, target, weight=None, *, ignore_index=None, reduction="mean", label_smoothing=0.0):
+    """`cross_entropy` with a weight for each class, and without the labels that are to be ignored.
+
+    Parameters
+    ----------
+    x : array, shape (n, c), (n, c, ...) or (c,)
+        Logits; classes along axis 1.
+    target : int array, shape (n,), (n, ...) or ()
+        Labels, or probabilities in the shape of x, of which none is ignored.
+    weight : array, shape (c,), optional
+        The mean over labels is divided by the sum of their weights, that over probabilities by their number.
+    ignore_index : int, optional
+        A label that counts as none. PyTorch ignores -100 unless told; here nothing is ignored unless told.
+    reduction : {"mean", "sum", "none"}
+    label_smoothing : float
+
+    Raises
+    ------
+    IndexRangeError, ShapeError, EmptyError
+        And a mean over ignored labels only is a division by zero.
+
+    Examples
+    --------
+    >>> import torchlean_nb as tl
+    >>> x = [[2.0, 1.0, 0.0], [0.0, 0.0, 5.0]]
+    >>> round(float(tl.weighted_cross_entropy(x, [0, -1], ignore_index=-1)), 6)
+    0.407606
+    """
+    if (weight is None and ignore_index is None) or reduction not in REDUCTIONS:
+        return cross_entropy(x, target, reduction=reduction, label_smoothing=label_smoothing)
+    axis, labels = min(len(x.shape) - 1, 1), len(target.shape) < len(x.shape)
+    classes = x.shape[axis]
+    if weight is not None and tuple(weight.shape) != (classes,):
+        raise ShapeError(f"weighted_cross_entropy: weight of shape {tuple(weight.shape)} for {classes} classes")
+    kept = share = None
+    if labels and ignore_index is not None:
+        kept = where(logical_not(equal(target, ignore_index)), 1.0, 0.0)
+        target = where(equal(target, ignore_index), target.dtype.type(0), target)
+    if labels:  # what each row adds to the mean's divisor
+        share = kept if weight is None else take(weight, target, axis=0)
+        share = share if kept is None or weight is None else share * kept
+    if weight is None or (labels and not label_smoothing):
+        loss = cross_entropy(x, target, reduction="none", label_smoothing=label_smoothing)
+        loss = loss if share is None else loss * share
+    else:
+        along = (classes, *[1] * (len(x.shape) - axis - 1))
+        q = target
+        if labels:
+            column = reshape(target, (*target.shape[:axis], 1, *target.shape[axis:]))
+            q = where(equal(column, reshape(read([*range(classes)], "classes"), along)), 1.0, 0.0)
+        heavy = broadcast_to(reshape(weight, along), shape=tuple(x.shape))
+        q = (q * (1 - label_smoothing) + label_smoothing / classes) * heavy
+        loss = cross_entropy(x, q, reduction="none")
+        loss = loss if kept is None else loss * kept
+    if reduction == "none":
+        return loss
+    total = sum_(loss)
+    return total if reduction == "sum" else total / (max(loss.size, 1) if share is None else sum_(share))
