@@ -1,6 +1,7 @@
 """Large graphs are drawn small, and say so. Figures for more nodes: ``python -m tests.load.drawing 100000``."""
 
 import json
+import sys
 
 import pytest
 
@@ -38,6 +39,39 @@ def test_boxes_opened_one_after_the_other_stay_bounded():
         w.open_node(box)
         assert box not in [n.id for n in w.shown if n.op == FOLDED]
         assert len(w.shown) <= NODES and links(w.shown) <= EDGES and len(json.dumps(w.payload)) < BYTES
+
+
+def calls(work):
+    """How many functions a piece of work calls."""
+    seen = 0
+
+    def count(frame, event, arg):
+        nonlocal seen
+        seen += event in ("call", "c_call")
+
+    sys.setprofile(count)
+    try:
+        work()
+    finally:
+        sys.setprofile(None)
+    return seen
+
+
+@pytest.mark.parametrize("kind", ["dense", "hub", "blocks"])
+def test_twice_the_nodes_are_folded_with_hardly_more_than_twice_the_work(kind):
+    few, many = (KINDS[kind](n) for n in (700, 1400))
+    small, large = (s.trace(y) for s, y in (few, many))
+    assert calls(lambda: fold(large)) < 2.6 * calls(lambda: fold(small))
+
+
+def test_a_view_and_its_files_fold_a_graph_once(monkeypatch):
+    import torchlean_nb.render.fold as room
+
+    s, y = KINDS["wide"](700)
+    trace, asked, chosen = s.trace(y), [], room._chosen
+    monkeypatch.setattr(room, "_chosen", lambda *a: asked.append(a) or chosen(*a))
+    view = trace.show()
+    assert view.payload and trace.to_svg() and trace.to_text() and trace.to_html() and len(asked) == 1
 
 
 def test_a_page_of_more_than_a_megabyte_is_packed():

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,8 +24,7 @@ FOLDED = "folded nodes"
 _PERIOD, _INSIDE = 64, 40
 
 
-@dataclass(frozen=True)
-class _Run:
+class _Run(NamedTuple):
     """Nodes ``start <= index < stop`` as one box; runs with equal `kind` do the same."""
 
     start: int
@@ -54,6 +53,15 @@ def fold(trace: GraphTrace, limit: int = LIMIT, opened: Iterable[int] = ()) -> t
     """
     if _fits(trace, limit, _WHOLE):
         return trace, 0
+    # One view asks for the same several times; the trace keeps the answer, as a cached property would.
+    known, asked = vars(trace).setdefault("_folded", {}), (limit, *opened)
+    if asked not in known:
+        known.clear()
+        known[asked] = _folded(trace, limit, asked[1:])
+    return known[asked], len(trace) - len(known[asked])
+
+
+def _folded(trace: GraphTrace, limit: int, opened: Iterable[int]) -> GraphTrace:
     chosen, goal = _chosen(trace, limit), limit
     while True:
         runs = _by_window(chosen, goal)
@@ -68,7 +76,7 @@ def fold(trace: GraphTrace, limit: int = LIMIT, opened: Iterable[int] = ()) -> t
             if _fits(shown, limit, _ROOM):
                 runs, folded = finer, shown
                 break
-    return folded, len(trace) - len(folded)
+    return folded
 
 
 def _inside(trace: GraphTrace, runs: list[_Run], box: int, limit: int) -> list[_Run]:
@@ -106,7 +114,9 @@ def _chosen(trace: GraphTrace, limit: int) -> list[_Run]:
             return runs
     for runs in levels:
         for _ in range(3):
-            runs = _by_repetition(trace, runs)
+            before, runs = len(runs), _by_repetition(trace, runs)
+            if len(runs) == before:
+                break
         if len(runs) <= limit:
             return runs
     return runs
@@ -177,9 +187,7 @@ def _by_window(runs: list[_Run], limit: int) -> list[_Run]:
 
 def _contract(trace: GraphTrace, runs: list[_Run]) -> GraphTrace:
     """The trace with every run of several nodes replaced by one box."""
-    group = {n.id: run for run in runs for n in trace.nodes[run.start : run.stop]}
-    box = {id(run): trace.nodes[run.stop - 1].id for run in runs}
-    to = {i: box[id(run)] for i, run in group.items()}
+    to = {n.id: trace.nodes[run.stop - 1].id for run in runs for n in trace.nodes[run.start : run.stop]}
     used_outside = {p for n in trace.nodes for p in n.parents if to[p] != to[n.id]}
     nodes, shows = [], {}
     for run in runs:
