@@ -14,3 +14,5 @@ PAYLOADS = (
     "=cmd|'/c calc'!A1", "@SUM(1)", " =1+1", "-1+cmd", "__class__", "__proto__", "constructor", "; touch x", "$(id)",
     "`id`", "-Tsvg", "--help", "", " ", "#1", "#g", "@font", "W_2^{3}", "x\ny", "ж", "λ", "日本語",
 )
+# What could mean something to a browser.
+ATTACKS = tuple(p for p in PAYLOADS if len(p) < 1000 and set(p) & set("<>\"'&`$(){}=:"))

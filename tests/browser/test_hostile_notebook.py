@@ -8,7 +8,8 @@ from functools import cache
 
 import _hostile
 import pytest
-from _payloads import PAYLOADS
+from _foreign import SEEN, WATCH
+from _payloads import ATTACKS, PAYLOADS
 
 import torchlean_nb as tl
 from torchlean_nb.errors import TorchLeanError
@@ -21,8 +22,6 @@ from torchlean_nb.surfaces._row import surface_of
 nbconvert = pytest.importorskip("nbconvert", reason="nbconvert is not installed")
 
 pytestmark = pytest.mark.browser
-# What could mean something to a browser. Each kind of thing takes a third of them; HOSTILE=all takes all there are.
-ATTACKS = tuple(p for p in PAYLOADS if len(p) < 1000 and set(p) & set("<>\"'&`$(){}=:"))
 # A cell of a notebook: the widget from its state, then everything else that Python gave for it.
 NOTEBOOK = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>notebook</title>
 <style>{css}</style></head><body>{cells}
@@ -35,36 +34,6 @@ document.body.dataset.ready = "yes";
 </script></body></html>
 """  # noqa: E501
 HERE = ("file:", "data:image/", "blob:")
-# Whatever runs would call one of these.
-WATCH = """window.ran = [];
-for (const name of ["alert", "confirm", "prompt", "open", "print"])
-  window[name] = (...given) => { window.ran.push(name + " " + given.join(" ")); };
-navigator.sendBeacon = (...given) => window.ran.push("beacon " + given);
-addEventListener("securitypolicyviolation", (e) => window.ran.push("policy " + e.blockedURI));"""
-# Every kind of element with the names of its attributes, and what no name may bring along.
-SEEN = """() => {
-  const kinds = new Set(), evil = [];
-  // A formula that cannot be read is shown letter by letter: other elements, all of them harmless.
-  const PARTS = "math mrow mi mo mn mtext mspace mfrac msup msub msubsup mover munder munderover mstyle msqrt".split(" ");
-  const LOOKS = new Set(("xmlns display class stretchy fence form separator mathvariant lspace rspace width displaystyle " +
-    "largeop linethickness").split(" "));
-  const bad = new Set("iframe object embed base link meta frame portal audio video template".split(" "));
-  for (const e of document.body.querySelectorAll("*")) {
-    const names = e.getAttributeNames().sort();
-    const math = e.namespaceURI.endsWith("MathML") && PARTS.includes(e.localName) && names.every((n) => LOOKS.has(n));
-    if (!math) kinds.add(e.localName + " " + names.filter((n) => !/^(aria|data-[a-z]+$)/.test(n)));
-    if (e.id && !e.id.startsWith("tl")) kinds.add("id " + e.id.replace(/[-\\d]+/g, "0"));
-    if (bad.has(e.localName) || (e.localName === "script" && e.id !== "ours")) evil.push(e.outerHTML.slice(0, 200));
-    for (const n of names) {
-      const v = e.getAttribute(n).replace(/[\\s\\0-\\x1f]/g, "").toLowerCase();
-      const link = ["href", "src", "action", "formaction", "xlink:href", "data", "poster", "srcset"].includes(n);
-      if (/^on/.test(n) || /^data-command/.test(n) || (link && !/^(#|data:image\\/png|blob:)/.test(v))
-          || (n === "style" && /url\\((?!["']?#)|expression|@import/.test(v)))
-        evil.push(`${n}=${v.slice(0, 80)} in ${e.outerHTML.slice(0, 120)}`);
-    }
-  }
-  return { kinds: [...kinds], evil, ran: window.ran, title: document.title, address: location.href };
-}"""  # noqa: E501
 
 
 @cache
@@ -134,7 +103,7 @@ def book(browser, tmp_path_factory):
         page.wait_for_timeout(50)
         if shot:
             page.screenshot(path=shot)
-        seen = page.evaluate(SEEN)
+        seen = page.evaluate(SEEN, "body")
         page.close()
         return seen | {"told": told, "folder": folder.as_uri()}
 
@@ -150,6 +119,7 @@ def quiet(seen):
 
 @pytest.mark.parametrize("kind", [*_hostile.VIEWS, *SAID])
 def test_a_notebook_of_attacks_shows_names_and_nothing_else(book, kind):
+    # Each kind takes a third of the attacks; HOSTILE=all takes all there are.
     names = PAYLOADS if os.environ.get("HOSTILE") == "all" else ATTACKS[zlib.crc32(kind.encode()) % 3 :: 3]
     plain, hostile = book(notebook(kind, _hostile.PLAIN)), book(notebook(kind, names))
     quiet(plain)

@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 
-import pytest
+from _lab import run
 from playwright.sync_api import expect
 
 CELL = """\
@@ -44,74 +37,13 @@ dash = tl.widgets.TrainingDashboard(planned=60)
 fitted = trainer().fit(tl.data.moons(), steps=60, batch_size=20, validation=0.2, progress=False,
                        callbacks=[dash, lambda moment: time.sleep(0.1)])"""
 ALIVE = "print('alive', len(_instances), dash)"
-NOTEBOOKS = {
-    "one": (CELL, "print('step', w.step, w.state)", COMPOSITE), "designer": (DESIGNER, "print(d.value)"),
-    "dashboard": (TRAIN, FIT, ALIVE),
-}  # fmt: skip
-READY = """() => {
-  const panel = window.jupyterapp && window.jupyterapp.shell.currentWidget;
-  const s = panel && panel.sessionContext;
-  return !!s && s.isReady && s.session.kernel.connectionStatus === 'connected' && s.session.kernel.status === 'idle';
-}"""
-# A command that hangs would hang the test: it races against a clock.
-RUN_ALL = """() => Promise.race([
-  window.jupyterapp.commands.execute('notebook:run-all-cells').then(() => 'ran'),
-  new Promise(done => setTimeout(() => done('timed out'), 60000)),
-])"""
-
-RUN_CELL = """(i) => { const app = window.jupyterapp; app.shell.currentWidget.content.activeCellIndex = i;
-  return Promise.race([app.commands.execute('notebook:run-cell').then(() => 'ran'),
-                       new Promise(done => setTimeout(() => done('timed out'), 60000))]); }"""
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory):
-    """Address of a JupyterLab with its own settings, in a folder with the notebooks."""
-    pytest.importorskip("jupyterlab", reason="JupyterLab is not installed")
-    folder = tmp_path_factory.mktemp("lab")
-    blank = {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None}
-    spec = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    for name, sources in NOTEBOOKS.items():
-        cells = [blank | {"id": f"c{i}", "source": text} for i, text in enumerate(sources)]
-        book = {"nbformat": 4, "nbformat_minor": 5, "metadata": spec, "cells": cells}
-        (folder / f"{name}.ipynb").write_text(json.dumps(book), encoding="utf-8")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    private = {n: str(folder / n.lower()) for n in (
-        "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "JUPYTERLAB_SETTINGS_DIR",
-        "JUPYTERLAB_WORKSPACES_DIR", "IPYTHONDIR",
-    )}  # fmt: skip
-    path = os.pathsep.join(filter(None, [os.getcwd(), os.environ.get("PYTHONPATH")]))
-    options = [
-        "--no-browser", "--allow-root", f"--port={port}", "--ServerApp.port_retries=0", "--IdentityProvider.token=",
-        "--LabApp.expose_app_in_browser=True", "--LabApp.news_url=None", f"--ServerApp.root_dir={folder}",
-    ]  # fmt: skip
-    with open(folder / "server.log", "wb") as log:
-        server = subprocess.Popen([sys.executable, "-m", "jupyterlab", *options], stdout=log, stderr=log,
-                                  env=os.environ | private | {"PYTHONPATH": path}, cwd=folder)
-    address = f"http://127.0.0.1:{port}"
-    try:
-        for _ in range(120):
-            try:
-                urllib.request.urlopen(address + "/api", timeout=1).close()
-                break
-            except OSError:
-                assert server.poll() is None, (folder / "server.log").read_text(errors="replace")
-                time.sleep(0.5)
-        else:
-            pytest.fail("JupyterLab did not start: " + (folder / "server.log").read_text(errors="replace")[-2000:])
-        yield address
-    finally:
-        server.terminate()
-        server.wait(timeout=30)
 
 
 def test_the_widget_steps_in_jupyterlab(lab, watch):
     seen = watch(width=1200)
     page = seen.page
-    page.goto(f"{lab}/lab/tree/one.ipynb?reset")
-    page.wait_for_function(READY, timeout=60_000)
-    assert page.evaluate(RUN_ALL) == "ran"
+    lab.open(page, "one", CELL, "print('step', w.step, w.state)", COMPOSITE)
+    run(page)
     widget = page.locator(".tl").first
     expect(widget).to_have_attribute("data-step", "0", timeout=30_000)
     expect(page.locator(".jp-OutputArea-output").nth(1)).to_contain_text("step 0")
@@ -126,9 +58,7 @@ def test_the_widget_steps_in_jupyterlab(lab, watch):
     widget.get_by_role("slider", name="Step").fill("7")
 
     page.wait_for_timeout(400)
-    page.evaluate("window.jupyterapp.shell.currentWidget.content.activeCellIndex = 1")
-    page.evaluate("() => Promise.race([window.jupyterapp.commands.execute('notebook:run-cell'),"
-                  " new Promise(done => setTimeout(done, 20000))])")
+    run(page, "notebook:run-cell", 1)
     expect(page.locator(".jp-OutputArea-output").nth(1)).to_contain_text("step 7", timeout=20_000)
 
     second = page.locator(".tl").last
@@ -149,9 +79,8 @@ def test_the_widget_steps_in_jupyterlab(lab, watch):
 def test_a_knob_is_dragged_in_jupyterlab_and_the_kernel_follows(lab, watch):
     seen = watch(width=1300)
     page = seen.page
-    page.goto(f"{lab}/lab/tree/designer.ipynb?reset")
-    page.wait_for_function(READY, timeout=60_000)
-    assert page.evaluate(RUN_ALL) == "ran"
+    lab.open(page, "designer", DESIGNER, "print(d.value)")
+    run(page)
     knob = page.locator('.tl-sd-knob[aria-label="end of warmup"]')
     expect(knob).to_have_attribute("aria-valuetext", "step 20, lr 0.1", timeout=30_000)
 
@@ -166,9 +95,7 @@ def test_a_knob_is_dragged_in_jupyterlab_and_the_kernel_follows(lab, watch):
     expect(code).not_to_contain_text("warmup=20,", timeout=20_000)
     page.wait_for_timeout(1000)
     said = code.inner_text().splitlines()[-1]
-    page.evaluate("window.jupyterapp.shell.currentWidget.content.activeCellIndex = 1")
-    page.evaluate("() => Promise.race([window.jupyterapp.commands.execute('notebook:run-cell'),"
-                  " new Promise(done => setTimeout(done, 20000))])")
+    run(page, "notebook:run-cell", 1)
     values = said.split("warmup_cosine(")[1].rstrip(")")
     expect(page.locator(".jp-OutputArea-output").nth(1)).to_contain_text(values, timeout=20_000)
 
@@ -185,8 +112,7 @@ def test_a_knob_is_dragged_in_jupyterlab_and_the_kernel_follows(lab, watch):
 def test_a_fit_is_followed_and_its_picture_stays(lab, watch):
     seen = watch(width=1300)
     page = seen.page
-    page.goto(f"{lab}/lab/tree/dashboard.ipynb?reset")
-    page.wait_for_function(READY, timeout=60_000)
+    lab.open(page, "dashboard", TRAIN, FIT, ALIVE)
     page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells'); }")
     widget = page.locator(".tl-td")
     expect(widget).to_have_count(1, timeout=60_000)
@@ -208,8 +134,8 @@ def test_a_fit_is_followed_and_its_picture_stays(lab, watch):
 
     counts = [int(re.search(r"alive (\d+)", alive.inner_text())[1])]
     for _ in range(2):
-        assert page.evaluate(RUN_CELL, 1) == "ran"
-        assert page.evaluate(RUN_CELL, 2) == "ran"
+        run(page, "notebook:run-cell", 1)
+        run(page, "notebook:run-cell", 2)
         expect(widget).to_have_count(1)
         counts.append(int(re.search(r"alive (\d+)", alive.inner_text())[1]))
     assert counts[0] == counts[1] == counts[2]
