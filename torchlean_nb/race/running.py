@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import nullcontext
 from importlib import import_module
 from typing import Any
 
@@ -120,7 +121,8 @@ def run(
             grid = {"start": points[:, 0], "steps": steps, "every": every, "dtype": dtype, "seed": seed}
             found = tuned(entries, lambda one: run(one, surface, **grid, progress=False, device=device))
             chosen, entries = note(entries, found), found
-        with tqdm(total=steps * n * len(entries), disable=not shown, unit="update", unit_scale=True) as bar:
+        total = steps * n * len(entries)
+        with tqdm(total=total, unit="update", unit_scale=True) if shown else nullcontext() as bar:
             heat = Heat(surface, points, when, every, seed, engine, bar.update if shown else None, where)
             for i, track, seconds in heat.tracks(entries):
                 done[i] = track

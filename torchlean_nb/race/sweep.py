@@ -6,6 +6,7 @@ import math
 import sys
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -157,7 +158,9 @@ def gather(
     jobs = [[missing[k] for k in unit] for unit in units([trials[i] for i in missing])]
     work = [[trials[i] for i in job] for job in jobs]
     shown = someone_looks() if progress is None else progress
-    with one_thread(), tqdm(total=len(trials), initial=len(done.found), disable=not shown, unit="trial") as bar:
+    # None where nothing is shown: a bar takes a lock that a process that is killed does not give back to its parent.
+    seen = tqdm(total=len(trials), initial=len(done.found), unit="trial") if shown else nullcontext()
+    with one_thread(), seen as bar:
 
         def take(n: int, outcomes: Sequence[Any]) -> BaseException | None:
             failed = {i: e for i, e in zip(jobs[n], outcomes, strict=True) if isinstance(e, Exception)}
@@ -168,7 +171,8 @@ def gather(
             done.failed.update(failed)
             if file is not None:
                 file.add((trials[i], o) for i, o in new.items())
-            bar.update(len(new) + len(failed))
+            if bar is not None:
+                bar.update(len(new) + len(failed))
             return KeyboardInterrupt() if part else next(iter(failed.values()), None) if strict else None
 
         if executor is None:
