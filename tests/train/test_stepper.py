@@ -161,3 +161,22 @@ def test_stop_at_any_instruction_leaves_counter_and_parameters_in_step(fused):
             stepper.step(X, Y)
         assert state(runner, stepper) == end
     assert outcomes == sorted(outcomes) and set(outcomes[-41:]) == {0, 1}
+
+
+def test_a_stepper_goes_on_from_its_state_to_the_bit_and_a_wrong_one_changes_nothing():
+    rate = tl.schedules.step_decay(0.1, size=2)
+    make = lambda seed: tl.train.regression(tl.nn.Linear(2, 1)).instantiate(seed=seed).stepper("adam", rate)  # noqa: E731
+    data = [([0.5, k], [k * 2.0]) for k in (1.0, 2.0, 3.0)]
+    whole, again = make(1), make(2)
+    whole.epoch_samples(data)
+    state = whole.state_dict()
+    again.load_state_dict(state)
+    assert (again.step_count, again.lr) == (3, whole.lr)
+    assert again.epoch_samples(data) == whole.epoch_samples(data)
+    before = again.runner.net.state_dict()
+    broken = {"model": state["model"], "optimizer": {"state": 3}, "step": 1}
+    for wrong in ({}, {**state, "step": -1}, {**state, "step": True}, {**state, "model": {}}, broken):
+        with pytest.raises(tl.errors.TorchLeanError):
+            again.load_state_dict(wrong)
+        assert again.step_count == 6
+        assert all(np.array_equal(v, before[k]) for k, v in again.runner.net.state_dict().items())

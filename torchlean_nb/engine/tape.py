@@ -43,7 +43,7 @@ from torchlean_nb.errors import (
 from torchlean_nb.rows import Op
 
 LEAVES = ("param", "input", "const", "nat")
-MOVES = frozenset(("broadcast_to", "concatenate", "index", "reshape", "transpose", "where"))  # integers may be moved about
+MOVES = frozenset(("broadcast_to", "concatenate", "index", "reshape", "transpose", "where"))  # integers may be moved
 _NO_ATTRS: dict[Any, Any] = {}
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=lambda: _forks.__setitem__(0, _forks[0] + 1))

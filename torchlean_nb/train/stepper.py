@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+from torchlean_nb.errors import CheckpointError, quote
 from torchlean_nb.train.attempt import steps_of
 from torchlean_nb.train.configs import build_optimizer, find_schedule, rate_at
 from torchlean_nb.train.samples import singles
@@ -68,6 +70,44 @@ class Stepper:
     def epoch_samples(self, data: Any) -> list[float]:
         """One update from each sample in order, and the loss before each."""
         return [self.step(x, y) for x, y in singles(data, "epoch_samples")]
+
+    def state_dict(self) -> dict[str, Any]:
+        """Model, optimizer and counter; the schedule is a function of the counter.
+
+        Examples
+        --------
+        >>> import torchlean_nb as tl
+        >>> make = lambda: tl.train.regression(tl.nn.Linear(1, 1)).instantiate(seed=1).stepper("adam")
+        >>> stepper, again = make(), make()
+        >>> _ = stepper.step_sample([1.0], [2.0])
+        >>> again.load_state_dict(stepper.state_dict())
+        >>> again.step_count, stepper.step_sample([1.0], [2.0]) == again.step_sample([1.0], [2.0])
+        (1, True)
+        """
+        net = self.runner.net
+        return {"model": net.state_dict(), "optimizer": self.optimizer.state_dict(), "step": self.step_count}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from where a state was taken.
+
+        Raises
+        ------
+        CheckpointError, ShapeError, UnknownNameError
+            And everything is as it was.
+        """
+        if not isinstance(state, Mapping) or {*state} != {"model", "optimizer", "step"}:
+            raise CheckpointError("Stepper: not the state of a stepper", None, "what stepper.state_dict() returned")
+        step = state["step"]
+        if type(step) is not int or step < 0:
+            raise CheckpointError(f"Stepper: step={quote(step)} is not allowed", "step must be an int >= 0")
+        before = self.runner.net.state_dict()
+        self.runner.net.load_state_dict(state["model"])
+        try:
+            self.optimizer.load_state_dict(state["optimizer"])
+        except BaseException:
+            self.runner.net.load_state_dict(before)
+            raise
+        self._at = step, None
 
     def __repr__(self) -> str:
         return f"Stepper at step {self.step_count}, lr {self.lr}\n{self.optimizer!r}"
