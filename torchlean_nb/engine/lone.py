@@ -88,6 +88,8 @@ class Numbers:
     """Namespace under which rules compute with Python floats."""
 
     def __getattr__(self, name: str) -> Any:
+        if name not in OPS:
+            raise AttributeError(name)
         run = self.__dict__[name] = MethodType(OPS[name].forward, self)
         return run
 
