@@ -17,9 +17,9 @@ SEEN = """(within) => {
   const bad = new Set("iframe object embed base link meta frame portal audio video template".split(" "));
   for (const e of [...document.querySelectorAll(within)].flatMap((r) => [...r.querySelectorAll("*")])) {
     const names = e.getAttributeNames().sort();
-    // A front end's own: formulas it typeset, and links to nowhere for what looks like a path in plain text.
-    const nowhere = e.localName === "a" && !e.getAttribute("href") && names.every((n) => n === "href");
-    if (e.localName.startsWith("mjx-") || (nowhere && e.closest("pre"))) continue;
+    // A front end's own: formulas it typeset, and links it made of what looks like an address in plain text.
+    const found = e.matches("pre a") && names.every((n) => ["href", "rel", "target"].includes(n));
+    if (e.localName.startsWith("mjx-") || (found && !/^\\s*(javascript|vbscript):/i.test(e.getAttribute("href")))) continue;
     const math = e.namespaceURI.endsWith("MathML") && PARTS.includes(e.localName) && names.every((n) => LOOKS.has(n));
     if (!math) kinds.add(e.localName + " " + names.filter((n) => !/^(aria|disabled$|data-[a-z]+$)/.test(n)));
     if (e.id && !e.id.startsWith("tl")) kinds.add("id " + e.id.replace(/[-\\d]+/g, "0"));
