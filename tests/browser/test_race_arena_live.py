@@ -5,20 +5,16 @@ from __future__ import annotations
 import json
 
 import pytest
-from browser import test_jupyterlab
-from browser.test_jupyterlab import READY, RUN_ALL, RUN_CELL, lab
+from _lab import READY, run
 from playwright.sync_api import expect
 
 import torchlean_nb as tl
-
-__all__ = ["lab"]
 
 ARENA = """\
 import torchlean_nb as tl
 w = tl.race(["sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw"], on="rosenbrock").show()
 w"""
 ASK = "print([t.hypers['lr'] for t in w.trace.tracks], w.setup.start, w.step, [*w.trace])"
-test_jupyterlab.NOTEBOOKS["arena"] = (ARENA, ASK)
 
 # Moves a slider as a hand does, a value an event, and waits for each until the path on the map is another one.
 DRAG = """async ([label, count]) => {
@@ -45,9 +41,8 @@ def arena(lab, watch):
     """A notebook with the arena on the screen."""
     seen = watch(width=1300)
     page = seen.page
-    page.goto(f"{lab}/lab/tree/arena.ipynb?reset")
-    page.wait_for_function(READY, timeout=60_000)
-    assert page.evaluate(RUN_ALL) == "ran"
+    lab.open(page, "arena", ARENA, ASK)
+    run(page)
     expect(page.locator(".tl-ra")).to_have_count(1, timeout=60_000)
     expect(page.locator(".jp-OutputArea-output").nth(1)).to_contain_text("'adamw'", timeout=20_000)
     yield page
@@ -57,7 +52,7 @@ def arena(lab, watch):
 def said(page):
     """What the kernel says of its arena."""
     page.wait_for_timeout(500)
-    assert page.evaluate(RUN_CELL, 1) == "ran"
+    run(page, "notebook:run-cell", 1)
     page.wait_for_function(READY, timeout=20_000)
     return page.locator(".jp-OutputArea-output").nth(1).inner_text()
 
