@@ -113,7 +113,6 @@ def test_no_grad_records_values_only(s):
         s.backward(y)
 
 
-@pytest.mark.timeout(600)  # on a device each of them is a launch and a wait
 @pytest.mark.parametrize("backend", ["eager", "compiled"])
 def test_tangents_pass_where_only_gradients_stop(backend):
     s = tl.Session(backend)
@@ -127,17 +126,17 @@ def test_tangents_pass_where_only_gradients_stop(backend):
 
 
 def test_long_chains_need_no_recursion(s):
-    limit = sys.getrecursionlimit()
+    limit, n = sys.getrecursionlimit(), 10**6 if s.device == "cpu" else 10**5  # there each is a launch and a wait
     x = s.param(1.5)
     y = x
     sys.setrecursionlimit(150)
     try:
-        for _ in range(1_000_000):
+        for _ in range(n):
             y = -y
         g = s.backward(y)
     finally:
         sys.setrecursionlimit(limit)
-    assert float(y) == 1.5 and float(g[x]) == 1.0 and len(s.tape) == 1_000_001
+    assert float(y) == 1.5 and float(g[x]) == 1.0 and len(s.tape) == n + 1
 
 
 def test_handles_do_not_travel(s):
