@@ -112,7 +112,8 @@ def of_data(r: random.Random, data: Any) -> Any:
         elif way == 6 and isinstance(parent[key], list):
             parent[key] = (parent[key] * r.choice((2, 30)))[:3000]
         elif isinstance(parent[key], int | float) and not isinstance(parent[key], bool):
-            parent[key] = parent[key] * r.choice((-1, 2, 0, 0.5)) + r.choice((0, 1, -1))
+            factor = r.choice((-1, 2, 0, 0.5 if abs(parent[key]) < 1e300 else 1))
+            parent[key] = parent[key] * factor + r.choice((0, 1, -1))
         elif r.random() < 0.1:
             parent[key] = nested(r)
     return data

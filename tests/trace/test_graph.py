@@ -22,3 +22,11 @@ def test_a_name_that_is_a_number_is_refused():
     plain["nodes"][0]["name"] = float("-inf")
     with pytest.raises(TraceFormatError, match="name"):
         tl.GraphTrace.from_dict(plain)
+
+
+def test_a_gradient_of_another_shape_than_its_value_is_refused():
+    s = tl.Session()
+    plain = s.trace(s.param(3.0, name="x") * 2.0).to_dict()
+    plain["edges"][0]["contribution"] |= {"shape": [1, 1]}
+    with pytest.raises(TraceFormatError, match="shape"):
+        tl.GraphTrace.from_dict(plain)

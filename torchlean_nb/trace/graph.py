@@ -118,7 +118,7 @@ class GraphTrace:
     meta: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        ids = {n.id for n in self.nodes}
+        ids = {n.id: n.value.shape for n in self.nodes}
         for n in self.nodes:
             for p in n.parents:
                 if p >= n.id:
@@ -129,6 +129,9 @@ class GraphTrace:
             for end in (e.child, e.parent):
                 if end not in ids:
                     raise UnknownNodeError(f"trace: edge to node {end}, but there is no node {end}")
+            if e.contribution.shape != ids[e.parent]:
+                what = f"trace: node {e.child} brings shape {e.contribution.shape} to node {e.parent}"
+                raise TraceFormatError(what, f"a gradient has the shape of its value, {ids[e.parent]}")
         if self.nodes and self.output not in ids:
             raise UnknownNodeError(f"trace: the output node {self.output} is not in the trace")
         object.__setattr__(self, "_by_id", {n.id: n for n in self.nodes})
