@@ -24,6 +24,7 @@ XP, ULPS = DigitsNamespace(), 4.0
 EXPLICIT = {"adafactor": {"eps": (1e-30, 1e-3)}}  # its default is float64's own epsilon
 # The scale counts the largest rounding on the way, not how many there are: these have a dozen of nearly full size.
 MORE = {
+    "lamb": (4.5, "as the paper writes it, with its corrected means: a quotient of norms times one of roots"),
     "msvag": (4.3, "the step is the cube of a mean over a sum: the mean's rounding counts three times"),
     "barzilai_borwein": (4.1, "a quotient of two sums over all elements, each of products of differences"),
     "came": (4.2, "two quotients of roots of means, a norm and a mean in a row"),

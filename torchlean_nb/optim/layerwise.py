@@ -1,7 +1,7 @@
 """Rules that look at a whole tensor at once: how long the parameter is, how long its gradient."""
 
 from torchlean_nb.hypers import Hyper, lr, nonnegative, unit
-from torchlean_nb.optim.adam import BETAS, MEAN, SQUARE
+from torchlean_nb.optim.adam import BETAS, CORRECTED, MEAN, SQUARE
 from torchlean_nb.updates import Slot, update_rule
 
 
@@ -28,8 +28,7 @@ def _trust(xp, p, u, coefficient=1.0, eps=0.0):
     },
     slots={"m": Slot(), "v": Slot()},
     latex=(
-        MEAN, SQUARE, ("c, d", r"1 - \beta_1^{t}, \sqrt{1 - \beta_2^{t}}"),
-        ("u", r"\frac{m}{(c / d) \sqrt{v} + c\,\epsilon} + \lambda\,\theta"),
+        MEAN, SQUARE, *CORRECTED, ("u", r"\frac{\hat{m}}{\sqrt{\hat{v}} + \epsilon} + \lambda\,\theta"),
         ("r", r"\frac{\Vert \theta \Vert}{\Vert u \Vert}"), (r"\Delta", r"-\eta\,r\,u"),
     ),
     optax=lambda optax, lr, beta1, beta2, eps, weight_decay: optax.lamb(lr, beta1, beta2, eps, 0.0, weight_decay),
@@ -38,10 +37,10 @@ def _trust(xp, p, u, coefficient=1.0, eps=0.0):
 def lamb(xp, g, p, s, h, t):
     """Adam for large batches: each layer steps in proportion to its own length."""
     m, v = h.beta1 * s.m + (1 - h.beta1) * g, h.beta2 * s.v + (1 - h.beta2) * (g * g)
-    c, d = 1 - h.beta1**t, (1 - h.beta2**t) ** 0.5
-    u = m / ((c / d) * xp.sqrt(v) + c * h.eps) + h.weight_decay * p
+    m_hat, v_hat = m / (1 - h.beta1**t), v / (1 - h.beta2**t)
+    u = m_hat / (xp.sqrt(v_hat) + h.eps) + h.weight_decay * p
     r = _trust(xp, p, u)
-    return {"m": m, "v": v, "u": u, "r": r, "delta": -(h.lr * r) * u}
+    return {"m": m, "v": v, "m_hat": m_hat, "v_hat": v_hat, "u": u, "r": r, "delta": -h.lr * (r * u)}
 
 
 @update_rule(

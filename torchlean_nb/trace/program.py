@@ -244,16 +244,16 @@ class ProgramTrace(Written):
             lines = tuple(
                 ProgramLine(
                     op=str(x["op"]), args=tuple(map(int, x["args"])), attrs=str(x["attrs"]),
-                    shape=tuple(map(int, x["shape"])), dtype=_type_name(x["dtype"]), name=str(x["name"]),
+                    shape=_shape(x["shape"]), dtype=_type_name(x["dtype"]), name=str(x["name"]),
                     lane=_maybe(int, x["lane"]), view=bool(x["view"]), once=bool(x["once"]), origin=str(x["origin"]),
-                    formula=str(x["formula"]), source=_maybe(int, x["source"]), moved=int(x["moved"]),
+                    formula=str(x["formula"]), source=_maybe(int, x["source"]), moved=_size(x["moved"]),
                     label=str(x["label"]), rule=str(x["rule"]), value=_maybe(decode_array, x["value"]),
                     seconds=_maybe(_seconds, x["seconds"]),
                 )
                 for x in d["lines"]
             )
             lanes = tuple(
-                Lane(str(x["name"]), tuple(map(int, x["shape"])), _type_name(x["dtype"]), int(x["nbytes"]),
+                Lane(str(x["name"]), _shape(x["shape"]), _type_name(x["dtype"]), _size(x["nbytes"]),
                      tuple((int(a), int(b)) for a, b in x["spans"]), bool(x["fresh"]))
                 for x in d["lanes"]
             )  # fmt: skip
@@ -311,6 +311,19 @@ def _seconds(v: Any) -> float:
     if not 0 <= s < float("inf"):
         raise TraceFormatError(f"trace: a line that took {s} seconds")
     return s
+
+
+def _size(given: Any) -> int:
+    n = int(given)
+    if not 0 <= n < 2**63:
+        raise OverflowError(f"{quote(given, 40)} bytes or elements")
+    return n
+
+
+def _shape(given: Any) -> tuple[int, ...]:
+    shape = tuple(map(_size, given))
+    _size(prod(shape))
+    return shape
 
 
 def _type_name(given: Any) -> str:
