@@ -32,7 +32,12 @@ ANY = Hyper(REQUIRED, kind="any")
 
 def fall(done: float, left: float) -> float:
     r"""Half a cosine from 1 to 0: :math:`\cos^2(\frac{\pi}{2} \cdot done/(done + left))`."""
-    return 0.5 if done == left else math.sin(math.pi * left / (2 * (done + left))) ** 2
+    return fallen(done, left, 1)
+
+
+def fallen(done: float, left: float, power: float) -> float:
+    """The same to a power, with one rounding less than a power of it has."""
+    return 0.5**power if done == left else math.sin(math.pi * left / (2 * (done + left))) ** (2 * power)
 
 
 def wave(a: float, b: float, done: float, left: float) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torchlean_nb.hypers import Hyper
 from torchlean_nb.schedules._row import schedule
-from torchlean_nb.schedules._shapes import BASE, MINIMUM, POWER, TOTAL, WAY, WAYS, complement, fall, wave
+from torchlean_nb.schedules._shapes import BASE, MINIMUM, POWER, TOTAL, WAY, WAYS, complement, fall, fallen, wave
 
 _HYPERS = {"base": BASE, "total": TOTAL, "minimum": MINIMUM}
 _SAMPLES = ({"base": 0.1, "total": 1000}, {"base": 1, "total": 99_999, "minimum": 1e-3}, {"base": 0.1, "total": 3})
@@ -65,7 +65,7 @@ def cosine_decay(k, *, base, total, alpha=0.0, exponent=1.0):
     k = min(k, total)
     w, v = fall(k, total - k), fall(total - k, k)
     if exponent != 1 and k < total:
-        w, v = w**exponent, complement(w, v, exponent)
+        w, v = fallen(k, total - k, exponent), complement(w, v, exponent)
     return base * (w + alpha * v)
 
 
