@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from torchlean_nb.errors import HyperparameterError, quote
+from torchlean_nb.errors import HandleTypeError, HyperparameterError, quote
 
 if TYPE_CHECKING:  # traces cost as much to load as the engine itself
     from torchlean_nb.trace.graph import GraphTrace
@@ -20,13 +20,18 @@ class Looking:
     ) -> GraphTrace:
         """Forward values and backward sweep of `out` as data; ``names=locals()`` labels the nodes.
 
-        `inside` lists composites (handles, names, ids) to be shown as the rows they are made of; ``"all"`` opens
-        everything down to primitives.
+        `inside` is a composite (handle, name, id) to be shown as the rows it is made of, or a list of them; ``"all"``
+        opens everything down to primitives.
         """
         from torchlean_nb.engine.tracing import trace  # noqa: PLC0415 - when someone looks
 
-        which = None if isinstance(inside, str) and inside == "all" else {self.node(k) for k in inside}
-        return trace(self, self.node(out), seed, names or {}, title, which)
+        inside = tuple(inside) if isinstance(inside, list | tuple | set | frozenset) else (inside,)
+        which = None if inside == ("all",) else {self.node(k) for k in inside}
+        names = {} if names is None else names
+        if not isinstance(names, Mapping):
+            what = f"trace: names is {type(names).__name__}"
+            raise HandleTypeError(what, "a dict of name to handle", "names=locals()")
+        return trace(self, self.node(out), seed, names, title, which)
 
     def show(self, out: Any = None, names: Mapping[str, Any] | None = None, **options: Any) -> Any:
         """Step through `out` (by default the last node) in the notebook."""
@@ -52,8 +57,9 @@ class Looking:
         from torchlean_nb.engine.tracing import paths  # noqa: PLC0415 - when someone looks
         from torchlean_nb.trace.ledger import Ledger  # noqa: PLC0415
 
-        if by not in ("edge", "path") or cap < 1:
-            raise HyperparameterError(f"ledger: by={quote(by)}, cap={cap}", 'by is "edge" or "path", cap at least 1')
+        if by not in ("edge", "path") or not isinstance(cap, int) or cap < 1:
+            what = f"ledger: by={quote(by)}, cap={quote(cap, 40)}"
+            raise HyperparameterError(what, 'by is "edge" or "path", cap at least 1')
         out = self.grads.output if out is None else self.node(out)
         i = self.node(wrt, out)
         whole = self.trace(out)

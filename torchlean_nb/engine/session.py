@@ -28,6 +28,7 @@ from torchlean_nb.errors import (
     ForeignHandleError,
     HandleTypeError,
     HyperparameterError,
+    HyperparameterTypeError,
     NoGradError,
     SessionClosedError,
     UnknownNameError,
@@ -202,7 +203,7 @@ class Session(Leaves, Looking, IntegerCells, Live):
             raise HandleTypeError(f"a node id must be an int or Ref (Tensor, Param, name), got {type(key).__name__}"
                                   f" {quote(key, 40)}")
         if not 0 <= key < len(self.tape):
-            raise UnknownNodeError(f"there is no node {key}", f"the last id is {len(self.tape) - 1}")
+            raise UnknownNodeError(f"there is no node {quote(key, 40)}", f"the last id is {len(self.tape) - 1}")
         return int(key)
 
     def value(self, key: Any) -> np.ndarray:
@@ -271,10 +272,24 @@ class Session(Leaves, Looking, IntegerCells, Live):
         >>> float(s.backward(z)[x]), float(s.jvp(z, {x: 1.0}))
         (9.0, 9.0)
         """
+        if not isinstance(tangents, Mapping):
+            what = f"jvp: tangents are {type(tangents).__name__}"
+            raise HandleTypeError(what, "a dict of handle to array", "{x: 1.0}")
         return self._way.forward(self, self.node(out), tangents)
 
     def step(self, optimizer: Any, build_loss: Callable[[], Tensor]) -> StepReport:
-        """Fresh tape, loss, backward, update; the report has the loss before the update."""
+        """Fresh tape, loss, backward, update; the report has the loss before the update.
+
+        Raises
+        ------
+        HyperparameterTypeError
+            For what is no optimizer or no function, before the tape is reset.
+        """
+        steps = hasattr(optimizer, "step")
+        if not (steps and callable(build_loss)):
+            role, given = ("loss", build_loss) if steps else ("optimizer", optimizer)
+            what = f"step: the {role} is {type(given).__name__} {quote(given, 40)}"
+            raise HyperparameterTypeError(what, None, "s.step(optimizer, lambda: loss_of(model))")
         self.reset_tape()
         loss = build_loss()
         grads = self.backward(loss)
