@@ -21,7 +21,7 @@ from torchlean_nb.engine.tensor import Ref, Tensor
 from torchlean_nb.rows import OPS, Op
 
 ROWS = ("add", "sub", "mul", "neg", "relu", "square", "tanh", "sin", "cos")  # no options, and nothing to warn of
-raw = list.__getitem__
+kept = list.__getitem__
 _DOUBLE = np.dtype(float)
 
 
@@ -46,7 +46,7 @@ class Values(Arrays):
     __slots__ = ()
 
     def __getitem__(self, i: Any) -> Any:
-        v = raw(self, i)
+        v = kept(self, i)
         if v.__class__ is float:
             v = _array(v)
             list.__setitem__(self, i, v)
@@ -64,7 +64,7 @@ class Records(Arrays):
     __slots__ = ()
 
     def __getitem__(self, i: Any) -> Any:
-        r = raw(self, i)
+        r = kept(self, i)
         return [*map(_whole, r)] if i.__class__ is slice else _whole(r)
 
     def __iter__(self) -> Iterator[Any]:
@@ -80,7 +80,7 @@ def _whole(record: tuple[Any, ...]) -> tuple[Any, ...]:
 
 def shape_of(values: Any, i: int) -> tuple[tuple[int, ...], Any]:
     """Shape and type of a value, which stays what it is."""
-    v = raw(values, i) if values.__class__ is Values else values[i]
+    v = kept(values, i) if values.__class__ is Values else values[i]
     return ((), _DOUBLE) if v.__class__ is float else (v.shape, v.dtype)
 
 
@@ -158,7 +158,7 @@ OPERAND = """
             if {p} < 0:
                 return tape.rollback(mark)
             i = len(records)
-        {x} = raw(values, {p})
+        {x} = kept(values, {p})
         if {x}.__class__ is not float:
             {x} = number({x})
             if {x} is None:
@@ -181,7 +181,7 @@ def _record(op: Op, compute: Callable[..., float]) -> Callable[..., Tensor | Non
         formula=FORMULAS.get(op.name, "compute(x)" if one else "compute(x, z)"),
     )
     scope = {
-        "name": op.name, "compute": compute, "operand": _operand, "number": _number, "raw": raw, "Arrays": Arrays,
+        "name": op.name, "compute": compute, "operand": _operand, "number": _number, "kept": kept, "Arrays": Arrays,
         "Values": Values, "Records": Records, "Tensor": Tensor, "new": object.__new__, "forks": forks,
         "get_ident": get_ident,
     }  # fmt: skip
@@ -193,7 +193,7 @@ def _operand(tape: Any, a: Any, b: Any = None) -> int:
     """Node of an operand that may be one number, else -1; a number beside a Tensor becomes a leaf."""
     if a.__class__ is Param:
         ids = tape.cells.get(a)
-        return ids[-1] if ids is not None and raw(tape.values, ids[-1]) is a.store.get(a.key) else a.leaf_on(tape)
+        return ids[-1] if ids is not None and kept(tape.values, ids[-1]) is a.store.get(a.key) else a.leaf_on(tape)
     if a.__class__ is float:
         return tape.leaf("const", _array(a)).id if a - a == 0 and (b is None or b.__class__ is Tensor) else -1
     return a.id if isinstance(a, Ref) and a.tape is tape else -1

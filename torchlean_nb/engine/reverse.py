@@ -156,7 +156,7 @@ def quick(tape: Any, out: int, seed: Any, needs: list[bool]) -> tuple[list[Any],
     tape.heard.clear()
     flat = values
     if values.__class__ is lone.Values:
-        flat, records = lone.raw(values, slice(out + 1)), lone.raw(records, slice(out + 1))  # as they are
+        flat, records = lone.kept(values, slice(out + 1)), lone.kept(records, slice(out + 1))  # as they are
     fine, ndarray, (single, double) = True, np.ndarray, _FLOATS
     bar: list[Any] = [None] * (out + 1)
     bar[out] = seed

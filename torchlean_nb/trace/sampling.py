@@ -127,7 +127,7 @@ def path_extremes(n: int, x: np.ndarray, y: np.ndarray, grain: float) -> np.ndar
     --------
     >>> way = 0.5 ** np.arange(1000.0)
     >>> path_extremes(100, way, way, 0.1)
-    array([  0,   1,   2,   4, 999])
+    array([  0,   1,   2,   3,   5, 999])
     """
     if len(x) <= n:
         return np.arange(len(x))
