@@ -55,7 +55,7 @@ def test_they_look_like_any_other_node():
     x = s.param(1.5, name="x")
     y = (x * x).named("y")
     z = y + 2.0
-    assert s.tape.values.__class__ is lone.Values and lone.raw(s.tape.values, z.id).__class__ is float
+    assert s.tape.values.__class__ is lone.Values and lone.kept(s.tape.values, z.id).__class__ is float
     assert (z.shape, z.dtype, z.ndim, z.item(), s.tape[z.id].op) == ((), np.float64, 0, 4.25, "add")
     assert not y.value.flags.writeable and y.value.base is y.value.base
     assert [v.tolist() for v in s.tape.values] == [1.5, 2.25, 2.0, 4.25]
@@ -70,11 +70,11 @@ def test_their_records_are_read_as_those_of_any_other_node_and_the_collector_doe
     x = s.param(1.5, name="x")
     y = (x * 2.0).tanh()
     records, mul, tanh = s.tape.records, tl.ops["mul"], tl.ops["tanh"]
-    assert records.__class__ is lone.Records and lone.raw(records, y.id) == ("tanh", y.id - 1)
+    assert records.__class__ is lone.Records and lone.kept(records, y.id) == ("tanh", y.id - 1)
     assert records[y.id] == records[-1] == (tanh, (y.id - 1,), tanh.attrs, None) == [*records][-1]
     assert records[1:] == [*records][1:] and [r[0] for r in records] == ["param", "const", mul, tanh]
     gc.collect(0)
-    assert not gc.is_tracked(lone.raw(records, y.id))
+    assert not gc.is_tracked(lone.kept(records, y.id))
 
 
 def test_stop_at_any_instruction_leaves_the_tape_as_before_or_as_after():
@@ -92,7 +92,7 @@ def test_stop_at_any_instruction_leaves_the_tape_as_before_or_as_after():
         tape = s.tape
         tape.rollback(len(tape))  # the next record does this first
         assert len(tape.records) == len(tape.values) == len(tape.needs) and len(tape) - before in (0, 1, 3)
-        assert [len(lone.raw(tape.records, i)) for i in range(before, len(tape))] == [2, 4, 3][: len(tape) - before]
+        assert [len(lone.kept(tape.records, i)) for i in range(before, len(tape))] == [2, 4, 3][: len(tape) - before]
         assert s.backward(x * x + x)[x] == 2.0
         if not stop.pressed:
             return
