@@ -35,6 +35,18 @@ def test_damaged_files_are_refused_or_read(name, tmp_path):
         tracemalloc.stop()
 
 
+# What an hour found: names of number types that are more, numbers without end, shapes and words of another kind.
+FOUND = {
+    "graph": (132, 438, 4140, 10568), "run": (636,), "sweep": (657, 8403, 10705), "race": (933,), "boundary": (1350,),
+    "fair": (3038,), "program": (4329,), "paramio": (8894,), "RaceArena state": (216, 267),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "n"), [(name, n) for name, ns in FOUND.items() for n in ns])
+def test_what_was_found_once_stays_repaired(name, n, tmp_path):
+    one(LOADERS[name], n, tmp_path)
+
+
 def test_a_file_gives_back_what_it_took_with_its_types(tmp_path):
     arrays = {t: np.arange(3).astype(t) for t in ("int64", "float64", "float32", "float16", "uint8", "bool", "int32")}
     tl.save(tmp_path / "x", arrays)

@@ -143,6 +143,9 @@ class Contest(Remade):
     entries: tuple[Entry, ...]
 
     def __post_init__(self) -> None:
+        for said in (self.problem, self.kind, self.unit):
+            if not isinstance(said, str):
+                raise TraceFormatError(f"trace: a contest is called {quote(said)}", "problem, kind and unit are text")
         at = numbers(self.at, "times", np.int64)
         increasing(at, "a contest")
         entries, seeds, names = tuple(self.entries), tuple(map(int, self.seeds)), set()

@@ -239,7 +239,7 @@ class SweepTrace(Written):
         }  # fmt: skip
         rows = [[*show], *([f(row) for f in show.values()] for row in self.ranking())]
         errors = Counter(e for e in self.columns.get("error", ()) if e).most_common(SHOWN)
-        return "\n".join([_table(rows), *(f"{n} failed: {visible(_line(e))}" for e, n in errors)])
+        return "\n".join([_table(rows), *(f"{n} failed: {visible(_line(str(e)))}" for e, n in errors)])
 
     def __repr__(self) -> str:
         planned = self.meta.get("planned", len(self))
