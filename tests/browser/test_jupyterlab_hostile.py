@@ -33,7 +33,7 @@ OPEN = """(path) => window.jupyterapp.commands.execute("docmanager:open", { path
     await panel.revealed;
     return [panel.id, panel.sessionContext.session === null, [...panel.content.model.cells].every((c) => c.trusted)];
   })"""
-ITS_OWN = ("/api/", "/lsp/", "/lab/api/", "/lab/extensions/", "/static/", "/lab/tree/attacks.ipynb")
+ITS_OWN = ("/api/", "/kernelspecs/", "/lsp/", "/lab/api/", "/lab/extensions/", "/static/", "/lab/tree/attacks.ipynb")
 # What it would look like: markup from a name by Python, and by a widget.
 LEAKS = (
     "import torchlean_nb as tl\nfrom torchlean_nb import escape\nfrom torchlean_nb.render.plots import curves",
