@@ -34,6 +34,11 @@ OPEN = """(path) => window.jupyterapp.commands.execute("docmanager:open", { path
     return [panel.id, panel.sessionContext.session === null, [...panel.content.model.cells].every((c) => c.trusted)];
   })"""
 ITS_OWN = ("/api/", "/kernelspecs/", "/lsp/", "/lab/api/", "/lab/extensions/", "/static/", "/lab/tree/attacks.ipynb")
+EXPORTER = nbconvert.HTMLExporter(require_js_url="", mathjax_url="", jupyter_widgets_base_url="")
+ITS_SCRIPTS = (
+    '<script type="application/vnd.jupyter.widget-view+json">\n{"model_id": ',
+    "<script type=\"text/javascript\">\nvar element = document.getElementById('",
+)
 # What it would look like: markup from a name by Python, and by a widget.
 LEAKS = (
     "import torchlean_nb as tl\nfrom torchlean_nb import escape\nfrom torchlean_nb.render.plots import curves",
@@ -97,6 +102,10 @@ def test_a_notebook_of_attacks_runs_nothing_of_theirs(lab, watch):
         page.wait_for_timeout(1000)
         # Without a kernel JupyterLab says of a widget that it is loading; all else is there.
         compare(page, f"[id='{panel}']")
+    (lab.folder / "attacks.html").write_text(EXPORTER.from_filename(lab.folder / "attacks.ipynb")[0], "utf-8")
+    page.goto((lab.folder / "attacks.html").as_uri())
+    seen_there = page.evaluate(SEEN, ".jp-OutputArea-output")
+    assert (seen_there["ran"], [e for e in seen_there["evil"] if not e.startswith(ITS_SCRIPTS)]) == ([], [])
     asked = {u.removeprefix(lab.address).split("?")[0] for u in seen.requests if u.startswith(lab.address)}
     assert {u for u in asked if not u.startswith(ITS_OWN)} == set()
     assert told == []

@@ -144,6 +144,7 @@ def test_the_front_end_gets_its_code_and_its_data(make):
     state = make().get_state()
     assert {"kind", "payload", "options", "state", "_esm", "_css"} <= set(state)
     assert "export default widget" in state["_esm"]
+    assert "<script" not in state["_esm"]  # a saved notebook keeps it in a script element, which would not end there
     assert ".tl-scene" in state["_css"]
     json.dumps({k: state[k] for k in ("payload", "options", "state")}, allow_nan=False)
 

@@ -139,6 +139,9 @@ const forScript = (value) =>
     .replace(/</g, "\\u003c")
     .replace(/\u2028/g, "\\u2028")
     .replace(/\u2029/g, "\\u2029");
+// Saved notebooks keep this code in a script element: a tag of it in the text, after "<!--" in a name, would not let
+// that element end.
+const SCRIPT = "script";
 const escapeText = (text) => text.replace(/&/g, "&amp;").replace(/</g, "&lt;");
 
 /** The page that `render.html.page` writes, made in the browser from the live widget. */
@@ -149,10 +152,10 @@ export function standalonePage(model, title, state = model.get("state")) {
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${escapeText(title)}</title>
 <style>body{margin:0;padding:12px;color-scheme:light dark;background:light-dark(#fff,#14171b)}
 ${model.get("_css")}</style></head><body><div id="widget"></div>
-<script type="application/json" id="data">${forScript(data)}<\/script>
-<script type="module" id="code">${model.get("_esm")}
+<${SCRIPT} type="application/json" id="data">${forScript(data)}</${SCRIPT}>
+<${SCRIPT} type="module" id="code">${model.get("_esm")}
 standalone(document);
-<\/script></body></html>
+</${SCRIPT}></body></html>
 `;
 }
 
