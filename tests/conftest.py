@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import _guard
 import pytest
@@ -62,19 +63,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(autouse=True, scope="module")
-def tables_stay() -> Iterator[None]:
-    """No file leaves a row behind that passes for one of the library's, or takes one away: others count them."""
+def all_stays() -> Iterator[None]:
+    """No file leaves a row behind that passes for one of the library's, takes one away, or another default device."""
     before = _ours()
     yield
     assert _ours() == before
 
 
-def _ours() -> dict[str, int]:
+def _ours() -> dict[str, Any]:
     tables = {
         "ops": tl.ops, "rules": tl.optim.rules, "transforms": TRANSFORMS, "wrappers": WRAPPERS, "methods": METHODS,
         "schedules": tl.schedules.SCHEDULES, "surfaces": tl.surfaces.SURFACES,
     }  # fmt: skip
-    return {kind: sum(row.builtin for row in table.values()) for kind, table in tables.items()}
+    counts = {kind: sum(row.builtin for row in table.values()) for kind, table in tables.items()}
+    return counts | {"device": devices.get_default_device().name}
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

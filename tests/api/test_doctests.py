@@ -24,6 +24,9 @@ def test_examples_run(name):
     for rule in [*torchlean_nb.optim.rules.values(), *METHODS.values()]:
         if rule.builtin and rule.__module__ == name:
             found += finder.find(rule.update, f"{name}.{rule.name}", module=module, globs=vars(module))
+    home = torchlean_nb.get_default_device()
     for test in found:
         test.globs["__name__"] = "__main__"  # a row declared in an example is the reader's own, not one of ours
-        assert runner.run(test).failed == 0, test.name
+        failed = runner.run(test).failed
+        torchlean_nb.set_default_device(home)
+        assert failed == 0, test.name

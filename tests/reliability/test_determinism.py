@@ -1,6 +1,6 @@
 """The same run gives the same bits: in any order, in a fresh process, under another hash seed, with more threads.
 
-Nothing is computed in this process: what other test files have left in it is theirs, and `tables_stay` looks after it.
+Nothing is computed in this process: what other test files have left in it is theirs, and `all_stays` looks after it.
 100 runs: ``python -m tests.reliability.determinism 100``; lessons on other processors: ``tests.reliability.machines``.
 """
 
