@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+FLOATS = ("float16", "float32", "float64")  # those that can be trained
 _KINDS = "fiub"
 _TYPES = [np.dtype(t) for t in {*np.sctypeDict.values()}]
 _NAMES = {name: np.dtype(t) for name, t in np.sctypeDict.items() if isinstance(name, str)} | {

@@ -9,7 +9,7 @@ import numpy as np
 from torchlean_nb.backend.devices import host
 from torchlean_nb.backend.namespace import numpy_namespace
 from torchlean_nb.backend.reading import is_plain, read
-from torchlean_nb.dtypes import number_type
+from torchlean_nb.dtypes import FLOATS, number_type
 from torchlean_nb.errors import (
     DTypeError,
     DTypeOverflowError,
@@ -21,8 +21,7 @@ from torchlean_nb.errors import (
 )
 
 NAME_LIMIT = 200
-_FLOATS = ("float16", "float32", "float64")
-_TYPES = (*_FLOATS, "int8", "int16", "int32", "int64", "uint8", "bool")
+_TYPES = (*FLOATS, "int8", "int16", "int32", "int64", "uint8", "bool")
 _NUMBERS = (np.generic, float, int)
 _SAFE = 6e4  # Python numbers up to which every float type has room
 _LABELS = np.dtype(np.int64)
@@ -172,6 +171,6 @@ def wanted(dtype: Any, label: str) -> np.dtype[Any]:
 def check_dtype(dtype: Any) -> str:
     """The name of a supported float type."""
     name = wanted("float64" if dtype is None else dtype, "Session").name
-    if name not in _FLOATS:
-        raise DTypeError(f"Session: dtype {name} is not a float type", None, " or ".join(_FLOATS))
+    if name not in FLOATS:
+        raise DTypeError(f"Session: dtype {name} is not a float type", None, " or ".join(FLOATS))
     return name

@@ -1,6 +1,7 @@
 """Comparisons and other rows without a derivative: their values go on as constants."""
 
 from torchlean_nb.domains import MASK, REAL, S
+from torchlean_nb.dtypes import FLOATS, number_type
 from torchlean_nb.errors import DTypeError
 from torchlean_nb.ops._shapes import broadcast
 from torchlean_nb.rows import constant, general, linear
@@ -70,17 +71,13 @@ def detach(xp, x):
     return x
 
 
-FLOATS = ("float16", "float32", "float64")
-
-
 def _name_of(args, kwargs):
     """``x.astype(np.float32)`` and ``x.astype(float)`` by the name of the type."""
     if len(args) > 1:
         args, kwargs = args[:1], {**kwargs, "dtype": args[1]}
     if "dtype" in kwargs:
-        dtype = kwargs["dtype"]
-        name = getattr(dtype, "name", None) or getattr(dtype, "__name__", None) or str(dtype)
-        kwargs = {**kwargs, "dtype": "float64" if name == "float" else name}
+        found = number_type(kwargs["dtype"])
+        kwargs = {**kwargs, "dtype": str(kwargs["dtype"]) if found is None else found.name}
     return args, kwargs
 
 
