@@ -88,15 +88,23 @@ def traced(do: Callable[[], Any], stop: Stop) -> None:
 
 
 def signalled(do: Callable[[], Any], seconds: float) -> bool:
-    """Run with a real SIGINT after so many seconds; whether it came before the end."""
-    at_work, came = [True], []
+    """Run with a real SIGINT after so many seconds; whether it came before the end, and Python let it through."""
+    at_work, came, outer_hook = [True], [], sys.unraisablehook
 
     def press(number: int, frame: Any) -> None:
         if at_work:
             came.append(True)
             signal.raise_signal(signal.SIGINT)
 
+    def unraisable(found: Any) -> None:
+        # Python drops what is raised in __del__, in a weak reference's callback and in a collector's: no Stop, then.
+        if issubclass(found.exc_type, KeyboardInterrupt):
+            came.clear()
+        else:
+            outer_hook(found)
+
     outer = signal.signal(signal.SIGALRM, press), signal.signal(signal.SIGINT, signal.default_int_handler)
+    sys.unraisablehook = unraisable
     try:
         signal.setitimer(signal.ITIMER_REAL, max(seconds, 1e-6))
         do()
@@ -106,6 +114,7 @@ def signalled(do: Callable[[], Any], seconds: float) -> bool:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, outer[0]), signal.signal(signal.SIGINT, outer[1])
+        sys.unraisablehook = outer_hook
     return bool(came)
 
 

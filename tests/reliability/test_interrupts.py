@@ -11,7 +11,7 @@ import threading
 
 import pytest
 from optim.interrupts import CASES, digest, trained
-from reliability.interrupts import Operation, fuzz, known, shares, stopped
+from reliability.interrupts import Operation, fuzz, known, shares, signalled, stopped
 from reliability.operations import OPERATIONS
 
 SLOW = [name for name in OPERATIONS if name.startswith("fit") or name in ("race", "to_html", "load of a Trainer")]
@@ -81,6 +81,31 @@ def test_what_goes_another_way_afterwards_is_found(monkeypatch):
 
     monkeypatch.setitem(OPERATIONS, "forgets", make)
     assert any("another way afterwards" in why for why in fuzz("forgets", 20).torn)
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timers on this system")
+@pytest.mark.skipif(threading.current_thread() is not threading.main_thread(), reason="signals come to the main thread")
+def test_a_stop_that_python_drops_is_none():
+    done, pressed = [], threading.Event()
+
+    class Long:
+        def __del__(self):
+            while not pressed.is_set():
+                pass
+
+    def do():
+        outer = signal.getsignal(signal.SIGINT)
+
+        def late(number, frame):
+            pressed.set()
+            outer(number, frame)
+
+        signal.signal(signal.SIGINT, late)
+        Long()
+        done.append("to the end")
+
+    assert not signalled(do, 0.01)
+    assert done == ["to the end"] and pressed.is_set()
 
 
 def test_the_long_form_spreads_its_stops_over_the_whole_table():
