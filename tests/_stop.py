@@ -7,6 +7,13 @@ import dis
 _HANDLING = {dis.opmap[name] for name in ("POP_EXCEPT", "RERAISE", "PUSH_EXC_INFO", "COPY") if name in dis.opmap}
 
 
+def _is_heard(frame):
+    """Whether an exception raised here gets anywhere: Python drops what is raised in ``__del__``."""
+    while frame is not None and frame.f_code.co_name != "__del__":
+        frame = frame.f_back
+    return frame is None
+
+
 class Stop:
     """Raises KeyboardInterrupt at the n-th instruction that the toolkit executes: Stop pressed at that moment."""
 
@@ -19,7 +26,8 @@ class Stop:
         frame.f_trace_opcodes = True
         if event == "opcode":
             self.left -= 1
-            if self.left <= 0 and not self.pressed and frame.f_code.co_code[frame.f_lasti] not in _HANDLING:
+            due = self.left <= 0 and not self.pressed and frame.f_code.co_code[frame.f_lasti] not in _HANDLING
+            if due and _is_heard(frame):
                 self.pressed = True
                 raise KeyboardInterrupt
         return self

@@ -144,9 +144,9 @@ def test_a_program_that_runs_in_another_thread_says_so():
     p(X)
     inside, done = threading.Event(), threading.Event()
     made = p._last
-    worker = threading.Thread(target=made.quietly, args=(lambda: (inside.set(), done.wait(5)),))
+    worker = threading.Thread(target=made.quietly, args=(lambda: (inside.set(), done.wait(60)),))
     worker.start()
-    inside.wait(5)
+    assert inside.wait(60)
     with pytest.raises(ThreadError, match="is running already"):
         p(X)
     done.set()

@@ -75,7 +75,7 @@ def test_what_is_no_formula_is_refused_in_words(text):
     assert len(str(caught.value)) < 2000 and "\0" not in str(caught.value)
 
 
-@settings(max_examples=150, deadline=500)
+@settings(max_examples=150, deadline=None)
 @given(st.one_of(
     st.text(max_size=60),
     st.lists(st.sampled_from([*"xy()+-*/^.,0129 e_'\"[]{}:;=\n", "**", "sin", "max", "lambda ", "__class__", "π", "²"]),

@@ -82,12 +82,16 @@ def in_fork(action):
         try:
             action()
             text = "AssertionError|nothing raised"
-        except Exception as e:
+        except BaseException as e:
             text = f"{type(e).__name__}|{e}"
-        os.write(w, text.encode())
-        os._exit(0)
+        try:
+            os.write(w, text.encode())
+        finally:
+            os._exit(0)
+    os.close(w)
+    with os.fdopen(r, "rb") as f:
+        name, text = f.read().decode().split("|", 1)
     os.waitpid(pid, 0)
-    name, text = os.read(r, 10_000).decode().split("|", 1)
     raise getattr(errors, name, AssertionError)(text)
 
 

@@ -7,6 +7,7 @@ the bits of a run that nobody stopped. Prints a table of operations.
 
 from __future__ import annotations
 
+import gc
 import random
 import signal
 import sys
@@ -76,8 +77,9 @@ def known(make: Callable[[], Operation]) -> Known:
 
 
 def traced(do: Callable[[], Any], stop: Stop) -> None:
-    """Run under Stop; what it raises ends here."""
-    outer = sys.gettrace()
+    """Run under Stop; what it raises ends here. Whatever the collector would do meanwhile is not counted."""
+    outer, collecting = sys.gettrace(), gc.isenabled()
+    gc.disable()
     try:
         sys.settrace(stop)
         do()
@@ -85,6 +87,7 @@ def traced(do: Callable[[], Any], stop: Stop) -> None:
         pass
     finally:
         sys.settrace(outer)
+        (gc.enable if collecting else gc.disable)()
 
 
 def signalled(do: Callable[[], Any], seconds: float) -> bool:

@@ -14,6 +14,8 @@ from optim.interrupts import CASES, digest, trained
 from reliability.interrupts import Operation, fuzz, known, shares, signalled, stopped
 from reliability.operations import OPERATIONS
 
+# A file that was opened, and not yet held when Stop came, is closed by Python, which then warns.
+pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 SLOW = [name for name in OPERATIONS if name.startswith("fit") or name in ("race", "to_html", "load of a Trainer")]
 
 
@@ -90,6 +92,7 @@ def test_a_stop_that_python_drops_is_none():
 
     class Long:
         def __del__(self):
+            signal.raise_signal(signal.SIGALRM)  # the timer, at the worst moment
             while not pressed.is_set():
                 pass
 
@@ -104,7 +107,7 @@ def test_a_stop_that_python_drops_is_none():
         Long()
         done.append("to the end")
 
-    assert not signalled(do, 0.01)
+    assert not signalled(do, 3600)
     assert done == ["to the end"] and pressed.is_set()
 
 

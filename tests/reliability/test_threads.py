@@ -161,13 +161,13 @@ def test_a_program_that_runs_in_one_thread_is_refused_in_another():
 
     def waits(*args):
         inside.set()
-        go_on.wait(10)
+        go_on.wait(60)
         return step(*args)
 
     made.step = waits
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(p, [1.0, 2.0], [3.0, 4.0])
-        inside.wait(10)
+        assert inside.wait(60)
         error = raised(lambda: p([1.0, 2.0], [3.0, 4.0]))
         go_on.set()
         assert float(running.result()) == 53.0

@@ -225,6 +225,7 @@ def test_when_the_last_of_several_does_not_fit_the_first_has_not_changed(tmp_pat
     assert w.digest(tmp_path / "w.tl") == before
 
 
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # of a file that was opened, and not yet held when Stop came
 def test_stop_while_loading_leaves_everything_old_or_everything_new(tmp_path):
     a, w = World(), World()
     a.train(3)
