@@ -244,8 +244,11 @@ class Op:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Record a node when an argument is a handle, else just compute."""
-        simple = self.plain and not kwargs and len(args) == len(self.args)
-        args, attrs = (args, kwargs) if simple else self.bind(args, kwargs)
+        missing = len(self.args) - len(args)
+        if self.plain and not kwargs and 0 <= missing <= self.optional:
+            args, attrs = (*args, *(None,) * missing), kwargs
+        else:
+            args, attrs = self.bind(args, kwargs)
         for a in args:
             apply = getattr(a, "__tl_apply__", None)
             if apply is not None:

@@ -22,7 +22,7 @@ ROWS = [
 
 # A check has to see the numbers once: whether an index is in range, a probability in [0, 1].
 LOOKS = {
-    "bce": 2, "cross_entropy": 1, "embedding": 1, "gather": 1, "gather_rows": 1, "index_select": 1, "nll_loss": 1,
+    "bce": 2, "cross_entropy": 2, "embedding": 1, "gather": 1, "gather_rows": 1, "index_select": 1, "nll_loss": 1,
     "put_along": 1, "put_take": 1, "scatter_add": 1, "take": 1, "take_along": 1,
 }  # fmt: skip
 

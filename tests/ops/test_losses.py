@@ -120,6 +120,24 @@ def test_wrong_labels_are_named(x, target, error, words):
         tl.cross_entropy(x, target)
 
 
+def test_what_is_ignored_may_hold_anything_and_gets_no_gradient():
+    x, y = np.array([[2.0, 1.0, 0.0], [np.nan, np.inf, -np.inf], [0.0, 0.0, 5.0]]), np.array([0, -100, 2])
+    for given in ({}, {"label_smoothing": 0.25}, {"weight": np.array([0.5, 1.0, 2.0])}):
+        value, g = tl.value_and_grad(lambda z, given=given: tl.cross_entropy(z, y, ignore_index=-100, **given))(x)
+        rest, kept = tl.value_and_grad(lambda z, given=given: tl.cross_entropy(z, y[::2], **given))(x[::2])
+        assert value == pytest.approx(rest, rel=1e-15) and not g[1].any()
+        np.testing.assert_allclose(g[::2], kept, rtol=1e-14)
+
+
+def test_ignoring_nothing_and_weights_of_one_change_no_bit():
+    x, y = np.random.default_rng(0).standard_normal((5, 3)), np.array([0, 2, 1, 1, 0])
+    for given in ({"reduction": "none"}, {"reduction": "sum"}, {"label_smoothing": 0.25}):
+        plain = tl.value_and_grad(lambda z, given=given: tl.sum(tl.cross_entropy(z, y, **given)))(x)
+        for more in ({"weight": np.ones(3)}, {"ignore_index": -1}):
+            same = tl.value_and_grad(lambda z, more=given | more: tl.sum(tl.cross_entropy(z, y, **more)))(x)
+            assert same[0] == plain[0] and np.array_equal(same[1], plain[1])
+
+
 def test_cross_entropy_of_an_image_has_its_classes_on_axis_one():
     x = np.random.default_rng(0).standard_normal((2, 3, 4))
     labels = np.random.default_rng(1).integers(0, 3, (2, 4))

@@ -290,7 +290,7 @@ def test_weights_of_classes_and_ignored_labels_are_pytorchs(shape, backend):
             heavy = None if weight is None else torch.tensor(weight)
             wanted = torch.nn.functional.cross_entropy(theirs, torch.tensor(target), heavy, **given)
             wanted.sum().backward()
-            plain = tl.weighted_cross_entropy(x, target, weight, **given)
+            plain = tl.cross_entropy(x, target, weight, **given)
             np.testing.assert_allclose(plain, wanted.detach().numpy(), **CLOSE)
             s, criterion = tl.Session(backend), tl.nn.CrossEntropyLoss(weight=weight, **given)
             for _ in range(2):

@@ -67,14 +67,18 @@ def _mse_slope(sign: int) -> Callable[..., Any]:
     return vjp
 
 
-def _is_hard(x: Any, target: Any, reduction: Any, label_smoothing: Any) -> bool:
-    return x.ndim == 2 and target.ndim == 1 and not label_smoothing and reduction != "none" and x.size > 0
+def _is_hard(x: Any, target: Any, weight: Any, attrs: Any) -> bool:
+    plain = weight is None and attrs["ignore_index"] is None and not attrs["label_smoothing"]
+    return plain and x.ndim == 2 and target.ndim == 1 and attrs["reduction"] != "none" and x.size > 0
 
 
-def _cross_entropy(xp: Any, x: Any, target: Any, *, reduction: Any = "mean", label_smoothing: Any = 0.0) -> Any:
-    if not _is_hard(x, target, reduction, label_smoothing):
-        row = OPS["cross_entropy"]
-        return row.forward(xp, x, target, reduction=reduction, label_smoothing=label_smoothing)
+def _cross_entropy(
+    xp: Any, x: Any, target: Any, weight: Any = None, *, ignore_index: Any = None, reduction: Any = "mean",
+    label_smoothing: Any = 0.0,
+) -> Any:  # fmt: skip
+    attrs = {"ignore_index": ignore_index, "reduction": reduction, "label_smoothing": label_smoothing}
+    if not _is_hard(x, target, weight, attrs):
+        return OPS["cross_entropy"].forward(xp, x, target, weight, **attrs)
     z = x - xp.max(x, axis=-1, keepdims=True)
     hot = xp.astype(xp.one_hot(target, num_classes=x.shape[1]), dtype=x.dtype.name)
     e = xp.exp(z)
@@ -86,13 +90,12 @@ def _cross_entropy(xp: Any, x: Any, target: Any, *, reduction: Any = "mean", lab
 
 
 def _cross_entropy_vjp(
-    xp: Any, g: Any, y: Any, saved: Any, x: Any, target: Any, *, reduction: Any, label_smoothing: Any
+    xp: Any, g: Any, y: Any, saved: Any, x: Any, target: Any, weight: Any = None, **attrs: Any
 ) -> Any:
-    if not _is_hard(x, target, reduction, label_smoothing):
-        attrs = {"reduction": reduction, "label_smoothing": label_smoothing}
-        return OPS["cross_entropy"].rules[0](xp, g, y, saved, x, target, **attrs)
+    if not _is_hard(x, target, weight, attrs):
+        return OPS["cross_entropy"].rules[0](xp, g, y, saved, x, target, weight, **attrs)
     e, total, hot = saved
-    return (e / total - hot) * (g / x.shape[0] if reduction == "mean" else g)
+    return (e / total - hot) * (g / x.shape[0] if attrs["reduction"] == "mean" else g)
 
 
 def _narrow(x: Any, weight: Any, bias: Any, normalized_shape: Any) -> bool:
@@ -222,7 +225,7 @@ def faster() -> dict[str, Op]:
         linear.with_(vjps=(*linear.vjps[:2], _linear_bias)),
         conv.with_(vjps=(*conv.vjps[:2], _conv_bias)),
         OPS["mse_loss"].with_(forward=_mse, vjps=(_mse_slope(1), _mse_slope(-1))),
-        entropy.with_(forward=_cross_entropy, vjps=(_cross_entropy_vjp, entropy.vjps[1])),
+        entropy.with_(forward=_cross_entropy, vjps=(_cross_entropy_vjp, *entropy.vjps[1:])),
         norm.with_(forward=_layer_norm, vjps=(_norm_input, _norm_weight, _norm_bias)),
         OPS["gelu"].with_(forward=_gelu, partials=(_gelu_slope,), residuals=False),
         attention.with_(forward=_attention, vjps=(*map(_attention_vjp, range(3)), *attention.vjps[3:])),

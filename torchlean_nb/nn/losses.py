@@ -8,7 +8,7 @@ from typing import Any
 from torchlean_nb.backend.reading import read
 from torchlean_nb.hypers import Hyper
 from torchlean_nb.nn.layer import flag, option
-from torchlean_nb.ops.classify import nll_loss, weighted_cross_entropy
+from torchlean_nb.ops.classify import cross_entropy, nll_loss
 from torchlean_nb.ops.loss import bce, bce_with_logits, huber_loss, kl_div, l1_loss, mse_loss
 
 _REDUCTIONS = ("mean", "sum", "none")
@@ -108,7 +108,7 @@ class CrossEntropyLoss(_Criterion):
 
     def __call__(self, output: Any, target: Any) -> Any:
         """The loss of logits, shape (n, c, ...), for labels, shape (n, ...), or probabilities like the logits."""
-        return weighted_cross_entropy(output, target, **self.options)
+        return cross_entropy(output, target, **self.options)
 
 
 @dataclass(frozen=True)

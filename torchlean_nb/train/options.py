@@ -20,7 +20,7 @@ ELSEWHERE = {
     "max_iter": "steps=100", "validation_split": "validation=0.2", "validation_data": "validation=(X, y)",
     "val_data": "validation=(X, y)", "patience": "early_stopping=3", "max_norm": "clip=1.0", "clip_norm": "clip=1.0",
     "gradient_clip_val": "clip=1.0", "accumulate_grad_batches": "accumulate=4",
-    "class_weight": "a loss: lambda z, y: tl.mean(tl.cross_entropy(z, y, reduction='none') * tl.take(weights, y))",
+    "class_weight": "the task: Trainer(model, tl.nn.CrossEntropyLoss(weight=[1.0, 5.0]))",
 }  # fmt: skip
 
 
