@@ -24,6 +24,7 @@ DIRECT = {
 MANY = 4096  # elements from which on choosing bit by bit is faster than branching
 INTEGERS = {"f": "int32", "d": "int64"}  # of the size of a float
 SUMS = 256  # elements from which on a sum is worth a product
+SPARE = 31 << 20  # bytes; glibc learns from no more than 32 MB
 
 
 def stacked(a: Any, b: Any) -> bool:
@@ -338,4 +339,7 @@ class ArrayNamespace:
 @cache
 def numpy_namespace() -> ArrayNamespace:
     """The namespace that computes with NumPy."""
+    # Never touched, and given back at once: after it glibc keeps what arrays of a step leave behind (up to twice its
+    # size) for those of the next. It would hand that to the system and fetch it again, page by page, step by step.
+    numpy.empty(SPARE, numpy.uint8)
     return ArrayNamespace(numpy)
