@@ -158,8 +158,7 @@ def test_ctrl_c_saves_what_was_learned(tmp_path):
     heed = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     with subprocess.Popen(command, cwd=tmp_path, preexec_fn=heed, **pipes) as child:
-        while "step 20:" not in child.stdout.readline():
-            pass
+        assert any("step 20:" in line for line in iter(child.stdout.readline, ""))
         child.send_signal(signal.SIGINT)
         out, err = child.communicate(timeout=60)
     assert (child.returncode, err) == (130, "") and "interrupted" in out

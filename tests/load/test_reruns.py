@@ -6,7 +6,7 @@ import pytest
 
 pytest.importorskip("jupyter_client")
 
-from tests.load.reruns import again, kernel
+from tests.load.reruns import GROWTH, again, kernel
 from torchlean_nb.outputs import Outputs
 from torchlean_nb.render.plots import curves
 
@@ -30,7 +30,7 @@ def test_running_a_cell_again_leaves_as_many_widgets_and_as_much_memory():
         it.run(START, "start")
         rows = [again(it, code, name, RUNS, settled=SETTLED) for name, code in CELLS.items()]
         kept = it.run("", "", silent=True, ask="sorted(type(v).__name__ for v in Out.values())")
-    assert [r for r in rows if not r.flat] == []
+    assert [r for r in rows if r.used[1] - r.used[0] > GROWTH] == []  # pages that are resident depend on the allocator
     assert [r.widgets[1] for r in rows] == [2, 2, 4, 4]  # a view and its layout
     assert len(kept) == 3, kept
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import os
@@ -46,6 +47,7 @@ def client(tmp_path_factory):
     while any(map(lives, workers)) and time.monotonic() < stop:
         time.sleep(0.05)
     assert not any(map(lives, workers)), "a worker outlived its cluster"
+    gc.collect()  # what was left behind is found here, not in the middle of another test
 
 
 def lives(pid):
