@@ -28,6 +28,7 @@ from torchlean_nb.engine import jacrev as jacrev
 from torchlean_nb.engine import jvp as jvp
 from torchlean_nb.engine import value_and_grad as value_and_grad
 from torchlean_nb.engine import vjp as vjp
+from torchlean_nb.errors import NoAttributeError as _NoAttributeError
 from torchlean_nb.rows import FUNCTIONS as _functions
 from torchlean_nb.rows import OPS as ops
 
@@ -72,6 +73,11 @@ _OWN = [
     "hessian_diagonal", "hvp", "jacfwd", "jacrev", "jvp", "load", "lr_find", "ops", "optim", "save", "schedules",
     "set_default_device", "value_and_grad", "vjp",
 ]  # fmt: skip
+_INSTEAD = {
+    "tensor": "s = tl.Session(), then s.param(array) for what is trained and s.input(array) for data",
+    "no_grad": "with s.no_grad(), of the session",
+    "manual_seed": "tl.Session(seed=0)",
+}
 _OPS = {name: f for name, f in (ops | _functions).items() if name not in _OWN}
 globals().update(_OPS)
 __all__ = _OWN + sorted(_OPS)
@@ -84,7 +90,7 @@ def __getattr__(name: str):
         return getattr(found, attr) if attr else found
     if name in ops:
         return ops[name]
-    raise AttributeError(f"module 'torchlean_nb' has no attribute {name!r}")
+    raise _NoAttributeError.of("torchlean_nb", name, __dir__(), _INSTEAD.get(name))
 
 
 def __dir__() -> list[str]:

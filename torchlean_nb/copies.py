@@ -7,7 +7,7 @@ from dataclasses import fields
 from types import MappingProxyType
 from typing import Any, ClassVar
 
-from torchlean_nb.errors import SerializationError, UnknownNameError, quote
+from torchlean_nb.errors import NoAttributeError, SerializationError, UnknownNameError, quote
 
 
 class Live:
@@ -26,6 +26,16 @@ class Live:
 
     __slots__ = ()
     _copying: ClassVar[tuple[str, str]] = ("it belongs to a session", "the arrays in it")
+    # What other libraries have here, and what to write instead.
+    _instead: ClassVar[dict[str, str]] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        kind = type(self)
+        if hasattr(kind, name):  # a property, which says itself what it lacks
+            return object.__getattribute__(self, name)
+        if name.startswith("_"):  # asked for by Python and by front ends, often
+            raise AttributeError(name)
+        raise NoAttributeError.of(kind.__name__, name, dir(kind), kind._instead.get(name))
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         name, (why, instead) = type(self).__name__, self._copying

@@ -22,7 +22,7 @@
     |-- NameError_(ValueError)          a name that cannot be used
     |-- SerializationError(TypeError)   pickle and deepcopy of live handles
     |-- UnknownNameError(LookupError)   with did-you-mean
-    |   `-- UnknownNodeError(KeyError)
+    |   `-- UnknownNodeError(KeyError)  NoAttributeError(AttributeError)
     |-- HyperparameterError(ValueError) an option outside its allowed range
     |-- RuleError(RuntimeError)         a derivative rule returned something wrong
     |   `-- HookError                   a user's hook failed
@@ -39,12 +39,15 @@
     |       `-- SizeError               larger than its limit
     `-- CheckpointError(ValueError)
 
-Each message has up to three lines: what happened, why, and what to try.
+Each message has up to three lines: what happened, why, and what to try. In a notebook the traceback shows the lines of
+the user; those of the toolkit in between are left out, and ``%xmode Verbose`` shows them.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
+from types import TracebackType
 
 _LIMIT = 2000
 
@@ -60,13 +63,15 @@ def quote(name: object, limit: int = 80) -> str:
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Sentence naming the closest known names, or a few of them."""
+    known = [str(k) for k in known]
+    return _closest(name, known) or "known names: " + (", ".join(sorted(known)[:12]) or "none yet")
+
+
+def _closest(name: str, known: list[str]) -> str | None:
     import difflib  # noqa: PLC0415 - only a message needs it
 
-    known = [str(k) for k in known]
     close = difflib.get_close_matches(str(name)[:200], known, n=3)
-    if close:
-        return f"did you mean {' or '.join(close)}?"
-    return "known names: " + (", ".join(sorted(known)[:12]) or "none yet")
+    return f"did you mean {' or '.join(close)}?" if close else None
 
 
 class TorchLeanError(Exception):
@@ -83,6 +88,40 @@ class TorchLeanError(Exception):
 
     def __str__(self) -> str:
         return str(self.args[0])
+
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows of it, which asks for a method of this name."""
+        shown = sys.modules["IPython"].get_ipython().InteractiveTB
+        lines, cause = _steps(self), self.__cause__ or self.__context__
+        users = [t for t in lines if not _ours(t)]
+        if shown.mode == "Verbose" or len(users) in (len(lines), shown.tb_offset):
+            return shown.structured_traceback(type(self), self, self.__traceback__)
+        traceback = None
+        for t in reversed(users):
+            traceback = TracebackType(traceback, t.tb_frame, t.tb_lasti, t.tb_lineno)
+        chain = self.__cause__, self.__suppress_context__
+        if all(map(_ours, _steps(cause)[-1:])):  # it came from inside, and the message says what it was
+            self.__cause__ = None
+        text = shown.structured_traceback(type(self), self, traceback)
+        self.__cause__, self.__suppress_context__ = chain
+        left_out = f"({len(lines) - len(users)} steps inside torchlean_nb are left out: %xmode Verbose shows them)\n"
+        return [*text[:-1], left_out, text[-1]]
+
+
+def _steps(error: BaseException | None) -> list[TracebackType]:
+    """Its traceback, the outermost line first."""
+    found, step = [], error and error.__traceback__
+    while step is not None:
+        found.append(step)
+        step = step.tb_next
+    return found
+
+
+def _ours(step: TracebackType) -> bool:
+    """Whether a line belongs to the toolkit, or to what it has generated."""
+    frame = step.tb_frame
+    name = frame.f_globals.get("__name__") or ""
+    return f"{name}.".startswith("torchlean_nb.") or frame.f_code.co_filename.startswith("<torchlean_nb")
 
 
 class ShapeError(TorchLeanError, ValueError):
@@ -187,6 +226,17 @@ class SerializationError(TorchLeanError, TypeError):
 
 class UnknownNameError(TorchLeanError, LookupError):
     """A name that is not known, with the closest known ones."""
+
+
+class NoAttributeError(UnknownNameError, AttributeError):
+    """A name behind a dot that leads nowhere."""
+
+    @classmethod
+    def of(cls, owner: str, name: str, known: Iterable[str], instead: str | None = None) -> NoAttributeError:
+        """The error for `name` after `owner`, with what it is called here, or the names that are like it."""
+        meant = None if name.startswith("_") or instead else _closest(name, [k for k in known if k[0] != "_"])
+        hint = instead or (None if meant else f"dir({owner}) lists what there is")
+        return cls(f"{owner} has no {quote(name)}", meant, hint)
 
 
 class UnknownNodeError(UnknownNameError, KeyError):

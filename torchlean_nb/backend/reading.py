@@ -58,7 +58,7 @@ def read(value: Any, label: str, dtype: str = "float64") -> np.ndarray:
     _refuse_depth(value, label)
     try:
         a = np.asarray(value)
-    except (ValueError, TypeError, OverflowError) as e:
+    except (ValueError, TypeError, OverflowError, RuntimeError) as e:  # PyTorch's are of the last kind
         if "inhomogeneous" in str(e) or "setting an array element" in str(e):
             raise _ragged(value, label) from None
         raise DTypeError(f"{label}: {type(value).__name__} is not an array of numbers", str(e)) from None

@@ -19,6 +19,7 @@ from torchlean_nb.data.made import moons, regression_grid, spirals, xor
 from torchlean_nb.data.npy import read_npy
 from torchlean_nb.data.npz import read_npz
 from torchlean_nb.data.order import lcg_next, lcg_shuffle
+from torchlean_nb.errors import NoAttributeError as _NoAttributeError
 
 __all__ = [
     "Dataset", "DataLoader", "torchlean_loader", "BatchLoader", "batched", "collate", "labels", "one_hot", "Compose",
@@ -28,3 +29,7 @@ __all__ = [
     "read_csv", "write_csv", "read_npy", "read_npz",
     "lcg_next", "lcg_shuffle",
 ]  # fmt: skip
+
+
+def __getattr__(name: str):
+    raise _NoAttributeError.of("tl.data", name, __all__)

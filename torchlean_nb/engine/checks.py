@@ -37,6 +37,8 @@ def explain(
         rule = op.shape or (lambda *s, **_: np.broadcast_shapes(*s))
         rule(*[s for s in shapes if s is not None], **attrs)
     except TorchLeanError as e:
+        said, hint, instead = str(e).partition("\n  try: ")
+        e.args = (f"{said}\n  {_names(tape, parents)}{hint}{instead}",)
         return e
     except Exception:  # the shape rule only serves to word the message
         listed = " and ".join(map(str, shapes))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -41,6 +41,14 @@ class Computes(Operators, Live):
 
     __slots__ = ()
     __array_priority__ = 1000
+    _instead: ClassVar[dict[str, str]] = {
+        "backward": "grads = s.backward(loss): gradients come from the session",
+        "grad": "grads = s.backward(loss), then grads[w]: gradients are data of their own",
+        "numpy": "t.value, the plain array",
+        "data": "t.value, the plain array",
+        "to": 'Session(device="cuda") or Session(dtype="float32"): a session lives in one place',
+        "cuda": 'Session(device="cuda"): a session lives in one place',
+    }
 
     def __tl_apply__(self, op: Op, args: tuple[Any, ...], attrs: dict[str, Any]) -> Tensor:
         return self.tape.apply(op, args, attrs)
@@ -67,6 +75,20 @@ class Computes(Operators, Live):
                 f"np.{getattr(func, '__name__', func)} has no derivative rule", None, "t.value for the plain array"
             )
         return op(*args, **kwargs)
+
+    def item(self) -> float:
+        """The single number it holds."""
+        v = self.array
+        if v.size != 1:
+            what = f"only a {type(self).__name__} with one element is a number, this has shape {v.shape}"
+            raise NotOneElementError(what)
+        return v.item()
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
 
     def __array__(self, *_: Any, **__: Any) -> Any:
         raise HandleTypeError(
@@ -118,29 +140,11 @@ class Tensor(Computes, Ref):
         """Its record, as data."""
         return self.tape[self.id]
 
-    @property
-    def backward(self) -> Any:
-        """Not here: a session holds the tape and the gradients."""
-        raise AttributeError("a Tensor has no backward(): gradients come from its session, grads = s.backward(loss)")
-
     def named(self, name: str) -> Tensor:
         """Give it a name for pictures and for ``g["name"]``; returns itself."""
         self.tape.values[self.id]
         self.tape.names[self.id] = check_name(name)
         return self
-
-    def item(self) -> float:
-        """The single number it holds."""
-        v = self.array
-        if v.size != 1:
-            raise NotOneElementError(f"only a Tensor with one element is a number, this has shape {v.shape}")
-        return v.item()
-
-    def __float__(self) -> float:
-        return float(self.item())
-
-    def __int__(self) -> int:
-        return int(self.item())
 
     def __format__(self, spec: str) -> str:
         return format(self.item(), spec) if spec else str(self)

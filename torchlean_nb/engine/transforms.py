@@ -124,7 +124,7 @@ class Run:
         if self.out.size != 1:
             raise NonScalarError(
                 f"grad: the function returned shape {self.out.shape}, a gradient is of one number", None,
-                "vjp(f, *args) with a seed, or jacrev(f)",
+                "a sum or mean at its end; of many numbers, vjp(f, *args) with a seed, or jacrev(f)",
             )
 
     def value(self) -> Any:

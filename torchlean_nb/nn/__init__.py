@@ -19,6 +19,7 @@ Examples
 True
 """
 
+from torchlean_nb.errors import NoAttributeError as _NoAttributeError
 from torchlean_nb.nn import blocks as blocks
 from torchlean_nb.nn import init as init
 from torchlean_nb.nn.activations import (
@@ -143,3 +144,7 @@ __all__ = [
     "Softplus", "Softsign", "Summary", "Tanh", "TransformerEncoder", "TransformerEncoderLayer", "Unflatten",
     "ZeroPad1d", "ZeroPad2d", "ZeroPad3d", "blocks", "from_torch_state_dict", "init", "summary", "to_torch_state_dict",
 ]  # fmt: skip
+
+
+def __getattr__(name: str):
+    raise _NoAttributeError.of("tl.nn", name, __all__)

@@ -14,7 +14,7 @@ import sys
 from importlib import import_module
 from typing import Any
 
-from torchlean_nb.errors import did_you_mean
+from torchlean_nb.errors import NoAttributeError
 from torchlean_nb.updates import RULES as rules
 from torchlean_nb.updates import rule_of as rule_of
 
@@ -35,7 +35,6 @@ _SHOWN = (
     "Explanation", "Optimizer", "Snapshot", "class_of", "clip_by_norm", "clip_by_percentile", "clip_grad_norm",
     "clip_grad_value", "total_norm",
 )  # fmt: skip
-_classes: dict[str, Any] = {}
 
 
 def _file(name: str) -> Any:
@@ -98,10 +97,8 @@ def __getattr__(name: str) -> Any:
     if rule is None and (found := import_module(_METHODS).class_named(name)):
         return found
     if rule is None:
-        raise AttributeError(f"tl.optim has no {name!r}; {did_you_mean(name, __dir__())}")
-    if name not in _classes or _classes[name].rule is not rule:
-        _classes[name] = import_module(_SHELL).class_of(rule)
-    return _classes[name]
+        raise NoAttributeError.of("tl.optim", name, __dir__())
+    return import_module(_SHELL).class_of(rule)
 
 
 def __dir__() -> list[str]:

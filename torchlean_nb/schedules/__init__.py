@@ -8,6 +8,7 @@ paper or a library is known for, ``compose`` puts them together. What looks at a
 from importlib import import_module as _import_module
 from typing import Any as _Any
 
+from torchlean_nb.errors import NoAttributeError as _NoAttributeError
 from torchlean_nb.schedules._row import SCHEDULES, Row, Schedule, available, lookup, schedule
 from torchlean_nb.schedules.classics import bottou, chebyshev, deeplab_poly, natural_exp, snapshot, sqrt_decay
 from torchlean_nb.schedules.compose import add, join, scale, sgdr
@@ -85,7 +86,7 @@ def __getattr__(name: str) -> _Any:
     schedulers = _import_module("torchlean_nb.schedules.lr_scheduler")
     if name in schedulers.__all__:
         return getattr(schedulers, name)
-    raise AttributeError(f"tl.schedules has no {name!r}; available() lists what there is")
+    raise _NoAttributeError.of("tl.schedules", name, __dir__())
 
 
 def __dir__() -> list[str]:

@@ -22,6 +22,7 @@ from torchlean_nb.errors import (
     DTypeError,
     HyperparameterError,
     HyperparameterTypeError,
+    NoAttributeError,
     NonFiniteError,
     ShapeError,
     quote,
@@ -374,11 +375,8 @@ class Optimizer(Averaged, Twinned):
         raise HyperparameterError(f"explain: {quote(param, 40)} is not a parameter of this optimizer")
 
     def __getattr__(self, name: str) -> Any:
-        if name == "zero_grad":
-            raise AttributeError(
-                f"{self.rule.class_name} has no 'zero_grad': no gradient is kept from step to step, leave the call out"
-            )
-        raise AttributeError(f"{self.rule.class_name} has no {name!r}")
+        instead = "leave the call out: no gradient is kept from step to step" if name == "zero_grad" else None
+        raise NoAttributeError.of(self.rule.class_name, name, dir(self), instead)
 
     def __repr__(self) -> str:
         lines = [f"{self.rule.class_name}, {len(self._cells)} parameters, {self._state.steps} steps"]
@@ -389,12 +387,14 @@ class Optimizer(Averaged, Twinned):
 
 
 def class_of(rule: Any) -> type[Optimizer]:
-    """The torch-shaped class of a row, or of that name, its options in the signature."""
+    """The torch-shaped class of a row, or of that name, its options in the signature; a row has one."""
     rule = rule if isinstance(rule, UpdateRule) else rule_of(rule)
-    switches = [p for p in signature_of(Optimizer).parameters.values() if p.kind is p.KEYWORD_ONLY]
-    fields = {
-        "rule": rule, "__doc__": f"{rule.summary}\n\n{rule.card()}", "__signature__": signature(rule, *switches),
-        "__module__": "torchlean_nb.optim" if rule.builtin else rule.__module__,
-    }  # fmt: skip
-    return type(rule.class_name, (Optimizer,), fields)
+    if "shell" not in vars(rule):
+        switches = [p for p in signature_of(Optimizer).parameters.values() if p.kind is p.KEYWORD_ONLY]
+        fields = {
+            "rule": rule, "__doc__": f"{rule.summary}\n\n{rule.card()}", "__signature__": signature(rule, *switches),
+            "__module__": "torchlean_nb.optim" if rule.builtin else rule.__module__,
+        }  # fmt: skip
+        vars(rule)["shell"] = type(rule.class_name, (Optimizer,), fields)
+    return vars(rule)["shell"]
 

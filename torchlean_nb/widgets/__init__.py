@@ -10,6 +10,7 @@ model says everywhere while it learns, `ConfusionView` what it takes for what. `
 `LandscapeExplorer` shows planes through a loss. The front end is plain JavaScript in ``render/static``.
 """
 
+from torchlean_nb.errors import NoAttributeError as _NoAttributeError
 from torchlean_nb.widgets.anatomy import UpdateAnatomy as UpdateAnatomy
 from torchlean_nb.widgets.confusion_view import ConfusionView as ConfusionView
 from torchlean_nb.widgets.decision_boundary import DecisionBoundary as DecisionBoundary
@@ -33,3 +34,7 @@ __all__ = [
     "LandscapeExplorer", "Leaderboard", "LossExplorer", "ProgramView", "RaceArena", "ScheduleDesigner", "ShapePuzzle",
     "TapeTable", "TensorView", "TrainingDashboard", "UpdateAnatomy",
 ]  # fmt: skip
+
+
+def __getattr__(name: str):
+    raise _NoAttributeError.of("tl.widgets", name, __all__)
