@@ -163,6 +163,29 @@ def test_stop_at_any_instruction_leaves_counter_and_parameters_in_step(fused):
     assert outcomes == sorted(outcomes) and set(outcomes[-41:]) == {0, 1}
 
 
+@pytest.mark.parametrize("cut", [0, 1, 5])
+@pytest.mark.parametrize("backend", ["eager", "compiled"])
+def test_dropout_goes_on_where_it_was_in_a_stepper_loaded_from_a_file(backend, cut, tmp_path):
+    def made(seed):
+        return regression(MODEL).instantiate(seed=seed, backend=backend).stepper("adam", DECAY)
+
+    whole, again = made(4), made(5)
+    whole.epoch_samples(DATA.take(range(cut)) if cut else [])
+    tl.save(tmp_path / "stepper.tl", whole)
+    tl.load(tmp_path / "stepper.tl", into=again)
+    assert again.epoch_samples(DATA) == whole.epoch_samples(DATA)
+    assert values(again.runner) == values(whole.runner) and again.state_dict()["rng"] == whole.state_dict()["rng"]
+
+
+def test_a_state_from_before_there_was_a_stream_in_it_leaves_the_stream_alone():
+    whole, again = fresh().stepper("adam", DECAY), regression(MODEL).instantiate(seed=5).stepper("adam", DECAY)
+    whole.epoch_samples(DATA)
+    again.step(X, Y)
+    stream = again.state_dict()["rng"]
+    again.load_state_dict({k: v for k, v in whole.state_dict().items() if k != "rng"})
+    assert (again.step_count, again.state_dict()["rng"]) == (6, stream) and values(again.runner) == values(whole.runner)
+
+
 def test_a_stepper_goes_on_from_its_state_to_the_bit_and_a_wrong_one_changes_nothing():
     rate = tl.schedules.step_decay(0.1, size=2)
     make = lambda seed: tl.train.regression(tl.nn.Linear(2, 1)).instantiate(seed=seed).stepper("adam", rate)  # noqa: E731
@@ -174,9 +197,10 @@ def test_a_stepper_goes_on_from_its_state_to_the_bit_and_a_wrong_one_changes_not
     assert (again.step_count, again.lr) == (3, whole.lr)
     assert again.epoch_samples(data) == whole.epoch_samples(data)
     before = again.runner.net.state_dict()
-    broken = {"model": state["model"], "optimizer": {"state": 3}, "step": 1}
-    for wrong in ({}, {**state, "step": -1}, {**state, "step": True}, {**state, "model": {}}, broken):
+    broken = {**state, "optimizer": {"state": 3}, "step": 1, "rng": {"seed": 9, "counter": 9, "draws": 9}}
+    streams = [{**state, "rng": r} for r in (None, {}, {**state["rng"], "draws": 0.5}, {**state["rng"], "seed": 2**64})]
+    for wrong in ({}, {**state, "step": -1}, {**state, "step": True}, {**state, "model": {}}, broken, *streams):
         with pytest.raises(tl.errors.TorchLeanError):
             again.load_state_dict(wrong)
-        assert again.step_count == 6
+        assert again.step_count == 6 and again.state_dict()["rng"] == state["rng"]
         assert all(np.array_equal(v, before[k]) for k, v in again.runner.net.state_dict().items())

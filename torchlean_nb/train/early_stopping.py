@@ -32,8 +32,8 @@ class Best(NamedTuple):
         return {"value": self.value, "step": self.step, "bad": self.bad, "arrays": arrays}
 
     @classmethod
-    def from_dict(cls, d: Any, like: Mapping[str, np.ndarray]) -> Best:
-        """Back from plain data; the arrays are to be like those of a model.
+    def from_dict(cls, d: Any, like: Mapping[str, np.ndarray], finite: bool = True) -> Best:
+        """Back from plain data; the arrays are to be like those of a model, and finite unless told.
 
         Raises
         ------
@@ -42,7 +42,8 @@ class Best(NamedTuple):
         if not isinstance(d, Mapping) or set(d) != set(cls._fields):
             raise CheckpointError("early stopping: this is not its state", f"expected {', '.join(cls._fields)}")
         value, arrays = d["value"], d["arrays"]
-        if any(type(d[k]) is not int for k in ("step", "bad")) or not isinstance(value, float | None):
+        numbers = isinstance(value, float | None) and value == value
+        if any(type(d[k]) is not int for k in ("step", "bad")) or not numbers:
             raise CheckpointError("early stopping: step, bad and value of its state are no numbers")
         if arrays is not None:
             if not isinstance(arrays, Mapping) or set(arrays) != set(like):
@@ -54,6 +55,8 @@ class Best(NamedTuple):
                         f"early stopping: the best {quote(k)} has shape {a.shape} and dtype {a.dtype}",
                         f"the model's has {like[k].shape} and {like[k].dtype}",
                     )
+                if finite and not np.isfinite(a).all():
+                    raise CheckpointError(f"early stopping: the best {quote(k)} holds an inf or NaN")
                 a.setflags(write=False)
         return cls(value, d["step"], d["bad"], arrays)
 

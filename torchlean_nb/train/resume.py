@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from copy import copy
 from os import PathLike
@@ -27,10 +28,27 @@ def state_of(trainer: Any) -> dict[str, Any]:
     return {
         "format": FORMAT, "config": trainer.config(), "model": trainer.runner.net.state_dict(),
         "optimizer": _plain(trainer.optimizer.state_dict()), "schedule": trainer.rates.state_dict(), "loader": loader,
-        "rng": {"seed": session.rng.seed, "counter": session.rng.counter, "draws": session._draws},
+        "rng": stream_of(session),
         "step": now.step, "epoch": {name: getattr(now, name) for name in _EPOCH}, "best": now.best.to_dict(),
         "run": trainer.run.to_dict(),
     }  # fmt: skip
+
+
+def stream_of(session: Any) -> dict[str, int]:
+    """Where the random stream of a session is."""
+    return {"seed": session.rng.seed, "counter": session.rng.counter, "draws": session._draws}
+
+
+def read_stream(owner: str, d: Any) -> tuple[Rng, int]:
+    """A random stream, and the number of its draws, from what `stream_of` gave.
+
+    Raises
+    ------
+    CheckpointError, HyperparameterError
+    """
+    _check_keys(f"{owner}: rng", d, _RNG)
+    _check_counts(owner, d)
+    return Rng(d["seed"], d["counter"]), d["draws"]
 
 
 def load_state(trainer: Any, state: Any) -> None:
@@ -45,23 +63,20 @@ def load_state(trainer: Any, state: Any) -> None:
     if state["format"] != FORMAT:
         raise CheckpointError(f"Trainer: format {quote(state['format'], 40)}", f"this version reads {FORMAT}")
     _check_config(trainer.config(), state["config"])
-    _check_keys("Trainer: rng", state["rng"], _RNG)
     _check_keys("Trainer: epoch", state["epoch"], _EPOCH)
-    for name, n in {**{k: state["rng"][k] for k in _RNG}, "step": state["step"],
-                    **{k: state["epoch"][k] for k in ("epoch", "skipped", "rows")}}.items():  # fmt: skip
-        if type(n) is not int or n < 0:
-            raise CheckpointError(f"Trainer: {name}={quote(n, 40)} in the state", "it must be an int >= 0")
-    if type(state["epoch"]["total"]) is not float:
-        raise CheckpointError(f"Trainer: total={quote(state['epoch']['total'], 40)} in the state", "it must be a float")
+    _check_counts("Trainer", {"step": state["step"], **{k: state["epoch"][k] for k in ("epoch", "skipped", "rows")}})
+    total, ieee = state["epoch"]["total"], trainer.runner.session.nonfinite == "ieee"
+    if type(total) is not float or not (math.isfinite(total) or ieee):
+        raise CheckpointError(f"Trainer: total={quote(total, 40)} in the state", "it must be a finite float")
     loader = state["loader"]
     if loader is not None and (not isinstance(loader, Mapping) or set(loader) != {"loader", "batch", "cursor"}):
         raise CheckpointError("Trainer: loader in the state", "it must be that of a DataLoader")
-    best = Best.from_dict(state["best"], trainer.runner.net.state_dict())
+    best = Best.from_dict(state["best"], trainer.runner.net.state_dict(), finite=not ieee)
     try:
-        run, rng = RunTrace.from_dict(state["run"]), Rng(state["rng"]["seed"], state["rng"]["counter"])
+        run, stream = RunTrace.from_dict(state["run"]), read_stream("Trainer", state["rng"])
     except TorchLeanError as e:
         raise CheckpointError("Trainer: a part of the state cannot be read", str(e).replace("\n", " ")) from e
-    _take_over(trainer, state, run, rng, best)
+    _take_over(trainer, state, run, stream, best)
 
 
 def _plain(state: dict[str, Any]) -> dict[str, Any]:
@@ -78,7 +93,7 @@ def _with_functions(optimizer: Any, state: Any) -> Any:
     return {**state, "param_groups": [f | g if isinstance(g, dict) else g for f, g in zip(own, theirs, strict=True)]}
 
 
-def _take_over(trainer: Any, state: Mapping[str, Any], run: RunTrace, rng: Rng, best: Best) -> None:
+def _take_over(trainer: Any, state: Mapping[str, Any], run: RunTrace, stream: tuple[Rng, int], best: Best) -> None:
     mark, kept = Mark(trainer), (trainer.recorder, trainer.loader, trainer._saved_loader, trainer.status)
     recorder = copy(trainer.recorder)  # loading replaces all that the two have in common
     recorder.load(run)
@@ -89,7 +104,7 @@ def _take_over(trainer: Any, state: Mapping[str, Any], run: RunTrace, rng: Rng, 
             trainer.optimizer.load_state_dict(_with_functions(trainer.optimizer, state["optimizer"]))
             trainer.rates.load_state_dict(state["schedule"])
             session = trainer.runner.session
-            session.rng, session._draws = rng, state["rng"]["draws"]
+            session.rng, session._draws = stream
             session.reset_tape()
             trainer.so_far = trainer.so_far._replace(
                 step=state["step"], best=best, last={}, **{k: state["epoch"][k] for k in _EPOCH}
@@ -115,6 +130,12 @@ def _check_keys(owner: str, d: Any, keys: tuple[str, ...]) -> None:
     missing, unknown = [k for k in keys if k not in d], [str(k) for k in d if k not in keys]
     if missing or unknown:
         raise CheckpointError(f"{owner}: the state does not fit", f"missing: {missing}; unknown: {quote(unknown, 200)}")
+
+
+def _check_counts(owner: str, counts: Mapping[str, Any]) -> None:
+    for name, n in counts.items():
+        if type(n) is not int or n < 0:
+            raise CheckpointError(f"{owner}: {name}={quote(n, 40)} in the state", "it must be an int >= 0")
 
 
 def _check_config(mine: Mapping[str, Any], theirs: Any) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from torchlean_nb.errors import CheckpointError, quote
 from torchlean_nb.train.attempt import steps_of
 from torchlean_nb.train.configs import build_optimizer, find_schedule, rate_at
+from torchlean_nb.train.resume import read_stream, stream_of
 from torchlean_nb.train.samples import singles
 
 
@@ -72,7 +73,7 @@ class Stepper:
         return [self.step(x, y) for x, y in singles(data, "epoch_samples")]
 
     def state_dict(self) -> dict[str, Any]:
-        """Model, optimizer and counter; the schedule is a function of the counter.
+        """Model, optimizer, counter and random stream; the schedule is a function of the counter.
 
         Examples
         --------
@@ -84,30 +85,39 @@ class Stepper:
         >>> again.step_count, stepper.step_sample([1.0], [2.0]) == again.step_sample([1.0], [2.0])
         (1, True)
         """
-        net = self.runner.net
-        return {"model": net.state_dict(), "optimizer": self.optimizer.state_dict(), "step": self.step_count}
+        return {
+            "model": self.runner.net.state_dict(), "optimizer": self.optimizer.state_dict(), "step": self.step_count,
+            "rng": stream_of(self.runner.session),
+        }  # fmt: skip
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from where a state was taken.
+        """Go on from where a state was taken; an older one, without a random stream, leaves that as it is.
 
         Raises
         ------
         CheckpointError, ShapeError, UnknownNameError
             And everything is as it was.
         """
-        if not isinstance(state, Mapping) or {*state} != {"model", "optimizer", "step"}:
+        if not isinstance(state, Mapping) or {*state} | {"rng"} != {"model", "optimizer", "step", "rng"}:
             raise CheckpointError("Stepper: not the state of a stepper", None, "what stepper.state_dict() returned")
         step = state["step"]
         if type(step) is not int or step < 0:
             raise CheckpointError(f"Stepper: step={quote(step)} is not allowed", "step must be an int >= 0")
-        before = self.runner.net.state_dict()
-        self.runner.net.load_state_dict(state["model"])
+        net, session = self.runner.net, self.runner.session
+        stream = before = session.rng, session._draws
+        if "rng" in state:
+            stream = read_stream("Stepper", state["rng"])
+        values, snapshot = net.state_dict(), self.optimizer.snapshot()
         try:
+            net.load_state_dict(state["model"])
             self.optimizer.load_state_dict(state["optimizer"])
+            session.rng, session._draws = stream
+            self._at = step, None
         except BaseException:
-            self.runner.net.load_state_dict(before)
+            net.load_state_dict(values)
+            self.optimizer.restore(snapshot)
+            session.rng, session._draws = before
             raise
-        self._at = step, None
 
     def __repr__(self) -> str:
         return f"Stepper at step {self.step_count}, lr {self.lr}\n{self.optimizer!r}"
