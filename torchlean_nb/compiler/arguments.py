@@ -150,7 +150,7 @@ def takes(examples: Sequence[Any], kind: type = np.ndarray) -> Callable[..., boo
     names = "".join(f"x{k}, " for k in range(len(examples))) or "()"
     text = f"def fits(*args):\n if len(args) == {len(examples)}:\n  {names} = args\n  return True{each}\n return False"
     exec(text, space)
-    return space["fits"]  # type: ignore[return-value]
+    return space.pop("fits")  # else it would be among its own globals, a cycle
 
 
 def looks(x: str, shape: str, dtype: str, sides: Sequence[int] = ()) -> str:

@@ -133,7 +133,7 @@ class LowTape(HollowTape):
 
     def __init__(self, dtype: str, there: bool = False):
         super().__init__(dtype, "ieee", "tl.compile")
-        self.known: dict[Any, Any] = {}
+        self.known: dict[Any, int] = {}
         self.spellings = ON_DEVICE if there else ON_CPU
 
     def _check_kinds(self, *_: Any) -> None:
@@ -167,8 +167,8 @@ class Lowering(Recorder):
         key = (op.name, ids, tuple([(k, hashable(v)) for k, v in sorted(attrs.items())]) if attrs else ())
         found = self.tape.known.get(key)
         if found is None:
-            found = self.tape.known[key] = self._made(op, args, attrs, ids, value)
-        return found
+            found = self.tape.known[key] = self._made(op, args, attrs, ids, value).id
+        return self.handle(found)
 
     def _made(self, op: Any, args: Any, attrs: dict[str, Any], ids: tuple[int, ...] = (), value: Any = None) -> Any:
         other = self.tape.spellings.get(op.name)
@@ -183,8 +183,8 @@ class Lowering(Recorder):
         key = ("const", value.shape, value.dtype.str, value.tobytes())
         found = self.tape.known.get(key)
         if found is None:
-            found = self.tape.known[key] = super()._constant(value)
-        return found
+            found = self.tape.known[key] = super()._constant(value).id
+        return self.handle(found)
 
     def _lifted(self, a: Any) -> Any:
         return a if a is None or isinstance(a, Ref) else self._constant(np.asarray(a))

@@ -307,7 +307,7 @@ def _run(text: str, graph: Graph, device: devices.Device | None = None) -> Calla
     """The function that a source defines."""
     space: dict[str, Any] = {"constants": constants(graph, device)}
     exec(compile_(text, "<tl.compile>", "exec"), space)
-    return space["step"]
+    return space.pop("step")  # else it would be among its own globals, a cycle
 
 
 def compile(

@@ -85,16 +85,17 @@ def _compiled(values: Any, out: int, what: str, more: tuple[Any, ...], moving: t
     floats = {steps[i].dtype for i in leaves if steps[i].dtype.kind == "f"}
     if len(floats) > 1:
         raise CapabilityError(f"leaves of several types: {', '.join(sorted(d.name for d in floats))}")
-    ops = [(i, steps[i]) for i in order if not isinstance(steps[i].op, str)]
+    ops = [(i, s.op, s.parents, s.attrs) for i in order if not isinstance((s := steps[i]).op, str)]
     wrt = tuple(i for i in leaves if steps[i].needs) if what in ("gradient", "seeded") else ()
     # What was recorded without gradients gets none; tangents go through all the same.
-    cut = {i for i, s in ops if wrt and not s.needs and any(p >= 0 and steps[p].needs for p in s.parents)}
+    cut = {i for i, _, parents, _ in ops
+           if wrt and not steps[i].needs and any(p >= 0 and steps[p].needs for p in parents)}
 
     def run(handles: dict[int, Any]) -> Any:
         tape = handles[leaves[0]].tape
-        for i, s in ops:
-            y = tape.apply(s.op, tuple([handles[p] for p in s.parents]), s.attrs)
-            handles[i] = tape.apply(OPS["detach"], (y,), {}) if i in cut and s.op.kind != "constant" else y
+        for i, op, parents, attrs in ops:
+            y = tape.apply(op, tuple([handles[p] for p in parents]), attrs)
+            handles[i] = tape.apply(OPS["detach"], (y,), {}) if i in cut and op.kind != "constant" else y
         return handles[out]
 
     def step(*args: Any) -> Any:

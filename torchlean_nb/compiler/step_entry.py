@@ -55,7 +55,7 @@ def entry(step: Any, made: Made) -> Callable[..., Any]:
         "get": dict.get, "put": dict.__setitem__, "FlatState": FlatState, "getrefcount": sys.getrefcount,
         "ndarray": np.ndarray, "step": proxy(step), "made": made, "opt": step.opt, "fused": step.opt._fused,
         "store": step.opt._store, "key": step.opt._key, "groups": step._groups, "group": group, "sets": group.sets,
-        **{f"p{k}": c for k, c in enumerate(cells)},
+        **{f"p{k}": c.cell for k, c in enumerate(cells)},
         "prepare": group.program.prepare, "policy": step.opt.nonfinite, "quietly": step._quietly,
         **{f"s{x}": a.shape for x, a in zip(names, made.data, strict=True)},
         **{f"d{x}": a.dtype for x, a in zip(names, made.data, strict=True)},
@@ -92,7 +92,7 @@ class Made:
         text, self.plan = write()
         space: dict[str, Any] = {"constants": constants(write.args[0], device)}
         exec(compile(text, "<tl.train_step>", "exec"), space)
-        self._bind, self.kernels = space["bind"], space.get("kernels", ())
+        self._bind, self.kernels = space.pop("bind"), space.get("kernels", ())
 
     @cached_property
     def source(self) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import islice
 from typing import Any
+from weakref import ref
 
 import numpy as np
 
@@ -22,6 +23,23 @@ _ROWS = 30  # of a repr
 def newest(ids: Sequence[int], before: int) -> int | None:
     """The last of the rising ids that is no larger than `before`."""
     return next((i for i in reversed(ids) if i <= before), None)
+
+
+class Owner:
+    """All that a session has but its last gradients: these find the parameters by it when the session is dropped."""
+
+    __slots__ = ("kind", "session", "state")
+
+    def __init__(self, session: Any):
+        self.kind, self.state, self.session = type(session), vars(session), ref(session)
+
+    def params(self, cells: Iterable[Any]) -> Iterator[Any]:
+        """The parameters of some cells."""
+        session = self.session()
+        if session is None:
+            session = object.__new__(self.kind)
+            session.__dict__, session._owner, session._grads, self.session = self.state, self, None, ref(session)
+        return (cell.of(session) for cell in cells)
 
 
 class Gradients(Mapping, Live):
@@ -42,6 +60,7 @@ class Gradients(Mapping, Live):
 
     _copying = ("its keys are places on a tape", "{p.name: g[p] for p in g}, or g.dense")
     _bar: list[Any] | None = None  # cotangents of the nodes, frozen when somebody looks
+    _owner: Owner
 
     def __init__(self, tape: Any, output: int, bar: list[Any]):
         values = tape.values
@@ -57,7 +76,7 @@ class Gradients(Mapping, Live):
 
     @cached_property
     def _params(self) -> dict[Any, int]:
-        """The leaf of every parameter that the output may have been computed with."""
+        """The leaf of every parameter that the output may have been computed with, by its cell."""
         end, before = self.output, {}
         for p, ids in self._cells.items():
             i = ids[-1] if ids[-1] <= end else newest(ids, end)
@@ -80,7 +99,8 @@ class Gradients(Mapping, Live):
         """Gradients of several parameters, None for one that is frozen, or that the output was not computed with."""
         cells, end, bar, found = self._cells, self.output, self._bar, []
         for p in params:
-            ids = cells.get(p) if p.requires_grad else None
+            cell = p.cell
+            ids = cells.get(cell) if cell.requires_grad else None
             i = None if ids is None else ids[-1] if ids[-1] <= end else newest(ids, end)
             g = None if i is None else self._at(i) if bar is None else bar[i]
             if g.__class__ is np.ndarray:
@@ -120,10 +140,10 @@ class Gradients(Mapping, Live):
                 raise ForeignHandleError("grad: this handle belongs to another session or an older tape")
             return key.id
         if hasattr(key, "__tl_use__"):
-            return self._params.get(key)
+            return self._params.get(getattr(key, "cell", None))
         if isinstance(key, str):
             if key not in self._names:
-                named = {getattr(p, "name", None): i for p, i in self._params.items()}
+                named = {cell.name: i for cell, i in self._params.items()}
                 if key in named:
                     return named[key]
                 raise UnknownNodeError(f"grad: no node named {quote(key)}", did_you_mean(key, self._names))
@@ -143,7 +163,7 @@ class Gradients(Mapping, Live):
         return shown(self._at(i))
 
     def __iter__(self) -> Iterator[Any]:
-        return iter(self._params)
+        return self._owner.params(self._params)
 
     def __len__(self) -> int:
         return len(self._params)
@@ -156,7 +176,7 @@ class Gradients(Mapping, Live):
 
     def __repr__(self) -> str:
         some = islice(self._params.items(), _ROWS)
-        rows = [f"  {getattr(p, 'name', None) or f'param_{i}'}: {self._brief(i)}" for p, i in some]
+        rows = [f"  {cell.name or f'param_{i}'}: {self._brief(i)}" for cell, i in some]
         rows += [f"  and {len(self) - _ROWS} more parameters"] if len(self) > _ROWS else []
         return f"Gradients of node {self.output}, {len(self._reached)} nodes reached\n" + "\n".join(rows)
 

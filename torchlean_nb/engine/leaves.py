@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from torchlean_nb.engine.data import as_type, check_name, wanted
-from torchlean_nb.engine.param import Param
+from torchlean_nb.engine.param import Cell, Param
 from torchlean_nb.engine.tensor import Tensor
 from torchlean_nb.errors import HandleTypeError, quote
 
@@ -48,9 +48,17 @@ class Leaves:
         data = self.place(
             value, self.dtype, label=f"param {quote(name)}" if name else "param", trainable=True, finite=self._strict
         )
-        p = Param(self, data, name, self.requires_grad_by_default if requires_grad is None else bool(requires_grad))
-        self.params[name or f"param_{len(self.params)}"] = p
+        trained = self.requires_grad_by_default if requires_grad is None else bool(requires_grad)
+        cell = Cell(len(self.store), name, trained)
+        self.store[cell.key] = data
+        p = Param(self, cell)
+        self._params[name or f"param_{len(self._params)}"] = cell
         return p
+
+    @property
+    def params(self) -> dict[str, Param]:
+        """Parameters by name, those of today: a dict of one's own."""
+        return {name: cell.of(self) for name, cell in self._params.items()}
 
     def input(self, value: Any, name: str | None = None, requires_grad: bool = False, dtype: Any = None) -> Tensor:
         """A data leaf; the array is copied, so later writes to it do not reach the tape."""

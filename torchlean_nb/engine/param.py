@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import Any
+from weakref import ref
 
 import numpy as np
 
@@ -12,16 +14,33 @@ from torchlean_nb.engine.tensor import Computes, Tensor
 from torchlean_nb.errors import ForeignHandleError, ShapeError
 
 
+class Cell:
+    """What a session keeps of a parameter, beside its value: plain data from which nothing leads back."""
+
+    __slots__ = ("handle", "key", "name", "requires_grad")
+
+    def __init__(self, key: int, name: str | None, requires_grad: bool):
+        self.key, self.name, self.requires_grad = key, name, requires_grad
+
+    def of(self, session: Any) -> Param:
+        """The parameter, the same one for as long as somebody has it."""
+        p = self.handle()
+        return Param(session, self) if p is None else p
+
+
+def _kept(name: str, doc: str) -> Any:
+    return property(attrgetter(f"cell.{name}"), lambda self, new: setattr(self.cell, name, new), doc=doc)
+
+
 class Param(Computes):
     """A mutable cell that holds an array; used in an op it becomes a leaf, one for each value it had.
+
+    A parameter keeps its session; a session keeps only the cells of its parameters, so that both die unaided.
 
     Parameters
     ----------
     session : Session
-    value : ndarray
-        Frozen.
-    name : str, optional
-    requires_grad : bool
+    cell : Cell
 
     Examples
     --------
@@ -33,13 +52,15 @@ class Param(Computes):
     (1, 2)
     """
 
-    __slots__ = ("key", "name", "requires_grad", "session", "store")
+    __slots__ = ("__weakref__", "cell", "key", "session", "store")
     _copying = ("it belongs to a session", "p.value")
 
-    def __init__(self, session: Any, value: np.ndarray, name: str | None, requires_grad: bool):
-        self.session, self.store, self.name, self.requires_grad = session, session.store, name, requires_grad
-        self.key = len(self.store)
-        self.store[self.key] = value
+    def __init__(self, session: Any, cell: Cell):
+        self.session, self.store, self.cell, self.key = session, session.store, cell, cell.key
+        cell.handle = ref(self)
+
+    name = _kept("name", "Its name, None where it was given none.")
+    requires_grad = _kept("requires_grad", "Whether it is trained.")
 
     @property
     def tape(self) -> Any:
@@ -107,12 +128,13 @@ class Param(Computes):
                 f"{self._label} belongs to another session ({self.session.label}), this one is {tape.label}",
                 None, "one session for all parameters of a model",
             )
-        ids, now = tape.cells.get(self), self.store.read(self.key)
+        cell, now = self.cell, self.store.read(self.key)
+        ids = tape.cells.get(cell)
         if ids is not None and _same(tape.values[ids[-1]], now):
             return ids[-1]
-        i = tape.leaf("param", now, self.requires_grad, self.name).id
+        i = tape.leaf("param", now, cell.requires_grad, cell.name).id
         if ids is None:
-            tape.cells[self] = [i]
+            tape.cells[cell] = [i]
         else:
             ids.append(i)
         return i

@@ -18,10 +18,10 @@ from torchlean_nb.copies import Live
 from torchlean_nb.engine.backends import backend as way
 from torchlean_nb.engine.cells import IntegerCells
 from torchlean_nb.engine.data import check_dtype, check_name
-from torchlean_nb.engine.gradients import Gradients
+from torchlean_nb.engine.gradients import Gradients, Owner
 from torchlean_nb.engine.leaves import Leaves
 from torchlean_nb.engine.looking import Looking
-from torchlean_nb.engine.param import Param
+from torchlean_nb.engine.param import Cell, Param
 from torchlean_nb.engine.tape import Tape
 from torchlean_nb.engine.tensor import Ref, Tensor
 from torchlean_nb.errors import (
@@ -85,6 +85,7 @@ class Session(Leaves, Looking, IntegerCells, Live):
     -9.0
     """
 
+    __slots__ = ("_grads", "_owner")
     _copying = (
         "its tape and its parameters are in use",
         "{name: p.value for name, p in s.params.items()}; tl.save(path, s)",
@@ -108,8 +109,9 @@ class Session(Leaves, Looking, IntegerCells, Live):
         self._closed = False
         # Values of parameters and state of optimizers: one dict, so that a step replaces all of it in one call.
         self.store = Store()
-        self.params: dict[str, Param] = {}
+        self._params: dict[str, Cell] = {}
         self._grads: Gradients | None = None
+        self._owner = Owner(self)
         super().__init__()
         self.tape = self._new_tape()
 
@@ -192,11 +194,11 @@ class Session(Leaves, Looking, IntegerCells, Live):
             return self.use(key).id if i is None else i
         if isinstance(key, str):
             ids = [i for i, name in self.tape.names.items() if name == key]
-            if ids and key in self.params:
-                ids = [self.node(self.params[key], out)]
+            if ids and key in self._params:
+                ids = [self.node(self._params[key].of(self), out)]
             if ids:
                 return ids[0]
-            known = sorted({*self.tape.names.values(), *self.params})
+            known = sorted({*self.tape.names.values(), *self._params})
             also = {did_you_mean(key, known): 0, f"known names: {', '.join(known[:12]) or 'none yet'}": 0}
             raise UnknownNodeError(f"no node named {quote(key)} is on the tape", " ".join(also))
         if isinstance(key, bool) or not isinstance(key, int | np.integer):
@@ -208,8 +210,8 @@ class Session(Leaves, Looking, IntegerCells, Live):
 
     def value(self, key: Any) -> np.ndarray:
         """Recorded value of a node, read-only."""
-        if isinstance(key, str) and key in self.params and key not in self.tape.names.values():
-            return self.params[key].value
+        if isinstance(key, str) and key in self._params and key not in self.tape.names.values():
+            return self._params[key].of(self).value
         if isinstance(key, Param):
             return key.value
         return shown(self.tape.values[self.node(key)])
@@ -245,7 +247,7 @@ class Session(Leaves, Looking, IntegerCells, Live):
         """
         self._own()
         result = self._way.backward(self, self.node(out), seed, hook)
-        self._grads = result
+        result._owner, self._grads = self._owner, result
         return result
 
     def vjp(self, out: Any, seed: Any, wrt: Any) -> np.ndarray:
@@ -370,7 +372,7 @@ class Session(Leaves, Looking, IntegerCells, Live):
 
     def __repr__(self) -> str:
         return (
-            f"Session {self.label}: {self.backend}, {self.dtype}, {self.device}; {len(self.params)} params, "
+            f"Session {self.label}: {self.backend}, {self.dtype}, {self.device}; {len(self._params)} params, "
             f"{0 if self._closed else len(self.tape)} nodes{self._way.brief()}"
         )
 

@@ -143,7 +143,7 @@ class Tape(Live):
 
     def leaf_of(self, param: Any, before: int | None = None) -> int | None:
         """The newest leaf of a parameter, or the newest up to the node `before`; None when there is none."""
-        return newest(self.cells.get(param, ()), len(self) if before is None else before)
+        return newest(self.cells.get(param.cell, ()), len(self) if before is None else before)
 
     def describe(self, i: int) -> str:
         """A node as messages name it: op, id and the user's name."""

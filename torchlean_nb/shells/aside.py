@@ -34,6 +34,7 @@ class Aside:
         things = [*optimizers, *(t for t in things if not isinstance(t, np.random.Generator))]
         things += [] if self._session is None else [self._session]
         self._attributes = [(thing, dict(vars(thing))) for thing in things]
+        self._grads = self._session and self._session._grads
 
     def set_aside(self) -> None:
         """Let all that follows work on copies."""
@@ -51,6 +52,8 @@ class Aside:
         self._store.update(self._entries)
         for generator, state in self._streams:
             generator.bit_generator.state = state
+        if self._session is not None:
+            self._session._grads = self._grads
         for thing, old in self._attributes:
             now = vars(thing)
             now.update(old)

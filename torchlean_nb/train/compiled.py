@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import cached_property
 from itertools import count
 from typing import Any
+from weakref import proxy
 
 import numpy as np
 
@@ -86,7 +87,7 @@ class CompiledLoss:
     """
 
     def __init__(self, runner: Any):
-        self.runner = runner
+        self.task, self.session, self.net, self._runner = runner.task, runner.session, runner.net, proxy(runner)
         self._ready: dict[Any, Ready] = {}
         self._char, self._params = np.dtype(runner.session.dtype).char, [*runner.net.params.values()]
         self._quietly = quietly()
@@ -101,7 +102,7 @@ class CompiledLoss:
         NonFiniteError
             In the words of the session, which then runs the same step to find the op.
         """
-        session = self.runner.session
+        session = self.session
         strict = session.nonfinite == "raise"
         ready, data, before = self._arguments(x, y, self._data)
         read = session.store.read
@@ -123,7 +124,7 @@ class CompiledLoss:
         NonFiniteError
             In the words of the session, or of the optimizer, and no parameter has moved.
         """
-        session = self.runner.session
+        session = self.session
         ready, data, before = self._arguments(x, y, self._given)
         if not ready.whole:
             if before is not None:
@@ -144,17 +145,17 @@ class CompiledLoss:
 
     def _arguments(self, x: Any, y: Any, read: Any) -> tuple[Ready, list[Any], Any]:
         """The program, what it takes beside parameters, and the random stream before keys were drawn."""
-        self.runner.session.tape.refuse_outsiders()
-        session, prepare = self.runner.session, self.runner.task.loss.prepare
+        self.session.tape.refuse_outsiders()
+        session, prepare = self.session, self.task.loss.prepare
         plain = x.__class__ is np.ndarray and x.dtype.char == self._char
-        xs = [read(v, "input") for v in ((x,) if plain else self.runner._inputs(x))]
+        xs = [read(v, "input") for v in ((x,) if plain else self._runner._inputs(x))]
         ready = self._for(xs, y)
         target = read(y if prepare is None else prepare(ready.output, y), "target")
         before, keys = None, []
         if ready.keys:
             before = replace(session.rng), session._draws
             keys = [np.array(session.draw_key(), np.uint64) for _ in range(ready.keys)]
-        buffers = [p.array for p in self.runner.net.buffers.values()]
+        buffers = [p.array for p in self.net.buffers.values()]
         if self._put is not None:
             keys, xs, target = [*map(self._put, keys)], [*map(self._put, xs)], self._put(target)
         return ready, [*buffers, *keys, *xs, target], before
@@ -162,14 +163,14 @@ class CompiledLoss:
     def _in_words(self, x: Any, y: Any, before: Any) -> tuple[float, np.ndarray, Any]:
         """The same step on a tape, which says where a number is not finite."""
         if before is not None:
-            self.runner.session.rng, self.runner.session._draws = before
-        return self.runner.differentiate(x, y, eager=True)
+            self.session.rng, self.session._draws = before
+        return self._runner.differentiate(x, y, eager=True)
 
     def _keep(self, ready: Ready, seen: list[Any], data: list[Any]) -> None:
         """Move running statistics by what their layers saw."""
         if not seen:
             return
-        net, news = self.runner.net, dict[str, Any]()
+        net, news = self.net, dict[str, Any]()
         cells = dict(zip(net.buffers, data, strict=False))
         for (path, layer, _, update), value in zip(ready.watched, seen, strict=True):
             place = Place(Pass(cells, "train", news=news), layer, path)
@@ -179,15 +180,15 @@ class CompiledLoss:
     def step(self, optimizer: Any, x: Any, y: Any) -> StepReport:
         """As `Session.step`: loss, gradients, update."""
         loss, _, grads = self(x, y)
-        session = self.runner.session
+        session = self.session
         seen = grads if self._put is None else Fetched(grads)
         if session.nonfinite == "skip" and not finite(session, loss, grads):
             return StepReport(loss, seen, skipped=True)
-        optimizer.step(trained(grads, self.runner.net.params.values()))
+        optimizer.step(trained(grads, self.net.params.values()))
         return StepReport(loss, seen)
 
     def _data(self, value: Any, label: str) -> np.ndarray:
-        session = self.runner.session
+        session = self.session
         strict = session.nonfinite == "raise"
         if value.__class__ is np.ndarray and value.dtype == session.dtype and value.flags.c_contiguous:
             if not strict or self._quietly(all_finite, 0.0, (value,)):
@@ -205,8 +206,8 @@ class CompiledLoss:
     def _by_param(self, found: tuple[np.ndarray, ...]) -> dict[Param, np.ndarray]:
         """Gradients by parameter; zeros for one that is not trained, as a session gives them."""
         left = iter(found)
-        params = self.runner.net.params.values()
-        xp = self.runner.session.tape.xp
+        params = self.net.params.values()
+        xp = self.session.tape.xp
         return {p: next(left) if p.requires_grad else xp.zeros(shape=p.shape, like=p.array) for p in params}
 
     def _for(self, xs: list[np.ndarray], y: Any) -> Ready:
@@ -221,7 +222,7 @@ class CompiledLoss:
         return made
 
     def _trace(self, xs: list[np.ndarray], y: Any) -> Ready:
-        net, loss = self.runner.net, self.runner.task.loss
+        net, loss = self.net, self.task.loss
         cells, xs = {path: form(p.array) for path, p in net._cells().items()}, [*map(form, xs)]
         one = xs[0] if len(xs) == 1 else tuple(xs)
         drawn = count()
@@ -244,7 +245,7 @@ class CompiledLoss:
         examples = [_form(a) for a in (*cells.values(), *[np.uint64(0)] * keys, *xs, target)]
         wrt = tuple(k for k, p in enumerate(net.params.values()) if p.requires_grad)
         whole = len(wrt) == len(net.params)
-        device = self.runner.session.device
+        device = self.session.device
 
         def make(order: Any) -> Program:
             return Program(step, examples, order, wrt=True, device=device)
