@@ -56,9 +56,9 @@ class Recorded(Plain):
         return op.forward(self.xp, *[self.value(p) for p in parents], **attrs)[1]
 
 
-def pull(at: Plain, i: int, k: int, g: Any) -> tuple[Any, tuple[int, ...]]:
-    """Contribution of node `i` to its argument `k`, and the axes that were summed for broadcasting."""
-    return _pull(at, i, k, g, *given(at, i))
+def pull(at: Plain, i: int, k: int, g: Any, known: Any = None) -> tuple[Any, tuple[int, ...]]:
+    """Contribution of node `i` to its argument `k`, and the axes that were summed; `known` is what `given` gives."""
+    return _pull(at, i, k, g, *(known or given(at, i)))
 
 
 def given(at: Plain, i: int) -> tuple[tuple[Any, ...], list[Any]]:
@@ -170,6 +170,8 @@ def quick(tape: Any, out: int, seed: Any, needs: list[bool]) -> tuple[list[Any],
                 if len(record) < 4:
                     i = lone.pull(flat, needs, bar, records, i)
                 elif op.__class__ is not str:
+                    if g.__class__ is float:  # rules are written for arrays
+                        g = bar[i] = np.array(g)
                     (op.pull or pull_of(op))(xp, values, needs, bar, i, record, g)
                 elif fine:
                     if g.__class__ is ndarray and (g.dtype is single or g.dtype is double):

@@ -10,11 +10,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import repeat
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from torchlean_nb.trace.graph import Edge, GraphTrace, TraceNode
+from torchlean_nb.trace.outline import Nodes
 
 LIMIT, EDGES = 300, 1500
 # Boxes and arrows together: a drawing that is folded stays below a megabyte, with all its steps.
@@ -51,40 +53,40 @@ def fold(trace: GraphTrace, limit: int = LIMIT, opened: Iterable[int] = ()) -> t
     >>> len(small) + hidden, small.nodes[1].name
     (1001, 'tanh ×999')
     """
-    if _fits(trace, limit, _WHOLE):
+    if len(trace) <= limit and _fits(len(trace), sum(len(n.parents) for n in trace), limit, _WHOLE):
         return trace, 0
     # One view asks for the same several times; the trace keeps the answer, as a cached property would.
     known, asked = vars(trace).setdefault("_folded", {}), (limit, *opened)
     if asked not in known:
         known.clear()
-        known[asked] = _folded(trace, limit, asked[1:])
+        with np.errstate(all="ignore"):  # gradients without end
+            known[asked] = _folded(trace, limit, asked[1:])
     return known[asked], len(trace) - len(known[asked])
 
 
 def _folded(trace: GraphTrace, limit: int, opened: Iterable[int]) -> GraphTrace:
-    chosen, goal = _chosen(trace, limit), limit
+    nodes, _ = trace.outline
+    chosen, goal = _chosen(nodes, limit), limit
     while True:
         runs = _by_window(chosen, goal)
-        folded = _contract(trace, runs)
-        if _fits(folded, limit, _ROOM) or goal <= 3:
+        if _fits(len(runs), _links(nodes, runs), limit, _ROOM) or goal <= 3:
             break
-        goal = min(goal, len(folded)) * 5 // 6
+        goal = min(goal, len(runs)) * 5 // 6
     for box in opened:
         for room in (limit, min(limit, max(_ROOM // 3, len(runs)))):
-            finer = _inside(trace, runs, box, room)
-            shown = _contract(trace, finer)
-            if _fits(shown, limit, _ROOM):
-                runs, folded = finer, shown
+            finer = _inside(nodes, runs, box, room)
+            if _fits(len(finer), _links(nodes, finer), limit, _ROOM):
+                runs = finer
                 break
-    return folded
+    return _contract(trace, runs)
 
 
-def _inside(trace: GraphTrace, runs: list[_Run], box: int, limit: int) -> list[_Run]:
+def _inside(nodes: Nodes, runs: list[_Run], box: int, limit: int) -> list[_Run]:
     """The runs with one of them taken apart."""
-    at = next((i for i, r in enumerate(runs) if r.stop - r.start > 1 and trace.nodes[r.stop - 1].id == box), None)
+    at = next((i for i, r in enumerate(runs) if r.stop - r.start > 1 and nodes.ids[r.stop - 1] == box), None)
     if at is None:
         return runs
-    inner = [_Run(i, i + 1, "", _kind(trace.nodes[i])) for i in range(runs[at].start, runs[at].stop)]
+    inner = _singles(nodes, runs[at].start, runs[at].stop)
     parts = inner if len(inner) <= min(_INSIDE, limit // 3) else _by_window(inner, max(6, min(_INSIDE, limit // 3)))
     before, after, room = runs[:at], runs[at + 1 :], limit - len(parts)
     share = room * len(before) // max(1, len(before) + len(after))
@@ -97,24 +99,25 @@ def note(trace: GraphTrace) -> str:
     return f"showing {len(trace):,} of {len(trace) + hidden:,} nodes" if hidden else ""
 
 
-def _fits(trace: GraphTrace, limit: int, room: int) -> bool:
-    links = sum(len(n.parents) for n in trace.nodes)
-    return len(trace) <= limit and links <= EDGES and len(trace) + links <= room
+def _fits(boxes: int, links: int, limit: int, room: int) -> bool:
+    return boxes <= limit and links <= EDGES and boxes + links <= room
 
 
-def _kind(n: TraceNode) -> Any:
-    return n.op, n.role, n.shape, len(n.parents)
+def _singles(nodes: Nodes, start: int, stop: int) -> list[_Run]:
+    """Each node as a run of its own."""
+    fields = zip(range(start, stop), range(start + 1, stop + 1), repeat(""), nodes.kinds[start:stop])
+    return [*map(_Run._make, fields)]
 
 
-def _chosen(trace: GraphTrace, limit: int) -> list[_Run]:
+def _chosen(nodes: Nodes, limit: int) -> list[_Run]:
     """The finest way to fold that fits: scopes, unless that would leave hardly a box, then repetition."""
-    levels = list(_by_scope(trace)) or [[_Run(i, i + 1, "", _kind(n)) for i, n in enumerate(trace.nodes)]]
+    levels = list(_by_scope(nodes)) or [_singles(nodes, 0, len(nodes.kinds))]
     for runs in levels:
         if limit // 10 <= len(runs) <= limit:
             return runs
     for runs in levels:
         for _ in range(3):
-            before, runs = len(runs), _by_repetition(trace, runs)
+            before, runs = len(runs), _by_repetition(nodes, runs)
             if len(runs) == before:
                 break
         if len(runs) <= limit:
@@ -122,30 +125,33 @@ def _chosen(trace: GraphTrace, limit: int) -> list[_Run]:
     return runs
 
 
-def _by_scope(trace: GraphTrace) -> Iterator[list[_Run]]:
+def _by_scope(nodes: Nodes) -> Iterator[list[_Run]]:
     """Neighbours of one scope as one box, the deepest scopes first."""
-    paths = [tuple(filter(None, n.scope.split("/"))) for n in trace.nodes]
-    for depth in range(max(map(len, paths), default=0), 0, -1):
+    known = {scope: tuple(filter(None, scope.split("/"))) for scope in set(nodes.scopes)}
+    paths = [known[scope] for scope in nodes.scopes]
+    for depth in range(max(map(len, known.values()), default=0), 0, -1):
         folded, i = [], 0
         while i < len(paths):
             here, j = paths[i][:depth], i + 1
             while len(here) == depth and j < len(paths) - 1 and paths[j][:depth] == here:
                 j += 1
-            kinds = tuple(_kind(n) for n in trace.nodes[i:j])
+            kinds = tuple(nodes.kinds[i:j])
             folded.append(_Run(i, j, here[-1], kinds) if j - i > 1 else _Run(i, j, "", kinds[0]))
             i = j
         yield folded
 
 
-def _by_repetition(trace: GraphTrace, runs: list[_Run]) -> list[_Run]:
+def _by_repetition(nodes: Nodes, runs: list[_Run]) -> list[_Run]:
     """Fold stretches in which a pattern of boxes repeats; the pattern that covers most wins."""
     number = {k: i for i, k in enumerate(dict.fromkeys(r.kind for r in runs))}
-    kinds = np.array([number[r.kind] for r in runs])
+    kinds = np.array([number[r.kind] for r in runs], dtype=np.int32)
     kinds[-1] = -1  # the output stays visible
     size = len(kinds)
     covered, period = np.zeros(size, dtype=int), np.ones(size, dtype=int)
     for p in range(1, min(_PERIOD, size // 2) + 1):
         same = np.append(kinds[:-p] == kinds[p:], np.zeros(p, dtype=bool))
+        if np.diff(np.flatnonzero(~same), prepend=-1).max() <= p:
+            continue  # nowhere twice in a row
         # Distance to the next place that differs: how far the pattern goes on from here.
         ends = np.where(same, size, np.arange(size))
         far = np.minimum.accumulate(ends[::-1])[::-1] - np.arange(size)
@@ -156,7 +162,7 @@ def _by_repetition(trace: GraphTrace, runs: list[_Run]) -> list[_Run]:
     while i < size:
         if covered[i] > 1:
             part, p = runs[i : i + covered[i]], int(period[i])
-            title = f"{_title(trace, part[:p])} ×{len(part) // p}"
+            title = f"{_title(nodes, part[:p])} ×{len(part) // p}"
             out.append(_Run(part[0].start, part[-1].stop, title, (title, tuple(r.kind for r in part[:p]))))
             i += len(part)
         else:
@@ -165,12 +171,13 @@ def _by_repetition(trace: GraphTrace, runs: list[_Run]) -> list[_Run]:
     return out
 
 
-def _title(trace: GraphTrace, runs: list[_Run]) -> str:
+def _title(nodes: Nodes, runs: list[_Run]) -> str:
     """Name of one turn of a repeated pattern: the scope without its number, or its ops."""
     if len(runs) == 1 and runs[0].title:
         return re.sub(r"[_\d]+$", "", runs[0].title) or runs[0].title
-    ops = [r.title or trace.nodes[r.start].op for r in runs if r.title or trace.nodes[r.start].role == "op"]
-    return ", ".join(ops[:3] or [trace.nodes[runs[0].start].op]) + (", …" if len(ops) > 3 else "")
+    kinds = nodes.kinds
+    ops = [r.title or kinds[r.start][0] for r in runs if r.title or kinds[r.start][1] == "op"]
+    return ", ".join(ops[:3] or [kinds[runs[0].start][0]]) + (", …" if len(ops) > 3 else "")
 
 
 def _by_window(runs: list[_Run], limit: int) -> list[_Run]:
@@ -185,45 +192,62 @@ def _by_window(runs: list[_Run], limit: int) -> list[_Run]:
     return out + runs[-keep:]
 
 
+def _boxes(runs: list[_Run]) -> tuple[np.ndarray, np.ndarray]:
+    """Which runs are boxes, and the run of each node."""
+    sizes = np.array([r.stop - r.start for r in runs])
+    return sizes > 1, np.repeat(np.arange(len(runs)), sizes)
+
+
+def _links(nodes: Nodes, runs: list[_Run]) -> int:
+    """Arrows of the drawing: one for each argument of a node, one for each node that a box uses."""
+    box, run = _boxes(runs)
+    user, used = run[nodes.users], run[nodes.used]
+    many = box[user]
+    out = many & (user != used)
+    return int((~many).sum()) + len(np.unique(user[out] * len(runs) + used[out]))
+
+
 def _contract(trace: GraphTrace, runs: list[_Run]) -> GraphTrace:
     """The trace with every run of several nodes replaced by one box."""
-    to = {n.id: trace.nodes[run.stop - 1].id for run in runs for n in trace.nodes[run.start : run.stop]}
-    used_outside = {p for n in trace.nodes for p in n.parents if to[p] != to[n.id]}
-    nodes, shows = [], {}
-    for run in runs:
-        inner = trace.nodes[run.start : run.stop]
-        if len(inner) == 1:
-            n = inner[0]
-            nodes.append(replace(n, parents=tuple(to[p] for p in n.parents)))
-            shows[n.id] = n.id
+    nodes, _ = trace.outline
+    _, run = _boxes(runs)
+    user, used = run[nodes.users], run[nodes.used]
+    score = 2 * nodes.arrived
+    score[np.unique(nodes.used[user != used])] += 1
+    first = np.searchsorted(nodes.users, [r.start for r in runs] + [len(run)])
+    ids, made, shows = [int(nodes.ids[r.stop - 1]) for r in runs], [], []
+    for k, r in enumerate(runs):
+        links = used[first[k] : first[k + 1]]
+        if r.stop - r.start == 1:
+            made.append(replace(trace.nodes[r.start], parents=tuple(ids[j] for j in links)))
+            shows.append(r.start)
             continue
-        last = max(inner, key=lambda n: (n.grad is not None, n.id in used_outside, n.id))
-        parents = dict.fromkeys(to[p] for n in inner for p in n.parents if to[p] != inner[-1].id)
-        scope = inner[0].scope.rpartition("/")[0]
-        nodes.append(TraceNode(
-            inner[-1].id, FOLDED, "op", tuple(parents), {"nodes": len(inner)}, run.title, scope,
-            any(n.requires_grad for n in inner), last.value, last.grad,
+        at = r.stop - 1 - int(score[r.start : r.stop][::-1].argmax())
+        last, scope = trace.nodes[at], nodes.scopes[r.start].rpartition("/")[0]
+        parents, needs = dict.fromkeys(links[links != k].tolist()), bool(nodes.needs[r.start : r.stop].any())
+        made.append(TraceNode(
+            ids[k], FOLDED, "op", tuple(ids[j] for j in parents), {"nodes": r.stop - r.start}, r.title, scope, needs,
+            last.value, last.grad,
         ))
-        shows[inner[-1].id] = last.id
-    edges = _merged(trace.edges, to, shows, {n.id: n for n in nodes})
-    folded = int(trace.meta.get("folded", 0)) + len(trace) - len(nodes)
-    return GraphTrace(tuple(nodes), tuple(edges), trace.output, trace.seed, dict(trace.meta) | {"folded": folded})
+        shows.append(at)
+    folded = int(trace.meta.get("folded", 0)) + len(trace) - len(made)
+    edges = _merged(trace, run, np.array(shows), made)
+    return GraphTrace(tuple(made), tuple(edges), trace.output, trace.seed, dict(trace.meta) | {"folded": folded})
 
 
-def _merged(
-    edges: Iterable[Edge], to: dict[int, int], shows: dict[int, int], nodes: dict[int, TraceNode]
-) -> list[Edge]:
+def _merged(trace: GraphTrace, run: np.ndarray, shows: np.ndarray, nodes: list[TraceNode]) -> list[Edge]:
     """Contributions that reach a shown node; those a box sends to one node are added up, at the last one's place."""
+    _, ends = trace.outline
+    child, parent = run[ends.child], run[ends.parent]
+    kept = np.flatnonzero((child != parent) & (shows[parent] == ends.parent))
     out: dict[tuple[int, int], Edge] = {}
-    for e in edges:
-        child, parent = to[e.child], to[e.parent]
-        if child == parent or shows[parent] != e.parent:
+    for i, c, p in zip(kept.tolist(), child[kept].tolist(), parent[kept].tolist(), strict=True):
+        box, to = nodes[c], nodes[p].id
+        if box.op != FOLDED:
+            e = trace.edges[i]
+            out[c, e.arg] = replace(e, parent=to)
             continue
-        if nodes[child].op != FOLDED:
-            out[child, e.arg] = replace(e, parent=parent)
-            continue
-        arg = nodes[child].parents.index(parent)
-        before = out.pop((child, arg), None)
-        total = e.contribution if before is None else before.contribution + e.contribution
-        out[child, arg] = Edge(child, parent, arg, total)
+        arg = box.parents.index(to)
+        before, total = out.pop((c, arg), None), trace.sent(i)
+        out[c, arg] = Edge(box.id, to, arg, total if before is None else before.contribution + total)
     return list(out.values())

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ from torchlean_nb.errors import (
 )
 from torchlean_nb.trace.arrays import decode_array, encode_array, same_array
 from torchlean_nb.trace.formats import renderer
+from torchlean_nb.trace.outline import Edges, Later, Nodes
 
 FORMAT = "torchlean_nb.graph/1"
 
@@ -90,10 +92,10 @@ class GraphTrace:
 
     Parameters
     ----------
-    nodes : tuple of TraceNode
+    nodes : sequence of TraceNode
         In forward order; ids increase but need not be consecutive.
-    edges : tuple of Edge
-        In the order of the sweep.
+    edges : sequence of Edge
+        In the order of the sweep. Of large graphs nodes and edges are made when somebody looks at them.
     output : int
         Node id the sweep started from.
     seed : ndarray, shape of the output
@@ -111,13 +113,15 @@ class GraphTrace:
     7.0
     """
 
-    nodes: tuple[TraceNode, ...]
-    edges: tuple[Edge, ...]
+    nodes: Sequence[TraceNode]
+    edges: Sequence[Edge]
     output: int
     seed: np.ndarray
     meta: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        if isinstance(self.nodes, Later):  # as a session has recorded them
+            return
         ids = {n.id: n.value.shape for n in self.nodes}
         for n in self.nodes:
             for p in n.parents:
@@ -134,13 +138,27 @@ class GraphTrace:
                 raise TraceFormatError(what, f"a gradient has the shape of its value, {ids[e.parent]}")
         if self.nodes and self.output not in ids:
             raise UnknownNodeError(f"trace: the output node {self.output} is not in the trace")
-        object.__setattr__(self, "_by_id", {n.id: n for n in self.nodes})
 
     # -- reading ---------------------------------------------------------------------------
+    @cached_property
+    def places(self) -> dict[int, int]:
+        """Ids of the nodes, and which of `nodes` each is."""
+        ids = self.nodes.columns.ids.tolist() if isinstance(self.nodes, Later) else [n.id for n in self.nodes]
+        return {id_: i for i, id_ in enumerate(ids)}
+
+    @cached_property
+    def outline(self) -> tuple[Nodes, Edges]:
+        """The graph without its numbers, as columns."""
+        nodes, edges = self.nodes, self.edges
+        return (
+            nodes.columns if isinstance(nodes, Later) else Nodes.of(nodes, self.places),
+            edges.columns if isinstance(edges, Later) else Edges.of(edges, self.places),
+        )
+
     def __getitem__(self, key: int | str) -> TraceNode:
         """Node by id or by name."""
-        if isinstance(key, int) and key in self._by_id:
-            return self._by_id[key]
+        if isinstance(key, int) and key in self.places:
+            return self.nodes[self.places[key]]
         for n in self.nodes:
             if key in (n.name, n.label):
                 return n
@@ -167,7 +185,13 @@ class GraphTrace:
 
     def into(self, node: int) -> tuple[Edge, ...]:
         """Contributions to the gradient of `node`, in sweep order."""
-        return tuple(e for e in self.edges if e.parent == node)
+        here = self.outline[1].parent == self.places.get(node, -1)
+        return tuple(self.edges[i] for i in np.flatnonzero(here).tolist())
+
+    def sent(self, edge: int) -> np.ndarray:
+        """Contribution of edge number `edge`, which need not be written down for that."""
+        edges = self.edges
+        return edges.sent(edge) if isinstance(edges, Later) else edges[edge].contribution
 
     def grad_at(self, node: int, step: int) -> np.ndarray | None:
         """Gradient of `node` as far as the sweep has come at `step`."""

@@ -23,7 +23,7 @@ class Opening:
         self.first, self.trace, self.opener = trace, trace, opener
         self.boxes: list[int] = []
         self.composites: list[int] = []
-        self.origin = {n.id: n.id for n in trace}
+        self.origin = {i: i for i in trace.places}
 
     def inside(self, shown: GraphTrace, node: int) -> tuple[GraphTrace, dict[int, int]]:
         """The drawing with one node opened, and where the ids of `shown` went.
