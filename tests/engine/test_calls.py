@@ -13,7 +13,7 @@ from torchlean_nb.laws.point import Point
 
 OPS = [op for op in tl.ops.values() if op.builtin and op.rules]
 SEVERAL = {"concatenate", "stack", "maximum", "minimum"}
-OPTIONS = {"max_pool": {"kernel_size": (2,)}, "clamp": {"min": -1.0}}
+OPTIONS = {"max_pool": [{"kernel_size": (2,)}], "clamp": [{"min": -1.0}], "gelu": [{}, {"approximate": "tanh"}]}
 
 
 @pytest.mark.parametrize("op", OPS, ids=lambda op: op.name)
@@ -36,8 +36,9 @@ def test_finite_numbers_in_finite_numbers_out(name, dtype):
     s = tl.Session(dtype=dtype)
     for x in (ends, ends[::-1].copy(), np.tile(ends, (3, 1))):
         args = [s.input(x), s.input(np.roll(x, 3))] if name in SEVERAL else [s.input(x)]
-        y = tl.ops[name](*args, **OPTIONS.get(name, {}))
-        assert np.isfinite(y.value).all() and y.value.dtype == dtype
+        for options in OPTIONS.get(name, [{}]):
+            y = tl.ops[name](*args, **options)
+            assert np.isfinite(y.value).all() and y.value.dtype == dtype
 
 
 def test_large_numbers_are_no_mistake_and_an_option_that_is_none_is_one():
@@ -49,3 +50,23 @@ def test_large_numbers_are_no_mistake_and_an_option_that_is_none_is_one():
         y * y
     with pytest.raises(TypeError, match="no option 'beta'"):
         s.tape.apply(tl.ops["add"], (x, y), {"beta": 1})
+
+
+def test_slices_fill_one_gradient_and_no_other_that_lies_in_the_same_place():
+    s = tl.Session()
+    x = s.param([1.0, 2.0, 3.0])
+    y = x * 1.0
+    first, two = y[0], y[:2].sum()
+    z = y + 0.0  # what it receives goes on to y as the same array, before the slices are swept
+    g = s.backward((z * z).sum() + 5.0 * first + 7.0 * two)
+    assert g[z].tolist() == [2.0, 4.0, 6.0] and g[y].tolist() == g[x].tolist() == [14.0, 11.0, 6.0]
+    g = s.backward((5.0 * y[0] + 7.0 * y[:2].sum() + y[1:].sum() * 2.0).named("only slices"))
+    assert g[x].tolist() == [12.0, 9.0, 2.0]
+
+
+def test_the_gradient_of_slices_lies_in_memory_as_the_array_does():
+    s = tl.Session()
+    x = s.param(np.arange(6.0).reshape(2, 3))
+    turned = x.transpose()
+    g = s.backward((turned[0] * turned[2]).sum())
+    assert g[turned].strides == turned.value.strides and g[x].tolist() == [[2.0, 0.0, 0.0], [5.0, 0.0, 3.0]]

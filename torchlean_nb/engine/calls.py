@@ -11,6 +11,7 @@ from _thread import get_ident
 from collections.abc import Callable
 from functools import cache
 from math import isfinite
+from sys import getrefcount
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from torchlean_nb.engine.param import Param
 from torchlean_nb.engine.recorder import unbroadcast
 from torchlean_nb.engine.tensor import Tensor
 from torchlean_nb.errors import RuleError, TorchLeanError
-from torchlean_nb.rows import Op
+from torchlean_nb.rows import OPS, Op
 
 CALL = """
 def call(tape, attrs{parameters}):
@@ -84,7 +85,7 @@ ONE = """
 ANY = """
     for k, p in enumerate(parents):
         if p >= 0 and needs[p] and op.rule(k) is not None:
-            c = op.rule(k)(xp, g, y, {saved}*xs, **attrs, arg=k)
+            c = op.rule(k)(xp, g, y, {saved}{xs}**attrs, arg=k)
             {singular}
             if c.shape != xs[k].shape:
                 c = unbroadcast(xp, c, xs[k].shape)[0]
@@ -94,8 +95,8 @@ SINGULAR = "c = xp.where(xp.equal(g, 0), 0, c)"  # 0 times an infinite slope is 
 VIEW = "(y.base is None or (y.base is not x0 and y.base is not x0.base)) and "  # else it shows numbers of its argument
 # Rows whose values are finite for finite arguments, so that nobody has to look: large activations cost memory traffic.
 BOUNDED = frozenset((
-    "abs", "clamp", "concatenate", "cos", "hardtanh", "leaky_relu", "max", "max_pool", "maximum", "min", "minimum",
-    "neg", "relu", "relu6", "sech2", "sigmoid", "sign", "sin", "softmax", "stack", "tanh",
+    "abs", "clamp", "concatenate", "cos", "gelu", "hardtanh", "leaky_relu", "max", "max_pool", "maximum", "min",
+    "minimum", "neg", "relu", "relu6", "sech2", "sigmoid", "sign", "sin", "softmax", "stack", "tanh",
 ))  # fmt: skip
 REFUSALS = (
     ValueError, TypeError, IndexError, AttributeError, ZeroDivisionError, OverflowError, MemoryError, RuntimeError,
@@ -179,8 +180,36 @@ def call_of(op: Op) -> Callable[..., Tensor]:
     return made
 
 
+def pull_index(xp: Any, values: Any, needs: Any, bar: list[Any], i: int, record: Any, g: Any) -> None:
+    """`pull` of the row index: slices of one array fill one gradient, which lies in memory as the array does."""
+    (p,), key = record[1], record[2]["key"]
+    if p < 0 or not needs[p]:
+        return
+    x, there = values[p], bar[p] is not None
+    if not there and x.__class__ is np.ndarray:
+        bar[p] = made = np.zeros_like(x, g.dtype)
+        made[key] = g
+    elif there and _holders(bar, p) == ALONE and bar[p].flags.writeable and bar[p].base is None:
+        bar[p][key] += g
+    else:
+        c = xp.put_index(g, shape=x.shape, key=key)
+        bar[p] = bar[p] + c if there else c
+
+
+def _holders(bar: list[Any], p: int) -> int:
+    """How many know of an array, and views of it; 0 when it is none of NumPy."""
+    g = bar[p]
+    return getrefcount(g) if g.__class__ is np.ndarray else 0
+
+
+ALONE = _holders([np.zeros(1)], 0)
+
+
 def pull_of(op: Op) -> Callable[..., None]:
     """The function that adds up what a node hands back to its arguments; any failure is worded by the careful sweep."""
+    if op is OPS.get("index"):
+        object.__setattr__(op, "pull", pull_index)
+        return pull_index
     names, saved = _names(op), "saved, " if op.residuals else ""
     singular = SINGULAR if op.singular else "pass"
     ruled = () if op.variadic else [k for k, rule in enumerate(op.rules) if rule is not None]
@@ -189,7 +218,7 @@ def pull_of(op: Op) -> Callable[..., None]:
         for k in ruled
     )
     if op.variadic:
-        contributions = ANY.format(saved=saved, singular=singular)
+        contributions = ANY.format(saved=saved, singular=singular, xs="" if op.blind else "*xs, ")
     made = _made(op, PULL.format(look=names["look"], contributions=contributions), "pull")
     object.__setattr__(op, "pull", made)
     return made

@@ -55,9 +55,11 @@ def tanh(xp, x):
 
 
 def _sigmoid(xp, x):
-    # Each exponential is of a number that is not positive, so nothing overflows; above 0 the first is 1.
-    y = xp.exp(xp.minimum(x, 0))
-    e = xp.exp(-xp.abs(x))
+    # The exponential is of a number that is not positive, so nothing overflows; above 0 one is divided, below it.
+    e = xp.abs(x)
+    e *= -1
+    e = xp.exp(e)
+    y = xp.maximum(e, xp.greater(x, 0))
     e += 1
     y /= e
     return y
@@ -146,10 +148,9 @@ def _phi(xp, x):
 
 def _gelu_inner(xp, x):
     u = x * x
+    u *= xp.number(0.044715 * ROOT_2_OVER_PI)
+    u += xp.number(ROOT_2_OVER_PI)
     u *= x
-    u *= xp.number(0.044715)
-    u += x
-    u *= xp.number(ROOT_2_OVER_PI)
     return u
 
 
@@ -157,12 +158,9 @@ def _gelu_partial(xp, t, y, saved, x, *, approximate):
     share, u = saved
     if approximate == "tanh":
         slope = x * x
-        slope *= xp.number(3 * 0.044715)
-        slope += 1
-        slope *= xp.number(ROOT_2_OVER_PI)
-        peak = xp.sech2(u)
-        peak /= 2
-        slope *= peak
+        slope *= xp.number(1.5 * 0.044715 * ROOT_2_OVER_PI)
+        slope += xp.number(ROOT_2_OVER_PI / 2)
+        slope *= xp.sech2(u)
         slope *= x
         slope += share
         slope *= t
