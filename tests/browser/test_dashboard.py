@@ -1,59 +1,21 @@
-"""TrainingDashboard in a real Chromium: scrubbing by mouse and keys, runs, switches, live updates, widths, contrast."""
+"""TrainingDashboard in a real Chromium: scrubbing by mouse and keys, runs, switches, words, exports."""
 
 from __future__ import annotations
 
 import re
 
-import _dashboards
-import numpy as np
 import pytest
+from _dashboard_pages import chart, chip, two, widget, written
 from playwright.sync_api import expect
 
-from torchlean_nb.escape import json_for_script
 from torchlean_nb.render.dashboard import html
-from torchlean_nb.render.dashboard_live import Feed
 from torchlean_nb.render.dashboard_words import sentence
-from torchlean_nb.render.html import assets
-from torchlean_nb.trace.run import RunTrace, Series
 from torchlean_nb.widgets import TrainingDashboard
-
-OVERFLOW = "() => [document.documentElement.scrollWidth, innerWidth]"
-SMALLEST = "() => Math.min(...[...document.querySelectorAll('.tl-td text, .tl-td span, .tl-td b, .tl-td button')]" \
-           ".filter(e => e.textContent && e.checkVisibility()).map(e => parseFloat(getComputedStyle(e).fontSize)))"
-LIVE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>live</title>
-<style>body{{margin:0;padding:12px}}{css}</style></head><body><div id="widget"></div>
-<script type="module">{esm}
-const data = {data}, heard = {{}};
-const tell = (name, value) => (heard[name] || []).forEach((fn) => fn(value));
-window.asked = [];
-const model = {{
-  get: (k) => data[k], set: (k, v) => {{ data[k] = v; }}, off() {{}}, save_changes() {{}},
-  on: (name, fn) => (heard[name] = [...(heard[name] || []), fn]), send: (m) => window.asked.push(m),
-}};
-window.say = (m) => tell("msg:custom", m);
-window.whole = (p) => {{ data.payload = p; tell("change:payload"); }};
-widget.render({{ model, el: document.getElementById("widget") }});
-</script></body></html>
-"""
-
-
-def two():
-    return [_dashboards.run(), _dashboards.run("sgd", 120, 3.0)]
 
 
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("dashboard")
-    html(_dashboards.run(), folder / "one.html")
-    html(two(), folder / "two.html")
-    html([_dashboards.diverged(), _dashboards.run()], folder / "diverged.html")
-    html(RunTrace("one", [Series("loss", [0], [2.0])]), folder / "single.html")
-    html(RunTrace("none"), folder / "nothing.html")
-    html([_dashboards.run(f"run {i}", layers=[f"block{j}.weight" for j in range(20)]) for i in range(8)],
-         folder / "many.html")  # fmt: skip
-    html(_dashboards.named("<img src=x onerror=alert(1)>"), folder / "hostile.html")
-    TrainingDashboard(two(), presentation=True).to_html(folder / "present.html")
-    return folder
+    return written(tmp_path_factory.mktemp("dashboard"), "one", "two", "diverged")
 
 
 @pytest.fixture
@@ -64,18 +26,6 @@ def one(watch, pages):
 @pytest.fixture
 def both(watch, pages):
     return watch(pages / "two.html").page
-
-
-def widget(page):
-    return page.locator(".tl")
-
-
-def chart(page, name):
-    return page.locator(".tl-td-panel", has=page.locator(f".tl-td-head > b:text-is('{name}')"))
-
-
-def chip(page, name):
-    return page.locator(".tl-td-chip", has=page.locator(".tl-td-name", has_text=re.compile(f"^{re.escape(name)}$")))
 
 
 # -- the cursor ----------------------------------------------------------------------------------
@@ -258,107 +208,6 @@ def test_the_sentence_is_live_for_screen_readers_and_charts_have_words(one):
     assert len(labels) == 7 and all(len(text) > 12 for text in labels)
 
 
-# -- looks ---------------------------------------------------------------------------------------
-@pytest.mark.parametrize("width", [350, 480, 724, 1100])
-@pytest.mark.parametrize("name", ["one", "two", "diverged", "single", "many", "hostile"])
-def test_nothing_is_wider_than_its_cell_or_too_small(watch, pages, name, width):
-    page = watch(pages / f"{name}.html", width).page
-    wide, inner = page.evaluate(OVERFLOW)
-    assert wide <= inner
-    assert page.evaluate(SMALLEST) >= 10.5
-    for svg in page.locator(".tl-td-grid .tl-td-svg").all():
-        drawn, box = svg.get_attribute("viewBox").split(), svg.bounding_box()
-        assert abs(float(drawn[2]) - box["width"]) <= 1.5, "a chart is drawn at its own size, never scaled"
-
-
-@pytest.mark.parametrize("name", ["one", "two"])
-def test_it_fits_a_cell(watch, pages, name):
-    assert 300 < watch(pages / f"{name}.html").page.locator(".tl").bounding_box()["height"] <= 650
-
-
-def test_presentation_is_larger_and_still_fits(watch, pages):
-    page = watch(pages / "present.html", 1100).page
-    wide, inner = page.evaluate(OVERFLOW)
-    assert wide <= inner
-    assert page.locator(".tl-td-head b").first.bounding_box()["height"] > 18
-
-
-def test_a_run_without_anything_says_so(watch, pages):
-    page = watch(pages / "nothing.html").page
-    expect(page.locator(".tl-stage")).to_have_text("Nothing was recorded.")
-
-
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_text_has_enough_contrast(watch, pages, theme):
-    page = watch(pages / "two.html", 724, theme).page
-    kinds = [".tl-td-head b", ".tl-td-sub", ".tl-td-at", ".tl-td-chip .tl-meta", ".tl-narr", ".tl-count",
-             ".tl-td-track b", ".tl-td-axes text", ".tl-td-ends text", ".tl-td-gi", ".tl-td-name"]  # fmt: skip
-    found = page.evaluate("""(kinds) => kinds.map(q => {
-        const e = document.querySelector(q), look = getComputedStyle(e); let b = e.parentElement;
-        while (b && /rgba\\(0, 0, 0, 0|transparent/.test(getComputedStyle(b).backgroundColor)) b = b.parentElement;
-        const ink = e instanceof SVGElement ? look.fill : look.color;
-        return [q, ink, getComputedStyle(b).backgroundColor]; })""", kinds)
-    for kind, ink, ground in found:
-        light = sorted(map(luminance, (ink, ground)))
-        assert (light[1] + 0.05) / (light[0] + 0.05) >= 4.5, (kind, ink, ground)
-
-
-def luminance(colour):
-    channels = [float(v) for v in re.findall(r"[\d.]+", colour)][:3]
-    scale = 1 if "srgb" in colour else 255
-    lin = [c / scale / 12.92 if c / scale <= 0.03928 else ((c / scale + 0.055) / 1.055) ** 2.4 for c in channels]
-    return 0.2126 * lin[0] + 0.7152 * lin[1] + 0.0722 * lin[2]
-
-
-def test_focus_is_visible_on_every_control(one):
-    seen = set()
-    for _ in range(24):
-        one.keyboard.press("Tab")
-        look = one.evaluate("""() => { const e = document.activeElement, s = getComputedStyle(e);
-            if (e === document.body) return [];
-            return [e.getAttribute('aria-label') || e.textContent, s.outlineStyle, s.outlineWidth]; }""")
-        if look:
-            seen.add(look[0])
-            assert look[1] == "solid" and look[2] == "2px", look
-    assert {"Step", "Smoothing", "Series of this chart", "What the histogram is of"} <= seen
-
-
-def test_a_hostile_name_is_text(watch, pages):
-    page = watch(pages / "hostile.html").page
-    assert page.locator("img").count() == 0
-    expect(page.locator(".tl-td-name").first).to_contain_text("<img src=x")
-    widget(page).focus()
-    page.keyboard.press("t")
-    assert page.locator("img").count() == 0
-
-
-@pytest.mark.parametrize("name", ["__proto__", "constructor", "toString", "val_", "val_val_loss", "/", "a/b"])
-def test_names_that_mean_something_to_javascript_are_names(watch, tmp_path, name):
-    k = [0, 1, 2]
-    series = [Series("loss", k, [3, 2, 1]), Series(name, k, [1, 2, 3]), Series("dead/" + name, k, [0, 0, 1])]
-    with_it = RunTrace(name, series)
-    html([with_it, _dashboards.run(), RunTrace(name)], tmp_path / "odd.html", metric=name)
-    page = watch(tmp_path / "odd.html").page
-    for key in ("t", "Home", "ArrowRight", "t", "2", "3", "ArrowDown", "1", "l"):
-        widget(page).press(key)
-    expect(page.locator(".tl-err")).to_be_hidden()
-    expect(page.locator(".tl-narr")).to_contain_text("Step")
-
-
-ODD = [{"at": "x"}, {"at": -5}, {"off": 3}, {"off": ["adam", "sgd"]}, {"smooth": "a"}, {"smooth": 99}, {"log": 7},
-       {"metric": []}, {"chosen": 1}, {"layer": {}}, {"what": "__proto__"}, {"speed": "fast"}]  # fmt: skip
-
-
-@pytest.mark.parametrize("state", ODD, ids=str)
-def test_a_state_from_elsewhere_does_no_harm(watch, tmp_path, state):
-    html(two(), tmp_path / "odd.html", **state)
-    page = watch(tmp_path / "odd.html").page
-    for key in ("Home", "ArrowRight", "t", "t", "l"):
-        widget(page).press(key)
-    expect(page.locator(".tl-err")).to_be_hidden()
-    expect(page.locator(".tl-narr")).to_contain_text("Step 1")
-
-
 def test_exports_are_whole_files(both, watch, tmp_path):
     for item, name in (("HTML page", "copy.html"), ("SVG of this step", "copy.svg")):
         both.get_by_role("button", name="Export").click()
@@ -370,85 +219,3 @@ def test_exports_are_whole_files(both, watch, tmp_path):
     drawn = (tmp_path / "copy.svg").read_text()
     assert "var(" not in drawn and drawn.count("<svg") == 1 and "update ÷ weight" in drawn
     expect(both.locator(".tl-td-whole")).to_have_count(0)
-
-
-# -- while a training runs -----------------------------------------------------------------------
-@pytest.fixture
-def running(watch, tmp_path):
-    """A dashboard whose Python side is this process: `step(n)` records n further steps and sends what is new."""
-    told, now = [], [100.0]
-    w = TrainingDashboard(planned=400)
-    w._feed = Feed(lambda: now[0])
-    w.send = lambda m: told.append(m)
-    data = {"kind": w.kind, "payload": w.payload, "options": w.options, "state": w.state, "step": 0}
-    esm, css = assets(w.kind)
-    file = tmp_path / "live.html"
-    file.write_text(LIVE.format(css=css, esm=esm, data=json_for_script(data)), encoding="utf-8")
-    page = watch(file).page
-
-    def show(steps, status="running", after=0.2):
-        now[0] += after
-        before = w.payload
-        w.update(_dashboards.run("live", steps), status)
-        if w.payload is not before:
-            page.evaluate("p => whole(p)", w.payload)
-        for m in told:
-            page.evaluate("m => say(m)", m)
-        return [told.pop() for _ in list(told)]
-
-    return page, show
-
-
-def test_a_running_training_is_drawn_as_it_comes(running):
-    page, show = running
-    expect(page.locator(".tl-stage")).to_contain_text("Waiting for the first step.")
-    show(5)
-    expect(widget(page)).to_have_attribute("data-step", "4")
-    expect(page.locator(".tl-tag")).to_have_text("running")
-    expect(page.locator(".tl-td-todo")).to_be_visible()
-    sent = show(60)
-    assert len(sent) == 1 and sent[0]["runs"][0]["series"]["loss"]["k"] == [5, 1]
-    expect(widget(page)).to_have_attribute("data-step", "59")
-    expect(page.locator(".tl-narr")).to_contain_text("Step 59, epoch 3: loss")
-    expect(page.locator(".tl-narr")).to_have_attribute("aria-live", "off")
-    widget(page).focus()
-    page.keyboard.press("Home")
-    show(120)
-    expect(widget(page)).to_have_attribute("data-step", "0")
-    page.keyboard.press("End")
-    expect(widget(page)).to_have_attribute("data-step", "119")
-    show(400, "finished")
-    expect(widget(page)).to_have_attribute("data-step", "399")
-    expect(page.locator(".tl-tag")).to_be_hidden()
-    expect(page.locator(".tl-td-todo")).to_be_hidden()
-
-
-def test_a_browser_that_missed_a_message_waits_for_the_whole(running):
-    page, show = running
-    show(5)
-    show(10)
-    page.evaluate("say({kind: 'more', rev: 99, runs: [{i: 0, series: {loss: {k: [50], v: [7]}}}]})")
-    page.wait_for_timeout(100)
-    expect(widget(page)).to_have_attribute("data-step", "9")
-    show(30, after=5)
-    expect(widget(page)).to_have_attribute("data-step", "29")
-
-
-def test_a_browser_that_comes_later_says_what_it_has(running):
-    page, _ = running
-    assert page.evaluate("asked") == [{"kind": "hello", "rev": 0}]
-
-
-def test_a_million_steps_are_drawn_at_once(watch, tmp_path):
-    n = 10**6
-    k = np.arange(n)
-    noise = np.random.default_rng(0).random(n)
-    long = RunTrace("long", [Series("loss", k, np.exp(-k / 2e5) + 0.1 * noise), Series("lr", k, 1 - k / n)])
-    text = html(long, tmp_path / "long.html")
-    assert len(text) < 1_000_000
-    page = watch(tmp_path / "long.html").page
-    expect(page.locator(".tl-count")).to_contain_text("999999")
-    widget(page).focus()
-    page.keyboard.press("Home")
-    page.keyboard.press("ArrowRight")
-    expect(widget(page)).not_to_have_attribute("data-step", "0")
