@@ -110,13 +110,13 @@ class ReduceLROnPlateau:
         state = checked_state(owner, state, set(self.state_dict()), len(self.min_lrs))
         if state["hypers"] != self.state_dict()["hypers"]:
             raise CheckpointError(f"{owner}: the state has other hyperparameters", quote(state["hypers"], 300))
-        best = self._worst if state["best"] is None else state["best"]
-        counts = (state["num_bad_epochs"], state["cooldown_counter"])
-        if not isinstance(best, (int, float)) or math.isnan(best) or not all(type(c) is int and c >= 0 for c in counts):
+        best, counts = state["best"], (state["num_bad_epochs"], state["cooldown_counter"])
+        good = best is None or (isinstance(best, int | float) and math.isfinite(best))
+        if not good or not all(type(c) is int and c >= 0 for c in counts):
             raise CheckpointError(f"{owner}: best={quote(best)}, counters {counts} in the state")
         for name in _STATE:
             setattr(self, name, state[name])
-        self.best = best
+        self.best = self._worst if best is None else best
         self._last_lr = list(state["last_lr"])
 
     def __repr__(self) -> str:

@@ -171,11 +171,12 @@ class ReduceOnPlateau:
             raise CheckpointError(f"{owner}: the state has other hyperparameters", quote(state["hypers"], 300))
         if not isinstance(kept, Mapping) or set(kept) != set(here["state"]):
             raise CheckpointError(f"{owner}: state={quote(kept, 300)}", f"must hold {', '.join(here['state'])}")
-        kept = {**kept, "best_value": math.inf if kept["best_value"] is None else kept["best_value"]}
+        kept = {k: v for k, v in kept.items() if k != "best_value" or v is not None}  # none yet: as it begins
         for f in fields(PlateauState):
-            wanted = int if isinstance(f.default, int) else (int, float)
-            if type(kept[f.name]) is bool or not isinstance(kept[f.name], wanted) or math.isnan(kept[f.name]):
-                raise CheckpointError(f"{owner}: {f.name}={quote(kept[f.name])} in the state")
+            value, wanted = kept.get(f.name, 0), int if isinstance(f.default, int) else (int, float)
+            good = isinstance(value, wanted) and type(value) is not bool and not math.isnan(value)
+            if not good or (math.isinf(value) and f.name != "avg_value"):
+                raise CheckpointError(f"{owner}: {f.name}={quote(value)} in the state")
         self.state, self.last_epoch = PlateauState(**kept), state["last_epoch"]
         self.base_lrs = list(state["base_lrs"])
 

@@ -175,7 +175,7 @@ class Averaging(ABC):
         return {"kind": type(self).__name__, **self.options, "n": n, "values": held}
 
     def load_state_dict(self, d: Mapping[str, Any]) -> None:
-        """Take back what `state_dict` gave.
+        """Take back what `state_dict` gave, inf and NaN only in a session that computes with them.
 
         Raises
         ------
@@ -201,6 +201,9 @@ class Averaging(ABC):
                     f"{owner}: {quote(name)} has shape {a.shape} and dtype {a.dtype}",
                     f"the parameter has {now.shape} and {now.dtype}",
                 )
+            ieee = getattr(getattr(p, "session", None), "nonfinite", None) == "ieee"
+            if not ieee and not np.isfinite(a).all():
+                raise CheckpointError(f"{owner}: {quote(name)} holds an inf or NaN", "which would stay in the average")
             new.append(device_of(now).put(copied(a)))
         self.options = options
         self._store[self._key] = Averages(n, tuple(new))

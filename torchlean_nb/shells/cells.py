@@ -20,10 +20,12 @@ from torchlean_nb.errors import (
     ShapeError,
     quote,
 )
+from torchlean_nb.hypers import Hyper
 from torchlean_nb.shells.given import frozen
 from torchlean_nb.updates import UpdateRule
 
 _keys = count()
+_rate = Hyper(open_low=True, open_high=True)
 
 
 class Cell:
@@ -62,6 +64,16 @@ def _own(value: Any, name: str) -> Any:
     if not device.xp.all_finite(a):
         raise NonFiniteError(f"optimizer: parameter {quote(name)} holds an inf or NaN")
     return frozen(a, device)
+
+
+def note_of(owner: str, group: Mapping[str, Any]) -> dict[str, float]:
+    """What a scheduler left in a group, its first rate.
+
+    Raises
+    ------
+    HyperparameterError, HyperparameterTypeError
+    """
+    return {k: _rate.check(owner, k, group[k]) for k in ("initial_lr",) if k in group}
 
 
 def read_groups(owner: str, params: Any) -> list[dict[str, Any]]:

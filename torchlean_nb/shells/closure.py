@@ -29,7 +29,7 @@ from torchlean_nb.minimizers.algebra import finite
 from torchlean_nb.minimizers.asking import fetched
 from torchlean_nb.minimizers.running import known
 from torchlean_nb.shells.asked import ANSWERS, Asked, flat
-from torchlean_nb.shells.cells import one_store, read_groups
+from torchlean_nb.shells.cells import note_of, one_store, read_groups
 from torchlean_nb.shells.explain_method import MethodExplanation
 from torchlean_nb.shells.given import by_name, check_snapshot, frozen, signature
 from torchlean_nb.shells.optimizer import POLICIES, Optimizer, Snapshot
@@ -98,8 +98,8 @@ class Minimizer(Optimizer):
 
     def _group(self, g: Mapping[str, Any]) -> dict[str, Any]:
         own = {k: v for k, v in g.items() if k not in ("params", "initial_lr")}
-        kept = {"initial_lr": g["initial_lr"]} if "initial_lr" in g else {}  # a scheduler's note in the group
-        return {"params": g["params"], **self.rule.resolve({**self.defaults, **own}), **kept}
+        flat = self.rule.resolve({**self.defaults, **own})
+        return {"params": g["params"], **flat, **note_of(self.rule.class_name, g)}
 
     def add_param_group(self, group: Mapping[str, Any]) -> None:
         """Refused: these methods see all parameters as one vector.
@@ -273,8 +273,10 @@ class Minimizer(Optimizer):
             # What starts with no rows, a history, may have any number of them.
             same = slice(1, None) if 0 in first.shape else slice(None)
             fits = a.ndim == first.ndim and a.shape[same] == first.shape[same]
-            if not fits or a.dtype.kind != first.dtype.kind or not np.isfinite(a).all():
+            if not fits or a.dtype.kind != first.dtype.kind:
                 raise CheckpointError(f"{owner}: {k} has shape {a.shape} and dtype {a.dtype}", f"as {first.shape}")
+            if self.nonfinite != "ieee" and not np.isfinite(a).all():
+                raise CheckpointError(f"{owner}: {k} holds an inf or NaN")
             slots[k] = frozen(a, device_of(first))
         return MethodState(slots, steps, **counts)
 

@@ -30,7 +30,7 @@ from torchlean_nb.errors import (
 from torchlean_nb.hypers import flag
 from torchlean_nb.shells.apply import Update, run
 from torchlean_nb.shells.averaging import Averaged
-from torchlean_nb.shells.cells import check_fit, one_store, read_groups
+from torchlean_nb.shells.cells import check_fit, note_of, one_store, read_groups
 from torchlean_nb.shells.clip import Clipped
 from torchlean_nb.shells.explain import Explanation
 from torchlean_nb.shells.flat import FlatState
@@ -44,6 +44,7 @@ from torchlean_nb.updates import UpdateRule, rule_of
 _numbers = count()
 _switch = flag()
 POLICIES = ("raise", "skip", "ieee")
+_NO_HYPERS = ("params", "maximize", "initial_lr")
 
 
 class Optimizer(Averaged, Twinned):
@@ -105,12 +106,11 @@ class Optimizer(Averaged, Twinned):
     # -- groups ----------------------------------------------------------------------------
     def _group(self, g: Mapping[str, Any]) -> dict[str, Any]:
         """A group with all its options, checked."""
-        own = {k: v for k, v in g.items() if k not in ("params", "maximize", "initial_lr")}
+        own, owner = {k: v for k, v in g.items() if k not in _NO_HYPERS}, self.rule.class_name
         flat = self.rule.resolve({**self.defaults, **own})
-        kept = {"initial_lr": g["initial_lr"]} if "initial_lr" in g else {}  # a scheduler's note in the group
-        up = _switch.check(self.rule.class_name, "maximize", g.get("maximize", self.maximize))
+        up = _switch.check(owner, "maximize", g.get("maximize", self.maximize))
         check_fit(self.rule, flat, g["params"])
-        return {"params": g["params"], **public(self.rule, flat), "maximize": up, **kept}
+        return {"params": g["params"], **public(self.rule, flat), "maximize": up, **note_of(owner, g)}
 
     def add_param_group(self, group: Mapping[str, Any]) -> None:
         """One more group, with options of its own."""
@@ -259,7 +259,7 @@ class Optimizer(Averaged, Twinned):
         new: dict[Any, Any] = {}
         results, every, after = [], [], list(state.params)
         for g in self.param_groups:
-            flat = self.rule.resolve({k: v for k, v in g.items() if k not in ("params", "maximize", "initial_lr")})
+            flat = self.rule.resolve({k: v for k, v in g.items() if k not in _NO_HYPERS})
             if "value" in self.rule.needs and value is None:
                 raise CapabilityError(f"{self.rule.class_name}: this rule uses the loss", None, "opt.step(grads, loss)")
             mine = range(at, at + len(g["params"]))
@@ -349,7 +349,7 @@ class Optimizer(Averaged, Twinned):
         return self._state.to_dict(self.rule.name, self.param_groups)
 
     def load_state_dict(self, d: Mapping[str, Any]) -> None:
-        """State and options from `state_dict`, checked in full before anything changes.
+        """State and options from `state_dict`, checked in full; a slot may hold inf, as one that overflowed does.
 
         Raises
         ------
