@@ -127,10 +127,6 @@ class ExperimentLog:
             series[i] = replace(s, values=row)
         return replace(self, history=MetricHistory(steps, tuple(series)))
 
-    def log_row(self, step: int, values: Iterable[float], ragged: str = "raise") -> ExperimentLog:
-        """With one more row, see `MetricHistory.push`."""
-        return replace(self, history=self.history.push(step, values, ragged))
-
     def to_train_log(self, title: str = "") -> TrainLog:
         """Log whose notes carry everything else."""
         notes = (*self.run.to_notes(), *self.notes, *(a.to_note() for a in self.artifacts))
