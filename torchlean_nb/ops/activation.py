@@ -59,7 +59,7 @@ def _sigmoid(xp, x):
     e = xp.abs(x)
     e *= -1
     e = xp.exp(e)
-    y = xp.maximum(e, xp.greater(x, 0))
+    y = xp.maximum(e, xp.sign(x))
     e += 1
     y /= e
     return y
