@@ -16,7 +16,7 @@ from torchlean_nb import tex
 from torchlean_nb.backend.devices import host
 from torchlean_nb.engine.backward import check_seed
 from torchlean_nb.engine.data import check_name, freeze
-from torchlean_nb.engine.lone import Records, Values, kept, shape_of
+from torchlean_nb.engine.lone import Arrays, Records, Values, kept, shape_of
 from torchlean_nb.engine.opening import opened
 from torchlean_nb.engine.param import Param
 from torchlean_nb.engine.reverse import Plain, between, given, pull, sweep
@@ -30,13 +30,18 @@ WHOLE = 600  # nodes that are written down at once
 
 def ancestors(tape: Any, out: int) -> list[int]:
     """Nodes that `out` depends on, and itself, in order."""
-    records, on = kept(tape.records, slice(out + 1)), [False] * out + [True]
+    records, on = _held(tape.records, out), [False] * out + [True]
     for i in range(out, -1, -1):
         if on[i]:
             for p in _parents(records[i]):
                 if p >= 0:
                     on[p] = True
     return [i for i, wanted in enumerate(on) if wanted]
+
+
+def _held(items: Any, out: int) -> list[Any]:
+    """Values or records of a tape up to a node; lone numbers stay what they are."""
+    return kept(items, slice(out + 1)) if isinstance(items, Arrays) else [items[i] for i in range(out + 1)]
 
 
 def _parents(record: Sequence[Any]) -> Sequence[int]:
@@ -116,9 +121,8 @@ class _Kept:
     describe = Tape.describe
 
     def __init__(self, tape: Any, out: int, names: dict[int, str]):
-        part = slice(out + 1)
-        self.xp, self.needs, self.names, self.scopes = tape.xp, tape.needs[part], names, dict(tape.scopes)
-        self.records, self.values = Records(kept(tape.records, part)), Values(kept(tape.values, part))
+        self.xp, self.needs, self.names, self.scopes = tape.xp, tape.needs[: out + 1], names, dict(tape.scopes)
+        self.records, self.values = Records(_held(tape.records, out)), Values(_held(tape.values, out))
 
 
 class _Writer(Plain):
