@@ -59,7 +59,7 @@ LIMITS = {
     "sigmoid": (3, 4), "tanh": (4, 3), "softplus": (2, 3), "exp": (1, 2), "expm1": (1, 2),
     "log": (1, 1), "log1p": (2, 2), "sqrt": (2, 2), "inv": (2, 2), "square": (0, 0), "sin": (1, 2),
     "cos": (1, 1), "tan": (2, 2), "arctan": (2, 2), "sinh": (1, 2), "cosh": (1, 2), "elu": (1, 2),
-    "safe_log": (4, 4), "silu": (4, 4), "erf": (2, 3), "gelu": (3, 4), "gelu_tanh": (520, 100),
+    "safe_log": (4, 4), "silu": (4, 4), "erf": (2, 3), "gelu": (3, 4), "gelu_tanh": (300, 100),
 }
 
 

@@ -148,9 +148,9 @@ def _phi(xp, x):
 
 def _gelu_inner(xp, x):
     u = x * x
-    u *= xp.number(0.044715 * ROOT_2_OVER_PI)
-    u += xp.number(ROOT_2_OVER_PI)
+    u += xp.number(1 / 0.044715)
     u *= x
+    u *= xp.number(0.044715 * ROOT_2_OVER_PI)
     return u
 
 
