@@ -55,7 +55,8 @@ class Op:
         How the JVP follows: from the partials; the op on all tangents at once; the op on one
         tangent at a time; its own ``jvps``; never.
     partials, vjps, jvps : tuple of (callable or None)
-        One per argument; a variadic op gives one, which gets ``arg=`` with the argument number.
+        One per argument; a variadic op gives one, which gets ``arg=`` with the argument number, and the arguments
+        only where it takes ``*xs``.
     shape : callable or None
         ``shape(*shapes, **attrs) -> shape``, raising ShapeError; None means broadcasting.
     check : callable or None
@@ -113,6 +114,7 @@ class Op:
     attrs: Mapping[str, Any] = field(init=False)
     optional: int = field(init=False)
     plain: bool = field(init=False)
+    blind: bool = field(init=False)  # rules that take no arguments: to pass thousands takes time
     rules: tuple[Callable[..., Any] | None, ...] = field(init=False)
     call: Callable[..., Any] | None = field(init=False, default=None, repr=False)  # these two are written for the row
     pull: Callable[..., Any] | None = field(init=False, default=None, repr=False)  # when it is first used on a tape
@@ -131,6 +133,8 @@ class Op:
         set_(self, "optional", optional)
         set_(self, "variadic", variadic)
         set_(self, "rules", self.partials or self.vjps)
+        rules = [getattr(rule, "__code__", code) for rule in self.rules]
+        set_(self, "blind", variadic and not any(rule.co_flags & CO_VARARGS for rule in rules))
         set_(self, "plain", not (variadic or self.prepare or REQUIRED in attrs.values()))
         set_(self, "__doc__", self.forward.__doc__)
         set_(self, "__name__", self.name)

@@ -62,10 +62,11 @@ def pull(at: Plain, i: int, k: int, g: Any, known: Any = None) -> tuple[Any, tup
 
 
 def given(at: Plain, i: int) -> tuple[tuple[Any, ...], list[Any]]:
-    """What every rule of a node is called with after the cotangent, and its arguments among that."""
+    """What every rule of a node is called with after the cotangent, and the arguments of the node."""
     op, parents, _, _ = at.tape.records[i]
     args = [at.value(p) for p in parents]
-    return ((at.value(i), at.saved(i), *args) if op.residuals else (at.value(i), *args)), args
+    head = (at.value(i), at.saved(i)) if op.residuals else (at.value(i),)
+    return head if op.blind else (*head, *args), args
 
 
 def _pull(at: Plain, i: int, k: int, g: Any, rest: tuple[Any, ...], args: list[Any]) -> tuple[Any, tuple[int, ...]]:

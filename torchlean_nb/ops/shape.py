@@ -258,7 +258,7 @@ def _stacked(*shapes, axis=0):
 
 
 @linear(
-    vjps=(lambda xp, g, y, *xs, axis, arg: g[along(axes(axis, y.ndim, "stack")[0], arg)],),
+    vjps=(lambda xp, g, y, *, axis, arg: g[along(axes(axis, y.ndim, "stack")[0], arg)],),
     shape=_stacked, prepare=_listed("stack"), latex=r"\mathrm{stack}(#*)", dlatex=(r"\mathrm{slice}(#g)",),
     method=False, samples=(S((2,), (2,)), S((2, 3), (2, 3), (2, 3), axis=-1), S((), ())),
     numpy="stack", torch=lambda torch, *xs, axis=0: torch.stack(xs, axis),
