@@ -17,7 +17,8 @@ LIVE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>live
 const data = {data}, heard = {{}};
 window.asked = [];
 const model = {{
-  get: (k) => data[k], set: (k, v) => {{ data[k] = v; }}, off() {{}}, save_changes() {{}},
+  get: (k) => data[k], set: (k, v) => {{ data[k] = v; }}, off() {{}},
+  save_changes() {{ window.saved = data.step; }},
   on: (name, fn) => (heard[name] = [...(heard[name] || []), fn]), send: (m) => window.asked.push(m),
 }};
 window.say = (m) => heard["msg:custom"].forEach((fn) => fn(m));

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -12,6 +11,8 @@ import urllib.request
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from _waiting import until
 
 SPEC = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
 READY = """() => {
@@ -47,6 +48,17 @@ class Lab:
         page.wait_for_function(READY, timeout=60_000)
 
 
+def answers(page, cell: int, says) -> None:
+    """Run a cell until what it prints is so: what a widget tells its kernel comes when it comes."""
+    printed = page.locator(".jp-OutputArea-output").nth(cell)
+
+    def so() -> bool:
+        run(page, "notebook:run-cell", cell)
+        return says(printed.inner_text())
+
+    until(page, so)
+
+
 def run(page, command: str = "notebook:run-all-cells", cell: int | None = None) -> None:
     """Run a command of JupyterLab to its end, on a cell."""
     assert page.evaluate(RUN, [command, cell]) == "ran"
@@ -54,10 +66,7 @@ def run(page, command: str = "notebook:run-all-cells", cell: int | None = None) 
 
 @contextmanager
 def served(folder: Path):
-    """Run a JupyterLab over a folder; it reads no settings from elsewhere."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    """Run a JupyterLab over a folder; it reads no settings from elsewhere, and finds a port that is free."""
     private = {n: str(folder / n.lower()) for n in (
         "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "JUPYTERLAB_SETTINGS_DIR",
         "JUPYTERLAB_WORKSPACES_DIR", "IPYTHONDIR",
@@ -72,25 +81,26 @@ def served(folder: Path):
         file.write_text(json.dumps(chosen), encoding="utf-8")
     here = [os.getcwd(), str(Path(__file__).parent), os.environ.get("PYTHONPATH")]
     options = [
-        "--no-browser", "--allow-root", f"--port={port}", "--ServerApp.port_retries=0", "--IdentityProvider.token=",
+        "--no-browser", "--allow-root", "--ServerApp.ip=127.0.0.1", "--IdentityProvider.token=",
         "--LabApp.expose_app_in_browser=True", "--LabApp.news_url=None", f"--ServerApp.root_dir={folder}",
     ]  # fmt: skip
     log = folder / "server.log"
     with open(log, "wb") as out:
         server = subprocess.Popen([sys.executable, "-m", "jupyterlab", *options], stdout=out, stderr=out, cwd=folder,
                                   env=os.environ | private | {"PYTHONPATH": os.pathsep.join(filter(None, here))})
-    lab = Lab(f"http://127.0.0.1:{port}", folder)
+    told = Path(private["JUPYTER_RUNTIME_DIR"]) / f"jpserver-{server.pid}.json"
     try:
-        for _ in range(120):
+        for _ in range(240):
             try:
-                urllib.request.urlopen(lab.address + "/api", timeout=1).close()
+                address = f"http://127.0.0.1:{json.loads(told.read_text(encoding='utf-8'))['port']}"
+                urllib.request.urlopen(address + "/api", timeout=10).close()
                 break
-            except OSError:
+            except (OSError, ValueError):  # it has not told yet, or not the whole
                 assert server.poll() is None, log.read_text(errors="replace")
                 time.sleep(0.5)
         else:
             raise AssertionError("JupyterLab did not start: " + log.read_text(errors="replace")[-2000:])
-        yield lab
+        yield Lab(address, folder)
     finally:
         server.terminate()
         server.wait(timeout=30)

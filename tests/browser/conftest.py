@@ -23,8 +23,9 @@ def browser():
     path = chromium()
     if path is None:
         pytest.skip("no Chromium: none of " + ", ".join(NAMES) + " is on PATH and $CHROMIUM is not set")
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=30_000)  # a loaded machine is no failure
     with sync_playwright() as p:
         b = p.chromium.launch(executable_path=path, args=["--no-sandbox"])
         yield b

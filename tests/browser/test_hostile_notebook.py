@@ -10,6 +10,7 @@ import _hostile
 import pytest
 from _foreign import SEEN, WATCH
 from _payloads import ATTACKS, PAYLOADS
+from _waiting import drawn
 
 import torchlean_nb as tl
 from torchlean_nb.errors import TorchLeanError
@@ -100,7 +101,7 @@ def book(browser, tmp_path_factory):
         page.wait_for_function("document.body.dataset.ready === 'yes' || document.querySelector('.tl')")
         page.keyboard.press("Tab")
         page.keyboard.press("Enter")
-        page.wait_for_timeout(50)
+        drawn(page)
         if shot:
             page.screenshot(path=shot)
         seen = page.evaluate(SEEN, "body")
