@@ -9,9 +9,10 @@ const text = parts.map((name) => readFileSync(new URL(`${name}.js`, folder), "ut
 const w = await import(`data:text/javascript;base64,${Buffer.from(text).toString("base64")}`);
 
 test("ticks are round and inside", () => {
-  assert.deepEqual(w.niceTicks(0, 0.1, false), [0, 0.02, 0.04, 0.06, 0.08, 0.1]);
-  assert.deepEqual(w.niceTicks(1e-5, 0.1, true), [1e-5, 1e-4, 1e-3, 0.01, 0.1]);
-  assert.equal(w.niceTicks(1e-12, 1, true).length <= 8, true);
+  assert.deepEqual(w.roundTicks(0, 0.1, false, 5), [0, 0.02, 0.04, 0.06, 0.08, 0.1]);
+  assert.deepEqual(w.roundTicks(1e-5, 0.1, true, 5), [1e-5, 1e-4, 1e-3, 0.01, 0.1]);
+  assert.equal(w.roundTicks(1e-12, 1, true).length <= 8, true);
+  assert.deepEqual(w.roundTicks(0.03, 0.08, true), [0.05]);
 });
 
 test("the axis of rates begins at 0, that of momentum does not", () => {

@@ -1,40 +1,9 @@
 // RaceArena: optimizers on one surface. Python races them; everything that moves with the step is drawn here.
 
-const RACE_SILENT_MS = 4000;
 // Edits that leave the paths as they are.
 const RACE_CALM = ["target", "rewind", "rename"];
 // A page of a surface without a map of rates comes without the code of one.
 const RACE_VIEWS = ["map", "space", ...(typeof raceRates === "function" ? ["rates"] : [])];
-
-/** Edits on their way to Python: one at a time; of a drag, which shares a tag, only the latest waits. */
-export function raceMail(send, silent) {
-  let serial = Math.floor(Math.random() * 1e9),
-    under = null,
-    timer = 0;
-  const queue = [];
-  const next = () => {
-    clearTimeout(timer);
-    under = queue.shift() || null;
-    if (!under) return;
-    timer = setTimeout(silent, RACE_SILENT_MS);
-    send({ kind: "edit", ...under, serial: ++serial });
-  };
-  return {
-    ask(edit) {
-      const last = queue.at(-1);
-      if (last && edit.tag && last.tag === edit.tag) queue[queue.length - 1] = edit;
-      else queue.push(edit);
-      if (!under) next();
-    },
-    /** The answer to `n` is here; one to an edit of before is none. */
-    answered(n) {
-      if (under && n === serial) next();
-    },
-    /** Edits that Python has not answered. */
-    waiting: () => (under ? [under, ...queue] : []),
-    stop: () => clearTimeout(timer),
-  };
-}
 
 /** Record at or before a step. */
 export function raceRecord(steps, k) {
@@ -294,7 +263,7 @@ function raceArena({ model, el }, race, mail, again) {
 }
 
 function render({ model, el }) {
-  const mail = raceMail(
+  const mail = courier(
     (m) => model.send(m),
     () => arena.say("Python has not answered yet: the kernel is busy, or it is gone. Scrubbing does not need it."),
   );

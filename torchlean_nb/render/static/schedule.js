@@ -1,37 +1,5 @@
 // ScheduleDesigner: Python computes every value; here they are drawn, and what the hand wants is asked for.
 
-const SILENT_MS = 4000;
-
-/** Edits on their way to Python: one at a time; of a drag only the latest waits. */
-export function courier(send, silent) {
-  let serial = Math.floor(Math.random() * 1e9),
-    waiting = 0,
-    timer = 0;
-  const queue = [];
-  const next = () => {
-    clearTimeout(timer);
-    if (!queue.length) return;
-    waiting = ++serial;
-    timer = setTimeout(silent, SILENT_MS);
-    send({ kind: "edit", serial: waiting, ...queue.shift() });
-  };
-  return {
-    ask(edit) {
-      const last = queue.at(-1);
-      if (last && edit.tag && last.tag === edit.tag) queue[queue.length - 1] = { ...last, ...edit };
-      else queue.push(edit);
-      if (!waiting) next();
-    },
-    answered(n) {
-      if (n !== waiting) return;
-      waiting = 0;
-      clearTimeout(timer);
-      next();
-    },
-    stop: () => clearTimeout(timer),
-  };
-}
-
 function render({ model, el }) {
   const options = model.get("options") || {},
     live = !!model.send && !!(options.rows || []).length;
