@@ -10,7 +10,7 @@ from typing import Any
 import _guard
 import pytest
 from _device_skips import SKIPS
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 import torchlean_nb as tl
 from torchlean_nb.backend import devices
@@ -24,7 +24,8 @@ LEFT_OUT = {name: need for name, need in NEEDS.items() if (HERE / name).exists()
 
 collect_ignore = list(LEFT_OUT)
 
-settings.register_profile("repeatable", deadline=None, derandomize=True, database=None)
+SLOW = [HealthCheck.too_slow]  # a loaded machine is no failure
+settings.register_profile("repeatable", deadline=None, derandomize=True, database=None, suppress_health_check=SLOW)
 settings.load_profile("repeatable")
 
 

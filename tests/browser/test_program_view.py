@@ -92,7 +92,7 @@ def test_the_same_buttons_as_in_the_stepper_move_it(page):
     expect(page.locator(".tl-count")).to_have_text(f"step 21 of {N}")
     assert page.locator(".tl-seg").all_inner_texts() == ["forward", "backward"]
     page.get_by_role("button", name="Play").click()
-    expect(page.locator(".tl-count")).to_have_text(f"step 22 of {N}", timeout=15_000)
+    expect(page.locator(".tl-count")).not_to_have_text(f"step 21 of {N}")  # it may be beyond 22 when we look
 
 
 def test_up_and_down_go_over_a_whole_op(page):
