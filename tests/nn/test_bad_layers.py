@@ -86,6 +86,32 @@ def test_an_input_that_does_not_fit_is_refused_in_plain_words_and_changes_nothin
     assert s.tape.scope == ""
 
 
+@pytest.mark.parametrize(
+    ("ids", "given", "error", "words"),
+    [
+        ([1, 2], {}, errors.ShapeError, r"ids of shape \(2,\)(.|\n)*offsets="),
+        ([[1, 2]], {"offsets": [0]}, errors.ShapeError, "flat ids have shape"),
+        ([1, 2], {"offsets": [[0]]}, errors.ShapeError, "one number per bag"),
+        ([1, 2], {"offsets": [0.0]}, errors.DTypeError, "offsets(.|\n)*int"),
+        ([1, 2], {"offsets": [0, 3]}, errors.IndexRangeError, "3 at index 1"),
+        ([1, 2], {"offsets": [1]}, errors.IndexRangeError, "begin at 0"),
+        ([1, 2, 3], {"offsets": [0, 2, 1]}, errors.IndexRangeError, "never fall"),
+        ([1, 2], {"offsets": "ab"}, errors.DTypeError, "EmbeddingBag: offsets"),
+        ([1, 2], {"offsets": [0], "per_sample_weights": [1.0]}, errors.ShapeError, r"\(1,\) for ids of shape \(2,\)"),
+    ],
+)
+def test_bags_that_do_not_fit_are_refused_and_change_nothing(ids, given, error, words):
+    net = nn.EmbeddingBag(5, 2, mode="sum").bind(tl.Session())
+    with pytest.raises(error, match=words):
+        net(ids, **given)
+    assert len(net.session.tape) == 0
+
+
+def test_only_sums_of_bags_are_weighted():
+    with pytest.raises(errors.HyperparameterError, match='mode="sum"'):
+        nn.EmbeddingBag(5, 2).bind(tl.Session())([[1]], per_sample_weights=[[1.0]])
+
+
 def test_ids_outside_the_table_and_ids_that_are_not_integers():
     net = nn.Embedding(5, 2).bind(tl.Session())
     with pytest.raises(errors.IndexRangeError, match="5"):

@@ -161,3 +161,21 @@ def test_a_layer_of_ones_own_takes_fresh_seeds():
 def test_what_cannot_be_is_refused(make, error, words):
     with pytest.raises(error, match=words):
         make()
+
+
+@pytest.mark.parametrize("mode", ["mean", "sum", "max"])
+def test_bags_of_nothing_are_zeros_and_flat_ids_are_rows_of_a_matrix(mode):
+    net = nn.EmbeddingBag(5, 3, mode=mode).bind(tl.Session(dtype="float32"), seed=0)
+    none = net(np.zeros(0, int), offsets=[0, 0]).value
+    assert none.dtype == np.float32 and none.shape == (2, 3) and not none.any()
+    ids = np.array([[1, 2, 4], [3, 3, 0]])
+    np.testing.assert_allclose(net(ids.ravel(), offsets=[0, 3]).value, net(ids).value, rtol=1e-6)
+    if mode == "sum":
+        assert net.predict(ids, per_sample_weights=np.full(ids.shape, 2.0)).dtype == np.float32
+        np.testing.assert_allclose(net(ids, per_sample_weights=[[2] * 3] * 2).value, 2 * net(ids).value, rtol=1e-6)
+
+
+def test_a_program_does_not_keep_offsets_that_are_its_argument():
+    bag, table = nn.EmbeddingBag(5, 3), {"weight": np.ones((5, 3))}
+    with pytest.raises(errors.TorchLeanError, match="EmbeddingBag: offsets"):
+        tl.compile(lambda ids, at: bag.forward(ids, table, offsets=at), np.array([1, 2]), np.array([0, 1]))

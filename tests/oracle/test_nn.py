@@ -300,6 +300,35 @@ def test_weights_of_classes_and_ignored_labels_are_pytorchs(shape, backend):
             np.testing.assert_allclose(g[z], theirs.grad.numpy(), **CLOSE)
 
 
+@pytest.mark.parametrize("backend", ["eager", "compiled"])
+@pytest.mark.parametrize("padding", [None, 2])
+@pytest.mark.parametrize("mode", ["sum", "mean", "max"])
+def test_bags_of_flat_ids_with_offsets_are_pytorchs(mode, padding, backend):
+    ids, factors = np.array([1, 2, 4, 2, 3, 2, 2, 0]), np.linspace(-1, 2, 8)
+    net = tl.nn.EmbeddingBag(5, 3, padding_idx=padding, mode=mode).bind(tl.Session(backend), seed=0)
+    theirs = torch.nn.EmbeddingBag(5, 3, padding_idx=padding, mode=mode, dtype=torch.float64)
+    with torch.no_grad():
+        theirs.weight.copy_(torch.tensor(net.params["weight"].value))
+    for offsets in ([0, 2, 5], [0, 0, 3, 5, 7, 7, 8], [0], [0, 5, 7], [0, 2, 5]):  # some empty, one of padding alone
+        for weights in (None, factors) if mode == "sum" else (None,):
+            given = {} if weights is None else {"per_sample_weights": torch.tensor(weights, requires_grad=True)}
+            theirs.zero_grad()
+            wanted = theirs(torch.tensor(ids), torch.tensor(offsets), **given)
+            seed = np.random.default_rng(1).normal(size=tuple(wanted.shape))
+            wanted.backward(torch.tensor(seed))
+            net.session.reset_tape()
+            w = None if weights is None else net.session.input(weights, requires_grad=True)
+            y = net(ids, offsets=offsets, per_sample_weights=w)
+            g = net.session.backward(y, seed)
+            np.testing.assert_allclose(y.value, wanted.detach().numpy(), **CLOSE)
+            np.testing.assert_allclose(g[net.params["weight"]], theirs.weight.grad.numpy(), **CLOSE)
+            if w is not None:
+                np.testing.assert_allclose(g[w], given["per_sample_weights"].grad.numpy(), **CLOSE)
+            np.testing.assert_allclose(
+                net.predict(ids, offsets=offsets, per_sample_weights=weights), wanted.detach().numpy(), **CLOSE
+            )
+
+
 CRITERIA = {
     "MSELoss": ({}, "like"), "L1Loss": ({"reduction": "sum"}, "like"), "HuberLoss": ({"delta": 0.5}, "like"),
     "SmoothL1Loss": ({"beta": 0.25}, "like"), "CrossEntropyLoss": ({"label_smoothing": 0.125}, "labels"),

@@ -11,13 +11,15 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from torchlean_nb.errors import HyperparameterError, ShapeError
+from torchlean_nb.backend.devices import host
+from torchlean_nb.backend.reading import read
+from torchlean_nb.errors import HyperparameterError, IndexRangeError, ShapeError, quote
 from torchlean_nb.hypers import Hyper
 from torchlean_nb.nn import init
 from torchlean_nb.nn.layer import Layer, Slot, flag, option, size
-from torchlean_nb.ops.indexing import embedding
+from torchlean_nb.ops.indexing import check_indices, embedding, take
 from torchlean_nb.ops.linalg import linear
-from torchlean_nb.ops.logic import detach, equal, logical_not, where
+from torchlean_nb.ops.logic import detach, equal, greater, logical_not, where
 from torchlean_nb.ops.reduction import max_, mean, min_, sum_
 from torchlean_nb.ops.shape import broadcast_to, flatten, reshape
 
@@ -120,8 +122,9 @@ class Embedding(Layer):
 class EmbeddingBag(Embedding):
     """Sum, mean or maximum of the trained rows of several integer ids.
 
-    Bags are the rows of a matrix of ids; PyTorch's flat ids with offsets are not taken. Ids of `padding_idx` do not
-    count, and a bag of nothing else is 0, as there.
+    Bags are the rows of a matrix of ids, or parts of flat ids of which ``offsets=`` says where each begins, a list or
+    array of integers that a program compiled from the call keeps. ``per_sample_weights=``, shaped as the ids, are
+    factors in a sum. Ids of `padding_idx` do not count, and a bag of nothing else is 0, as in PyTorch.
 
     Parameters
     ----------
@@ -132,27 +135,61 @@ class EmbeddingBag(Embedding):
 
     Examples
     --------
+    >>> import torchlean_nb as tl
     >>> EmbeddingBag(10, 4).out_shape((2, 7))
     (2, 4)
+    >>> bag = EmbeddingBag(10, 4).bind(tl.Session(), seed=0)
+    >>> bag([1, 2, 4, 5, 4], offsets=[0, 2, 2]).shape
+    (3, 4)
     """
 
     mode: str = option(Hyper("mean", kind="choice", choices=("mean", "sum", "max")))
 
-    def compute(self, x: Any, at: Any) -> Any:
-        if len(x.shape) != 2:
-            raise ShapeError(f"EmbeddingBag: ids of shape {tuple(x.shape)}", "one bag per row: shape (n, size)")
-        rows = super().compute(x, at)
-        if self.padding_idx is None:
+    def compute(self, x: Any, at: Any, offsets: Any = None, per_sample_weights: Any = None) -> Any:
+        flat, factors = offsets is not None, per_sample_weights
+        if isinstance(x, tuple) or len(x.shape) != (1 if flat else 2):
+            shapes = ", ".join(str(tuple(a.shape)) for a in (x if isinstance(x, tuple) else (x,)))
+            want = "flat ids have shape (n,)" if flat else "one bag per row has shape (n, size)"
+            raise ShapeError(f"EmbeddingBag: ids of shape {shapes}", want, None if flat else "offsets=[0, ...]")
+        if isinstance(factors, list | np.ndarray):
+            factors = read(factors, "EmbeddingBag: per_sample_weights").astype(at["weight"].dtype)
+        if factors is not None and self.mode != "sum":
+            raise HyperparameterError(f"EmbeddingBag: per_sample_weights with mode={self.mode!r}", None, 'mode="sum"')
+        if factors is not None and tuple(factors.shape) != tuple(x.shape):
+            what = f"EmbeddingBag: per_sample_weights of shape {tuple(factors.shape)}"
+            raise ShapeError(f"{what} for ids of shape {tuple(x.shape)}")
+        rows, counts = super().compute(x, at), None
+        if factors is not None:
+            rows = rows * broadcast_to(reshape(factors, (*x.shape, 1)), shape=tuple(rows.shape))
+        if self.padding_idx is not None:
+            counts = reshape(logical_not(equal(x, self.padding_idx % self.num_embeddings)), (*x.shape, 1))
+        if flat:
+            places, inside = _bags(offsets, x.shape[0])
+            rows = take(rows, places, axis=0)
+            counts = inside if counts is None else greater(take(counts, places, axis=0), ~inside)
+        if counts is None:
             return {"mean": mean, "sum": sum_, "max": max_}[self.mode](rows, axis=1)
-        counts = logical_not(equal(x, self.padding_idx % self.num_embeddings))
-        counts = reshape(counts, (*x.shape, 1))
         none = detach(rows) * 0.0
         some = sum_(where(counts, none + 1.0, none), axis=1)
-        if self.mode == "max":
+        if self.mode == "max" and rows.shape[1]:
             below = detach(min_(rows)) - 1.0
             return where(equal(some, 0), some, max_(where(counts, rows, below), axis=1))
         total = sum_(where(counts, rows, none), axis=1)
-        return total if self.mode == "sum" else total / where(equal(some, 0), some + 1.0, some)
+        return total / where(equal(some, 0), some + 1.0, some) if self.mode == "mean" else total
+
+
+def _bags(offsets: Any, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Places of flat ids as a matrix with a bag in each row, and which of its entries are in the bag."""
+    begins = read(host(offsets), "EmbeddingBag: offsets")
+    if begins.ndim != 1:
+        raise ShapeError(f"EmbeddingBag: offsets of shape {begins.shape}", "one number per bag: shape (n,)")
+    check_indices("EmbeddingBag: offsets", begins, count + 1, low=0)
+    if begins[:1].any() or (begins[1:] < begins[:-1]).any():
+        raise IndexRangeError(f"EmbeddingBag: offsets {quote(begins.tolist())}", "they begin at 0 and never fall")
+    sizes = np.append(begins[1:], count) - begins if begins.size else begins
+    within = np.arange(sizes.max(initial=0))
+    inside = within < sizes[:, None]
+    return np.where(inside, begins[:, None] + within, 0), inside[..., None]
 
 
 @dataclass(frozen=True)
