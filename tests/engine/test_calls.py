@@ -10,6 +10,7 @@ from torchlean_nb.engine.calls import BOUNDED
 from torchlean_nb.engine.reverse import Plain, sweep
 from torchlean_nb.engine.transforms import Run
 from torchlean_nb.laws.point import Point
+from torchlean_nb.rows import Op
 
 OPS = [op for op in tl.ops.values() if op.builtin and op.rules]
 SEVERAL = {"concatenate", "stack", "maximum", "minimum"}
@@ -39,6 +40,23 @@ def test_finite_numbers_in_finite_numbers_out(name, dtype):
         for options in OPTIONS.get(name, [{}]):
             y = tl.ops[name](*args, **options)
             assert np.isfinite(y.value).all() and y.value.dtype == dtype
+
+
+def test_a_rule_for_any_number_of_arguments_gets_them_where_it_takes_them():
+    """To hand thousands of arguments to each of thousands of rules takes time."""
+    forward, slopes = lambda xp, *xs: sum((i + 1) * x * x for i, x in enumerate(xs)), {}
+    rules = {
+        "all": lambda xp, g, y, *xs, arg: 2 * (arg + 1) * g * xs[arg],
+        "none": lambda xp, g, y, *, arg: 2 * (arg + 1) * g,
+    }
+    for name, rule in rules.items():
+        op, s = Op(name=f"weigh_{name}", forward=forward, vjps=(rule,), jvps=(rule,)), tl.Session()
+        xs = [s.param(1.0, name=f"x{k}") for k in range(3)]
+        y = s.tape.apply(op, tuple(xs), {})
+        g = s.backward(y)
+        slopes[name] = [*(float(g[x]) for x in xs), *(float(e.contribution) for e in s.trace(y).edges)]
+        assert op.blind is (name == "none")
+    assert slopes["all"] == slopes["none"] == [2.0, 4.0, 6.0] * 2 and tl.ops["stack"].blind
 
 
 def test_large_numbers_are_no_mistake_and_an_option_that_is_none_is_one():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import math
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from torchlean_nb.errors import TraceFormatError, quote
 
 _BASE64_FROM = 4096
 _WORDS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+_type_name = cache(lambda dtype: dtype.name)  # which NumPy puts together each time
 
 
 def _number(v: Any) -> Any:
@@ -24,8 +26,8 @@ def _number(v: Any) -> Any:
 def encode_array(a: np.ndarray) -> dict[str, Any]:
     """JSON form of an array: dtype, shape and either numbers in row-major order or base64."""
     a = np.asarray(a)
-    head = {"dtype": a.dtype.name, "shape": list(a.shape)}
-    flat = np.ascontiguousarray(a).ravel()
+    head = {"dtype": _type_name(a.dtype), "shape": list(a.shape)}
+    flat = a.ravel()
     if a.size >= _BASE64_FROM:
         little = flat.astype(flat.dtype.newbyteorder("<"), copy=False)
         return head | {"base64": base64.b64encode(little.tobytes()).decode("ascii")}
