@@ -89,7 +89,7 @@ def _scores_vjp(xp, g, saved, v):
     """What the scores receive: the pull-back of softmax."""
     w, kept, _ = saved
     dw = _kept(xp.matmul(g, turned(xp, v)), kept)
-    dw = dw - xp.sum(w * dw, axis=-1, keepdims=True)
+    dw -= xp.sum(w * dw, axis=-1, keepdims=True)
     dw *= w
     return dw
 
@@ -195,7 +195,7 @@ def scaled_dot_product_attention(
     if is_causal:
         s = xp.where(_causal(xp, s), s, -math.inf)
     top = xp.max(s, axis=-1, keepdims=True)
-    s = s - xp.where(xp.equal(top, -math.inf), 0, top)
+    s -= xp.where(xp.equal(top, -math.inf), 0, top)
     w = xp.exp(s)
     total = xp.sum(w, axis=-1, keepdims=True)
     w /= total + xp.equal(total, 0)

@@ -171,10 +171,10 @@ def _weights(name, plan):
     """Shape rule; as a check it also refuses weights that would merely broadcast."""
 
     def shape(x, weight=None, bias=None, **attrs):
-        for p in (weight, bias):
-            if p is not None and math.prod(plan(x, p, **attrs)[2]) != math.prod(p):
+        for p in {p: None for p in (weight, bias) if p is not None} or (None,):
+            affine = plan(x, p, **attrs)[2]
+            if p is not None and math.prod(affine) != math.prod(p):
                 raise ShapeError(f"{name}: weight or bias of shape {p} for an input of shape {x}")
-        plan(x, weight if weight is not None else bias, **attrs)
         return x
 
     return shape
@@ -189,8 +189,10 @@ def _check(name, plan, many=False):
         if plan is not _plan_layer and x.ndim < 2:
             raise ShapeError(f"{name}: an input of shape {x.shape} has no channels", None, "shape (n, channels, ...)")
         rule(x.shape, *(None if p is None else p.shape for p in (weight, bias)), **attrs)
+        if not many:
+            return
         view, over, _ = _laid(plan, x, weight, bias, attrs)
-        if many and math.prod(view[i] for i in over) < 2:
+        if math.prod(view[i] for i in over) < 2:
             raise DomainError(
                 f"{name}: {name.replace('_', '')} needs more than 1 element per channel, input of shape {x.shape}",
                 "the variance of one number is 0, so the output would be constant", "a larger batch",
