@@ -222,7 +222,9 @@ def test_every_width_is_laid_out_without_overflow(watch, pages, name, width, the
     assert wide <= inner
     assert page.evaluate(FONT) >= 10.5
     for cell in page.locator(".ua-head button").all():
-        assert cell.bounding_box()["width"] > 20
+        box, entry = cell.bounding_box(), cell.locator(".ua-of span").last.bounding_box()
+        assert box["width"] > 20
+        assert box["x"] <= entry["x"] and entry["x"] + entry["width"] <= box["x"] + box["width"], "which entry it is"
 
 
 def test_text_has_enough_contrast_in_both_themes(watch, pages):

@@ -71,6 +71,12 @@ def test_the_widget_steps_in_jupyterlab(lab, watch):
     second.locator(".tl-node", has_text="log1p").focus()
     page.keyboard.press("Shift+Enter")
     expect(second.locator(".tl-narr")).to_contain_text("only what the session recorded can be opened")
+    expect(second.get_by_role("button", name="Close L")).to_be_visible()
+    second.focus()
+    page.keyboard.press("Backspace")
+    expect(second.locator(".tl-node")).to_have_count(3)
+    expect(second.get_by_role("button", name="Close L")).to_have_count(0)
+    expect(second).to_be_focused()
 
     light = page.evaluate("getComputedStyle(document.querySelector('.tl')).colorScheme")
     page.evaluate("document.body.dataset.jpThemeLight = 'false'")

@@ -93,6 +93,13 @@ def test_nothing_leaves_its_cell(alone, width, theme):
     assert page.evaluate(small) >= 10.4, "type is laid out anew, not shrunk"
 
 
+def test_a_long_name_ends_in_dots_before_the_edge(alone):
+    page = alone(ScheduleDesigner(S.warmup_cosine(0.1, warmup=20, total=200), steps=200), 350)
+    name, chart = page.locator(".tl-sd-ends text"), page.locator(".tl-sd-chart").bounding_box()
+    box = name.bounding_box()
+    assert name.text_content().endswith("…") and box["x"] + box["width"] <= chart["x"] + chart["width"]
+
+
 def test_the_labels_at_the_ends_do_not_overlap(alone):
     page = alone(three())
     tops = sorted(b["y"] for b in (t.bounding_box() for t in page.locator(".tl-sd-ends text").all()))

@@ -127,7 +127,7 @@ def test_nodes_say_what_they_are():
     root = ElementTree.fromstring(scene(two_layers()))
     labels = [g.get("aria-label") for g in by_class(root, "tl-node")]
     assert labels[5] == "W2, param, 3×2" and labels[9] == "L, add, scalar"
-    assert all(g.get("role") == "img" for g in by_class(root, "tl-node"))
+    assert all(g.get("role") == "button" for g in by_class(root, "tl-node"))
     assert root.get("aria-label") == "Computation graph: 10 nodes, output L"
 
 

@@ -96,6 +96,35 @@ def test_the_step_stays_at_its_event(share):
         assert (after.child, after.parent, after.arg) == (before.child, before.parent, before.arg)
 
 
+@pytest.mark.parametrize("share", [0.0, 0.2, 0.55, 0.8, 1.0])
+def test_what_was_opened_closes_again_in_turn(share):
+    w = GraphStepper(_traces.deep(200))
+    w.step = step = round(share * w.steps)
+    first, nodes = w.payload, [[n.id for n in w.shown]]
+    for _ in range(2):
+        box = w.shown[boxes(w)[0]]
+        w.open_node(box.id)
+        assert w.payload["inside"] == box.label
+        nodes.append([n.id for n in w.shown])
+    for ids in nodes[1::-1]:
+        w.close_node()
+        assert [n.id for n in w.shown] == ids
+    assert w.payload == first | {"inside": ""} and w.step == step
+    with pytest.raises(HandleTypeError, match="nothing has been opened"):
+        w.close_node()
+
+
+def test_closing_inside_of_a_box_leads_to_the_box():
+    w = GraphStepper(_traces.deep(200))
+    before, box = w.shown, boxes(w)[0]
+    w.open_node(box)
+    inner = [n.id for n in w.shown if n.id not in {m.id for m in before}]
+    w.step = next(k for k in range(w.steps, 0, -1) if getattr(w.shown.event(k)[1], "parent", None) == inner[0])
+    w.state = w.state | {"pin": inner[1]}
+    w.close_node()
+    assert w.shown.event(w.step)[1].parent == box and w.state["pin"] == box
+
+
 # -- composites --------------------------------------------------------------------------------
 def test_a_composite_opens_by_the_session():
     s, loss = digits()
@@ -119,6 +148,10 @@ def test_a_second_composite_opens_beside_the_first():
     w.open_node(w.trace["p"].id)
     assert w.trace == s.trace(loss, inside=[loss, softmax])
     assert w.step == min(w.steps, w.step)
+    w.close_node()
+    assert w.trace == s.trace(loss, inside=[loss]) and w.payload["inside"] == "L"
+    w.close_node()
+    assert w.trace == s.trace(loss) and w.shown[w.shown.event(w.step)[1].parent].op == op
 
 
 def test_what_has_no_inside_says_so():

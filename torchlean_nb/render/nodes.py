@@ -23,7 +23,7 @@ def node_group(pen: Pen, n: TraceNode, box: Box, when: Timeline, state: str, cel
     """Write the group of one node."""
     says = ", ".join(filter(None, [visible(n.label), n.op if n.name else "", shape(n.shape) or "scalar"]))
     fold = " fold" if n.op == FOLDED else ""
-    interactive = ' role="img" tabindex="-1"' if pen.step is None else ""
+    interactive = ' role="button" tabindex="-1"' if pen.step is None else ""
     pen.raw(
         f'<g class="tl-node role-{_role(n)}{fold} {state}" data-node="{n.id}" data-t="{when.computed[n.id]:d}"'
         f'{interactive} aria-label="{svg(says)}"><title>{svg(says)}</title>'

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from copy import copy
 from typing import Any
 
 from torchlean_nb.engine import Session
 from torchlean_nb.errors import HandleTypeError, NoGradError
+from torchlean_nb.escape import visible
 from torchlean_nb.render.fold import fold
 from torchlean_nb.render.payload import LIMIT, graph_payload
 from torchlean_nb.render.svg import svg
@@ -83,6 +85,8 @@ class GraphStepper(View):
         self.trace = as_trace(trace)
         self.shown, _ = fold(self.trace, LIMIT)
         self._opening = Opening(self.trace, opener)
+        # For each opening what was shown before, where the ids of what it led to go there, and what was opened.
+        self._before: list[tuple[Opening, GraphTrace, dict[int, int], str]] = []
         if predict and step is None and state is None:
             step = min(len(self.shown.nodes) + 1, self.shown.steps)
         super().__init__(
@@ -100,21 +104,44 @@ class GraphStepper(View):
         HandleTypeError
             For a node that has no inside, or none that can be shown.
         """
+        before = copy(self._opening)
+        before.boxes = [*before.boxes]
         shown, moved = self._opening.inside(self.shown, node)
+        old = {new: old for old, new in moved.items()}
+        label = visible(self.shown[node].label, 40)
+        self._before.append((before, self.shown, {n.id: old.get(n.id, node) for n in shown}, label))
+        self._turn(shown, moved)
+
+    def close_node(self) -> None:
+        """Show the drawing as it was before the last `open_node`; the step stays at what it was about.
+
+        Raises
+        ------
+        HandleTypeError
+            When nothing has been opened.
+        """
+        if not self._before:
+            raise HandleTypeError("close: nothing has been opened", None, "open_node(id), or a double click on a box")
+        self._opening, shown, moved, _ = self._before.pop()
+        self._turn(shown, moved)
+
+    def _turn(self, shown: GraphTrace, moved: Mapping[int, int]) -> None:
+        """Show another drawing of the same computation; `moved` says where the ids of this one went."""
         step, pin = again(self.shown, self.step, shown, moved), self.state.get("pin")
+        inside = self._before[-1][-1] if self._before else ""
         with self.hold_sync():
             self.trace, self.shown, self.steps = self._opening.trace, shown, shown.steps
-            self.payload = graph_payload(self.trace, opened=self._opening.boxes)
+            self.payload = graph_payload(self.trace, opened=self._opening.boxes) | {"inside": inside}
             kept = {k: v for k, v in self.state.items() if k not in ("answers", "entry")}
             self.state = kept | {"step": step, "pin": moved.get(pin)}
             self.step = step
 
     def _asked(self, message: Any) -> None:
         """A message of the front end; what goes wrong is said there."""
-        if not isinstance(message, Mapping) or message.get("kind") != "open":
+        if not isinstance(message, Mapping) or message.get("kind") not in ("open", "close"):
             return
         try:
-            self.open_node(message.get("node"))
+            self.close_node() if message["kind"] == "close" else self.open_node(message.get("node"))
         except Exception as e:  # an opener runs the session again, which may have moved on in any way
             self.send({"kind": "say", "text": str(e).splitlines()[0] if str(e) else type(e).__name__})
 

@@ -59,6 +59,9 @@ function histogramOf(whole) {
   );
 }
 
+/** Name of a parameter and which entry, apart: of a narrow column the entry is what must stay. */
+const nameAndIndex = (name) => name.split(/(?=\[[\d, ]*\]$)/).map((part) => h("span", null, part));
+
 /** The table. `pick(flat)`, `choose(row)` are called with what was chosen. */
 export function termTable(payload, { pick, choose }) {
   const el = h("div", { class: "ua", role: "table", "aria-label": `Terms of ${payload.rule} for ${payload.name}` });
@@ -75,7 +78,7 @@ export function termTable(payload, { pick, choose }) {
     el.classList.toggle("ua-many", columns.length > 5);
     heads = columns.map((flat) => {
       const small = h("span", { class: "tl-meta" });
-      const button = h("button", { type: "button", onclick: () => pick(flat) }, h("span", null, payload.names[placeOf(flat)]), small);
+      const button = h("button", { type: "button", onclick: () => pick(flat) }, h("span", { class: "ua-of" }, nameAndIndex(payload.names[placeOf(flat)])), small);
       return { flat, small, button, el: h("div", { role: "columnheader" }, button) };
     });
     last = h("div", { role: "columnheader", class: "ua-fo" });
@@ -135,6 +138,7 @@ export function termTable(payload, { pick, choose }) {
       fall = waterfallOf(payload, step, places);
     heads.forEach((c, j) => {
       c.small.textContent = short(value(payload.before, places[j]), 3);
+      c.button.setAttribute("aria-label", `${payload.names[places[j]]}, ${c.small.textContent}`);
       c.button.setAttribute("aria-pressed", String(c.flat === now.at));
     });
     last.textContent = `for ${payload.names[chosen]}, with the numbers`;

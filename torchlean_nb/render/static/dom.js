@@ -115,6 +115,7 @@ export function standaloneSvg(svg) {
     }
     out.removeAttribute("class");
     out.removeAttribute("tabindex");
+    if (i) out.removeAttribute("role");
     out.removeAttribute("style");
     for (const p of LOOKS) {
       const v = look.getPropertyValue(p);

@@ -131,7 +131,7 @@ function render({ model, el }) {
       const box = h("input", {
         type: "checkbox",
         checked: true,
-        "aria-label": `Count the contribution ${r.i < 0 ? "of the seed" : `through ${r.via}`}`,
+        "aria-label": `Count contribution ${i + 1}, ${r.i < 0 ? "of the seed" : `through ${r.via}`}`,
         onchange: f.guard(() => toggle(i)),
       });
       const shown = payload.paths[i].map((id) => (id === null ? null : trace.node(id)));

@@ -176,7 +176,7 @@ export function panel(host, trace, payload, { choose, pin, lightPath, guess, pin
       h("p", { class: "tl-lab" }, `Ledger of ${entryText(node.label, index)}`),
       h(
         "table",
-        null,
+        { "aria-label": `Ledger of ${entryText(node.label, index)}` },
         h(
           "thead",
           null,

@@ -3,17 +3,6 @@
 const RACE_DECADES = 8;
 const RACE_PAD = { left: 36, right: 10, top: 22, foot: 18 };
 
-/** Round numbers for an axis of steps. */
-export function raceTicks(last) {
-  if (!(last > 0)) return [0];
-  const raw = last / 4,
-    unit = 10 ** Math.floor(Math.log10(raw)),
-    by = Math.max(1, unit * [1, 2, 2.5, 5, 10].find((m) => m * unit >= raw * 0.999));
-  const out = [];
-  for (let v = 0; v <= last; v += by) out.push(Math.round(v));
-  return out;
-}
-
 /**
  * Ends of an axis for several curves: powers of ten where all that counts is above 0, round numbers otherwise. Curves
  * that ran away leave the plot, `first` is where they all began.
@@ -176,7 +165,7 @@ function racePlot(view) {
     };
     axes.replaceChildren(
       ...rows.flatMap((v) => [rule(v), number(v)]),
-      ...raceTicks(last).map((k) =>
+      ...roundTicks(0, last, false).filter(Number.isInteger).map((k) =>
         s("text", { x: x(k).toFixed(1), y: foot + 13, "text-anchor": x(k) > right - 10 ? "end" : "middle" }, k),
       ),
     );
@@ -186,7 +175,7 @@ function racePlot(view) {
     if (inside)
       axes.append(
         s("path", { class: "tl-ra-goal-line", d: `M${left} ${y(target).toFixed(1)}H${right}` }),
-        targetWord(on, y, left, right, top),
+        targetWord(on, y, left, right, top, foot),
       );
     lines = on.map((i) => {
       const t = race.tracks[i],
@@ -209,7 +198,7 @@ function racePlot(view) {
   }
 
   /** The word on the target's line, at the end of it where fewer curves pass. */
-  function targetWord(on, y, left, right, top) {
+  function targetWord(on, y, left, right, top, foot) {
     const { race } = view,
       level = y(panel.target);
     const crowd = (from, to, a, b) =>
@@ -232,7 +221,7 @@ function racePlot(view) {
       dy,
       at,
       anchor,
-      cost: level + dy < top + 8 ? 1e9 : crowd(end ? 0.84 : 0, end ? 1 : 0.16, level + dy - 10, level + dy + 2),
+      cost: level + dy < top + 8 || level + dy > foot ? 1e9 : crowd(end ? 0.84 : 0, end ? 1 : 0.16, level + dy - 10, level + dy + 2),
     }));
     const best = spots.reduce((a, b) => (b.cost < a.cost ? b : a));
     return s(

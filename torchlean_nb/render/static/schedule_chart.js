@@ -5,21 +5,6 @@ const DASHES = ["", "7 3", "2 3", "9 3 2 3", "13 4", "4 2"];
 const LOW = 24,
   GAP = 13;
 
-/** Round numbers between two ends; powers of ten on a log axis. */
-export function niceTicks(low, high, log, count = 5) {
-  if (log) {
-    const a = Math.ceil(Math.log10(low) - 1e-9),
-      b = Math.floor(Math.log10(high) + 1e-9),
-      every = Math.max(1, Math.ceil((b - a + 1) / (count + 2)));
-    return Array.from({ length: Math.max(0, Math.floor((b - a) / every) + 1) }, (_, i) => Number(`1e${a + i * every}`));
-  }
-  const raw = (high - low) / count,
-    unit = 10 ** Math.floor(Math.log10(raw)),
-    size = unit * [1, 2, 2.5, 5, 10].find((m) => m * unit >= raw * 0.999),
-    from = Math.ceil(low / size - 1e-9);
-  return Array.from({ length: Math.floor(high / size + 1e-9) - from + 1 }, (_, i) => Number(((from + i) * size).toPrecision(10)));
-}
-
 /** Ends of the axis: 0 is on a linear one of rates, six decades at most on a log one. */
 export function span(curves, log, zero = true) {
   const known = curves.flat().filter((v) => v !== null && (v > 0 || !log));
@@ -251,14 +236,14 @@ export function scheduleChart(host, on) {
     axes.replaceChildren();
     for (const p of plots) {
       const low = p.top + p.tall;
-      for (const t of niceTicks(p.low, p.high, p.log, p.tall > 120 ? 5 : 3)) {
+      for (const t of roundTicks(p.low, p.high, p.log, (p.tall > 120 ? 5 : 3) + p.log)) {
         axes.append(s("path", { class: "tl-sd-rule", d: `M${p.left} ${p.y(t).toFixed(1)}h${p.wide}` }));
         axes.append(s("text", { x: p.left - 6, y: p.y(t) + 3.5, "text-anchor": "end" }, tickText(t, p.log)));
       }
       axes.append(s("text", { x: 8, y: p.top - 9, class: "tl-sd-unit" }, p.log ? `${p.unit}, log` : p.unit));
       axes.append(s("path", { class: "tl-sd-base", d: `M${p.left} ${low}h${p.wide}` }));
       if (p !== plots.at(-1)) continue;
-      for (const t of niceTicks(0, p.last, false, wide > 420 ? 5 : 3).filter(Number.isInteger))
+      for (const t of roundTicks(0, p.last, false, wide > 420 ? 5 : 3).filter(Number.isInteger))
         axes.append(s("text", { x: p.x(t), y: low + 16, "text-anchor": "middle" }, t.toLocaleString("en")));
     }
   }
@@ -277,11 +262,17 @@ export function scheduleChart(host, on) {
       }
       const last = (i) => view.entries[i].values.findLast((v) => v !== null && (v > 0 || !p.log));
       const at = own.map((i) => [last(i) === undefined ? p.top + p.tall : p.y(last(i)), i]);
-      for (const [y, i] of apart(at, GAP, p.top, p.top + p.tall))
-        ends.append(s("text", { x: p.left + p.wide + 13, y: y + 3.5, class: i === view.chosen ? "tl-b" : "" }, cut(view.entries[i].name, right - 14)));
+      for (const [y, i] of apart(at, GAP, p.top, p.top + p.tall)) {
+        const text = s("text", { x: p.left + p.wide + 13, y: y + 3.5, class: i === view.chosen ? "tl-b" : "" }, view.entries[i].name);
+        ends.append(text);
+        cut(text, right - 14);
+      }
     }
   }
-  const cut = (name, room) => (name.length * 6 > room ? `${name.slice(0, Math.max(1, Math.floor(room / 6) - 1))}\u2026` : name);
+  const cut = (text, room) => {
+    const name = text.textContent;
+    for (let n = name.length - 1; n > 0 && text.getComputedTextLength() > room; n--) text.textContent = `${name.slice(0, n)}\u2026`;
+  };
 
   /** Cursor at a step: the line, a dot on every curve, the step and the chosen value above. */
   function drawCursor(k) {
@@ -308,7 +299,7 @@ export function scheduleChart(host, on) {
   function draw(next, wide, tallAll) {
     view = next;
     const units = [...new Set(next.shown.map((i) => next.entries[i].unit))].sort(),
-      names = next.shown.map((i) => next.entries[i].name.length * 6.2 + 20),
+      names = next.shown.map((i) => next.entries[i].name.length * 6.6 + 16),
       right = Math.min(wide < 400 ? 74 : 120, Math.max(24, ...names)),
       share = units.length > 1 ? [0.6, 0.4] : [1];
     svg.setAttribute("viewBox", `0 0 ${wide} ${tallAll}`);

@@ -14,17 +14,31 @@ export function pathKeys(path) {
   return keys;
 }
 
+const MARGIN = 8;
 const STATES = ["todo", "done", "now", "sender"];
+
+/** Takes the empty margins of a narrow drawing away, so that it need not shrink where room is scarce; its width. */
+function trim(svg) {
+  const { x, width } = svg.getBBox(),
+    box = svg.viewBox.baseVal;
+  if (width > 0 && width + 2 * MARGIN < box.width) {
+    box.x = x - MARGIN;
+    box.width = width + 2 * MARGIN;
+  }
+  return box.width;
+}
 
 /** Puts the scene into `host`; `pick(id)` is told which node is clicked or entered, `open(id)` gives true if it opens. */
 export function stage(host, trace, markup, { pick, open = () => false }) {
-  const svg = safeMarkup(markup),
-    natural = svg.viewBox.baseVal.width;
+  const svg = safeMarkup(markup);
+  host.replaceChildren(svg);
+  const natural = trim(svg);
   const nodes = [...svg.querySelectorAll("[data-node]")].map((el) => ({
     el,
     id: +el.dataset.node,
     t: +el.dataset.t || 0,
     is: "",
+    says: el.getAttribute("aria-label"),
   }));
   const timed = [...svg.querySelectorAll("[data-from]")].map((el) => {
     const box = el.closest("[data-node]"),
@@ -45,7 +59,6 @@ export function stage(host, trace, markup, { pick, open = () => false }) {
   }));
   let fitted = false,
     focusable = null;
-  host.replaceChildren(svg);
 
   const owner = (e) => {
     const g = e.target.closest("[data-node]");
@@ -97,6 +110,13 @@ export function stage(host, trace, markup, { pick, open = () => false }) {
   nodes.forEach((n) => n.el.setAttribute("tabindex", "-1"));
   if (nodes.length) rove(nodes[0]);
 
+  /** What a node shows at a step, in words. */
+  function heard({ id }, k) {
+    const node = trace.node(id),
+      [value, gradient] = ["value", "gradient"].map((c) => cellText(c, node, trace, k));
+    return [value ? `value ${value}` : "not computed yet", gradient && `gradient ${gradient}`].filter(Boolean).join(", ");
+  }
+
   /** Draws step k; while a prediction is open, the edge and the box it is about stay as they were before. */
   function step(k, open = false) {
     const event = trace.event(k),
@@ -109,6 +129,7 @@ export function stage(host, trace, markup, { pick, open = () => false }) {
         n.is = is;
         if (is === "now") rove(n);
       }
+      n.el.setAttribute("aria-label", `${n.says}, ${heard(n, open && is === "now" ? k - 1 : k)}`);
     }
     for (const t of timed) {
       const seen = hidden && hidden.has(t.of) ? k - 1 : k,

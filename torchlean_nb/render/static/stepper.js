@@ -7,6 +7,7 @@ const HELP = [
   ["/", "search"],
   ["\u2191 \u2193 Enter", "with the focus on a node or a map: move, pin"],
   ["Shift Enter", "with the focus on a box, or a double click: show what is inside"],
+  ["Backspace", "close what was opened last"],
   ["Esc", "close, unpin"],
 ];
 
@@ -173,11 +174,17 @@ function mount({ model, el }) {
         },
         f: () => view.fit(),
         "/": () => openSearch(),
+        ...(payload.inside && model.send && { Backspace: () => closeBox() }),
       },
     },
   );
   f.root.classList.add("tl-stepper");
   const pinned = (id) => f.set({ pin: id === f.state.pin ? null : id });
+  const closeBox = f.guard(() => model.send({ kind: "close" }));
+  if (payload.inside && model.send) {
+    const title = `Close ${payload.inside} (Backspace)`;
+    f.root.querySelector(".tl-bar .tl-meta").after(h("button", { type: "button", class: "tl-shut", title, onclick: closeBox }, `Close ${payload.inside}`));
+  }
   const openBox = f.guard((id) => {
     const why = closed(trace.node(id), options, !!model.send);
     if (why === null) return false;
