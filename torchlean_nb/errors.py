@@ -53,9 +53,9 @@ _LIMIT = 2000
 
 
 def quote(name: object, limit: int = 80) -> str:
-    """Repr of a user's text, cut to `limit` characters and free of control characters."""
+    """Repr of a user's text, or the first line of another object's, cut to `limit` characters."""
     try:
-        text = repr(name[: limit + 1] if isinstance(name, str) else name)
+        text = repr(name[: limit + 1] if isinstance(name, str) else name).partition("\n")[0]
     except Exception:  # a number of too many digits, or an object whose __repr__ is wrong
         text = f"<{type(name).__name__}>"
     return text if len(text) <= limit else text[: limit - 4] + "..." + text[-1]
@@ -104,7 +104,7 @@ class TorchLeanError(Exception):
             self.__cause__ = None
         text = shown.structured_traceback(type(self), self, traceback)
         self.__cause__, self.__suppress_context__ = chain
-        left_out = f"({len(lines) - len(users)} steps inside torchlean_nb are left out: %xmode Verbose shows them)\n"
+        left_out = f"(left out, inside torchlean_nb: {len(lines) - len(users)}; %xmode Verbose shows all)\n"
         return [*text[:-1], left_out, text[-1]]
 
 

@@ -49,7 +49,7 @@ def shown(monkeypatch):
 def test_the_lines_of_the_user_and_the_message_are_shown_and_no_others(shown):
     text = shown(product, ShapeError)
     assert "@ s.param" in text and not INSIDE.search(text)
-    assert re.search(r"\(\d+ steps inside torchlean_nb are left out: %xmode Verbose shows them\)\n", text)
+    assert re.search(r"\(left out, inside torchlean_nb: [1-9]\d*; %xmode Verbose shows all\)\n", text)
     assert "direct cause" not in text
     assert text.rstrip().endswith("try: transpose one of them")
 

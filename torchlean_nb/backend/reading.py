@@ -70,7 +70,9 @@ def read(value: Any, label: str, dtype: str = "float64") -> np.ndarray:
         known = {"U": "str", "S": "bytes", "O": "object", "f": f"longdouble ({a.dtype.name})"}
         want = "a real part" if a.dtype.kind == "c" else "numeric data: float or int arrays"
         word = known.get(a.dtype.kind, a.dtype.name)
-        raise DTypeError(f"{label}: dtype {word} cannot be used, only real numeric data", None, want)
+        odd = (x for x in a.flat if a.dtype.kind == "O" and not isinstance(x, numbers.Real))
+        why = next((f"{quote(x, 40)} is of type {type(x).__name__}" for x in odd), None)
+        raise DTypeError(f"{label}: dtype {word} cannot be used, only real numeric data", why, want)
     return a
 
 

@@ -203,7 +203,8 @@ class Session(Leaves, Looking, IntegerCells, Live):
             raise UnknownNodeError(f"no node named {quote(key)} is on the tape", " ".join(also))
         if isinstance(key, bool) or not isinstance(key, int | np.integer):
             raise HandleTypeError(f"a node id must be an int or Ref (Tensor, Param, name), got {type(key).__name__}"
-                                  f" {quote(key, 40)}")
+                                  f" {quote(key, 40)}", "what was computed without a session is on no tape",
+                                  "s.param(...), s.input(...), and what follows from them")
         if not 0 <= key < len(self.tape):
             raise UnknownNodeError(f"there is no node {quote(key, 40)}", f"the last id is {len(self.tape) - 1}")
         return int(key)
@@ -290,8 +291,9 @@ class Session(Leaves, Looking, IntegerCells, Live):
         steps = hasattr(optimizer, "step")
         if not (steps and callable(build_loss)):
             role, given = ("loss", build_loss) if steps else ("optimizer", optimizer)
-            what = f"step: the {role} is {type(given).__name__} {quote(given, 40)}"
-            raise HyperparameterTypeError(what, None, "s.step(optimizer, lambda: loss_of(model))")
+            what = f"step: the {role} is {quote(given, 40)}, of type {type(given).__name__}"
+            why = "a step clears the tape, then calls the function that records the loss" if steps else None
+            raise HyperparameterTypeError(what, why, "s.step(optimizer, lambda: loss_of(model))")
         self.reset_tape()
         loss = build_loss()
         grads = self.backward(loss)
