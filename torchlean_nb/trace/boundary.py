@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from torchlean_nb.errors import TraceFormatError, quote
 from torchlean_nb.trace.arrays import decode_array, encode_array
-from torchlean_nb.trace.formats import renderer
+from torchlean_nb.trace.drawn import Drawn
 from torchlean_nb.trace.frozen import Written, check_format, dumps, freeze, increasing, numbers, plain
 
 FORMAT = "torchlean_nb.boundary/1"
@@ -21,7 +21,7 @@ _ARRAYS = ("steps", "loss", "codes", "points", "targets", "guesses", "bounds", "
 
 
 @dataclass(frozen=True, eq=False)
-class BoundaryTrace(Written):
+class BoundaryTrace(Written, Drawn):
     """Frames of predictions on a grid, and the points that the model learns from.
 
     A cell of a frame is one byte. For `k` classes it is ``class * L + confidence`` with ``L = 255 // k`` levels of
@@ -55,6 +55,7 @@ class BoundaryTrace(Written):
     TraceFormatError
     """
 
+    _kind: ClassVar[str] = "boundary_"
     name: str
     steps: np.ndarray
     loss: np.ndarray
@@ -155,29 +156,9 @@ class BoundaryTrace(Written):
     __hash__ = None
 
     # -- display ---------------------------------------------------------------------------
-    def render(self, fmt: str, **options: Any) -> Any:
-        """This trace in any registered format (`RENDERERS`)."""
-        return renderer(f"boundary_{fmt}")(self, **options)
-
-    def to_text(self, **options: Any) -> str:
-        """Table of the frames, and the last one in letters."""
-        return self.render("text", **options)
-
-    def to_svg(self, **options: Any) -> str:
-        """Self-contained picture of one frame, by default the last."""
-        return self.render("svg", **options)
-
     def to_gif(self, path: str, **options: Any) -> None:
         """Write all frames as an animation."""
         self.render("gif", path=path, **options)
-
-    def to_html(self, path: str | None = None, **options: Any) -> str:
-        """Self-contained page of the animation, without a kernel or a network; also written to `path`."""
-        return self.show(**options).to_html(path)
-
-    def show(self, **options: Any) -> Any:
-        """The animation, for the last line of a cell."""
-        return self.render("widget", **options)
 
     def __repr__(self) -> str:
         what = f"{self.classes} classes" if self.classes else "regression"

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from torchlean_nb.errors import DTypeError, IndexRangeError, ShapeError, TraceFormatError, UnknownNameError, quote
 from torchlean_nb.files import read_text, write
-from torchlean_nb.trace.formats import renderer
+from torchlean_nb.trace.drawn import Drawn
 from torchlean_nb.trace.frozen import dumps, numbers
 from torchlean_nb.trace.train_log import parse, wrong_entries
 
@@ -19,7 +19,7 @@ NORMALISE = ("none", "row", "column")
 
 
 @dataclass(frozen=True, eq=False)
-class ConfusionMatrix:
+class ConfusionMatrix(Drawn):
     """Counts of samples by true and predicted class.
 
     Parameters
@@ -41,6 +41,7 @@ class ConfusionMatrix:
     ([[1, 1], [0, 2]], 0.75, [0.5, 1.0])
     """
 
+    _kind: ClassVar[str] = "confusion_"
     counts: np.ndarray
     labels: tuple[str, ...] = ()
 
@@ -175,26 +176,6 @@ class ConfusionMatrix:
     __hash__ = None
 
     # -- display ---------------------------------------------------------------------------
-    def render(self, fmt: str, **options: Any) -> Any:
-        """This matrix in any registered format (`RENDERERS`)."""
-        return renderer(f"confusion_{fmt}")(self, **options)
-
-    def to_text(self) -> str:
-        """Counts, and per class support, precision, recall and F1."""
-        return self.render("text")
-
-    def to_svg(self, **options: Any) -> str:
-        """Self-contained picture."""
-        return self.render("svg", **options)
-
-    def to_html(self, path: str | None = None, **options: Any) -> str:
-        """Self-contained page of the view, without a kernel or a network; also written to `path`."""
-        return self.show(**options).to_html(path)
-
-    def show(self, **options: Any) -> Any:
-        """The view, for the last line of a cell."""
-        return self.render("widget", **options)
-
     def __repr__(self) -> str:
         return f"ConfusionMatrix({len(self.labels)} classes, {self.total} samples, accuracy {self.accuracy:.4g})"
 

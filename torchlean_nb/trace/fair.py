@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from torchlean_nb.errors import TraceFormatError, UnknownNameError, did_you_mean, quote
 from torchlean_nb.trace import referee
 from torchlean_nb.trace.contest import Contest, Entry
-from torchlean_nb.trace.formats import renderer
+from torchlean_nb.trace.drawn import Drawn
 from torchlean_nb.trace.frozen import Written, check_format, freeze, plain
 from torchlean_nb.trace.tables import csv_text
 
@@ -19,7 +19,7 @@ FORMAT = "torchlean_nb.fair/1"
 
 
 @dataclass(frozen=True, eq=False)
-class FairTrace(Written):
+class FairTrace(Written, Drawn):
     """A fair comparison: contests on one problem or several.
 
     Parameters
@@ -39,6 +39,7 @@ class FairTrace(Written):
     True
     """
 
+    _kind: ClassVar[str] = "fair_"
     contests: tuple[Contest, ...]
     meta: Mapping[str, Any] = field(default_factory=dict)
 
@@ -125,29 +126,13 @@ class FairTrace(Written):
     __hash__ = None
 
     # -- display ---------------------------------------------------------------------------
-    def render(self, fmt: str, **options: Any) -> Any:
-        """This comparison in any registered format: ``text``, ``svg``, ``figure``, ``widget``."""
-        return renderer(f"fair_{fmt}")(self, **options)
-
     def to_text(self, metric: str = "best") -> str:
         """Leaderboards, what was equal, and what a referee has to say."""
         return self.render("text", metric=metric)
 
-    def to_svg(self, **options: Any) -> str:
-        """Self-contained picture: loss against learning rate, one line for each contender."""
-        return self.render("svg", **options)
-
-    def to_html(self, path: str | Path | None = None, **options: Any) -> str:
-        """Self-contained page of the leaderboard, without a kernel or a network; also written to `path`."""
-        return self.show(**options).to_html(path)
-
     def plot(self, **options: Any) -> Any:
         """The same as a matplotlib figure."""
         return self.render("figure", **options)
-
-    def show(self, **options: Any) -> Any:
-        """The leaderboard, for the last line of a cell."""
-        return self.render("widget", **options)
 
     def __repr__(self) -> str:
         return self.to_text()

@@ -27,7 +27,7 @@ from torchlean_nb.errors import (
     quote,
 )
 from torchlean_nb.trace.arrays import decode_array, encode_array, same_array
-from torchlean_nb.trace.formats import renderer
+from torchlean_nb.trace.drawn import Drawn
 from torchlean_nb.trace.outline import Edges, Later, Nodes
 
 FORMAT = "torchlean_nb.graph/1"
@@ -87,7 +87,7 @@ class Edge:
 
 
 @dataclass(frozen=True, eq=False)
-class GraphTrace:
+class GraphTrace(Drawn):
     """Forward values and the backward sweep of one output.
 
     Parameters
@@ -285,25 +285,9 @@ class GraphTrace:
     __hash__ = None
 
     # -- display ---------------------------------------------------------------------------
-    def render(self, fmt: str, **options: Any) -> Any:
-        """This trace in any registered format (`RENDERERS`)."""
-        return renderer(fmt)(self, **options)
-
-    def to_text(self, **options: Any) -> str:
-        """Table of nodes and narration of the sweep."""
-        return self.render("text", **options)
-
-    def to_svg(self, **options: Any) -> str:
-        """Self-contained SVG of the graph, by default after the last step."""
-        return self.render("svg", **options)
-
     def to_html(self, path: str | None = None, **options: Any) -> str:
         """Self-contained page that steps without a kernel or a network; also written to `path`."""
         return self.render("html", path=path, **options)
-
-    def show(self, **options: Any) -> Any:
-        """The stepper, for the last line of a cell."""
-        return self.render("widget", **options)
 
     def __repr__(self) -> str:
         title = self.meta.get("title")

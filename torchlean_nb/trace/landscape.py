@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from pathlib import Path as FilePath
 from typing import Any, ClassVar
 
 import numpy as np
 
 from torchlean_nb.errors import TraceFormatError, UnknownNameError, did_you_mean, quote
 from torchlean_nb.trace.arrays import decode_array, encode_array
-from torchlean_nb.trace.formats import renderer
+from torchlean_nb.trace.drawn import Drawn
 from torchlean_nb.trace.frozen import (
     Written,
     check_format,
@@ -208,7 +207,7 @@ _PARTS = {"planes": Plane, "rescalings": Rescaling, "lines": Line}
 
 
 @dataclass(frozen=True, eq=False)
-class LandscapeTrace(Written):
+class LandscapeTrace(Written, Drawn):
     """Planes through the loss of one network, the path of its training, and lines.
 
     Parameters
@@ -236,6 +235,7 @@ class LandscapeTrace(Written):
     (nan, True)
     """
 
+    _kind: ClassVar[str] = "landscape_"
     name: str
     planes: tuple[Plane, ...] = ()
     path: Path | None = None
@@ -319,29 +319,9 @@ class LandscapeTrace(Written):
     __hash__ = None
 
     # -- display ---------------------------------------------------------------------------
-    def render(self, fmt: str, **options: Any) -> Any:
-        """This trace in any registered format (`RENDERERS`)."""
-        return renderer(f"landscape_{fmt}")(self, **options)
-
-    def to_text(self, **options: Any) -> str:
-        """What the planes show, in words and tables."""
-        return self.render("text", **options)
-
-    def to_svg(self, **options: Any) -> str:
-        """Self-contained picture of one plane, by default the first."""
-        return self.render("svg", **options)
-
     def plot(self, **options: Any) -> Any:
         """Matplotlib figure for papers."""
         return self.render("figure", **options)
-
-    def show(self, **options: Any) -> Any:
-        """Explorer of the planes, for the last line of a cell."""
-        return self.render("widget", **options)
-
-    def to_html(self, path: str | FilePath | None = None, **options: Any) -> str:
-        """The explorer as one page that works without a kernel or a network; also written to `path`."""
-        return self.show(**options).to_html(path)
 
     def __repr__(self) -> str:
         kinds = ", ".join(self) or "no plane"

@@ -11,14 +11,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from math import prod
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from torchlean_nb.dtypes import number_type
 from torchlean_nb.errors import CycleError, TraceFormatError, UnknownNodeError, quote
 from torchlean_nb.trace.arrays import decode_array, encode_array, same_array
-from torchlean_nb.trace.formats import renderer
+from torchlean_nb.trace.drawn import Drawn
 from torchlean_nb.trace.frozen import Written, check_format, freeze, plain
 
 FORMAT = "torchlean_nb.program/1"
@@ -126,7 +126,7 @@ class PassTrace:
 
 
 @dataclass(frozen=True, eq=False)
-class ProgramTrace(Written):
+class ProgramTrace(Written, Drawn):
     """A compiled program, and one run of it.
 
     Parameters
@@ -150,6 +150,7 @@ class ProgramTrace(Written):
     (['mul', 'add', 'maximum'], 16, 128)
     """
 
+    _kind: ClassVar[str] = "program_"
     lines: tuple[ProgramLine, ...]
     outputs: tuple[int, ...]
     results: tuple[str, ...]
@@ -277,26 +278,6 @@ class ProgramTrace(Written):
     __hash__ = None
 
     # -- display ---------------------------------------------------------------------------
-    def render(self, fmt: str, **options: Any) -> Any:
-        """This trace in any registered format (`RENDERERS`)."""
-        return renderer(f"program_{fmt}")(self, **options)
-
-    def to_text(self, **options: Any) -> str:
-        """Lines, lanes and passes as tables, with one sentence per step."""
-        return self.render("text", **options)
-
-    def to_svg(self, **options: Any) -> str:
-        """Self-contained picture: source lines, and lanes beside them."""
-        return self.render("svg", **options)
-
-    def to_html(self, path: str | None = None, **options: Any) -> str:
-        """Self-contained page that steps without a kernel or a network; also written to `path`."""
-        return self.show(**options).to_html(path)
-
-    def show(self, **options: Any) -> Any:
-        """The view, for the last line of a cell."""
-        return self.render("widget", **options)
-
     def __repr__(self) -> str:
         return f"ProgramTrace({len(self.ran)} lines, {len(self.lanes)} arrays, peak {self.peak} bytes)"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from torchlean_nb.errors import TraceFormatError, UnknownNameError, did_you_mean
 from torchlean_nb.escape import visible
 from torchlean_nb.outputs import shown
 from torchlean_nb.trace.arrays import decode_array, encode_array, same_array
-from torchlean_nb.trace.formats import renderer
+from torchlean_nb.trace.drawn import Drawn
 from torchlean_nb.trace.frozen import (
     Written,
     check_format,
@@ -104,7 +104,7 @@ class Track(Remade):
 
 
 @dataclass(frozen=True, eq=False)
-class RaceTrace(Written):
+class RaceTrace(Written, Drawn):
     """A race: what ran, on which surface, and the paths.
 
     Parameters
@@ -134,6 +134,7 @@ class RaceTrace(Written):
     True
     """
 
+    _kind: ClassVar[str] = "race_"
     surface: Mapping[str, Any]
     steps: np.ndarray
     tracks: tuple[Track, ...] = ()
@@ -253,18 +254,6 @@ class RaceTrace(Written):
         return out
 
     # -- display ---------------------------------------------------------------------------
-    def render(self, fmt: str, **options: Any) -> Any:
-        """This race in any registered format (`RENDERERS`)."""
-        return renderer(f"race_{fmt}")(self, **options)
-
-    def to_text(self, **options: Any) -> str:
-        """Table of the contenders at a step, by default the last, what is equal, and a sentence."""
-        return self.render("text", **options)
-
-    def to_svg(self, **options: Any) -> str:
-        """Self-contained picture of the race at a step."""
-        return self.render("svg", **options)
-
     def to_html(self, path: str | Path | None = None, **options: Any) -> str:
         """Page that scrubs and toggles without a kernel or a network; also written to `path`."""
         return self.render("html", path=path, **options)
@@ -280,10 +269,6 @@ class RaceTrace(Written):
     def plot(self, **options: Any) -> Any:
         """Matplotlib figure of the map and the losses, or the map alone on the given ``ax``."""
         return self.render("figure", **options)
-
-    def show(self, **options: Any) -> Any:
-        """The arena, for the last line of a cell."""
-        return self.render("widget", **options)
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         shown()

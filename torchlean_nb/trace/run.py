@@ -12,13 +12,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from torchlean_nb.errors import TraceFormatError, UnknownNameError, did_you_mean, quote
 from torchlean_nb.trace.arrays import decode_array, encode_array
-from torchlean_nb.trace.formats import renderer
+from torchlean_nb.trace.drawn import Drawn
 from torchlean_nb.trace.frozen import (
     Written,
     check_format,
@@ -141,7 +141,7 @@ def _step(step: Any, what: str) -> int:
 
 
 @dataclass(frozen=True, eq=False)
-class RunTrace(Written):
+class RunTrace(Written, Drawn):
     """A training run: series, histograms and events.
 
     Parameters
@@ -168,6 +168,7 @@ class RunTrace(Written):
     True
     """
 
+    _kind: ClassVar[str] = "run_"
     name: str
     series: Mapping[str, Series] = field(default_factory=dict)
     histograms: tuple[Histogram, ...] = ()
@@ -324,18 +325,6 @@ class RunTrace(Written):
         return csv_text([["step", *self.series], *rows], path)
 
     # -- display ---------------------------------------------------------------------------
-    def render(self, fmt: str, **options: Any) -> Any:
-        """This run in any registered format (`RENDERERS`)."""
-        return renderer(f"run_{fmt}")(self, **options)
-
-    def to_text(self, **options: Any) -> str:
-        """Table of the series, and the events."""
-        return self.render("text", **options)
-
-    def to_svg(self, **options: Any) -> str:
-        """Self-contained SVG of the curves."""
-        return self.render("svg", **options)
-
     def to_html(self, path: str | None = None, **options: Any) -> str:
         """Self-contained dashboard without a kernel or a network; also written to `path`."""
         return self.render("html", path=path, **options)
@@ -343,10 +332,6 @@ class RunTrace(Written):
     def plot(self, **options: Any) -> Any:
         """Matplotlib figure of the curves."""
         return self.render("figure", **options)
-
-    def show(self, **options: Any) -> Any:
-        """The dashboard, for the last line of a cell."""
-        return self.render("widget", **options)
 
     def __repr__(self) -> str:
         return f"RunTrace({quote(self.name)}, {self.steps} steps, {len(self)} series, {self.status})"
