@@ -2,16 +2,16 @@
 
 A real kernel runs the notebook from the top. Each cell is run `times` times before the next one is; after the tenth run
 the kernel may hold no more widgets, and hardly more memory, however often the cell is run again. Memory is counted
-after a garbage collection, in two ways: what is in use (all that is allocated and not freed, on Linux, as Python takes
-its memory from the C library here), which only a leak makes grow; and what is resident after the C library gave back
-what it could, in which pages count that only a few objects still hold. Seconds given after the lesson are what a
-cell may take: a slow one is run less often, and the table says how often.
+after a garbage collection, on Linux, in two ways: what is in use (all that is allocated and not freed, by Python and by
+the C library), which only a leak makes grow; and what is resident after the C library gave back what it could, in which
+pages count that only a few objects still hold. Those become more for dozens of runs, until holes are filled as fast as
+they appear, so they are judged by the second half of the runs. Seconds given after the lesson are what a cell may take:
+a slow one is run less often, and the table says how often.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
 from ast import literal_eval
@@ -30,7 +30,7 @@ GROWTH = 5.0  # MiB, the largest that is allowed
 PATIENCE = 300
 WEIGH = """
 def __weigh():
-    import ctypes, gc, sys
+    import ctypes, gc, os, sys, tempfile
     gc.collect()
     used = pages = 0
     if sys.platform == "linux":
@@ -42,6 +42,13 @@ def __weigh():
             libc.mallinfo2.restype = type("Info", (ctypes.Structure,), {"_fields_": fields})
             info = libc.mallinfo2()
             used = info.e + info.h  # in the arenas, and mapped on its own
+            with tempfile.TemporaryFile("w+") as said:
+                kept = os.dup(2)
+                os.dup2(said.fileno(), 2)
+                sys._debugmallocstats()
+                os.dup2(kept, 2), os.close(kept), said.seek(0)
+                line = next(s for s in said if s.startswith("# bytes in allocated blocks"))
+            used += int(line.split("=")[1].replace(",", ""))
     widget = sys.modules.get("ipywidgets.widgets.widget")
     return len(widget._instances) if widget else 0, used / 2**20, pages / 256
 """
@@ -49,14 +56,17 @@ def __weigh():
 
 @dataclass(frozen=True)
 class Row:
-    """What one cell left behind: live widgets, MiB in use and MiB resident, after run `settled` and after the last."""
+    """What one cell left behind: live widgets, MiB in use and MiB resident, after run `settled` and after the last.
+
+    MiB resident are known of the middle, too.
+    """
 
     cell: str
     settled: int
     runs: int
     widgets: tuple[int, int]
     used: tuple[float, float]
-    resident: tuple[float, float]
+    resident: tuple[float, float, float]
 
     @property
     def flat(self) -> bool:
@@ -66,13 +76,14 @@ class Row:
     @property
     def growth(self) -> float:
         """MiB that came after the cell had settled, the larger of both counts."""
-        return max(self.used[1] - self.used[0], self.resident[1] - self.resident[0])
+        return max(self.used[1] - self.used[0], self.resident[2] - self.resident[1])
 
     def __str__(self) -> str:
-        used, resident = (f"{a:6.1f} {b - a:+6.2f}" for a, b in (self.used, self.resident))
+        (a, b), (x, y, z) = self.used, self.resident
         return (
             f"{self.cell:8} runs {self.settled:2} to {self.runs:4}  widgets {self.widgets[0]} -> {self.widgets[1]}  "
-            f"MiB in use {used}, resident {resident}{'' if self.flat else '  GROWS'}"
+            f"MiB in use {a:6.1f} {b - a:+6.2f}, resident {x:6.1f} {y - x:+6.2f}, then {z - y:+6.2f}"
+            f"{'' if self.flat else '  GROWS'}"
         )
 
 
@@ -108,9 +119,7 @@ class Kernel:
 @contextmanager
 def kernel() -> Iterator[Kernel]:
     """A kernel that runs in the folder of the lessons."""
-    manager, client = start_new_kernel(
-        kernel_name="python3", cwd=str(ROOT / "notebooks"), env={**os.environ, "PYTHONMALLOC": "malloc"}
-    )
+    manager, client = start_new_kernel(kernel_name="python3", cwd=str(ROOT / "notebooks"))
     try:
         yield Kernel(client)
     finally:
@@ -120,13 +129,16 @@ def kernel() -> Iterator[Kernel]:
 
 def again(it: Kernel, code: str, cell: str, times: int, seconds: float = inf, settled: int = SETTLED) -> Row:
     """Run one cell up to `times` times; a slow one settles in a quarter of `seconds`, and stops after all of them."""
-    start, calm, before, n = time.monotonic(), 0, (0, 0.0, 0.0), 0
+    start, calm, before, middle, n = time.monotonic(), 0, (0, 0.0, 0.0), None, 0
     while n < times and (n < 2 * (calm or settled) or time.monotonic() - start < seconds):
         it.run(code, cell)
-        n += 1
-        if not calm and n > 1 and (n >= min(settled, times) or time.monotonic() - start > seconds / 4):
+        n, spent = n + 1, (time.monotonic() - start) / seconds
+        if not calm and n > 1 and (n >= min(settled, times) or spent > 1 / 4):
             calm, before = n, it.weigh()
-    return Row(cell, calm, n, *zip(before, it.weigh(), strict=True))
+        elif calm and not middle and (n >= times / 2 or spent > 1 / 2):
+            middle = it.weigh()[2]
+    widgets, used, resident = zip(before, it.weigh(), strict=True)
+    return Row(cell, calm, n, widgets, used, (resident[0], middle or resident[0], resident[1]))
 
 
 def lesson(path: Path, times: int, seconds: float = inf) -> Iterator[Row]:

@@ -23,6 +23,7 @@ CELLS = {
     "error": "big = np.ones(100_000)\ntl.log(tl.Session().param(-big))",
 }  # fmt: skip
 RUNS, SETTLED = 8, 4
+SAME = (2, 9.0, 9.0)  # widgets, MiB in use, MiB resident: after the tenth run, in the middle, at the end
 
 
 def test_running_a_cell_again_leaves_as_many_widgets_and_as_much_memory():
@@ -33,6 +34,35 @@ def test_running_a_cell_again_leaves_as_many_widgets_and_as_much_memory():
     assert [r for r in rows if r.used[1] - r.used[0] > GROWTH] == []  # pages that are resident depend on the allocator
     assert [r.widgets[1] for r in rows] == [2, 2, 4, 4]  # a view and its layout
     assert len(kept) == 3, kept
+
+
+class Scales:
+    """A kernel that runs nothing and weighs what it is told."""
+
+    def __init__(self, *told):
+        self.told, self.ran = list(told), 0
+
+    def run(self, code, cell):
+        self.ran += 1
+
+    def weigh(self):
+        return self.told.pop(0)
+
+
+@pytest.mark.parametrize(
+    ("told", "flat"),
+    [
+        ([SAME] * 3, True), ([SAME, (2, 9.0, 19.0), (2, 9.0, 23.0)], True),  # holes are filled, and then no more
+        ([SAME, (2, 9.0, 19.0), (2, 9.0, 25.0)], False), ([SAME, SAME, (2, 15.0, 9.0)], False),
+        ([SAME, SAME, (4, 9.0, 9.0)], False),
+    ],
+    ids=["same", "holes", "pages", "in use", "widgets"],
+)  # fmt: skip
+def test_a_cell_grows_that_has_more_widgets_more_in_use_or_pages_without_end(told, flat):
+    it = Scales(*told)
+    row = again(it, "", "a", 100)
+    assert row.flat is flat and it.ran == row.runs == 100 and row.settled == 10 and it.told == []
+    assert ("GROWS" in str(row)) is not flat
 
 
 class Shell:
