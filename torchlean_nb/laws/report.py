@@ -79,16 +79,17 @@ def check_op(op: Op | str, raises: bool = True) -> OpReport:
     for sample in op.samples:
         for law in LAWS.values():
             if law.applies(op, sample):
-                findings.append(Finding(law.name, str(sample), _complaint(law, op, sample)))
+                findings.append(Finding(law.name, str(sample), complaint(law, op, sample)))
     report = OpReport(op.name, tuple(findings))
     if raises and report.failed:
         raise LawError(f"{op.name} breaks {len({f.law for f in report.failed})} laws", report.to_text())
     return report
 
 
-def _complaint(law: Any, op: Op, sample: Any) -> str:
+def complaint(law: Any, *tried: Any) -> str:
+    """What a law says of that on which it is tried; empty where it holds."""
     try:
-        law(op, sample)
+        law(*tried)
     except LawError as e:
         return str(e)
     except Exception as e:

@@ -19,9 +19,9 @@ from torchlean_nb.laws import rules_shell as rules_shell
 # isort: on
 from torchlean_nb.errors import HyperparameterError, HyperparameterTypeError, did_you_mean, quote
 from torchlean_nb.laws.base import LawError
-from torchlean_nb.laws.report import Finding
+from torchlean_nb.laws.report import Finding, complaint
 from torchlean_nb.laws.rules_known import CALLS, GIVEN, exceptions_of
-from torchlean_nb.laws.rules_trial import RULE_LAWS, Trial, trials
+from torchlean_nb.laws.rules_trial import RULE_LAWS, trials
 from torchlean_nb.updates import UpdateRule, rule_of
 
 
@@ -126,20 +126,10 @@ def check_rule(
     settings = {**(GIVEN.get(rule.name, {}) if rule.builtin else {}), **(given or {})}
     tried = trials(rule, settings, CALLS.get(rule.name, calls) if rule.builtin else calls)
     findings = [
-        Finding(name, str(trial), _complaint(law, rule, trial))
+        Finding(name, str(trial), complaint(law, rule, trial))
         for name, law in RULE_LAWS.items() for trial in tried if law.applies(rule, trial)
     ]  # fmt: skip
     report = RuleReport(rule.name, tuple(findings), reasons)
     if raises and not report:
         raise LawError(f"{rule.name} breaks {len({f.law for f in report.failed})} laws", report.to_text())
     return report
-
-
-def _complaint(law: Any, rule: UpdateRule, trial: Trial) -> str:
-    try:
-        law(rule, trial)
-    except LawError as e:
-        return str(e)
-    except Exception as e:
-        return f"{type(e).__name__}: {e}"
-    return ""
