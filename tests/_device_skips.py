@@ -1,12 +1,14 @@
 """Tests that do not run on a device other than the CPU: part of a node id, and why."""
 
 FLOATS = "Python floats stand in for arrays of one number on the CPU only"
+AT_ONCE = "the trace of a device's session is written down at once"
 NOWHERE_ELSE = "what travels names its device, and a process that was not forked has no stand-in"
 
 SKIPS: dict[str, str] = {
     "engine/test_lone_numbers.py": FLOATS,
     "test_a_program_of_lone_numbers_has_lines_and_no_arrays": FLOATS,
     "test_what_computes_nothing_has_no_row": FLOATS,
+    "trace/test_outline.py": AT_ONCE,
     "compiler/test_scalars.py::test_the_source_is_plain_python": FLOATS,
     "get_shorter[<lambda>1]": "sums as products with ones are shorter where a plain sum is one, on the CPU",
     "race/test_sweep.py::test_processes_give_the_same": NOWHERE_ELSE,
