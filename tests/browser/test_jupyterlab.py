@@ -78,6 +78,12 @@ def test_the_widget_steps_in_jupyterlab(lab, watch):
     expect(second.get_by_role("button", name="Close L")).to_have_count(0)
     expect(second).to_be_focused()
 
+    signs = widget.locator(".tl-legend")
+    expect(signs).to_have_text("parameteroperationvalue∇ gradientnegative")
+    widget.focus()
+    page.keyboard.press("t")
+    expect(signs).to_be_hidden()
+
     light = page.evaluate("getComputedStyle(document.querySelector('.tl')).colorScheme")
     page.evaluate("document.body.dataset.jpThemeLight = 'false'")
     assert (light, page.evaluate("getComputedStyle(document.querySelector('.tl')).colorScheme")) == ("light", "dark")

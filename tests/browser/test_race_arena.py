@@ -10,6 +10,8 @@ import pytest
 from _arena_pages import SIX, press, raced, sentence, written
 from playwright.sync_api import expect
 
+import torchlean_nb as tl
+
 SCRUB = """(n) => {
   const range = document.querySelector(".tl-scrub input"), took = [], last = +range.max;
   for (let i = 0; i < n; i++) {
@@ -273,6 +275,14 @@ def test_it_is_never_wider_than_its_place(watch, pages, width, theme):
         "(all) => all.filter((t) => t.textContent).map((t) => parseFloat(getComputedStyle(t).fontSize))"
     )
     assert min(sizes) >= 8.5
+
+
+def test_the_word_on_a_target_at_the_foot_of_a_plot_stands_above_it(watch, tmp_path):
+    tl.race(["sgd", "momentum", "nesterov", "rmsprop", "adam"], on="rosenbrock").to_html(tmp_path / "low.html")
+    plot = watch(tmp_path / "low.html", width=480).page.locator(".tl-ra-plot").first
+    read = "(all) => all.map((t) => [t.textContent, t.getBoundingClientRect().bottom])"
+    bottoms = dict(plot.locator("text").evaluate_all(read))
+    assert bottoms["target"] < max(bottoms.values()) - 5, "the numbers of the steps are below it"
 
 
 def test_presentation_is_larger(watch, pages):

@@ -17,6 +17,27 @@ export function pathKeys(path) {
 const MARGIN = 8;
 const STATES = ["todo", "done", "now", "sender"];
 
+const BOX = "M1 1H17V11H1Z";
+// Roles, then what is inside of every box: outline, and word.
+const SIGNS = {
+  input: ["M6 1H12A5 5 0 0 1 12 11H6A5 5 0 0 1 6 1Z", "input"],
+  param: ["M4 1H14L17 4V8L14 11H4L1 8V4Z", "parameter"],
+  const: [BOX, "constant"],
+  op: [BOX, "operation"],
+  value: [BOX, "value"],
+  grad: [BOX, "\u2207 gradient"],
+  neg: [`${BOX}M1 7L7 1M3 11L13 1M9 11L17 3`, "negative"],
+};
+
+/** What the shapes, the hues and the hatching of a drawing mean; of the roles those that are in it. */
+export function legend(trace) {
+  const seen = new Set([...trace.nodes.map((n) => n.role), "value", "grad", "neg"]);
+  const entry = ([key, [d, word]]) =>
+    h("span", null, s("svg", { class: `tl-key tl-key-${key}`, viewBox: "0 0 18 12" }, s("path", { d })), word);
+  const entries = Object.entries(SIGNS).filter(([key]) => seen.has(key));
+  return h("div", { class: "tl-legend", "aria-hidden": "true" }, entries.map(entry));
+}
+
 /** Takes the empty margins of a narrow drawing away, so that it need not shrink where room is scarce; its width. */
 function trim(svg) {
   const { x, width } = svg.getBBox(),
@@ -165,8 +186,9 @@ export function stage(host, trace, markup, { pick, open = () => false }) {
   /** Whole drawing in view, or near its natural size with scrolling: text is never shrunk much unasked. */
   function fit(on = !fitted) {
     fitted = on;
+    const below = svg.nextElementSibling ? svg.nextElementSibling.offsetHeight : 0;
     svg.style.width = "100%";
-    svg.style.maxHeight = on ? `${host.clientHeight || 460}px` : "";
+    svg.style.maxHeight = on ? `${(host.clientHeight || 460) - below}px` : "";
     svg.style.minWidth = on ? "0" : `${natural * 0.85}px`;
     svg.style.maxWidth = on ? "" : `${natural * 1.15}px`;
   }

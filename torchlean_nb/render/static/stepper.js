@@ -138,9 +138,11 @@ function mount({ model, el }) {
     }
     if (twin) twin.el.hidden = !on;
     view.svg.style.display = on ? "none" : "";
+    signs.hidden = on;
   }
 
-  const svg = () => view.svg;
+  const svg = () => view.svg,
+    signs = legend(trace);
   const f = frame(
     { model, el },
     {
@@ -197,6 +199,7 @@ function mount({ model, el }) {
   });
   model.on("msg:custom", heard);
   view = stage(f.stage, trace, payload.scene, { pick: f.guard(pinned), open: openBox });
+  if (trace.nodes.length) f.stage.append(signs);
   side = panel(f.panel, trace, payload, {
     choose: f.guard((entry) => f.set({ entry })),
     pin: f.guard((id) => f.set({ pin: id })),
