@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from torchlean_nb.errors import NoAttributeError, SerializationError, UnknownNameError, quote
 
 
-class Live:
+class Bound:
     """What belongs to a session, a process or a screen: ``copy``, ``deepcopy`` and ``pickle`` refuse it.
 
     Examples
@@ -26,16 +26,6 @@ class Live:
 
     __slots__ = ()
     _copying: ClassVar[tuple[str, str]] = ("it belongs to a session", "the arrays in it")
-    # What other libraries have here, and what to write instead.
-    _instead: ClassVar[dict[str, str]] = {}
-
-    def __getattr__(self, name: str) -> Any:
-        kind = type(self)
-        if hasattr(kind, name):  # a property, which says itself what it lacks
-            return object.__getattribute__(self, name)
-        if name.startswith("_"):  # asked for by Python and by front ends, often
-            raise AttributeError(name)
-        raise NoAttributeError.of(kind.__name__, name, dir(kind), kind._instead.get(name))
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         name, (why, instead) = type(self).__name__, self._copying
@@ -46,6 +36,25 @@ class Live:
 
     def __deepcopy__(self, memo: Any) -> Any:
         return self.__reduce_ex__(2)
+
+
+class Live(Bound):
+    """The same, and a name that leads nowhere says what it is called here.
+
+    Tensors and tapes go without: where a class has ``__getattr__``, CPython takes several times as long for every name.
+    """
+
+    __slots__ = ()
+    # What other libraries have here, and what to write instead.
+    _instead: ClassVar[dict[str, str]] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        kind = type(self)
+        if hasattr(kind, name):  # a property, which says itself what it lacks
+            return object.__getattribute__(self, name)
+        if name.startswith("_"):  # asked for by Python and by front ends, often
+            raise AttributeError(name)
+        raise NoAttributeError.of(kind.__name__, name, dir(kind), kind._instead.get(name))
 
 
 class Remade:

@@ -49,8 +49,7 @@ class Leaves:
             value, self.dtype, label=f"param {quote(name)}" if name else "param", trainable=True, finite=self._strict
         )
         trained = self.requires_grad_by_default if requires_grad is None else bool(requires_grad)
-        cell = Cell(len(self.store), name, trained)
-        self.store[cell.key] = data
+        cell = Cell(self.store, data, name, trained)
         p = Param(self, cell)
         self._params[name or f"param_{len(self._params)}"] = cell
         return p

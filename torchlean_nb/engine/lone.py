@@ -192,8 +192,9 @@ def _record(op: Op, compute: Callable[..., float]) -> Callable[..., Tensor | Non
 def _operand(tape: Any, a: Any, b: Any = None) -> int:
     """Node of an operand that may be one number, else -1; a number beside a Tensor becomes a leaf."""
     if a.__class__ is Param:
-        ids = tape.cells.get(a.cell)
-        return ids[-1] if ids is not None and kept(tape.values, ids[-1]) is a.store.get(a.key) else a.leaf_on(tape)
+        c = a.cell
+        ids = tape.cells.get(c)
+        return ids[-1] if ids is not None and kept(tape.values, ids[-1]) is c.store.get(c.key) else a.leaf_on(tape)
     if a.__class__ is float:
         return tape.leaf("const", _array(a)).id if a - a == 0 and (b is None or b.__class__ is Tensor) else -1
     return a.id if isinstance(a, Ref) and a.tape is tape else -1

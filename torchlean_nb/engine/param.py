@@ -10,17 +10,19 @@ import numpy as np
 
 from torchlean_nb.backend.devices import shown
 from torchlean_nb.backend.store import Store
+from torchlean_nb.copies import Live
 from torchlean_nb.engine.tensor import Computes, Tensor
 from torchlean_nb.errors import ForeignHandleError, ShapeError
 
 
 class Cell:
-    """What a session keeps of a parameter, beside its value: plain data from which nothing leads back."""
+    """What a session keeps of a parameter: plain data from which nothing leads back."""
 
-    __slots__ = ("handle", "key", "name", "requires_grad")
+    __slots__ = ("handle", "key", "name", "requires_grad", "store")
 
-    def __init__(self, key: int, name: str | None, requires_grad: bool):
-        self.key, self.name, self.requires_grad = key, name, requires_grad
+    def __init__(self, store: Store, value: Any, name: str | None, requires_grad: bool):
+        self.store, self.key, self.name, self.requires_grad = store, len(store), name, requires_grad
+        store[self.key] = value
 
     def of(self, session: Any) -> Param:
         """The parameter, the same one for as long as somebody has it."""
@@ -32,7 +34,7 @@ def _kept(name: str, doc: str) -> Any:
     return property(attrgetter(f"cell.{name}"), lambda self, new: setattr(self.cell, name, new), doc=doc)
 
 
-class Param(Computes):
+class Param(Computes, Live):
     """A mutable cell that holds an array; used in an op it becomes a leaf, one for each value it had.
 
     A parameter keeps its session; a session keeps only the cells of its parameters, so that both die unaided.
@@ -56,7 +58,7 @@ class Param(Computes):
     _copying = ("it belongs to a session", "p.value")
 
     def __init__(self, session: Any, cell: Cell):
-        self.session, self.store, self.cell, self.key = session, session.store, cell, cell.key
+        self.session, self.store, self.cell, self.key = session, cell.store, cell, cell.key
         cell.handle = ref(self)
 
     name = _kept("name", "Its name, None where it was given none.")
@@ -128,8 +130,8 @@ class Param(Computes):
                 f"{self._label} belongs to another session ({self.session.label}), this one is {tape.label}",
                 None, "one session for all parameters of a model",
             )
-        cell, now = self.cell, self.store.read(self.key)
-        ids = tape.cells.get(cell)
+        cell = self.cell
+        ids, now = tape.cells.get(cell), cell.store.read(cell.key)
         if ids is not None and _same(tape.values[ids[-1]], now):
             return ids[-1]
         i = tape.leaf("param", now, cell.requires_grad, cell.name).id

@@ -21,7 +21,7 @@ import numpy as np
 from torchlean_nb.backend.devices import is_array
 from torchlean_nb.backend.namespace import numpy_namespace
 from torchlean_nb.backend.quiet import give_back, listening
-from torchlean_nb.copies import Live, Remade
+from torchlean_nb.copies import Bound, Remade
 from torchlean_nb.engine import lone
 from torchlean_nb.engine.calls import call_of
 from torchlean_nb.engine.calls import forks as _forks
@@ -64,7 +64,7 @@ class Node(Remade):
     scope: str = ""
 
 
-class Tape(Live):
+class Tape(Bound):
     """Append-only record of a computation.
 
     Parameters

@@ -8,9 +8,9 @@ import numpy as np
 
 from torchlean_nb.backend.devices import shown
 from torchlean_nb.backend.operators import Operators
-from torchlean_nb.copies import Live
+from torchlean_nb.copies import Bound
 from torchlean_nb.engine.data import check_name
-from torchlean_nb.errors import CapabilityError, HandleTypeError, NotOneElementError
+from torchlean_nb.errors import CapabilityError, HandleTypeError, NoAttributeError, NotOneElementError
 from torchlean_nb.rows import FUNCTIONS, OPS, Op, on_register
 
 _NUMPY: dict[Any, Op] = {}
@@ -36,7 +36,7 @@ class Ref(Operators):
         return self.tape.values[self.id].dtype
 
 
-class Computes(Operators, Live):
+class Computes(Operators, Bound):
     """NumPy's protocols: ufuncs and functions on a handle record a node."""
 
     __slots__ = ()
@@ -157,6 +157,17 @@ class Tensor(Computes, Ref):
 
     def __copy__(self) -> Tensor:
         return self
+
+
+def _absent(name: str) -> property:
+    def told(self: Any) -> Any:
+        raise NoAttributeError.of("Tensor", name, (), Tensor._instead[name])
+
+    return property(told, doc="Not here; the error says what is.")
+
+
+for _name in Computes._instead:
+    setattr(Tensor, _name, _absent(_name))
 
 
 def _attach(thing: Any) -> None:
