@@ -124,6 +124,10 @@ def test_a_state_dict_survives_the_way_through_pytorchs_form(name):
     assert all((v == back[p]).all() for p, v in net.state_dict().items())
 
 
+def test_no_text_of_a_layer_has_a_guard_that_a_stop_could_leave_up():
+    assert [n for n, c in LAYERS.items() if hasattr(c.__repr__, "__wrapped__")] == []
+
+
 @EVERY
 def test_a_layer_is_a_value_equal_frozen_and_picklable(name):
     layer = CASES[name][0]

@@ -91,6 +91,15 @@ class Layer:
     dims: ClassVar[int] = 0
     draws: ClassVar[int] = 0  # how many seeds TorchLean's builder draws for this layer
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        # Found here, `dataclass` writes none of its own: that has a guard against cycles, which a Stop may leave up.
+        cls.__repr__ = cls.__repr__  # type: ignore[method-assign]
+
+    def __repr__(self) -> str:
+        said = ", ".join(f"{f.name}={getattr(self, f.name)!r}" for f in fields(self) if f.repr)
+        return f"{type(self).__qualname__}({said})"
+
     def __post_init__(self) -> None:
         for f in fields(self):
             if "hyper" in f.metadata:
