@@ -17,6 +17,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 sys.path[:0] = [str(Path(__file__).parent.parent), str(Path(__file__).parent.parent.parent)]
 
 from _stop import Stop  # noqa: E402 - found by the line above
@@ -92,7 +94,7 @@ def traced(do: Callable[[], Any], stop: Stop) -> None:
 
 def signalled(do: Callable[[], Any], seconds: float) -> bool:
     """Run with a real SIGINT after so many seconds; whether it came before the end, and Python let it through."""
-    at_work, came, outer_hook = [True], [], sys.unraisablehook
+    at_work, came, outer_hook, floats = [True], [], sys.unraisablehook, np.geterr()
 
     def press(number: int, frame: Any) -> None:
         if at_work:
@@ -118,6 +120,7 @@ def signalled(do: Callable[[], Any], seconds: float) -> bool:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, outer[0]), signal.signal(signal.SIGINT, outer[1])
         sys.unraisablehook = outer_hook
+        np.seterr(**floats)  # a Stop at the end of `np.errstate` leaves what was inside
     return bool(came)
 
 
