@@ -42,18 +42,3 @@ def test_a_tape_dies_when_it_is_reset():
             assert old() is None
     finally:
         gc.enable()
-
-
-@pytest.mark.parametrize("backend", ["eager", "compiled"])
-def test_nothing_in_the_package_keeps_a_session(backend):
-    def made():
-        s = tl.Session(backend=backend)
-        w = s.param([1.0, 2.0])
-        s.step(tl.optim.SGD([w], lr=0.1), lambda: (w * w).sum())
-        return weakref.ref(s.store)
-
-    dropped = [weakref.ref(s) for s in (tl.Session(backend=backend) for _ in range(3))]
-    assert [d() for d in dropped[:-1]] == [None, None], "without parameters a session is in no cycle"
-    kept = made()
-    gc.collect()
-    assert kept() is None

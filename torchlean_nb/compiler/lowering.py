@@ -309,7 +309,7 @@ def _opened(tape: Tape, inputs: list[int], results: list[int], origins: Sequence
             name == "matmul" and not there and plain_product(*[values[p] for p in parents], v),
             v if name == "const" else None, said[origin], origin, there,
         ))  # fmt: skip
-    del low.values[:], tape.values[:]  # tapes and handles know each other, so they wait for a collection
+    del tape.values[:]  # whoever has the recording waits for the program
     return Graph(tuple(lines), tuple([new[i].id for i in inputs]), tuple([new[i].id for i in results]))
 
 

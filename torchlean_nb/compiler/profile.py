@@ -205,12 +205,13 @@ def profile(
     now = perf_counter if device is None else _after(device)
     space: dict[str, Any] = {"constants": constants(graph, device), "_now": now, "_s": samples}
     exec(compile("\n".join([*start, *step, *whole]), "<profile>", "exec"), space)
+    parted, straight = space.pop("step"), space.pop("whole")  # else they would be among their own globals, a cycle
     call, runs = quietly(), []
     arrays = arrays if device is None else [a if device.owns(a) else device.put(a) for a in arrays]
     for _ in range(repeat + 1):
-        call(space["step"], *arrays)
+        call(parted, *arrays)
         before = now()
-        call(space["whole"], *arrays)
+        call(straight, *arrays)
         runs.append(now() - before)
     took = [float(np.median(s[1:])) for s in samples]  # the first run meets caches that are cold
     clock, memory = took[-1], lanes(graph, plan)

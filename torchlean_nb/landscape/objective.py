@@ -232,15 +232,16 @@ class Objective:
     def _program(self) -> Program:
         given = self._batches[0][0]
         paths, inputs = [*self.shapes, *self.rest], len(given) - 1
+        model, task_loss = self.net.model, self.loss
 
         def loss(*args: Any) -> Any:
             x, y = args[len(paths) : -1], args[-1]
             run = Pass(dict(zip(paths, args, strict=False)), "eval")
-            out = Place(run, self.net.model).compute(x[0] if inputs == 1 else x)
-            value = self.loss(out, y)
+            out = Place(run, model).compute(x[0] if inputs == 1 else x)
+            value = task_loss(out, y)
             shape = getattr(value, "shape", None)
             if shape != ():
-                raise NonScalarError(f"{self.loss.name}: the loss has shape {shape}", "it must be a number", "its mean")
+                raise NonScalarError(f"{task_loss.name}: the loss has shape {shape}", "it must be a number", "its mean")
             return value, out
 
         wrt = tuple(range(len(self.shapes)))

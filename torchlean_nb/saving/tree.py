@@ -44,55 +44,60 @@ def pack(tree: Any, arrays: list[np.ndarray], what: str) -> Any:
     SerializationError
         Naming the place of what cannot be kept.
     """
-    def where(place: str) -> str:
-        return f"{what} {quote(place)}" if place else what
+    return _Packer(arrays, what).walk(tree, "", 0)
 
-    def number(a: np.ndarray) -> int:
-        arrays.append(a)
-        return len(arrays) - 1
 
-    def walk(x: Any, place: str, depth: int) -> Any:
+class _Packer:
+    def __init__(self, arrays: list[np.ndarray], what: str):
+        self.arrays, self.what = arrays, what
+
+    def where(self, place: str) -> str:
+        return f"{self.what} {quote(place)}" if place else self.what
+
+    def number(self, a: np.ndarray) -> int:
+        self.arrays.append(a)
+        return len(self.arrays) - 1
+
+    def walk(self, x: Any, place: str, depth: int) -> Any:
         if depth > MAX_DEPTH:
-            raise SerializationError(f"save: {where(place)} is nested deeper than {MAX_DEPTH}",
+            raise SerializationError(f"save: {self.where(place)} is nested deeper than {MAX_DEPTH}",
                                      "or it contains itself")  # fmt: skip
         x = host(x)  # of a device
         kind = type(x)
         if x is None or kind is bool:
             return x
         if kind is str:
-            return x if len(x) <= LONG_TEXT else {"$text": number(_bytes(x))}
+            return x if len(x) <= LONG_TEXT else {"$text": self.number(_bytes(x))}
         if kind is int:
             return x if -(2**63) <= x < 2**63 else {"$int": hex(x)}
         if kind is float:
             return x if math.isfinite(x) else {"$float": struct.pack(">d", x).hex()}
         if isinstance(x, np.ndarray | np.generic):
-            return {"$array" if isinstance(x, np.ndarray) else "$scalar": number(_real(x, where(place)))}
+            return {"$array" if isinstance(x, np.ndarray) else "$scalar": self.number(_real(x, self.where(place)))}
         if isinstance(x, Checkpoint):
-            return {"$part": [x.kind, x.name, walk(x.state, place, depth + 1)]}
+            return {"$part": [x.kind, x.name, self.walk(x.state, place, depth + 1)]}
         if isinstance(x, Mapping):
-            return mapping(x, place, depth)
+            return self.mapping(x, place, depth)
         if kind is list and len(x) >= LONG_LIST:
             if all(type(v) is float for v in x):
-                return {"$floats": number(np.array(x, np.float64))}
+                return {"$floats": self.number(np.array(x, np.float64))}
             if all(type(v) is int and -(2**63) <= v < 2**63 for v in x):
-                return {"$ints": number(np.array(x, np.int64))}
+                return {"$ints": self.number(np.array(x, np.int64))}
         if kind in (list, tuple):
-            inner = [walk(v, joined(place, i), depth + 1) for i, v in enumerate(x)]
+            inner = [self.walk(v, joined(place, i), depth + 1) for i, v in enumerate(x)]
             return inner if kind is list else {"$tuple": inner}
-        raise SerializationError(f"save: {where(place)} is a {quote(kind.__name__)[1:-1]}",
+        raise SerializationError(f"save: {self.where(place)} is a {quote(kind.__name__)[1:-1]}",
                                  f"allowed are {_ALLOWED}", _HINTS.get(kind.__name__))  # fmt: skip
 
-    def mapping(x: Mapping[Any, Any], place: str, depth: int) -> Any:
+    def mapping(self, x: Mapping[Any, Any], place: str, depth: int) -> Any:
         for key in x:
             if type(key) not in (str, int):
-                raise SerializationError(f"save: {where(place)} has the key {quote(key)}",
+                raise SerializationError(f"save: {self.where(place)} has the key {quote(key)}",
                                          "keys are str or int")  # fmt: skip
-        inner = [(key, walk(v, joined(place, key), depth + 1)) for key, v in x.items()]
+        inner = [(key, self.walk(v, joined(place, key), depth + 1)) for key, v in x.items()]
         plain = all(type(key) is str and not key.startswith("$") for key in x)
-        return dict(inner) if plain else {"$items": [[k if type(k) is str else walk(k, place, depth), v]
+        return dict(inner) if plain else {"$items": [[k if type(k) is str else self.walk(k, place, depth), v]
                                                      for k, v in inner]}  # fmt: skip
-
-    return walk(tree, "", 0)
 
 
 def _bytes(text: str) -> np.ndarray:
