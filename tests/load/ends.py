@@ -1,7 +1,13 @@
-"""What a user makes, uses and drops: each function does all of it, and yields what must be dead afterwards."""
+"""What a user makes, uses and drops: each function does all of it, and yields what must be dead afterwards.
+
+``python -m tests.load.ends 20`` makes that many sessions with arrays of 32 MB, the collector of cycles off, and prints
+by how much the largest memory of the process grew.
+"""
 
 from __future__ import annotations
 
+import gc
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -12,7 +18,7 @@ from typing import Any
 import numpy as np
 
 import torchlean_nb as tl
-from tests.load.steps import _data, _net
+from tests.load.steps import _data, _net, resident
 
 X = np.linspace(-1.0, 1.0, 12).reshape(4, 3)
 Life = Callable[[], Iterator[Any]]
@@ -125,3 +131,21 @@ LIVES: dict[str, Life] = {
     "an eager trainer": partial(trained, "eager"), "a compiled trainer": partial(trained, "compiled"),
     "a stepper": stepper, "a program": program,
 }  # fmt: skip
+
+
+def main(sessions: int = 20) -> float:
+    """MiB that came while large sessions were made and dropped."""
+
+    def one() -> float:
+        s = tl.Session()
+        w = s.param(np.ones(4_000_000), name="w")
+        s.backward((w * w).sum())
+        return resident()
+
+    gc.disable()
+    first = one()
+    return max(one() for _ in range(sessions)) - first
+
+
+if __name__ == "__main__":
+    print(f"{main(int(sys.argv[1]) if sys.argv[1:] else 20):+.1f} MiB")

@@ -193,4 +193,7 @@ def unpack(packed: Any, fetch: Fetch) -> Any:
         "$ints": of_array("i", np.ndarray.tolist, 1), "$floats": of_array("f", np.ndarray.tolist, 1), "$text": text,
         "$tuple": tuple_, "$items": items, "$float": float_, "$int": int_, "$part": part,
     }  # fmt: skip
-    return walk(packed, "", 0)
+    try:
+        return walk(packed, "", 0)
+    finally:
+        readers.clear()  # readers and walk know each other, and `fetch`, which holds the file
