@@ -41,7 +41,8 @@ class Bound:
 class Live(Bound):
     """The same, and a name that leads nowhere says what it is called here.
 
-    Tensors and tapes go without: where a class has ``__getattr__``, CPython takes several times as long for every name.
+    Tensors, parameters and tapes go without: where a class has ``__getattr__``, CPython takes several times as long for
+    every name.
     """
 
     __slots__ = ()

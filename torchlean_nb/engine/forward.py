@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from torchlean_nb.engine.reverse import Plain, Recorded
+from torchlean_nb.engine.reverse import Plain, Recorded, settled
 from torchlean_nb.engine.tape import Tape
 from torchlean_nb.errors import RuleError
 
@@ -83,7 +83,7 @@ def _partial(at: Plain, i: int, k: int, t: Any, y: Any, args: list[Any]) -> Any:
     head = (t, y, at.saved(i)) if op.residuals else (t, y)
     c = op.partials[k](xp, *head, *args, **attrs)
     if op.singular:
-        c = xp.where(xp.equal(t, 0), 0, c)
+        c = settled(at, t, c)
     return c if hasattr(c, "shape") else xp.asarray(c)
 
 

@@ -10,7 +10,6 @@ import numpy as np
 
 from torchlean_nb.backend.devices import shown
 from torchlean_nb.backend.store import Store
-from torchlean_nb.copies import Live
 from torchlean_nb.engine.tensor import Computes, Tensor
 from torchlean_nb.errors import ForeignHandleError, ShapeError
 
@@ -34,7 +33,7 @@ def _kept(name: str, doc: str) -> Any:
     return property(attrgetter(f"cell.{name}"), lambda self, new: setattr(self.cell, name, new), doc=doc)
 
 
-class Param(Computes, Live):
+class Param(Computes):
     """A mutable cell that holds an array; used in an op it becomes a leaf, one for each value it had.
 
     A parameter keeps its session; a session keeps only the cells of its parameters, so that both die unaided.

@@ -85,8 +85,7 @@ def _pull(at: Plain, i: int, k: int, g: Any, rest: tuple[Any, ...], args: list[A
                 "one function per argument, each returning one array; None as the rule of an index",
             )
     if op.singular:
-        # 0 times an infinite slope is 0: nothing arrived, so nothing goes on.
-        c = at.xp.where(at.xp.equal(g, 0), 0, c)
+        c = settled(at, g, c)
     shape = args[k].shape
     if c.shape == shape:
         return c, ()
@@ -96,6 +95,14 @@ def _pull(at: Plain, i: int, k: int, g: Any, rest: tuple[Any, ...], args: list[A
         raise RuleValueError(
             f"vjp of {op.name} returned shape {c.shape} for input {k} of shape {shape}", f"node {i}"
         ) from None
+
+
+def settled(at: Plain, g: Any, c: Any) -> Any:
+    """What a rule has made of `g`: 0 times an infinite slope is 0, for nothing arrived, so nothing goes on."""
+    xp = at.xp
+    quiet = xp.where(xp.equal(g, 0), 0, c)
+    # 0 times a finite slope is left as it is when recorded: how it changes with `g` is a second derivative.
+    return xp.where(xp.equal(c, c), c, quiet) if isinstance(at, Recorded) else quiet
 
 
 def _worded(at: Plain, i: int, k: int, error: Exception) -> Exception:

@@ -161,13 +161,13 @@ class Tensor(Computes, Ref):
 
 def _absent(name: str) -> property:
     def told(self: Any) -> Any:
-        raise NoAttributeError.of("Tensor", name, (), Tensor._instead[name])
+        raise NoAttributeError.of(type(self).__name__, name, (), Computes._instead[name])
 
     return property(told, doc="Not here; the error says what is.")
 
 
 for _name in Computes._instead:
-    setattr(Tensor, _name, _absent(_name))
+    setattr(Computes, _name, _absent(_name))
 
 
 def _attach(thing: Any) -> None:
