@@ -123,3 +123,26 @@ def test_sophia_takes_a_diagonal_every_few_steps():
         h = {"w": tl.hessian_diagonal(lambda x: (x * x * bowl).sum() / 2, p, samples=1)} if k % 4 == 0 else None
         opt.step({"w": bowl * p}, curvature=h)
     assert np.abs(opt.params["w"]).max() < 0.2
+
+
+@pytest.mark.parametrize(
+    ("f", "second"),
+    [
+        (lambda x: (x / 2) ** 2, 0.5), (lambda x: (2 * tl.inv(x + 1) - 2) ** 2, 8.0),
+        (lambda x: tl.log(x + 1) ** 2, 2.0), (lambda x: tl.log1p(x) ** 2, 2.0), (lambda x: tl.cos(x / 2), -0.25),
+        (lambda x: (tl.sqrt(x + 1) - 1) ** 2, 0.5), (lambda x: ((x + 1) ** 1.5 - 1) ** 2, 4.5),
+    ],
+    ids=["div", "inv", "log", "log1p", "cos of div", "sqrt", "pow"],
+)  # fmt: skip
+def test_a_gradient_of_zero_has_a_slope(f, second):
+    # Rows of infinite slopes stop a zero cotangent there; elsewhere it changes with what lies above.
+    slope, one = tl.grad(f), np.array(1.0)
+    ways = [
+        tl.grad(slope)(0.0), tl.hessian(f)(0.0), tl.jvp(slope, (0.0,), (1.0,))[1], tl.grad(tl.jacfwd(f))(0.0),
+        tl.compile(tl.grad(slope), one)(np.array(0.0)),
+    ]  # fmt: skip
+    assert slope(0.0) == 0 and np.allclose(ways, second, rtol=1e-13, atol=0), ways
+
+
+def test_the_third_derivative_of_the_sigmoid_has_no_hole_at_zero():
+    assert tl.grad(tl.grad(tl.grad(tl.sigmoid)))(0.0) == -0.125
