@@ -109,6 +109,8 @@ def test_every_rule_has_its_text_and_its_picture(rule):
     root = ElementTree.fromstring(anatomy_svg(a, 2, a.columns(), [g.label for g in a.ghosts[2]]))
     drawn = "".join(root.itertext())
     assert "actual step" in drawn and rule.class_name in drawn
+    said = [row.words.line for row in a.rows if re.fullmatch("[a-z ]+", row.words.line)]
+    assert said and all(line in drawn for line in said), "formulas may be cut, words not"
 
 
 @EACH

@@ -159,3 +159,13 @@ def test_an_average_of_a_session_that_computes_with_them_is_resumed():
     one.update()
     two.load_state_dict(one.state_dict())
     assert np.isinf(two.averages["w"][1]) and two.n_averaged == 1
+
+
+@pytest.mark.parametrize("kind", [tl.optim.EMA, tl.optim.SWA])
+def test_so_is_one_of_an_optimizer_that_does(kind):
+    opt = tl.optim.SGD({"w": np.array([1.0, 2.0])}, lr=0.1, nonfinite="ieee")
+    opt.step({"w": np.array([np.inf, 1.0])})
+    one, two = kind(opt), kind(opt)
+    one.update()
+    two.load_state_dict(one.state_dict())
+    assert np.isinf(two.averages["w"][0]) and two.n_averaged == 1

@@ -14,7 +14,7 @@ from torchlean_nb.render.numbers import fmt
 from torchlean_nb.render.routes import num
 from torchlean_nb.render.stills import PAD, WIDTH, still, words
 
-_TERM, _FORMULA, _ROW, _BLOCK, _GHOST = 130, 156, 32, 18, 17
+_TERM, _FORMULA, _ROW, _BLOCK, _GHOST = 134, 156, 32, 18, 17
 _HUES = {k: f'class="h{k[0]}"' for k in ("grad", "value", "upd")} | {"const": 'class="hn"', "par": 'fill="#E69F00"'}
 _BLOCKS = ("1 · How large, how steady", "2 · A direction", "3 · The step")
 _UNITS = ("in units of the gradient; each column on its own scale", "no unit", "in units of the parameter")

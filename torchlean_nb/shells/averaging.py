@@ -123,7 +123,7 @@ class Averaging(ABC):
         if len(set(self._names)) < len(self._names):
             twice = next(n for i, n in enumerate(self._names) if n in self._names[:i])
             raise HyperparameterError(f"{owner}: two parameters are named {quote(twice)}", None, "a name for each")
-        self.options = options
+        self.options, self._policy = options, getattr(params, "nonfinite", None)
         self._key = f"averages {next(_numbers)}"
         self._store[self._key] = Averages(0, tuple(copied(p.array) for p in self._cells))
 
@@ -175,7 +175,7 @@ class Averaging(ABC):
         return {"kind": type(self).__name__, **self.options, "n": n, "values": held}
 
     def load_state_dict(self, d: Mapping[str, Any]) -> None:
-        """Take back what `state_dict` gave, inf and NaN only in a session that computes with them.
+        """Take back what `state_dict` gave, inf and NaN only where a session or an optimizer computes with them.
 
         Raises
         ------
@@ -201,7 +201,7 @@ class Averaging(ABC):
                     f"{owner}: {quote(name)} has shape {a.shape} and dtype {a.dtype}",
                     f"the parameter has {now.shape} and {now.dtype}",
                 )
-            ieee = getattr(getattr(p, "session", None), "nonfinite", None) == "ieee"
+            ieee = "ieee" in (self._policy, getattr(getattr(p, "session", None), "nonfinite", None))
             if not ieee and not np.isfinite(a).all():
                 raise CheckpointError(f"{owner}: {quote(name)} holds an inf or NaN", "which would stay in the average")
             new.append(device_of(now).put(copied(a)))
