@@ -14,7 +14,7 @@ from torchlean_nb.render.numbers import fmt
 from torchlean_nb.render.routes import num
 from torchlean_nb.render.stills import PAD, WIDTH, still, words
 
-_TERM, _FORMULA, _ROW, _BLOCK, _GHOST = 134, 156, 32, 18, 17
+TERM, _FORMULA, _ROW, _BLOCK, _GHOST = 134, 156, 32, 18, 17
 _HUES = {k: f'class="h{k[0]}"' for k in ("grad", "value", "upd")} | {"const": 'class="hn"', "par": 'fill="#E69F00"'}
 _BLOCKS = ("1 · How large, how steady", "2 · A direction", "3 · The step")
 _UNITS = ("in units of the gradient; each column on its own scale", "no unit", "in units of the parameter")
@@ -47,8 +47,8 @@ def anatomy_svg(
     True
     """
     e = a.steps[step]
-    wide = (WIDTH - _TERM - _FORMULA - 2 * PAD) / max(1, len(columns))
-    middles = [PAD + _TERM + wide * (j + 0.5) for j in range(len(columns))]
+    wide = (WIDTH - TERM - _FORMULA - 2 * PAD) / max(1, len(columns))
+    middles = [PAD + TERM + wide * (j + 0.5) for j in range(len(columns))]
     title = f"{visible(e.rule.class_name, 40)}, term by term: {a.name} at t = {e.step}"
     body = [words(PAD, 22, fit(title, WIDTH - 2 * PAD, 11.5, bold=True), "b")]
     body += [words(x, 40, fit(label(a, c), wide - 4), "s m") for x, c in zip(middles, columns, strict=True)]
@@ -67,7 +67,7 @@ def anatomy_svg(
         before = ends if i in a.sums else before
         y += _ROW
     for k, g in enumerate(g for g in a.ghosts[step] if g.label in on):
-        body.append(words(PAD + 8, y + 11, fit(g.label, _TERM - 12), "s"))
+        body.append(words(PAD + 8, y + 11, fit(g.label, TERM - 12), "s"))
         for j, c in enumerate(columns):
             _ghost(body, float(g.delta.reshape(-1)[c]), scales[-1][j], middles[j], wide, y, _DASHES[k % len(_DASHES)])
         y += _GHOST
@@ -117,8 +117,8 @@ def _row(
     """One term; returns where its bars end."""
     last = row.key == "delta"
     name = f"√ {row.words.title}" if row.root else row.words.title
-    body += [words(PAD, y + 13, fit(name, _TERM - 6, bold=last), "b" if last else ""),
-             words(PAD, y + 26, fit(row.words.line, _TERM - 6), "s")]
+    body += [words(PAD, y + 13, fit(name, TERM - 6, bold=last), "b" if last else ""),
+             words(PAD, y + 26, fit(row.words.line, TERM - 6), "s")]
     v, ends = a.drawn(step, row), []
     said = numbers_text(a, step, row, chosen) if columns and not last else ""
     if last and columns:
@@ -128,7 +128,7 @@ def _row(
         body.append(words(WIDTH - PAD, y + 19, said, "e"))
     if v is None or (v.shape == () and a.shape):
         text = "not of the parameter's shape" if v is None else fmt(v, 5)
-        body.append(words(PAD + _TERM + wide * len(columns) / 2, y + 19, text, "s m"))
+        body.append(words(PAD + TERM + wide * len(columns) / 2, y + 19, text, "s m"))
         return [0.0] * len(columns)
     for j, x in enumerate(_values(a, step, row, columns)):
         base = start[j] if start else 0.0
