@@ -247,3 +247,10 @@ def test_an_op_by_itself_compiles_and_names_its_arguments_as_users_do():
     assert [*inspect.signature(tl.softmax).parameters] == ["x", "axis"]
     with pytest.raises(HandleTypeError, match="2 arguments"):
         tl.compile(tl.tanh, 1.0, 2.0)
+
+
+@pytest.mark.parametrize("ignored", [-100, 300])
+def test_labels_of_one_byte_are_compared_with_a_number_that_none_of_them_can_be(ignored):
+    x, y = RNG.normal(size=(4, 3)), np.array([0, 1, 2, 1], np.uint8)
+    p = tl.compile(lambda x, y: tl.cross_entropy(x, y, ignore_index=ignored), x, y)
+    assert np.isclose(p(x, y), tl.cross_entropy(x, y), rtol=1e-15)

@@ -193,7 +193,10 @@ class Lowering(Recorder):
         """A Python number as a constant in the type NumPy gives it beside arrays; the rest as it is."""
         if isinstance(a, bool) or not isinstance(a, int | float) or not others:
             return a
-        return self._constant(np.asarray(a, np.result_type(a, *[x.dtype for x in others])))
+        try:
+            return self._constant(np.asarray(a, np.result_type(a, *[x.dtype for x in others])))
+        except OverflowError:  # compared, as -100 is with labels of one byte
+            return self._constant(np.asarray(a))
 
     def _numbers(self, op: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:
         if op.name != "where" and op.name not in DIRECT:
