@@ -190,3 +190,20 @@ def test_search_finds_and_pins(stepper):
     expect(stepper.locator(".tl-panel .tl-h2")).to_have_text("ce")
     stepper.keyboard.press("g")
     expect(stepper.locator(".tl-scene")).to_have_class(re.compile("no-grad"))
+
+
+def test_a_stepper_that_is_made_where_nothing_is_shown_does_not_ask_where_it_lies(watch, pages, tmp_path):
+    # As Firefox does, where Chromium gives a box of zeros.
+    firefox = """<style id="hides">svg { display: none !important }</style><script>
+        const box = SVGGraphicsElement.prototype.getBBox;
+        SVGGraphicsElement.prototype.getBBox = function () {
+            if (!this.getClientRects().length) throw new DOMException("NS_ERROR_FAILURE");
+            return box.call(this);
+        };</script>"""
+    hidden = tmp_path / "hidden.html"
+    text = (pages / "stepper.html").read_text(encoding="utf-8")
+    hidden.write_text(text.replace("<head>", f"<head>{firefox}", 1), encoding="utf-8")
+    page = watch(hidden).page
+    page.evaluate("document.getElementById('hides').remove()")
+    page.get_by_role("button", name="Step (Right)").click()
+    at(page, 1)

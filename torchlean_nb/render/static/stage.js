@@ -40,8 +40,9 @@ export function legend(trace) {
 
 /** Takes the empty margins of a narrow drawing away, so that it need not shrink where room is scarce; its width. */
 function trim(svg) {
-  const { x, width } = svg.getBBox(),
-    box = svg.viewBox.baseVal;
+  const box = svg.viewBox.baseVal;
+  if (!svg.getClientRects().length) return box.width; // hidden: Firefox throws when asked for a box that is nowhere
+  const { x, width } = svg.getBBox();
   if (width > 0 && width + 2 * MARGIN < box.width) {
     box.x = x - MARGIN;
     box.width = width + 2 * MARGIN;
