@@ -5,6 +5,7 @@ AT_ONCE = "the trace of a device's session is written down at once"
 NOWHERE_ELSE = "what travels names its device, and a process that was not forked has no stand-in"
 
 SKIPS: dict[str, str] = {
+    "api/test_tracebacks.py::test_the_lines_of_the_user_and_the_message": "the stand-in's own lines are nobody's",
     "engine/test_lone_numbers.py": FLOATS,
     "test_a_program_of_lone_numbers_has_lines_and_no_arrays": FLOATS,
     "test_what_computes_nothing_has_no_row": FLOATS,

@@ -101,6 +101,7 @@ class Module(Live):
     def predict(self, *xs: Any, **inputs: Any) -> Any:
         """Output as an array, with the current values and in the current mode; nothing is recorded."""
         arrays = tuple(_array(self._ids(x), self.session) for x in xs)
+        inputs = {k: _array(v, self.session) if isinstance(v, np.ndarray) else v for k, v in inputs.items()}
         run = Pass({path: p.array for path, p in self._cells().items()}, self.mode, self.session.draw_key)
         with np.errstate(all="ignore"):
             return _fetched(Place(run, self.model).compute(arrays[0] if len(arrays) == 1 else arrays, **inputs))
