@@ -146,7 +146,7 @@ def holds(sink, out):
         return {("columns", len(r)) for r in rows} | {("rows", len(rows))}
     if sink == "markdown":
         bare = re.sub(r"`[^`]*`", "", out)
-        return set(re.findall(r"<[a-zA-Z!/]|\]\(|\]\[|!\[", bare))
+        return set(re.findall(r"<[a-zA-Z!/]|\]\(|\]\[|!\[|(?m:^ *#)", bare))
     return set()
 
 

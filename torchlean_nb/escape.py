@@ -82,8 +82,11 @@ def prose(text: object) -> str:
     --------
     >>> print(prose("`f(x)` is *odd* <b> [here](javascript:x)"))
     `f(x)` is *odd* &lt;b> [here]\(javascript:x)
+    >>> print(prose("#1"))
+    \#1
     """
-    text = visible(text, _PROSE).replace("&", "&amp;").replace("<", "&lt;")
+    text = visible(text, _PROSE).lstrip().replace("&", "&amp;").replace("<", "&lt;")
+    text = "\\" + text if text.startswith("#") else text  # notebooks make a heading of it, which is a link
     return text.replace("](", "]\\(").replace("][", "]\\[").replace("]:", "]\\:")
 
 
