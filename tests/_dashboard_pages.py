@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from functools import cache
 
 import _dashboards
+from _written import writer
 
 from torchlean_nb.escape import json_for_script
 from torchlean_nb.render.dashboard import html
@@ -47,18 +47,7 @@ PAGES = {
     "hostile": lambda: html(_dashboards.named("<img src=x onerror=alert(1)>")),
     "present": lambda: TrainingDashboard(two(), presentation=True).to_html(),
 }  # fmt: skip
-
-
-@cache
-def _text(name):
-    return PAGES[name]()
-
-
-def written(folder, *names):
-    """The folder, with a page for each of these names."""
-    for name in names:
-        (folder / f"{name}.html").write_text(_text(name), encoding="utf-8")
-    return folder
+written = writer(PAGES)
 
 
 def written_live(path, w):

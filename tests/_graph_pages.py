@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 import _traces
 import numpy as np
+from _written import writer
 from playwright.sync_api import expect
 
 import torchlean_nb as tl
@@ -41,18 +40,7 @@ PAGES = {
     "ledger": lambda: GradientLedger(_traces.two_layers(), "W2").to_html(),
     "tensor": lambda: TensorView(np.random.default_rng(0).normal(size=(3, 20, 14)), "t").to_html(),
 }  # fmt: skip
-
-
-@cache
-def _text(name):
-    return PAGES[name]()
-
-
-def written(folder, *names):
-    """The folder, with a page for each of these names."""
-    for name in names:
-        (folder / f"{name}.html").write_text(_text(name), encoding="utf-8")
-    return folder
+written = writer(PAGES)
 
 
 def at(page, k):
